@@ -1,0 +1,99 @@
+"""Messages to plain data and back, by their own type annotations.
+
+A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and infinities, which JSON
+lacks, become ``{"float": "nan"}``. What is written here is the journal's format: a field that is added needs a default, and none is
+renamed or removed without a new format version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable
+from functools import cache
+
+from trialist import messages
+from trialist.messages import Plain
+
+Decoder = Callable[[typing.Any], typing.Any]  # the annotations decide: no static type can
+
+_CLASSES: dict[str, type] = {
+    name: item for name, item in vars(messages).items() if dataclasses.is_dataclass(item) and isinstance(item, type)
+}
+
+
+def to_plain(value: object) -> Plain:
+    """Turn a message into JSON data.
+
+    Raises:
+        TypeError: something in it is not plain data.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if type(value).__name__ in _CLASSES:
+        fields = {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
+        return {"kind": type(value).__name__, **fields}
+    raise TypeError(f"{value!r} ({type(value).__name__}) is not plain data")
+
+
+def from_plain(data: Plain) -> typing.Any:
+    """Turn what ``to_plain`` made of a message into the message.
+
+    Raises:
+        ValueError: it is no message that this version knows.
+    """
+    if not isinstance(data, dict) or data.get("kind") not in _CLASSES:
+        raise ValueError(f"not a message: {str(data)[:200]}")
+    return _message(_CLASSES[str(data["kind"])])(data)
+
+
+@cache
+def _field_names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+@cache
+def _message(cls: type) -> Decoder:
+    hints = typing.get_type_hints(cls)
+    decoders = {name: _decoder(hints[name]) for name in _field_names(cls)}
+
+    def decode(data: dict[str, Plain]) -> object:
+        return cls(**{name: decoders[name](value) for name, value in data.items() if name in decoders})
+
+    return decode
+
+
+@cache
+def _decoder(hint: object) -> Decoder:
+    """Choose how to read a field: annotations say where a list stands for a tuple, and a dict for a message."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        item = _decoder(arguments[0])
+        return lambda data: tuple(map(item, data))
+    if isinstance(hint, type) and issubclass(hint, messages.Boundary):
+        return lambda data: messages.Boundary(data[0], data[1], _floats(data[2]))
+    if isinstance(hint, type) and hint.__name__ in _CLASSES:
+        return _message(hint)
+    if origin in (typing.Union, types.UnionType):
+        known = [option for option in arguments if isinstance(option, type) and option.__name__ in _CLASSES]
+        return (lambda data: None if data is None else from_plain(data)) if known else _floats
+    return _floats
+
+
+def _floats(data: Plain) -> Plain:
+    """Undo the writing of non-finite numbers, at any depth."""
+    if isinstance(data, dict):
+        if data.keys() == {"float"}:
+            return float(str(data["float"]))
+        return {key: _floats(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_floats(item) for item in data]
+    return data

@@ -1,0 +1,697 @@
+"""The experiment: the machine in the middle. Events go in, commands come out; ``handle(now, event) -> [commands]``.
+
+It owns the trials, the ledger, and the scheduler, and it is pure: no await, no clock, no dice, no wires. Whoever drives it hands it
+the time. Every change ends in one reconciliation, ``_fill``, which gives free resources to whoever's turn it is. What it costs to
+handle an event does not grow with the number of trials ever seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import struct
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from trialist.engine.judge import Judge
+from trialist.engine.ledger import Ledger, Line, Units, to_units
+from trialist.engine.plan import Plan
+from trialist.engine.trial import RANK, State, Trial, target
+from trialist.errors import InternalError, InvalidTransition, PolicyError, TrialistError
+from trialist.history import HistoryLog
+from trialist.messages import (
+    Ask,
+    Cancel,
+    CapacityChanged,
+    Checkpoint,
+    Clone,
+    Command,
+    Config,
+    Continue,
+    Decision,
+    Discard,
+    Drop,
+    Enqueued,
+    Event,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Metric,
+    New,
+    Outcome,
+    Pause,
+    Report,
+    Reported,
+    Request,
+    Resize,
+    Resume,
+    Started,
+    Stop,
+    Suggested,
+    Tags,
+    Ticked,
+    TrialEvent,
+    Until,
+    Wait,
+)
+from trialist.schedulers.base import Scheduler
+from trialist.stopping import StopRule
+from trialist.streams import Streams
+
+STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are kept for an error's story
+
+
+@dataclass(slots=True)
+class _Successor:
+    """What a stopping trial will be launched as, once it has stopped and, for a clone, its new configuration is there."""
+
+    until: Until
+    checkpoint: Checkpoint | None
+    request: Units
+    config: Config | None = None
+    tags: Tags | None = None
+
+
+class Experiment:
+    """All trials of a run, and what is to be done next about them.
+
+    Args:
+        plan: the settings.
+        scheduler: how far to let trials go.
+        rule: when to stop one regardless.
+        learns: whether the searcher looks at results; if not, none are kept for it.
+    """
+
+    def __init__(self, plan: Plan, scheduler: Scheduler, rule: StopRule, *, learns: bool = False) -> None:
+        self.plan = plan
+        self.judge = Judge(scheduler, rule)
+        self.ledger = Ledger()
+        self.history = HistoryLog()
+        self.trials: dict[int, Trial] = {}
+        self.counts: Counter[State] = Counter()
+        self.best: Trial | None = None
+        self.stopped: str | None = None  # why the whole run ends, once it does
+        self.touched: set[int] = set()  # trials changed since somebody emptied this
+        self.warnings: list[str] = []
+        self.echoes = 0
+        self.reports = 0
+        self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
+        self._learns = learns
+        self._streams = Streams(plan.seed)
+        self._request = to_units(plan.resources)
+        self._line = Line()
+        self._fresh: deque[int] = deque()  # suggested, not started
+        self._asks: dict[int, tuple[Request, ...]] = {}
+        self._asked = 0  # new trials asked for so far
+        self._coming = 0  # of these, not yet suggested
+        self._born = 0  # the next trial's number
+        self._ask_number = 0
+        self._exhausted = False
+        self._successors: dict[int, _Successor] = {}
+        self._resumed: set[int] = set()  # to be resumed, and not yet paused
+        self._timeouts: list[tuple[float, int, int]] = []
+        self._failures: Counter[str] = Counter()
+        self._successes = 0
+        self._references: Counter[str] = Counter()  # who still needs a checkpoint
+        self._saved: defaultdict[int, deque[str]] = defaultdict(deque)
+        self._story: deque[tuple[float, int, int, str, str, str]] = deque(maxlen=STORY_LENGTH)
+        self._digest = sha256()
+        self._now = 0.0
+        self._cause = ""  # why no more trials were started
+        self._idle = ("", 0)  # that cause, and how many slots stand empty for it
+        self._commands: list[Command] = []
+
+    # What a driver needs --------------------------------------------------------------------------------------------
+
+    def start(self) -> list[Command]:
+        """Return what is still to be done: nothing for a new run, the unanswered asks for a resumed one."""
+        return [Ask(number, requests, len(self.history)) for number, requests in self._asks.items()]
+
+    def handle(self, now: float, event: Event) -> list[Command]:
+        """Take in one event and return what to do.
+
+        Args:
+            now: seconds of this run, never less than before.
+            event: what happened.
+
+        Raises:
+            PolicyError: the scheduler or a stop rule raised.
+            InternalError: this class has a bug.
+        """
+        self._account(now)
+        try:
+            self._expire()
+            if not self._is_echo(event):
+                _HANDLERS[type(event)](self, event)
+            self._fill()
+        except TrialistError:
+            raise
+        except Exception as error:
+            raise PolicyError(f"while handling {event}: {error!r}\n{self._tell(event)}") from error
+        commands, self._commands = self._commands, []
+        return commands
+
+    def replay(self, now: float, event: Event, decisions: Iterable[Decision]) -> list[Command]:
+        """Take in an event of the past, going by the decisions that were taken then."""
+        self.judge.replay(decisions)
+        commands = self.handle(now, event)
+        self.judge.replay(None)
+        self.judge.take()
+        return commands
+
+    @property
+    def done(self) -> bool:
+        """Nothing runs, and nothing will."""
+        return not self.active and not self._living and (self.stopped is not None or not self._may_ask and not self._asks)
+
+    @property
+    def deadline(self) -> float | None:
+        """When to be woken with ``Ticked`` if nothing happens before."""
+        times = [self._timeouts[0][0]] if self._timeouts else []
+        if self.plan.time_budget_s is not None and self.stopped is None:
+            times.append(self.plan.time_budget_s)
+        return min(times, default=None)
+
+    @property
+    def active(self) -> int:
+        """Trials that hold resources."""
+        return self.counts[State.RUNNING] + self.counts[State.STOPPING]
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of every transition so far: equal for a replay that went the same way."""
+        return self._digest.hexdigest()[:16]
+
+    def orphans(self) -> list[TrialEvent]:
+        """Return the events that say that all workers are gone, as they are when a run is resumed."""
+        return [
+            Lost(trial.id, trial.attempt, "the driver was restarted", preempted=True)
+            for trial in self.trials.values()
+            if trial.active
+        ]
+
+    def story(self, trial: int) -> str:
+        """Return the last transitions of a trial, a line each."""
+        lines = (
+            f"  {now:.3f}s attempt {attempt}: {before} --{message}--> {after}"
+            for now, number, attempt, message, before, after in self._story
+            if number == trial
+        )
+        return "\n".join([f"the story of trial {trial}:", *lines])
+
+    def check(self) -> None:
+        """Recount every book, in O(trials). Raise ``InternalError`` at the first that does not balance."""
+        self.ledger.check()
+        if +self.counts != Counter(trial.state for trial in self.trials.values()):
+            raise InternalError(f"counts {self.counts} are not those of the trials")
+        for trial in self.trials.values():
+            if trial.active != self.ledger.holds(trial.id):
+                raise InternalError(f"trial {trial.id} is {trial.state} and holds a grant: {self.ledger.holds(trial.id)}")
+            if (trial.state is State.ENDED) != (trial.outcome is not None and trial.ended is not None):
+                raise InternalError(f"trial {trial.id} is {trial.state} with outcome {trial.outcome}")
+        if self.active > self._limit:
+            raise InternalError(f"{self.active} trials are active where {self._limit} may be")
+
+    # Events ----------------------------------------------------------------------------------------------------------
+
+    def _is_echo(self, event: Event) -> bool:
+        if not isinstance(event, _TRIAL_EVENTS):
+            return False
+        trial = self.trials.get(event.trial)
+        echo = trial is None or trial.attempt != event.attempt or not trial.active
+        self.echoes += echo
+        return echo
+
+    def _on_capacity(self, event: CapacityChanged) -> None:
+        self.ledger.set_nodes(event.nodes)
+
+    def _on_enqueued(self, event: Enqueued) -> None:
+        trial = self._create(self._number(), event.config, {})
+        trial.checkpoint = event.checkpoint
+        self._fresh.appendleft(trial.id)
+
+    def _on_suggested(self, event: Suggested) -> None:
+        requests = self._asks.pop(event.ask, ())
+        self._coming -= sum(request.kind == "new" for request in requests)
+        if len(event.suggestions) < len(requests):
+            self._exhausted = True
+        for request, suggestion in zip(requests, event.suggestions, strict=False):
+            if request.kind == "explore":
+                self._explored(request.trial, suggestion.config, suggestion.tags)
+            elif self.stopped is None:
+                self._create(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
+                self._fresh.append(request.trial)
+
+    def _on_started(self, event: Started) -> None:
+        trial = self.trials[event.trial]
+        self._move(trial, Started)
+        if trial.started is None:
+            trial.started = self._now
+        if self.plan.trial_timeout_s is not None:
+            heapq.heappush(self._timeouts, (self._now + self.plan.trial_timeout_s, trial.id, trial.attempt))
+
+    def _on_reported(self, event: Reported) -> None:
+        trial = self.trials[event.trial]
+        self._move(trial, Reported)
+        self._note_frame(trial, event)
+        if event.waiting and trial.state is State.RUNNING:
+            self._judge_report(trial, event)
+
+    def _judge_report(self, trial: Trial, event: Reported) -> None:
+        repeated = event.last_step <= trial.judged_step
+        if repeated or not any(boundary.met(trial.metrics) for boundary in self._lease(trial)):
+            self._extend(trial, trial.until, durable=event.checkpoint is not None)
+            return
+        trial.judged_step = event.last_step
+        report = Report(event.last_step, self._values(event.columns, -1), trial.metrics)
+        verdict = self.judge.report(trial, report)
+        _VERDICTS[type(verdict)](self, trial, verdict)
+
+    def _on_finished(self, event: Finished) -> None:
+        trial = self.trials[event.trial]
+        self._leave(trial, Finished, Outcome("completed"))
+
+    def _on_failed(self, event: Failed) -> None:
+        trial = self.trials[event.trial]
+        trial.error, trial.traceback = event.error, event.traceback
+        trial.failures += trial.state is State.RUNNING
+        self._leave(trial, Failed, Outcome("failed", event.error))
+
+    def _on_lost(self, event: Lost) -> None:
+        trial = self.trials[event.trial]
+        trial.error = event.reason
+        trial.failures += trial.state is State.RUNNING and not event.preempted
+        self._leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
+
+    def _on_halted(self, event: Halted) -> None:
+        self._leave(self.trials[event.trial], Halted, Outcome("stopped"))
+
+    def _on_ticked(self, event: Ticked) -> None:
+        """The time is looked at with every event; this one only brings it."""
+
+    # Verdicts --------------------------------------------------------------------------------------------------------
+
+    def _continue(self, trial: Trial, verdict: Continue) -> None:
+        self._extend(trial, verdict.until, durable=False)
+
+    def _pause(self, trial: Trial, verdict: Pause) -> None:
+        if trial.checkpoint is None:
+            self._warn("a trial without a checkpoint was paused; it will start again from step 0 when it is resumed")
+        self._halt(trial, State.PAUSED)
+
+    def _stop(self, trial: Trial, verdict: Stop) -> None:
+        self._halt(trial, State.ENDED, verdict.reason)
+        if verdict.everyone:
+            self._stop_all(verdict.reason)
+
+    def _clone(self, trial: Trial, verdict: Clone) -> None:
+        donor = self.trials[verdict.donor]
+        if donor.checkpoint is None:
+            self._warn("a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one")
+            self._extend(trial, verdict.until, durable=False)
+            return
+        self._references[donor.checkpoint.path] += 1
+        self._successors[trial.id] = _Successor(verdict.until, donor.checkpoint, trial.request)
+        tags = {**donor.tags, "donor": donor.id}
+        self._ask([Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)])
+        self._halt(trial, State.WAITING)
+
+    def _resize(self, trial: Trial, verdict: Resize) -> None:
+        request = to_units(verdict.resources)
+        if not self.ledger.capacity(request):
+            self._warn(f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had")
+            self._extend(trial, verdict.until, durable=False)
+            return
+        self._successors[trial.id] = _Successor(verdict.until, trial.checkpoint, request, trial.config, trial.tags)
+        self._halt(trial, State.WAITING)
+
+    # Commands --------------------------------------------------------------------------------------------------------
+
+    def _launch(self, trial: Trial) -> None:
+        trial.attempt += 1
+        trial.step = trial.checkpoint.step if trial.checkpoint else 0
+        placement = self.ledger.grant(trial.id, trial.request)
+        self._move(trial, Launch)
+        lease = self._lease(trial)
+        self._commands.append(
+            Launch(trial.id, trial.attempt, trial.config, placement, lease, trial.seed, trial.checkpoint)
+        )
+
+    def _extend(self, trial: Trial, until: Until, *, durable: bool) -> None:
+        trial.until = until
+        self._move(trial, Extend)
+        self._commands.append(Extend(trial.id, trial.attempt, self._lease(trial), durable))
+
+    def _halt(self, trial: Trial, then: State, reason: str = "") -> None:
+        """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
+        if trial.state is State.RUNNING:
+            self._commands.append(Halt(trial.id, trial.attempt))
+        elif RANK[then] <= RANK[trial.then]:
+            return
+        trial.then = then
+        trial.outcome = Outcome("stopped", reason) if then is State.ENDED else None
+        self._move(trial, Halt)
+
+    def _cancel(self, trial: Trial, reason: str) -> None:
+        self._line.remove(trial.id)
+        self._commands.append(Cancel(trial.id))
+        outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
+        self._move(trial, Cancel)
+        self._end(trial, outcome)
+
+    def _ask(self, requests: list[Request]) -> None:
+        self._ask_number += 1
+        self._asks[self._ask_number] = tuple(requests)
+        self._commands.append(Ask(self._ask_number, tuple(requests), len(self.history)))
+
+    def _lease(self, trial: Trial) -> Until:
+        return tuple(dict.fromkeys((*trial.until, *self.judge.rule.boundaries)))
+
+    # A trial's way ---------------------------------------------------------------------------------------------------
+
+    def _number(self) -> int:
+        self._born += 1
+        return self._born - 1
+
+    def _create(self, number: int, config: Config, tags: Tags) -> Trial:
+        trial = Trial(number, config, self._request, self._streams.integer("trial", number), tags)
+        self.trials[number] = trial
+        self.counts[State.WAITING] += 1
+        self.touched.add(number)
+        if self._learns:
+            self.history.born(number, config, tags)
+        return trial
+
+    def _move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
+        """Take the trial through the table: the only place where a state changes."""
+        before, after = trial.state, target(trial, message, retry=retry)
+        self._story.append((self._now, trial.id, trial.attempt, message.__name__, before, after or "nowhere"))
+        if after is None:
+            raise InvalidTransition(f"{message.__name__} in state {before}\n{self.story(trial.id)}")
+        self._digest.update(_STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after]))
+        self.touched.add(trial.id)
+        if after is not before:
+            trial.state = after
+            self.counts[before] -= 1
+            self.counts[after] += 1
+
+    def _leave(self, trial: Trial, message: type, outcome: Outcome, *, retry: bool = False) -> None:
+        """The trial's work is known to have ended: release its resources and send it where it goes."""
+        stopping = trial.state is State.STOPPING
+        attempts_left = self.plan.max_failures < 0 or trial.failures <= self.plan.max_failures
+        self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
+        self.ledger.release(trial.id)
+        if trial.state is State.ENDED:
+            self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
+        elif trial.state is State.WAITING:
+            self._rejoin(trial)
+        elif trial.id in self._resumed:
+            self._resumed.remove(trial.id)
+            self._line.add(trial.id, trial.request)
+
+    def _rejoin(self, trial: Trial) -> None:
+        """Line up again: to be tried again as it was, or as what succeeds it once that is known."""
+        successor = self._successors.get(trial.id)
+        if successor is None:
+            self._line.add(trial.id, trial.request)
+        elif successor.config is not None:
+            self._succeed(trial, self._successors.pop(trial.id))
+
+    def _explored(self, number: int, config: Config, tags: Tags) -> None:
+        trial, successor = self.trials[number], self._successors.get(number)
+        if successor is not None:
+            successor.config, successor.tags = config, tags
+            if trial.state is State.WAITING:
+                self._succeed(trial, self._successors.pop(number))
+
+    def _succeed(self, trial: Trial, successor: _Successor) -> None:
+        assert successor.config is not None
+        trial.config, trial.tags = successor.config, successor.tags or {}
+        trial.until, trial.request = successor.until, successor.request
+        if successor.checkpoint is not trial.checkpoint:  # a clone takes the donor's place in time as well
+            trial.judged_step = successor.checkpoint.step if successor.checkpoint else 0
+            self._save(trial, successor.checkpoint)
+            self._unreference(successor.checkpoint)
+        if self._learns:
+            self.history.born(trial.id, trial.config, trial.tags)
+        self._line.add(trial.id, trial.request)
+
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
+        trial.outcome, trial.ended = outcome, self._now
+        self._resumed.discard(trial.id)
+        successor = self._successors.pop(trial.id, None)
+        if successor is not None and successor.checkpoint is not trial.checkpoint:
+            self._unreference(successor.checkpoint)
+        self.judge.end(trial, outcome)
+        if self._learns:
+            self.history.ended(trial.id, outcome)
+        self._learn_from_end(trial, outcome)
+
+    def _learn_from_end(self, trial: Trial, outcome: Outcome) -> None:
+        """A run whose trials can only fail is not worth finishing."""
+        if outcome.kind not in ("failed", "lost"):
+            self._successes += outcome.kind in ("completed", "stopped")
+            return
+        self._failures[trial.error] += 1
+        if self.plan.fail_fast:
+            self._stop_all(f"trial {trial.id} failed: {trial.error}")
+        elif not self._successes and 0 < self.plan.same_failures <= self._failures[trial.error]:
+            self._stop_all(f"the first {self._failures[trial.error]} trials all failed the same way: {trial.error}")
+
+    # Reports ---------------------------------------------------------------------------------------------------------
+
+    def _note_frame(self, trial: Trial, event: Reported) -> None:
+        trial.step = event.last_step
+        trial.metrics = event.row(-1)
+        self.reports += len(event.time_s)
+        if self.plan.metrics:
+            self._note_values(trial, event)
+        if event.checkpoint is not None:
+            is_best = trial.best is not None and trial.best[1] == event.last_step
+            self._save(trial, Checkpoint(event.checkpoint, event.last_step, event.time_s[-1]), best=is_best)
+
+    def _note_values(self, trial: Trial, event: Reported) -> None:
+        sign, column = self.plan.signs[0], event.columns.get(self.plan.metrics[0], ())
+        for step, value in enumerate(column, event.first_step):
+            cost = sign * _number(value)
+            if cost - cost == 0 and (trial.best is None or cost < trial.best[0]):  # finite, and better
+                trial.best = (cost, step)
+        if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
+            self.best = trial
+        if self._learns:
+            rows = [self._values(event.columns, index) for index in range(len(event.time_s))]
+            self.history.seen(trial.id, event.first_step, rows)
+
+    def _values(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
+        return tuple(
+            sign * _number(columns[metric][index]) if metric in columns else math.nan
+            for sign, metric in zip(self.plan.signs, self.plan.metrics, strict=True)
+        )
+
+    def _save(self, trial: Trial, checkpoint: Checkpoint | None, *, best: bool = False) -> None:
+        """The trial has a new latest checkpoint; what it keeps no longer is discarded."""
+        trial.checkpoint = checkpoint
+        if checkpoint is None:
+            return
+        self._references[checkpoint.path] += 1
+        if best:
+            self._references[checkpoint.path] += 1
+            previous, trial.best_checkpoint = trial.best_checkpoint, checkpoint
+            self._unreference(previous)
+        saved = self._saved[trial.id]
+        saved.append(checkpoint.path)
+        if self.plan.keep_checkpoints is not None and len(saved) > self.plan.keep_checkpoints:
+            self._unreference(Checkpoint(saved.popleft(), 0))
+
+    def _unreference(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            return
+        self._references[checkpoint.path] -= 1
+        if not self._references[checkpoint.path]:
+            del self._references[checkpoint.path]
+            self._commands.append(Discard(checkpoint.path))
+
+    # The reconciliation ----------------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Give free resources to whoever's turn it is, until there are none or nobody wants any."""
+        while self.active < self._limit:
+            number = self._line.pick(self.ledger.fits)
+            if number is not None:
+                self._launch(self.trials[number])
+            elif not self._choose():
+                break
+        self._idle = (self._cause, min(self.ledger.room(self._request), int(min(self._limit - self.active, 1e9))))
+
+    def _choose(self) -> bool:
+        """Ask the scheduler what a free slot is for. Tell whether somebody is in line because of it."""
+        self._cause = "resources"
+        if self.stopped is not None or self._line.blocked or not self.ledger.fits(self._request):
+            self._cause = "nothing left" if self.stopped is not None else self._cause
+            return False
+        can_ask = bool(self._fresh or self._asks or self._may_ask)
+        choice = self.judge.next(can_ask=can_ask)
+        return _CHOICES[type(choice)](self, choice)
+
+    def _choose_new(self, choice: New) -> bool:
+        self._cause = "searcher"
+        if not self._fresh:
+            if self._prefetch(choice):
+                self.judge.write(choice)
+            return False
+        self.judge.write(choice)
+        trial = self.trials[self._fresh.popleft()]
+        start = self.judge.start(trial)
+        trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
+        self._line.add(trial.id, trial.request)
+        self._prefetch(New())
+        return True
+
+    def _prefetch(self, choice: New) -> bool:
+        """Keep as many suggestions coming as there are free slots and the plan wants ahead; tell whether more were asked for."""
+        free = min(self.ledger.room(self._request), self._limit - self.active) - len(self._line)
+        coming = len(self._fresh) + self._coming
+        target = free + self.plan.prefetch
+        wanted = min(target - coming, self._samples_left, 1 if choice.tags else math.inf)
+        if not self._may_ask or wanted <= 0 or (coming >= free and coming * 2 > target):
+            return False
+        first, self._asked = self._asked, self._asked + int(wanted)
+        self._coming += int(wanted)
+        self._ask([Request(self._number(), sample, tags=choice.tags) for sample in range(first, self._asked)])
+        return True
+
+    def _choose_resume(self, choice: Resume) -> bool:
+        self.judge.write(choice)
+        trial = self.trials[choice.trial]
+        trial.until = choice.until
+        if trial.state is State.PAUSED:
+            self._line.add(trial.id, trial.request)
+        else:  # it is on its way to a pause: it lines up as soon as it gets there
+            self._resumed.add(trial.id)
+        return True
+
+    def _choose_drop(self, choice: Drop) -> bool:
+        self.judge.write(choice)
+        trial = self.trials[choice.trial]
+        if trial.active:
+            self._halt(trial, State.ENDED, choice.reason)
+        else:
+            self._cancel(trial, choice.reason)
+        return True
+
+    def _choose_wait(self, choice: Wait) -> bool:
+        self._cause = "scheduler"
+        if self.active or self._asks or len(self._line):
+            return False
+        if not self.counts[State.PAUSED] and (self._fresh or self._may_ask):
+            raise PolicyError("the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had")
+        for trial in [trial for trial in self.trials.values() if trial.state is State.PAUSED]:
+            self._cancel(trial, "never resumed")
+        return False
+
+    @property
+    def _limit(self) -> float:
+        return self.plan.max_concurrent_trials or math.inf
+
+    @property
+    def _samples_left(self) -> float:
+        return math.inf if self.plan.samples is None else self.plan.samples - self._asked
+
+    @property
+    def _may_ask(self) -> bool:
+        return self.stopped is None and not self._exhausted and self._samples_left > 0
+
+    @property
+    def _living(self) -> int:
+        return self.counts[State.WAITING] + self.counts[State.PAUSED]
+
+    # The end of everything -------------------------------------------------------------------------------------------
+
+    def _expire(self) -> None:
+        budget = self.plan.time_budget_s
+        if budget is not None and self._now >= budget:
+            self._stop_all(f"time budget of {budget:g} s")
+        while self._timeouts and (self._timeouts[0][0] <= self._now or self._is_stale(*self._timeouts[0])):
+            entry = heapq.heappop(self._timeouts)
+            if not self._is_stale(*entry):
+                self._halt(self.trials[entry[1]], State.ENDED, f"timeout of {self.plan.trial_timeout_s:g} s")
+
+    def _is_stale(self, _deadline: float, number: int, attempt: int) -> bool:
+        trial = self.trials[number]
+        return trial.attempt != attempt or not trial.active
+
+    def _stop_all(self, reason: str) -> None:
+        """End the run: halt what runs, cancel what waits. O(trials), once."""
+        if self.stopped is not None:
+            return
+        self.stopped = reason
+        self._asks.clear()
+        self._coming = 0
+        self._fresh.clear()
+        for trial in list(self.trials.values()):
+            if trial.active:
+                self._halt(trial, State.ENDED, reason)
+            elif trial.state is not State.ENDED:
+                self._cancel(trial, reason)
+
+    # Notes -----------------------------------------------------------------------------------------------------------
+
+    def _account(self, now: float) -> None:
+        """Book the time since the last event to whatever kept slots empty."""
+        cause, slots = self._idle
+        if slots:
+            self.idle_s[cause] += slots * (now - self._now)
+        self._now = now
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _tell(self, event: Event) -> str:
+        return self.story(event.trial) if isinstance(event, _TRIAL_EVENTS) else ""
+
+
+def _number(value: Metric) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+_TRIAL_EVENTS = (Started, Reported, Finished, Failed, Halted, Lost)
+_STEP = struct.Struct("<qiqbbb")
+_CODES: dict[object, int] = {
+    item: code
+    for code, item in enumerate(
+        [*State, Launch, Cancel, Extend, Halt, Halted, Started, Reported, Finished, Failed, Lost]
+    )
+}
+
+_HANDLERS: dict[type, Callable[..., None]] = {
+    CapacityChanged: Experiment._on_capacity,
+    Enqueued: Experiment._on_enqueued,
+    Suggested: Experiment._on_suggested,
+    Started: Experiment._on_started,
+    Reported: Experiment._on_reported,
+    Finished: Experiment._on_finished,
+    Failed: Experiment._on_failed,
+    Halted: Experiment._on_halted,
+    Lost: Experiment._on_lost,
+    Ticked: Experiment._on_ticked,
+}
+_VERDICTS: dict[type, Callable[..., None]] = {
+    Continue: Experiment._continue,
+    Pause: Experiment._pause,
+    Stop: Experiment._stop,
+    Clone: Experiment._clone,
+    Resize: Experiment._resize,
+}
+_CHOICES: dict[type, Callable[..., bool]] = {
+    New: Experiment._choose_new,
+    Resume: Experiment._choose_resume,
+    Drop: Experiment._choose_drop,
+    Wait: Experiment._choose_wait,
+}

@@ -1,0 +1,85 @@
+"""The judge: asks the scheduler and the stop rules, and writes down each answer.
+
+On replay it goes by what was written: the scheduler is told everything again, so that its state comes out the same, but its
+answers are not used, and stop rules, which are the user's code, are not called. So neither an upgrade nor a clock can change the past.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
+from trialist.errors import ReplayError
+from trialist.messages import Choice, Continue, Decision, Outcome, Report, Start, Stop, Verdict, Wait
+from trialist.schedulers.base import Scheduler, TrialView
+from trialist.stopping import StopRule
+
+D = TypeVar("D", bound=Decision)
+
+
+class Judge:
+    """One place where decisions come from, whether they are taken now or were taken before."""
+
+    def __init__(self, scheduler: Scheduler, rule: StopRule) -> None:
+        self.scheduler = scheduler
+        self.rule = rule
+        self._taken: list[Decision] = []
+        self._written: deque[Decision] | None = None
+
+    def take(self) -> list[Decision]:
+        """Return the decisions since the last call."""
+        taken, self._taken = self._taken, []
+        return taken
+
+    def replay(self, decisions: Iterable[Decision] | None) -> None:
+        """Go by these from now on; by its own again if None. What was left over is a difference."""
+        if self._written:
+            raise ReplayError(f"the journal holds decisions that the replay never came to: {list(self._written)}")
+        self._written = None if decisions is None else deque(decisions)
+
+    def start(self, trial: TrialView) -> Start:
+        """Admit a trial."""
+        start = self.scheduler.on_start(trial)
+        if self._written is not None:
+            start = self._read(start)
+        return self.write(start)
+
+    def report(self, trial: TrialView, report: Report) -> Verdict:
+        """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
+        scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
+        verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
+        if self._written is not None:
+            return self.write(self._read(verdict))
+        return self.write(self._overrule(trial.id, report) or verdict)
+
+    def _overrule(self, trial: int, report: Report) -> Stop | None:
+        reason, everyone = self.rule.reason(trial, report), self.rule.stop_all()
+        return Stop(everyone or reason or "", everyone is not None) if reason or everyone else None
+
+    def next(self, *, can_ask: bool) -> Choice:
+        """Say what a free slot is for; the caller writes it down if it acts on it.
+
+        On replay there is nothing to do once the choices of this event are used up.
+        """
+        if self._written is None:
+            return self.scheduler.next(can_ask)
+        if not self._written or not isinstance(self._written[0], Choice):
+            return Wait()
+        self.scheduler.next(can_ask)
+        return cast(Choice, self._written.popleft())
+
+    def end(self, trial: TrialView, outcome: Outcome) -> None:
+        """Tell the scheduler that a trial has ended."""
+        self.scheduler.on_end(trial, outcome)
+
+    def write(self, decision: D) -> D:
+        """Note a decision that is being carried out."""
+        self._taken.append(decision)
+        return decision
+
+    def _read(self, alternative: D) -> D:
+        """The next written decision, in place of the one that would be taken today."""
+        if not self._written:
+            raise ReplayError(f"the journal ends before a decision that the replay comes to: {alternative}")
+        return cast(D, self._written.popleft())

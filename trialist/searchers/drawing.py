@@ -1,0 +1,62 @@
+"""From rows of the unit cube to suggestions: what all searchers that draw have in common.
+
+A sample's row depends on its number alone, not on which rows were asked for with it, so that batches of any size give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from trialist.messages import Config, Request, Suggestion
+from trialist.space import Space
+from trialist.streams import Streams
+
+Rows = npt.NDArray[np.float64]
+
+BLOCK = 256  # rows are made so many at a time: a power of two, as Sobol points want it
+
+
+class Blocks:
+    """The rows of an endless table, shape (infinity, d), made a block at a time and looked up by number."""
+
+    def __init__(self, make: Callable[[int], Rows]) -> None:
+        self._make = make
+        self._block = (-1, np.empty((0, 0)))
+
+    def rows(self, numbers: Sequence[int]) -> Rows:
+        """Return rows with these numbers, shape (n, d)."""
+        return np.stack([self._row(number) for number in numbers])
+
+    def _row(self, number: int) -> Rows:
+        block, place = divmod(number, BLOCK)
+        if self._block[0] != block:
+            self._block = (block, self._make(block))
+        return cast(Rows, self._block[1][place])
+
+
+def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: Streams) -> list[Suggestion]:
+    """Turn one row for each request into its suggestion: the sample's grid point is set, and a config that violates a
+    constraint is drawn again from the prior."""
+    numbers = [request.sample for request in requests]
+    units = space.fix_grid(units, numbers)
+    if any(parameter.column is None for parameter in space.parameters):  # sample_from draws: each sample from its own stream
+        drawn = [space.decode(row[None, :], rng("sample", number))[0] for row, number in zip(units, numbers, strict=True)]
+    else:
+        drawn = space.decode(units)
+    return [
+        Suggestion(plain(space, config if space.satisfies(config) else _again(space, number, rng)))
+        for config, number in zip(drawn, numbers, strict=True)
+    ]
+
+
+def plain(space: Space, config: dict[str, object]) -> Config:
+    """The plain form of a config, as suggestions carry it."""
+    return cast(Config, space.plain(config))
+
+
+def _again(space: Space, number: int, rng: Streams) -> dict[str, object]:
+    return space.sample(1, rng("again", number), grid=[number])[0]

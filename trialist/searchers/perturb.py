@@ -1,0 +1,76 @@
+"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the first population.
+
+A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a parameter is drawn
+afresh instead, as unordered categories always are. Results stay inside their domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trialist.history import History
+from trialist.messages import Config, Request, Suggestion
+from trialist.searchers.base import Searcher
+from trialist.searchers.drawing import plain
+from trialist.space import Parameter, Space
+from trialist.space.domains import Category, Numeric
+from trialist.streams import Streams
+
+
+@dataclass
+class Perturb:
+    """Answers "explore" requests by perturbation, and hands the others on.
+
+    Args:
+        base: where new configurations come from.
+        factors: what a number is multiplied by, one of them drawn.
+        resample_probability: how often a parameter is drawn afresh instead.
+    """
+
+    base: Searcher
+    factors: tuple[float, ...] = (0.8, 1.2)
+    resample_probability: float = 0.25
+
+    @property
+    def learns(self) -> bool:
+        """As the base does."""
+        return self.base.learns
+
+    def setup(self, space: Space) -> int:
+        """Take any space that the base takes."""
+        self._space = space
+        return self.base.setup(space)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Answer each request by its kind, in order."""
+        new = iter(self.base.suggest(history, [r for r in requests if r.kind == "new"], rng))
+        answers = [self._explore(r, rng) if r.kind == "explore" else next(new, None) for r in requests]
+        return [answer for answer in answers if answer is not None]
+
+    def _explore(self, request: Request, rng: Streams) -> Suggestion:
+        donor = self._space.resolve(dict(request.donor or {}))
+        generator = rng("explore", request.trial, request.attempt)
+        return Suggestion(self._vary(donor, generator))
+
+    def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
+        units, active = self._space.encode([donor])
+        for parameter in self._space.parameters:
+            if parameter.column is not None and active[0, parameter.column]:
+                units[0, parameter.column] = self._move(parameter, float(units[0, parameter.column]), generator)
+        config = self._space.decode(units, generator)[0]
+        return plain(self._space, config if self._space.satisfies(config) else donor)
+
+    def _move(self, parameter: Parameter, unit: float, generator: np.random.Generator) -> float:
+        domain = parameter.domain
+        afresh = float(generator.random())
+        if generator.random() < self.resample_probability or not isinstance(domain, Numeric | Category):
+            return afresh
+        if isinstance(domain, Category):
+            step = int(generator.choice([-1, 1]))
+            index = min(max(int(domain.cells(np.array([unit]))[0]) + step, 0), domain.cardinality - 1)
+            return domain.centre(index) if domain.kind == "ordinal" else afresh
+        value = domain.decode(np.array([unit]))[0] * float(generator.choice(self.factors))
+        return domain.encode(value)

@@ -1,0 +1,34 @@
+"""Random search: independent draws from the space's prior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trialist.history import History
+from trialist.messages import Request, Suggestion
+from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
+from trialist.space import Space
+from trialist.streams import Streams
+
+
+@dataclass
+class Random:
+    """Draws each trial from the space, and tries every grid point in every sample."""
+
+    learns = False
+
+    def setup(self, space: Space) -> int:
+        """Take any space."""
+        self._space = space
+        self._blocks: Blocks | None = None
+        return space.grid_size
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Draw."""
+
+        def make(block: int) -> Rows:
+            return rng("random", block).random((BLOCK, self._space.dimension))
+
+        self._blocks = self._blocks or Blocks(make)
+        return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)

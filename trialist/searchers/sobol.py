@@ -1,0 +1,45 @@
+"""Quasi-random search: scrambled Sobol points (Sobol 1967; scrambling by Owen 1998), which cover the space more evenly than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import qmc
+
+from trialist.history import History
+from trialist.messages import Request, Suggestion
+from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
+from trialist.space import Space
+from trialist.streams import Streams
+
+
+@dataclass
+class Sobol:
+    """Tries the points of a scrambled Sobol sequence, and every grid point in every sample."""
+
+    learns = False
+
+    def setup(self, space: Space) -> int:
+        """Take any space of at most 21,201 dimensions.
+
+        Raises:
+            ValueError: it has more.
+        """
+        if space.dimension > qmc.Sobol.MAXDIM:
+            raise ValueError(f"Sobol points have at most {qmc.Sobol.MAXDIM} dimensions; the space has {space.dimension}")
+        self._space = space
+        self._blocks: Blocks | None = None
+        return space.grid_size
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Take the next points."""
+
+        def make(block: int) -> Rows:
+            sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng("sobol"))
+            if block:
+                sequence.fast_forward(block * BLOCK)
+            return sequence.random(BLOCK)
+
+        self._blocks = self._blocks or Blocks(make)
+        return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)

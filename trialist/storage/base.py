@@ -1,0 +1,87 @@
+"""What a store is: the journal of a run, and the tables that people query.
+
+The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made from it.
+*Acknowledged* means that the commit of the turn that holds a report is done. The contract is ``tests/contracts/store.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from trialist.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A trial as the ``trials`` table shows it."""
+
+    id: int
+    state: str
+    outcome: str | None
+    reason: str
+    attempt: int
+    step: int
+    config: Config
+    tags: Tags
+    metrics: dict[str, Metric]
+    checkpoint: str | None
+    error: str
+    traceback: str
+    started: float | None
+    ended: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of the loop: what arrived, and what was decided since the turn before.
+
+    ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order; ``digest`` is the
+    experiment's after those, before these events.
+    """
+
+    now: float
+    events: Sequence[Event]
+    decisions: Sequence[Sequence[Decision]] = ()
+    digest: str = ""
+    trials: Sequence[TrialRow] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of the journal. ``decisions`` is None if the run ended before they were written; ``digest``, where there is one, is
+    what the driver's experiment had before this event."""
+
+    now: float
+    event: Event
+    decisions: Sequence[Decision] | None
+    digest: str | None
+
+
+class Store(Protocol):
+    """Keeps a run."""
+
+    @property
+    def settings(self) -> dict[str, Plain]:
+        """What the run was told when it was created."""
+
+    def append(self, turn: Turn) -> Future[None]:
+        """Write a turn; the future is done when it is committed. Commits are in the order of the calls.
+
+        The future fails with ``StorageError`` if it could not be committed, and so does every later one.
+        """
+
+    def entries(self) -> Iterator[Entry]:
+        """Read the journal from its beginning, checking its checksums.
+
+        Raises:
+            StorageError: the journal is damaged; the text says from where on.
+        """
+
+    def frames(self, trial: int) -> Iterator[Reported]:
+        """Read the reports of one trial, in the order in which they arrived, all attempts."""
+
+    def close(self) -> None:
+        """Commit what was appended, and let go."""
