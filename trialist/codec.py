@@ -1,7 +1,8 @@
 """Messages to plain data and back, by their own type annotations.
 
 A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and infinities, which JSON
-lacks, become ``{"float": "nan"}``. What is written here is the journal's format: a field that is added needs a default, and none is
+lacks, become ``{"float": "nan"}``; a dict of the caller's that has this one key becomes ``{"float": [its value]}``, so that the two
+cannot be mixed up. What is written here is the journal's format: a field that is added needs a default, and none is
 renamed or removed without a new format version.
 """
 
@@ -37,11 +38,21 @@ def to_plain(value: object) -> Plain:
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
-    if type(value).__name__ in _CLASSES:
-        fields = {name: to_plain(getattr(value, name)) for name in _field_names(type(value))}
-        return {"kind": type(value).__name__, **fields}
-    raise TypeError(f"{value!r} ({type(value).__name__}) is not plain data")
+        items = {key: to_plain(item) for key, item in value.items()}
+        return {"float": [items["float"]]} if items.keys() == {"float"} else items
+    return {name: to_plain(item) for name, item in fields(value).items()}
+
+
+def fields(message: object) -> dict[str, object]:
+    """Return a message's kind and fields, these as they are.
+
+    Raises:
+        TypeError: it is no message.
+    """
+    cls: type[typing.Any] = type(message)
+    if cls.__name__ not in _CLASSES:
+        raise TypeError(f"{message!r} ({cls.__name__}) is not plain data")
+    return {"kind": cls.__name__, **{name: getattr(message, name) for name in _field_names(cls)}}
 
 
 def from_plain(data: Plain) -> typing.Any:
@@ -79,21 +90,22 @@ def _decoder(hint: object) -> Decoder:
         item = _decoder(arguments[0])
         return lambda data: tuple(map(item, data))
     if isinstance(hint, type) and issubclass(hint, messages.Boundary):
-        return lambda data: messages.Boundary(data[0], data[1], _floats(data[2]))
+        return lambda data: messages.Boundary(data[0], data[1], read_plain(data[2]))
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
     if origin in (typing.Union, types.UnionType):
         known = [option for option in arguments if isinstance(option, type) and option.__name__ in _CLASSES]
-        return (lambda data: None if data is None else from_plain(data)) if known else _floats
-    return _floats
+        return (lambda data: None if data is None else from_plain(data)) if known else read_plain
+    return read_plain
 
 
-def _floats(data: Plain) -> Plain:
-    """Undo the writing of non-finite numbers, at any depth."""
+def read_plain(data: Plain) -> typing.Any:
+    """Undo what ``to_plain`` did to data that holds no message: the writing of non-finite numbers, at any depth."""
     if isinstance(data, dict):
         if data.keys() == {"float"}:
-            return float(str(data["float"]))
-        return {key: _floats(item) for key, item in data.items()}
+            value = data["float"]
+            return {"float": read_plain(value[0])} if isinstance(value, list) else float(str(value))
+        return {key: read_plain(item) for key, item in data.items()}
     if isinstance(data, list):
-        return [_floats(item) for item in data]
+        return [read_plain(item) for item in data]
     return data

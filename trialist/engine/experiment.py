@@ -95,6 +95,7 @@ class Experiment:
         self.history = HistoryLog()
         self.trials: dict[int, Trial] = {}
         self.counts: Counter[State] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self.best: Trial | None = None
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.touched: set[int] = set()  # trials changed since somebody emptied this
@@ -187,6 +188,16 @@ class Experiment:
     def digest(self) -> str:
         """A fingerprint of every transition so far: equal for a replay that went the same way."""
         return self._digest.hexdigest()[:16]
+
+    @property
+    def feasible(self) -> bool:
+        """A trial could be run on the machines there are."""
+        return self.ledger.capacity(self._request) > 0
+
+    @property
+    def largest(self) -> str:
+        """The largest request that could ever be granted, of the resources that a trial wants."""
+        return self.ledger.largest(self._request)
 
     def orphans(self) -> list[TrialEvent]:
         """Return the events that say that all workers are gone, as they are when a run is resumed."""
@@ -302,7 +313,7 @@ class Experiment:
 
     def _pause(self, trial: Trial, verdict: Pause) -> None:
         if trial.checkpoint is None:
-            self._warn("a trial without a checkpoint was paused; it will start again from step 0 when it is resumed")
+            self.warn("a trial without a checkpoint was paused; it will start again from step 0 when it is resumed")
         self._halt(trial, State.PAUSED)
 
     def _stop(self, trial: Trial, verdict: Stop) -> None:
@@ -313,7 +324,7 @@ class Experiment:
     def _clone(self, trial: Trial, verdict: Clone) -> None:
         donor = self.trials[verdict.donor]
         if donor.checkpoint is None:
-            self._warn("a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one")
+            self.warn("a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one")
             self._extend(trial, verdict.until, durable=False)
             return
         self._references[donor.checkpoint.path] += 1
@@ -325,7 +336,7 @@ class Experiment:
     def _resize(self, trial: Trial, verdict: Resize) -> None:
         request = to_units(verdict.resources)
         if not self.ledger.capacity(request):
-            self._warn(f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had")
+            self.warn(f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had")
             self._extend(trial, verdict.until, durable=False)
             return
         self._successors[trial.id] = _Successor(verdict.until, trial.checkpoint, request, trial.config, trial.tags)
@@ -444,6 +455,7 @@ class Experiment:
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self._now
+        self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
         successor = self._successors.pop(trial.id, None)
         if successor is not None and successor.checkpoint is not trial.checkpoint:
@@ -649,7 +661,8 @@ class Experiment:
             self.idle_s[cause] += slots * (now - self._now)
         self._now = now
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Note something that the user should know; said once."""
         if text not in self.warnings:
             self.warnings.append(text)
 

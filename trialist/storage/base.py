@@ -60,12 +60,31 @@ class Entry:
     digest: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Where a store's time went, for the summary of a run."""
+
+    turns: int = 0  # committed
+    commits: int = 0
+    commit_s: float = 0.0
+    longest_commit_s: float = 0.0
+    deepest_queue: int = 0  # turns
+
+
 class Store(Protocol):
-    """Keeps a run."""
+    """Keeps a run. A turn that was appended belongs to the store: its lists must not be changed afterwards."""
 
     @property
     def settings(self) -> dict[str, Plain]:
         """What the run was told when it was created."""
+
+    @property
+    def pending(self) -> int:
+        """How many turns were appended and are not committed."""
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the journal, as far as it is committed: see ``storage/journal.py`` for what is hashed."""
 
     def append(self, turn: Turn) -> Future[None]:
         """Write a turn; the future is done when it is committed. Commits are in the order of the calls.
@@ -83,5 +102,11 @@ class Store(Protocol):
     def frames(self, trial: int) -> Iterator[Reported]:
         """Read the reports of one trial, in the order in which they arrived, all attempts."""
 
+    def trials(self) -> Iterator[TrialRow]:
+        """Read the trials as they were shown last, in the order of their numbers."""
+
+    def statistics(self) -> Statistics:
+        """Tell where the time went, since the store was opened."""
+
     def close(self) -> None:
-        """Commit what was appended, and let go."""
+        """Commit what was appended, and let go. What was kept can still be read; a later append fails."""

@@ -1,0 +1,31 @@
+"""Trialist tunes anything you can call."""
+
+from trialist import space
+from trialist.engine.engine import Engine
+from trialist.executors import Local, Simulated
+from trialist.reporting import TrialStopped, context, get_checkpoint, report
+from trialist.results import Result, TrialResult
+from trialist.schedulers import ASHA, FIFO, PBT
+from trialist.searchers import Grid, Perturb, Random, Sobol
+from trialist.stopping import Stopper
+
+__all__ = [
+    "ASHA",
+    "FIFO",
+    "PBT",
+    "Engine",
+    "Grid",
+    "Local",
+    "Perturb",
+    "Random",
+    "Result",
+    "Simulated",
+    "Sobol",
+    "Stopper",
+    "TrialResult",
+    "TrialStopped",
+    "context",
+    "get_checkpoint",
+    "report",
+    "space",
+]

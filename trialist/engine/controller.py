@@ -1,0 +1,206 @@
+"""The controller: the shell around the experiment, and the only code that awaits.
+
+One turn of its loop: take what has arrived, append it to the journal, hand it to the experiment, carry out the commands. It does not
+wait for commits, but commands that destroy or show something do (Halt, Discard, an Extend that acknowledges a checkpoint): they leave,
+in order, when the turn that caused them is committed. The rest may leave before, because whatever it sets going dies with this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from trialist.engine.experiment import Experiment
+from trialist.engine.hooks import Hooks
+from trialist.engine.statistics import Meter
+from trialist.engine.trial import Trial
+from trialist.errors import InternalError
+from trialist.executors.base import Executor, Run
+from trialist.messages import Command, Decision, Discard, Event, Extend, Halt, Launch
+from trialist.progress import Progress, Snapshot
+from trialist.storage.base import Store, TrialRow, Turn
+
+UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
+PROGRESS_S = 0.25
+YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so often, for signals
+
+
+@dataclass
+class Controller:
+    """Drives one run from its first event, or from where it was left, to its end."""
+
+    experiment: Experiment
+    executor: Executor
+    store: Store
+    run: Run
+    meter: Meter
+    progress: Progress
+    hooks: Hooks
+    name: str
+
+    async def drive(self, leftover: Sequence[Command] = ()) -> None:
+        """Carry out what an earlier session left over, and run to the end.
+
+        Raises:
+            StorageError: the journal could not be written; what was acknowledged is safe.
+            PolicyError: a scheduler, searcher, or stop rule raised.
+            ExecutorError: the place where trials run could not be had, or is gone.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._decisions: list[Sequence[Decision]] = []
+        self._held: deque[tuple[Future[None], Command]] = deque()
+        self._uncommitted: deque[Future[None]] = deque()
+        self._failure: BaseException | None = None
+        self._opened = False
+        self._shown = self._yielded = time.perf_counter()
+        watch = self._loop.create_task(self.meter.watch())
+        try:
+            await self.executor.open(self.run)
+            self._opened = True
+            self.hooks.begin(self.name)
+            await self._run(leftover)
+        except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            watch.cancel()
+            await self.executor.close()
+            await asyncio.to_thread(self.hooks.end)
+            await asyncio.to_thread(self.progress.close, self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """Return the run as it is now, for people."""
+        directory = str(self.run.directory) if self.run.directory else None
+        return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
+
+    def now(self) -> float:
+        """Seconds of the run."""
+        return self.executor.now() if self._opened else self.run.began_s
+
+    async def _run(self, leftover: Sequence[Command]) -> None:
+        """The loop."""
+        experiment = self.experiment
+        self._carry_out([*leftover, *experiment.start()], None)
+        orphans = experiment.orphans()
+        if orphans:
+            await self._turn(orphans)
+        while not experiment.done:
+            await self._turn(await self.executor.events(experiment.deadline))
+        await self._finish()
+
+    async def _turn(self, events: Sequence[Event]) -> None:
+        now, began = self.executor.now(), time.perf_counter()
+        committed = self._append(now, events)
+        commands: list[Command] = []
+        for event in events:
+            commands += self.experiment.handle(now, event)
+            self._decisions.append(self.experiment.judge.take())
+            self.meter.seen(event, now)
+        self._carry_out(commands, committed)
+        ended = time.perf_counter()
+        self.meter.turn(len(events), ended - began)
+        self._check_feasible()
+        self.hooks.turn(events, commands, self.experiment)
+        await self._breathe(ended)
+
+    def _check_feasible(self) -> None:
+        """Before the first trial: what can never fit would wait for ever."""
+        experiment = self.experiment
+        if experiment.trials or experiment.feasible:
+            return
+        wanted, largest = experiment.plan.resources, experiment.largest
+        raise ValueError(f"resources={wanted} can never be granted here: the largest request that can is {largest}")
+
+    def _append(self, now: float, events: Sequence[Event]) -> Future[None]:
+        experiment, decisions = self.experiment, self._decisions
+        trials = [trial_row(experiment.trials[number]) for number in sorted(experiment.touched)]
+        experiment.touched.clear()
+        self._decisions = []
+        committed = self.store.append(Turn(now, events, decisions, experiment.digest, trials))
+        if not committed.done():
+            self._uncommitted.append(committed)
+            committed.add_done_callback(self._tell_loop)
+        elif (error := committed.exception()) is not None:
+            raise error
+        return committed
+
+    def _carry_out(self, commands: Sequence[Command], committed: Future[None] | None) -> None:
+        for command in commands:
+            if isinstance(command, Launch):
+                self.meter.launched(command, self.now())
+            if committed is not None and _waits(command) and (self._held or not committed.done()):
+                self._held.append((committed, command))
+            else:
+                self.executor.do(command)
+
+    def _tell_loop(self, committed: Future[None]) -> None:
+        """In the writer's thread: a turn is committed, or could not be."""
+        try:
+            self._loop.call_soon_threadsafe(self._release, committed)
+        except RuntimeError:  # the loop is closed: the run has ended otherwise
+            pass
+
+    def _release(self, committed: Future[None]) -> None:
+        """Let go of what waited for a commit."""
+        if not committed.cancelled() and (error := committed.exception()) is not None:
+            self._failure = self._failure or error
+            if self._task is not None:
+                self._task.cancel()
+            return
+        while self._uncommitted and self._uncommitted[0].done():
+            self._uncommitted.popleft()
+        while self._held and self._held[0][0].done():
+            self.executor.do(self._held.popleft()[1])
+
+    async def _breathe(self, now: float) -> None:
+        """Wait for the disk if it is far behind; let the loop look at signals; show something now and then."""
+        while len(self._uncommitted) > UNCOMMITTED_MAX:
+            await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
+            await asyncio.sleep(0)
+        if now - self._yielded > YIELD_S:
+            self._yielded = now
+            await asyncio.sleep(0)
+        if now - self._shown > PROGRESS_S:
+            self._shown = now
+            self.progress.update(self.snapshot())
+
+    async def _finish(self) -> None:
+        """The last decisions go to the journal; the result is shown only once they are there."""
+        committed = self._append(self.now(), [])
+        await asyncio.wrap_future(committed)
+        if self._held:
+            await asyncio.sleep(0)
+            self._release(committed)
+        if self._held:
+            raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
+
+
+def _waits(command: Command) -> bool:
+    return isinstance(command, Halt | Discard) or (isinstance(command, Extend) and command.durable)
+
+
+def trial_row(trial: Trial) -> TrialRow:
+    """Return the row of the ``trials`` table for a trial as it is now."""
+    outcome = trial.outcome if trial.ended is not None else None
+    return TrialRow(
+        trial.id,
+        trial.state.value,
+        outcome.kind if outcome else None,
+        outcome.reason if outcome else "",
+        trial.attempt,
+        trial.step,
+        trial.config,
+        trial.tags,
+        trial.metrics,
+        trial.checkpoint.path if trial.checkpoint else None,
+        trial.error,
+        trial.traceback,
+        trial.started,
+        trial.ended,
+    )

@@ -1,0 +1,348 @@
+"""The engine: what a user holds. Its constructor stores, and ``run()`` wires the parts together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from trialist.callbacks import Callback, CallbackRunner
+from trialist.engine import settings
+from trialist.engine.controller import Controller
+from trialist.engine.experiment import Experiment
+from trialist.engine.hooks import Hooks
+from trialist.engine.parts import Default, Parts, check
+from trialist.engine.plan import Mode
+from trialist.engine.statistics import Meter
+from trialist.engine.trial import Trial
+from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
+from trialist.executors import Executor, Workload
+from trialist.executors.base import Run
+from trialist.messages import Ask, Checkpoint, Command, Discard, Reported, Suggested
+from trialist.progress import choose_progress, summary_lines
+from trialist.results import Frames, Result, TrialResult
+from trialist.schedulers import Scheduler
+from trialist.searchers import Searcher
+from trialist.space import Space
+from trialist.stopping import Stop
+from trialist.storage.base import Statistics as StoreStatistics
+from trialist.storage.base import Store
+from trialist.storage.memory import MemoryStore
+from trialist.storage.sqlite import SqliteStore
+from trialist.streams import Streams
+
+Handler = Any  # what signal.signal takes and returns
+
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class Engine:
+    """Tunes an objective: runs many trials of it, side by side, and finds the best.
+
+    Args:
+        objective: what to tune: a function of a config that calls ``report``; or a generator that yields reports; or an
+            ``async def``; or a function that returns its result.
+        space: what may vary: a dict of domains and constants, nested as you like, or a ``Space``.
+        metric: what to optimise, as it is reported; the first of several is what schedulers and "best" go by.
+        mode: "min" or "max", for each metric.
+        num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
+        searcher: what decides what to try: "random", "grid", "sobol", or an object.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "pbt", or an object such as ``ASHA(max_t=20)``.
+        resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name.
+        executor: where trials run: "ray", "local" (threads of this process), or an object.
+        storage: the directory in which the run's own directory is made; None keeps nothing.
+        name: what people call the run.
+        seed: of every random draw; one is drawn, and kept, if it is not given.
+        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, a ``Stopper``.
+        callbacks: told of everything that happens, off the loop.
+        max_concurrent_trials: run no more at a time, whatever the resources.
+        time_budget_s: end the run after so many seconds; a resumed run has what was left.
+        trial_timeout_s: end a trial that has run so many seconds.
+        max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for no end.
+        fail_fast: end the run with the first trial that failed.
+        points_to_evaluate: configs to try first, whole or in part.
+        prefetch: how many suggestions to ask for ahead of free slots.
+        keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
+        verbose: 0 shows nothing; 1 the progress and a summary.
+    """
+
+    def __init__(
+        self,
+        objective: Callable[..., object] | Workload,
+        space: Mapping[str, object] | Space,
+        *,
+        metric: str | Sequence[str] | None = None,
+        mode: Mode | Sequence[Mode] = "min",
+        num_samples: int = 1,
+        searcher: str | Searcher = "random",
+        scheduler: str | Scheduler = "fifo",
+        resources: Mapping[str, float] | None = None,
+        executor: str | Executor = "ray",
+        storage: str | os.PathLike[str] | Default | None = Default.STORAGE,
+        name: str | None = None,
+        seed: int | None = None,
+        stop: Stop = None,
+        callbacks: Sequence[Callback] = (),
+        max_concurrent_trials: int | None = None,
+        time_budget_s: float | None = None,
+        trial_timeout_s: float | None = None,
+        max_failures: int = 0,
+        fail_fast: bool = False,
+        points_to_evaluate: Sequence[Mapping[str, object]] = (),
+        prefetch: int | None = None,
+        keep_checkpoints: int | None = None,
+        verbose: int = 1,
+    ) -> None:
+        self._keywords = {key: value for key, value in locals().items() if key != "self"}
+        self._directory: Path | None = None  # of the run that is resumed
+
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str], objective: Callable[..., object] | Workload, **keywords: object) -> Engine:
+        """Return an engine that goes on with the run in this directory, as the same run.
+
+        Args:
+            path: the run's directory: ``result.path``, or what the interrupted run named.
+            objective: as before; code is not kept.
+            keywords: the other things that are no data and were given to the run: functions, objects of your own classes,
+                ``executor``, ``callbacks``, ``verbose``.
+
+        Raises:
+            ValueError: something is missing, or is not what the run was told.
+            StorageError: there is no run, or its journal is damaged.
+        """
+        directory = Path(path)
+        store = SqliteStore.open(directory, read_only=True)
+        try:
+            told = store.settings
+        finally:
+            store.close()
+        unknown = keywords.keys() - _KEYWORDS
+        refuse((f"{name!r} is no keyword of Engine{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
+        engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
+        engine._directory = directory
+        return engine
+
+    def run(self) -> Result:
+        """Run to the end and return the result. Works inside a running event loop too, in a thread of its own.
+
+        Raises:
+            ValueError, TypeError: something given makes no sense; nothing was started.
+            RunInterrupted: SIGINT or SIGTERM; a ``SystemExit`` with code 130 or 143. The run can be resumed.
+            TrialistError: the run had to stop; it can be resumed.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return _run_loop(self.run_async())
+        return _in_thread(lambda: _run_loop(self.run_async()))
+
+    async def run_async(self) -> Result:
+        """As ``run``, in the running event loop."""
+        parts = check(self._keywords)
+        store, directory, past = self._open(parts)
+        meter = Meter()
+        try:
+            experiment, began_s, leftover = _replay(parts, past)
+            controller = _controller(parts, experiment, store, directory, began_s, meter)
+            with _interruptible(directory):
+                await controller.drive(leftover)
+        finally:
+            store.close()
+        result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
+        if parts.verbose > 0:
+            print(*summary_lines(controller.snapshot(), result.statistics), sep="\n", file=sys.stderr)
+        return result
+
+    def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
+        """Return the store to write to, the run's directory, and the store to replay from."""
+        if self._directory is not None:
+            store = SqliteStore.open(self._directory)
+            return store, self._directory, store
+        told = settings.write({**self._keywords, "seed": parts.plan.seed, "name": parts.name})
+        if parts.storage is None:
+            return MemoryStore(told), None, None
+        directory = parts.storage / run_id(parts.name)
+        return SqliteStore.create(directory, told), directory, None
+
+
+_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ())
+
+
+def run_id(name: str) -> str:
+    """Return a new name for a run's directory: what a person wrote is in it only as far as it is harmless, and decides nothing."""
+    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
+
+
+# A run's beginning and end ------------------------------------------------------------------------------------------------
+
+
+def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[Command]]:
+    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be carried out.
+
+    Events whose decisions were not written any more are decided now, as they would have been.
+    """
+    streams = Streams(parts.plan.seed)
+    parts.scheduler.setup(streams)
+    experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
+    began_s, leftover = 0.0, []
+    for number, entry in enumerate(past.entries() if past else ()):
+        if entry.digest is not None and entry.digest != experiment.digest:
+            raise ReplayError(
+                f"the journal goes another way than the replay before event {number} ({entry.event}, at {entry.now:.3f} s): it was "
+                "written by another version, or with another scheduler or stop rule than is given now"
+            )
+        began_s = entry.now
+        if entry.decisions is not None:
+            experiment.replay(entry.now, entry.event, entry.decisions)
+        else:
+            leftover += experiment.handle(entry.now, entry.event)
+    return experiment, began_s, [command for command in leftover if isinstance(command, Discard)]
+
+
+def _controller(
+    parts: Parts, experiment: Experiment, store: Store, directory: Path | None, began_s: float, meter: Meter
+) -> Controller:
+    streams = Streams(parts.plan.seed)
+
+    def suggest(ask: Ask) -> Suggested:
+        began = time.perf_counter()
+        suggested = parts.suggest(ask, experiment.history, streams)
+        meter.searcher_s += time.perf_counter() - began
+        return suggested
+
+    run = Run(parts.objective, parts.space, suggest, parts.plan.metrics, directory, began_s)
+    progress = choose_progress(parts.verbose)
+    hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn), run)
+    return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name)
+
+
+def _result(parts: Parts, experiment: Experiment, frames: Frames, controller: Controller, commits: StoreStatistics) -> Result:
+    plan, directory = parts.plan, controller.run.directory
+    trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    return Result(
+        name=parts.name,
+        metric=plan.metrics[0] if plan.metrics else None,
+        mode=plan.modes[0] if plan.modes else "min",
+        trials=trials,
+        path=directory,
+        stopped=experiment.stopped,
+        wall_s=controller.now(),
+        statistics=controller.meter.statistics(experiment, commits.commits, commits.commit_s, commits.longest_commit_s),
+        warnings=tuple(experiment.warnings),
+    )
+
+
+def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> TrialResult:
+    outcome = trial.outcome
+    best = None if trial.best is None else (parts.plan.signs[0] * trial.best[0], trial.best[1])
+    return TrialResult(
+        id=trial.id,
+        state=trial.state.value,
+        outcome=outcome.kind if outcome else None,
+        reason=outcome.reason if outcome else "",
+        attempts=trial.attempt,
+        config=parts.space.resolve(dict(trial.config)),
+        metrics=trial.metrics,
+        best=best,
+        error=trial.error,
+        traceback=trial.traceback,
+        directory=run.trial_directory(trial.id),
+        started=trial.started,
+        ended=trial.ended,
+        _frames=frames,
+        _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
+    )
+
+
+def _path(checkpoint: Checkpoint | None) -> Path | None:
+    return Path(checkpoint.path) if checkpoint else None
+
+
+def _reader(store: Store, directory: Path | None) -> Frames:
+    """Return what reads a trial's frames, also once the run is closed."""
+    if directory is None:
+        return store.frames
+
+    def read(trial: int) -> list[Reported]:
+        reader = SqliteStore.open(directory, read_only=True)
+        try:
+            return list(reader.frames(trial))
+        finally:
+            reader.close()
+
+    return read
+
+
+# Loops, threads, signals --------------------------------------------------------------------------------------------------
+
+
+def _run_loop(main: Coroutine[object, None, Result]) -> Result:
+    """Run on uvloop, or on asyncio's own loop where uvloop does not exist."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def _in_thread(work: Callable[[], Result]) -> Result:
+    """Do it in a thread of its own, and wait: for those who are in a loop already and cannot await."""
+    with ThreadPoolExecutor(1, thread_name_prefix="trialist-run") as pool:
+        return pool.submit(work).result()
+
+
+@contextmanager
+def _interruptible(directory: Path | None) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a clean end of the task: the second one ends the process at once.
+
+    Only the main thread can be told of signals; elsewhere whoever has that thread decides.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    caught: list[signal.Signals] = []
+
+    def interrupt(number: signal.Signals) -> None:
+        if caught:
+            os._exit(EXIT_CODES[number])
+        caught.append(number)
+        print(f"{number.name}: stopping; once more stops at once", file=sys.stderr)
+        if task is not None:
+            task.cancel()
+
+    before = _listen(loop, interrupt)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not caught:
+            raise
+        if directory is not None:
+            print(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()", file=sys.stderr)
+        raise RunInterrupted(EXIT_CODES[caught[0]]) from None
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+def _listen(loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals], None]) -> dict[signal.Signals, Handler]:
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    before = {}
+    with suppress(NotImplementedError):  # a loop of Windows
+        for number in EXIT_CODES:
+            before[number] = signal.getsignal(number)
+            loop.add_signal_handler(number, interrupt, number)
+    return before

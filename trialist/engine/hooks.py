@@ -1,0 +1,78 @@
+"""From what happened to what callbacks are told: the only place that knows which hook belongs to which event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trialist.callbacks import CallbackRunner, TrialInfo
+from trialist.engine.experiment import Experiment
+from trialist.engine.trial import State, Trial
+from trialist.executors.base import Run
+from trialist.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
+
+ENDINGS = (Finished, Failed, Halted, Lost)
+
+
+@dataclass
+class Hooks:
+    """Tells callbacks of each turn, after it has been handled."""
+
+    runner: CallbackRunner
+    run: Run
+    iteration: int = 0
+
+    def begin(self, name: str) -> None:
+        """The run begins."""
+        self.runner.emit("setup", name=name, directory=str(self.run.directory) if self.run.directory else None)
+
+    def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> None:
+        """Tell what these events and commands mean."""
+        if not self.runner.wanted:
+            return
+        self.iteration += 1
+        self._emit("on_step_begin")
+        for event in events:
+            if isinstance(event, Started | Reported | ENDINGS) and event.trial in experiment.trials:  # type: ignore[arg-type]
+                self._tell(event, experiment.trials[event.trial])  # type: ignore[union-attr]  # one of those that have a trial
+        for command in commands:
+            if isinstance(command, Cancel):
+                self._about("on_trial_complete", experiment.trials[command.trial])
+        self._emit("on_step_end")
+
+    def end(self) -> None:
+        """The run is over. Blocks until the callbacks have heard it, or took too long."""
+        self.runner.emit("on_experiment_end")
+        self.runner.close()
+
+    def _tell(self, event: Event, trial: Trial) -> None:
+        if isinstance(event, Started):
+            self._about("on_trial_restore" if trial.checkpoint else "on_trial_start", trial)
+        elif isinstance(event, Reported):
+            self._results(event, trial)
+        else:
+            self._about(_ending(event, trial), trial)
+
+    def _results(self, event: Reported, trial: Trial) -> None:
+        if "on_trial_result" in self.runner.wanted:
+            for index in range(len(event.time_s)):
+                self._about("on_trial_result", trial, result=event.row(index))
+        if event.checkpoint is not None:
+            self._about("on_trial_save", trial)
+            self._about("on_checkpoint", trial, checkpoint=event.checkpoint)
+
+    def _about(self, hook: str, trial: Trial, **arguments: object) -> None:
+        directory = self.run.trial_directory(trial.id)
+        info = TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
+        self._emit(hook, trial=info, **arguments)
+
+    def _emit(self, hook: str, **arguments: object) -> None:
+        self.runner.emit(hook, iteration=self.iteration, **arguments)
+
+
+def _ending(event: Event, trial: Trial) -> str:
+    """A trial's work ended: for good, or to be tried again."""
+    if trial.state is State.ENDED:
+        failed = trial.outcome is not None and trial.outcome.kind in ("failed", "lost")
+        return "on_trial_error" if failed else "on_trial_complete"
+    return "on_trial_recover" if isinstance(event, Failed | Lost) else "on_trial_save"

@@ -1,0 +1,241 @@
+"""The parts of a run, made from an Engine's keywords; everything that is wrong with these is reported at once, before anything starts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar, cast
+
+from trialist.callbacks import Callback
+from trialist.engine import catalogue
+from trialist.engine.ledger import to_units
+from trialist.engine.plan import Mode, Plan
+from trialist.errors import nearest, refuse
+from trialist.executors import Executor, Local, Simulated, Workload
+from trialist.history import History, HistoryLog
+from trialist.messages import Ask, Boundary, Config, Suggested, Suggestion
+from trialist.schedulers import FIFO, Scheduler
+from trialist.searchers import Searcher
+from trialist.space import Space
+from trialist.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
+from trialist.streams import Streams
+
+T = TypeVar("T")
+
+PREFETCH = 64  # suggestions that ignore results are made so many ahead: they cost little and never keep a slot waiting
+
+
+class Default(Enum):
+    """What stands for "not given" where None means something."""
+
+    STORAGE = "$TRIALIST_HOME or ~/trialist"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """An Engine's keywords, checked and turned into the parts of a run."""
+
+    objective: object
+    space: Space
+    plan: Plan
+    scheduler: Scheduler
+    searcher: Searcher
+    rule: StopRule
+    executor: Executor
+    points: tuple[Config, ...]
+    callbacks: tuple[Callback, ...]
+    storage: Path | None
+    name: str
+    verbose: int
+
+    def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
+        """Answer an ask: the user's points first, then the searcher."""
+        points, rest = self.points, ask.requests
+        first = [r for r in rest if r.kind == "new" and r.sample < len(points)]
+        rest = [replace(r, sample=max(r.sample - len(points), 0)) for r in rest if r not in first]
+        seen = history.until(ask.seen) if self.searcher.learns else History()
+        given = [self._point(request.sample, streams) for request in first]
+        return Suggested(ask.ask, (*given, *(self.searcher.suggest(seen, rest, streams) if rest else ())))
+
+    def _point(self, index: int, streams: Streams) -> Suggestion:
+        config = self.space.complete(dict(self.points[index]), streams("point", index))
+        return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def check(keywords: Mapping[str, object]) -> Parts:
+    """Turn an Engine's keywords into the parts of a run.
+
+    Raises:
+        ValueError: something is wrong; the text lists everything that is.
+    """
+    return _Check(keywords).parts()
+
+
+class _Check:
+    """Turns keywords into parts, collecting what is wrong with any of them."""
+
+    def __init__(self, keywords: Mapping[str, object]) -> None:
+        self.given = keywords
+        self.problems: list[str] = []
+
+    def parts(self) -> Parts:
+        given = self.given
+        objective = given["objective"]
+        if not callable(objective) and not isinstance(objective, Workload):
+            self.problems.append(f"objective must be something to call, not {objective!r}")
+        space = self._try(lambda: _as_space(given["space"]))
+        scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
+        searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
+        rule = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
+        executor = self._try(lambda: _executor(given["executor"], objective))
+        sweep = self._try(lambda: searcher.setup(space)) if searcher and space else 1
+        points = self._points(space) if space else ()
+        plan = self._plan(scheduler, searcher, sweep or 1, len(points))
+        storage = self._try(self._storage)
+        refuse(self.problems, "the run cannot start")
+        assert space and searcher and rule and executor
+        if plan.trial_timeout_s is not None:
+            rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
+        callbacks = tuple(cast("Iterable[Callback]", given["callbacks"]))
+        name = cast("str | None", given["name"]) or _name(objective)
+        verbose = cast(int, given["verbose"])
+        return Parts(
+            objective, space, plan, scheduler, searcher, rule, executor, points, callbacks, storage, name, verbose
+        )
+
+    def _try(self, make: Callable[[], T]) -> T | None:
+        """Make a part; if that is refused, note why and go on with the next."""
+        try:
+            return make()
+        except (ValueError, TypeError) as error:
+            self.problems.append(str(error))
+            return None
+
+    def _points(self, space: Space) -> tuple[Config, ...]:
+        given = self.given["points_to_evaluate"]
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            self.problems.append(f"points_to_evaluate must be a list of configs, not {given!r}")
+            return ()
+        for index, point in enumerate(given):
+            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
+        return tuple(given)
+
+    def _plan(self, scheduler: Scheduler, searcher: Searcher | None, sweep: int, points: int) -> Plan:
+        given = self.given
+        metrics = _listed(given["metric"])
+        modes = cast("tuple[Mode, ...]", _listed(given["mode"]))
+        if len(modes) == 1:
+            modes *= max(len(metrics), 1)
+        self._check_metrics(metrics, modes, scheduler)
+        self._check_numbers()
+        resources = cast("Mapping[str, float]", given["resources"] or {"cpu": 1})
+        units = self._try(lambda: to_units(resources))
+        if units == {} and given["max_concurrent_trials"] is None:
+            self.problems.append(f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop")
+        samples, seed = cast(int, given["num_samples"]), cast("int | None", given["seed"])
+        prefetch = cast("int | None", given["prefetch"])
+        return Plan(
+            metrics=metrics,
+            modes=modes[: len(metrics)],
+            samples=None if samples == -1 else samples * sweep + (points if sweep > 1 else 0),
+            resources=dict(resources),
+            max_concurrent_trials=cast("int | None", given["max_concurrent_trials"]),
+            time_budget_s=cast("float | None", given["time_budget_s"]),
+            trial_timeout_s=cast("float | None", given["trial_timeout_s"]),
+            max_failures=cast(int, given["max_failures"]),
+            fail_fast=bool(given["fail_fast"]),
+            prefetch=(0 if searcher is None or searcher.learns else PREFETCH) if prefetch is None else prefetch,
+            keep_checkpoints=cast("int | None", given["keep_checkpoints"]),
+            seed=secrets.randbits(32) if seed is None else seed,
+        )
+
+    def _check_metrics(self, metrics: tuple[str, ...], modes: tuple[Mode, ...], scheduler: Scheduler) -> None:
+        if not metrics and not isinstance(scheduler, FIFO):
+            self.problems.append(f"scheduler {type(scheduler).__name__} compares trials: it needs a metric")
+        if metrics and len(modes) != len(metrics):
+            self.problems.append(f"mode={modes!r} and metric={metrics!r} have different lengths")
+        for mode in modes:
+            if mode not in ("min", "max"):
+                self.problems.append(f"mode must be 'min' or 'max', not {mode!r}")
+        for metric in metrics:
+            if not isinstance(metric, str) or not metric:
+                self.problems.append(f"metric must be a name, not {metric!r}")
+
+    def _check_numbers(self) -> None:
+        for name, lowest, whole in _NUMBERS:
+            value = self.given[name]
+            if value is None and name not in ("num_samples", "max_failures", "verbose"):
+                continue
+            kind = int if whole else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kind):
+                self.problems.append(f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}")
+            elif not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
+                self.problems.append(f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}")
+            elif not whole and not cast(float, value) > 0:
+                self.problems.append(f"{name} must be more than 0, not {value!r}")
+
+    def _storage(self) -> Path | None:
+        given = self.given["storage"]
+        if given is None:
+            return None
+        home = os.environ.get("TRIALIST_HOME") or "~/trialist"
+        path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"storage={str(given)!r} is a file; it must be a directory, or not there yet")
+        return path
+
+
+_NUMBERS = (  # name, the least it may be, whether it is a whole number
+    ("num_samples", -1, True),
+    ("max_concurrent_trials", 1, True),
+    ("time_budget_s", 0, False),
+    ("trial_timeout_s", 0, False),
+    ("max_failures", -1, True),
+    ("prefetch", 0, True),
+    ("keep_checkpoints", 1, True),
+    ("seed", 0, True),
+    ("verbose", 0, True),
+)
+
+
+def _as_space(given: object) -> Space:
+    if isinstance(given, Space):
+        return given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"space must be a dict of domains and constants, or a Space, not {given!r}")
+    return Space(given)
+
+
+def _executor(given: object, objective: object) -> Executor:
+    if isinstance(given, str):
+        if given not in _EXECUTORS:
+            raise ValueError(f"executor={given!r} is not known{nearest(given, _EXECUTORS)}")
+        return _EXECUTORS[given]()
+    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
+        raise TypeError(f"executor must be {' or '.join(map(repr, _EXECUTORS))} or an object, not {given!r}")
+    if isinstance(given, Simulated) != isinstance(objective, Workload):
+        raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
+    return cast(Executor, given)
+
+
+def _ray() -> Executor:
+    from trialist.executors.on_ray import OnRay
+
+    return OnRay()
+
+
+_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "local": Local}
+
+
+def _listed(given: object) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(cast("Sequence[str]", given))
+
+
+def _name(objective: object) -> str:
+    return getattr(objective, "__name__", type(objective).__name__)

@@ -1,0 +1,173 @@
+"""A room of one's own for each trial, in a process that runs many.
+
+On the way in: the trial's directory becomes the working directory, and what it prints, it and its children, goes to the files
+``stdout`` and ``stderr`` there. On the way out everything is put back as it was: working
+directory, environment, signal handlers and timers, umask, ``sys.path``, the standard streams, warning filters, the root logger,
+recursion limit, default socket timeout. What cannot be put back (threads and children left behind) spoils the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+STREAMS = ("stdout", "stderr")
+_WATCHED = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
+    if hasattr(signal, name)
+)
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+
+
+class House:
+    """What the process was like before any trial: every trial finds it like this.
+
+    Made once, in the process's main thread if it is to restore signal handlers (nobody else may).
+    """
+
+    def __init__(self) -> None:
+        self._files = [os.dup(descriptor) for descriptor in (0, 1, 2)]  # not inherited by children: they must not hold them open
+        self._streams = (sys.stdin, sys.stdout, sys.stderr)
+        self._cwd = os.getcwd()
+        self._environment = os.environ.copy()
+        self._path = list(sys.path)
+        self._signals = {number: signal.getsignal(number) for number in _WATCHED} if _in_main_thread() else {}
+        self._umask = _umask()
+        self._recursion = sys.getrecursionlimit()
+        self._logging = (logging.root.level, list(logging.root.handlers))
+        self._threads = threading.active_count()
+        self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
+
+    def restore(self) -> None:
+        """Put everything back."""
+        self._restore_streams()
+        os.chdir(self._cwd)
+        os.umask(self._umask)
+        if os.environ != self._environment:
+            _restore_mapping(os.environ, self._environment)
+        sys.path[:] = self._path
+        sys.setrecursionlimit(self._recursion)
+        socket.setdefaulttimeout(None)
+        logging.root.level, logging.root.handlers[:] = self._logging[0], self._logging[1]
+        self._restore_signals()
+
+    def spoiled(self) -> str:
+        """Say what a trial left behind that cannot be put back; nothing, if nothing."""
+        if threading.active_count() > self._threads:
+            names = sorted(thread.name for thread in threading.enumerate())
+            return f"a thread was left running (there are {', '.join(names)})"
+        if any(stream is not None and stream.closed for stream in self._streams):
+            return "a standard stream was closed"
+        return "a child process was left" if _has_children() else ""
+
+    def _restore_streams(self) -> None:
+        sys.stdin, sys.stdout, sys.stderr = self._streams
+        for stream in self._streams[1:]:
+            with suppress(Exception):  # a user may have closed or replaced what is below it
+                stream.flush()
+        self._fflush(None)
+        for descriptor, saved in enumerate(self._files):
+            os.dup2(saved, descriptor)
+
+    def _restore_signals(self) -> None:
+        if not self._signals:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._signals.items():
+            if signal.getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
+
+
+class Room:
+    """One trial's time in the house. ``spoiled`` says, after it, why the process must not run another; or is empty."""
+
+    def __init__(self, house: House, directory: Path) -> None:
+        self._house, self._directory = house, directory
+        self._warnings = warnings.catch_warnings()
+        self.spoiled = ""
+
+    def __enter__(self) -> Room:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        os.chdir(self._directory)
+        for descriptor, name in enumerate(STREAMS, start=1):
+            opened = os.open(name, _WRITE, 0o644)
+            os.dup2(opened, descriptor)
+            os.close(opened)
+        self._warnings.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._warnings.__exit__(kind, error, trace)
+        self.spoiled = self._house.spoiled()
+        self._house.restore()
+        _tidy(self._directory)
+
+
+def _tidy(directory: Path) -> None:
+    """Of a trial that printed nothing and wrote nothing, nothing is kept: a million empty files are a burden."""
+    for name in STREAMS:
+        path = f"{directory}/{name}"
+        with suppress(OSError):
+            if os.stat(path).st_size == 0:
+                os.unlink(path)
+    with suppress(OSError):  # it holds something
+        os.rmdir(directory)
+
+
+def seed_all(seed: int) -> None:
+    """Seed the generators that plain user code draws from. NumPy's only if it has been imported; a Space has."""
+    random.seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and hasattr(numpy, "random"):
+        numpy.random.seed(seed % 2**32)
+
+
+def _restore_mapping(mapping: Any, saved: dict[str, str]) -> None:
+    for name in mapping.keys() - saved.keys():
+        del mapping[name]
+    for name, value in saved.items():
+        if mapping.get(name) != value:
+            mapping[name] = value
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _has_children() -> bool:
+    """Tell whether a child lives. The dead that nobody waited for are buried here."""
+    try:
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def sweep() -> None:
+    """Kill what is left of this process's group, but not the process itself: children, and their children."""
+    own, group = os.getpid(), os.getpgid(0)
+    if own != group:  # the group is somebody else's, who runs it
+        return
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        with suppress(OSError, ValueError):
+            if int(name) != own and os.getpgid(int(name)) == group:
+                os.kill(int(name), signal.SIGKILL)

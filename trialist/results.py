@@ -1,0 +1,184 @@
+"""What a run has found: its trials, the best of them, and a table of all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from trialist.messages import Metric, Reported
+from trialist.progress import Statistics, settings
+from trialist.storage import checkpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frames = Callable[[int], Iterable[Reported]]
+Scope = Literal["last", "best"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial of a finished (or interrupted) run.
+
+    ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says why. ``metrics``
+    are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and ``ended`` are seconds of the run.
+    """
+
+    id: int
+    state: str
+    outcome: str | None
+    reason: str
+    attempts: int
+    config: dict[str, object]
+    metrics: dict[str, Metric]
+    best: tuple[float, int] | None  # the best value of the first metric, as reported, and its step
+    error: str
+    traceback: str
+    directory: Path | None
+    started: float | None
+    ended: float | None
+    _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
+    _saved: tuple[Path | None, Path | None] = field(repr=False, compare=False, default=(None, None))
+
+    @property
+    def checkpoint(self) -> Path | dict[str, object] | None:
+        """What it saved last, in the form in which it was reported: a directory, a file, or a dict."""
+        return _load(self._saved[0])
+
+    @property
+    def best_checkpoint(self) -> Path | dict[str, object] | None:
+        """What it saved with the best value it reported; what it saved last if it saved nothing there."""
+        return _load(self._saved[1] or self._saved[0])
+
+    @property
+    def history(self) -> list[dict[str, Metric]]:
+        """All reports in the order of their steps, read from the journal; of a step that was repeated, the last report."""
+        rows = {}
+        for frame in self._frames(self.id):
+            for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
+                rows[step] = frame.row(index)
+        return [rows[step] for step in sorted(rows)]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``Engine.run()`` returns: a sequence of trials in the order of their numbers.
+
+    ``stopped`` says why the run ended before its samples were used up, if it did.
+    """
+
+    name: str
+    metric: str | None
+    mode: Literal["min", "max"]
+    trials: list[TrialResult]
+    path: Path | None
+    stopped: str | None
+    wall_s: float
+    statistics: Statistics
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self.trials)
+
+    def __getitem__(self, index: int) -> TrialResult:
+        return self.trials[index]
+
+    def best(self, scope: Scope = "last") -> TrialResult:
+        """Return the best trial: by the last value each has reported, or by the best one. Only finite values count.
+
+        Raises:
+            ValueError: no trial has reported one; the text says what happened instead.
+        """
+        sign = -1.0 if self.mode == "max" else 1.0
+        scored = [(sign * value, trial.id, trial) for trial in self.trials if (value := self._value(trial, scope)) is not None]
+        if not scored:
+            raise ValueError(self._why_no_best())
+        return min(scored, key=lambda item: item[:2])[2]
+
+    def _value(self, trial: TrialResult, scope: Scope) -> float | None:
+        if self.metric is None:
+            return None
+        value = trial.metrics.get(self.metric) if scope == "last" else (trial.best or (None,))[0]
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+    def _why_no_best(self) -> str:
+        if self.metric is None:
+            return "which trial is best? The Engine was given no metric"
+        errors = [trial for trial in self.trials if trial.error]
+        first = f"; trial {errors[0].id} said: {errors[0].error}" if errors else ""
+        return f"no trial has reported a finite {self.metric!r} ({len(self.trials)} trials, {len(errors)} with an error{first})"
+
+    @property
+    def best_trial(self) -> TrialResult:
+        """The trial whose last reported value is best."""
+        return self.best()
+
+    @property
+    def best_config(self) -> dict[str, object]:
+        """The configuration of the best trial."""
+        return self.best().config
+
+    @property
+    def best_metrics(self) -> dict[str, Metric]:
+        """What the best trial reported last."""
+        return self.best().metrics
+
+    @property
+    def best_checkpoint(self) -> Path | dict[str, object] | None:
+        """What the best trial saved last, in the form in which it was reported; None if it saved nothing."""
+        return self.best().checkpoint
+
+    @property
+    def errors(self) -> list[TrialResult]:
+        """The trials that failed or were lost."""
+        return [trial for trial in self.trials if trial.outcome in ("failed", "lost")]
+
+    def dataframe(self) -> pd.DataFrame:
+        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("result.dataframe() needs pandas: pip install 'trialist[pandas]'") from error
+        return pd.DataFrame([_row(trial) for trial in self.trials])
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for trial in self.trials:
+            counts[trial.outcome or trial.state] = counts.get(trial.outcome or trial.state, 0) + 1
+        parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
+        try:
+            best = self.best()
+            parts.append(f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})")
+        except ValueError as error:
+            parts.append(str(error))
+        if self.stopped:
+            parts.append(f"stopped: {self.stopped}")
+        return f"Result({'; '.join(parts)})"
+
+
+def _load(path: Path | None) -> Path | dict[str, object] | None:
+    return checkpoints.load(path) if path is not None and path.is_dir() else None
+
+
+def _row(trial: TrialResult) -> dict[str, object]:
+    row: dict[str, object] = {"id": trial.id, "state": trial.state, "outcome": trial.outcome, **trial.metrics}
+    row |= {f"config/{name}": value for name, value in _flat(trial.config)}
+    return row | {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+
+
+def _flat(config: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value

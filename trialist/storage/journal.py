@@ -1,0 +1,129 @@
+"""What a journal says, in text: both stores share it, so that the same turns give the same digest wherever they are kept.
+
+A row is one event. Its *line* is the JSON array ``[now, event, decisions, digest]`` and a newline, in UTF-8: ``now`` as a float, the event
+as ``codec`` writes it, the decisions that this row brings or null, the experiment's digest or null. The digest of a journal is the
+SHA-256 of all its lines in order: what ``sha256sum`` says of them in a file. The checksum of a row, its *mark*, is the beginning of the digest
+of the journal up to and including that row. So marks are chained, and a row can be hashed without waiting for anything but the one before.
+
+Decisions are taken after their event was written, so they travel with a later row: a list with one list for each earlier event that has not had
+its own. A row of kind ``Decided`` has no event and only brings decisions: the last turn of a run has nothing else to ride on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from trialist import codec
+from trialist.errors import StorageError
+from trialist.messages import Plain
+from trialist.storage.base import Entry, Turn
+
+MARK_LENGTH = 16  # hexadecimal digits: 64 bits find every accident, and people can compare them by eye
+
+_PLAIN = json.JSONEncoder(separators=(",", ":"))
+_FAST = json.JSONEncoder(
+    separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False, default=codec.fields
+)
+
+
+class Row(NamedTuple):
+    """One row of the journal, as text."""
+
+    now: float
+    body: str
+    decisions: str | None
+    digest: str | None
+
+    @property
+    def line(self) -> bytes:
+        digest = "null" if self.digest is None else encode(self.digest)
+        return f"[{self.now!r},{self.body},{self.decisions or 'null'},{digest}]\n".encode()
+
+
+class Chain:
+    """The running checksum of a journal."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._hash = sha256()
+
+    def add(self, row: Row) -> None:
+        self._hash.update(row.line)
+        self.length += 1
+
+    @property
+    def mark(self) -> str:
+        return self._hash.hexdigest()[:MARK_LENGTH]
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def encode(value: object) -> str:
+    """Write plain data with messages in it as JSON text, as ``codec.to_plain`` has it.
+
+    Raises:
+        TypeError: something in it is not plain data.
+    """
+    # The C encoder does it in one pass, but for what JSON and UTF-8 lack: non-finite numbers, the codec's escape for them, and
+    # the lone surrogates that undecodable file names bring. These are rare, so they may cost more.
+    try:
+        text = _FAST.encode(value)
+        if '{"float":' not in text and (text.isascii() or text.encode()):
+            return text
+    except ValueError:
+        pass
+    return _PLAIN.encode(codec.to_plain(value))
+
+
+def decode(text: str) -> Any:
+    """Read plain data that ``encode`` wrote."""
+    return codec.read_plain(json.loads(text))
+
+
+def rows(turn: Turn) -> Iterator[Row]:
+    """Write a turn as rows: one for each event, or one for its decisions alone. A turn without either needs none."""
+    decisions = encode(turn.decisions) if turn.decisions else None
+    digest = turn.digest or None
+    bodies: Sequence[object] = turn.events or ([{"kind": "Decided"}] if decisions else [])
+    for body in bodies:
+        yield Row(float(turn.now), encode(body), decisions, digest)
+        decisions = digest = None
+
+
+def read(row: Row) -> Turn:
+    """Read a row as a turn of one event, or of none.
+
+    Raises:
+        ValueError: it holds something that this version does not know.
+    """
+    body: Plain = json.loads(row.body)
+    decided = isinstance(body, dict) and body.get("kind") == "Decided"
+    lists = json.loads(row.decisions) if row.decisions else []
+    decisions = [[codec.from_plain(decision) for decision in item] for item in lists]
+    return Turn(row.now, [] if decided else [codec.from_plain(body)], decisions, row.digest or "")
+
+
+def assemble(turns: Iterable[Turn]) -> Iterator[Entry]:
+    """Give every event the decisions that were taken on it.
+
+    Raises:
+        StorageError: there are decisions for more events than there are.
+    """
+    waiting: deque[Entry] = deque()  # events whose decisions have not come yet
+    for turn in turns:
+        if len(turn.decisions) > len(waiting):
+            raise StorageError(f"the journal has decisions at {turn.now} s for an event that it does not hold")
+        for decisions in turn.decisions:
+            yield replace(waiting.popleft(), decisions=list(decisions))
+        digest: str | None = turn.digest or None
+        for event in turn.events:
+            waiting.append(Entry(turn.now, event, None, digest))
+            digest = None
+    yield from waiting
