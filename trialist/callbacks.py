@@ -203,7 +203,8 @@ class CallbackRunner:
         return [worker.state for worker in self._workers]
 
     def emit(self, hook: str, **arguments: object) -> None:
-        """Have a hook called soon, with these arguments and ``trials``. A ``trial`` among them is remembered as the newest.
+        """Have a hook called soon, with these arguments and ``trials``. A ``trial`` among them is remembered as the
+        newest.
 
         A callback that is behind by ``QUEUE_LENGTH`` calls misses results and steps (which is said), never the rest.
         """

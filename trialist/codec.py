@@ -1,9 +1,9 @@
 """Messages to plain data and back, by their own type annotations.
 
-A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and infinities, which JSON
-lacks, become ``{"float": "nan"}``; a dict of the caller's that has this one key becomes ``{"float": [its value]}``, so that the two
-cannot be mixed up. What is written here is the journal's format: a field that is added needs a default, and none is
-renamed or removed without a new format version.
+A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and
+infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's that has this one key becomes
+``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is the journal's format: a field
+that is added needs a default, and none is renamed or removed without a new format version.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def fields(message: object) -> dict[str, object]:
     Raises:
         TypeError: it is no message.
     """
-    cls: type[typing.Any] = type(message)
+    cls: type = type(message)
     if cls.__name__ not in _CLASSES:
         raise TypeError(f"{message!r} ({cls.__name__}) is not plain data")
     return {"kind": cls.__name__, **{name: getattr(message, name) for name in _field_names(cls)}}
@@ -90,7 +90,7 @@ def _decoder(hint: object) -> Decoder:
         item = _decoder(arguments[0])
         return lambda data: tuple(map(item, data))
     if isinstance(hint, type) and issubclass(hint, messages.Boundary):
-        return lambda data: messages.Boundary(data[0], data[1], read_plain(data[2]))
+        return lambda data: messages.Boundary(data[0], data[1], typing.cast(float, read_plain(data[2])))
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
     if origin in (typing.Union, types.UnionType):
@@ -99,7 +99,7 @@ def _decoder(hint: object) -> Decoder:
     return read_plain
 
 
-def read_plain(data: Plain) -> typing.Any:
+def read_plain(data: Plain) -> Plain:
     """Undo what ``to_plain`` did to data that holds no message: the writing of non-finite numbers, at any depth."""
     if isinstance(data, dict):
         if data.keys() == {"float"}:

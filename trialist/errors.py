@@ -1,7 +1,7 @@
 """The three blames.
 
-*Yours*: a bad argument or an impossible space. Built-in ``ValueError`` and ``TypeError``, raised before the first trial,
-with every problem found at once.
+*Yours*: a bad argument or an impossible space. Built-in ``ValueError`` and ``TypeError``, raised before the first
+trial, with every problem found at once.
 
 *The world's*: user code raised, a worker died, a metric was NaN. Never an exception here: an event that ends one trial.
 

@@ -1,7 +1,8 @@
 """The history: all that a searcher may know. Trials in the order of their numbers, never in the order of arrival.
 
-The experiment writes (``HistoryLog``); a searcher reads a ``History``, which is the log as it was at one moment. The log only grows,
-so a moment is a number (``Ask.seen``), taking one costs nothing, and a searcher in another thread reads while the loop writes.
+The experiment writes (``HistoryLog``); a searcher reads a ``History``, which is the log as it was at one moment. The
+log only grows, so a moment is a number (``Ask.seen``), taking one costs nothing, and a searcher in another thread reads
+while the loop writes.
 
 Values are objectives, sign-flipped so that smaller is better: a vector a step.
 """
@@ -19,7 +20,8 @@ Values: TypeAlias = tuple[float, ...]
 
 @dataclass(slots=True)
 class Record:
-    """What is known of one trial at one moment. ``steps[i]`` is where ``values[i]`` was reported; ``outcome`` is None while it lives."""
+    """What is known of one trial at one moment. ``steps[i]`` is where ``values[i]`` was reported; ``outcome`` is None
+    while it lives."""
 
     id: int
     config: Config

@@ -1,15 +1,17 @@
 """Everything that the parts of Trialist say to each other. Read this file first.
 
-The experiment (``engine/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an executor
-saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with an exception.
-*Verdicts* and *choices* are what a scheduler answers when the experiment asks it.
+The experiment (``engine/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an
+executor saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with an
+exception. *Verdicts* and *choices* are what a scheduler answers when the experiment asks it.
 
 All are frozen values of plain data, so each can be journalled, printed, compared, and sent to another process.
 
-A trial's worker holds a *lease*: it works on its own until a report meets one of the lease's boundaries; there ``report()`` waits
-for one answer, ``Extend`` or ``Halt``. Everything reported in between streams one way, in frames of many reports.
+A trial's worker holds a *lease*: it works on its own until a report meets one of the lease's boundaries; there
+``report()`` waits for one answer, ``Extend`` or ``Halt``. Everything reported in between streams one way, in frames of
+many reports.
 
-``attempt`` counts the launches of a trial. A message about an attempt that is not the current one is an echo, and is dropped.
+``attempt`` counts the launches of a trial. A message about an attempt that is not the current one is an echo, and is
+dropped.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ Metric: TypeAlias = float | int | str | bool | None
 Tags: TypeAlias = dict[str, Plain]
 
 
-# Values ----------------------------------------------------------------------------------------------------------------
+# Values
+# ----------------------------------------------------------------------------------------------------------------
 
 
 class Boundary(NamedTuple):
-    """Ends a lease: a report whose ``metric`` is at or past ``value``. ``step`` and ``time_s`` are counted by the worker."""
+    """Ends a lease: a report whose ``metric`` is at or past ``value``. ``step`` and ``time_s`` are counted by the
+    worker."""
 
     metric: str
     op: Literal[">=", "<="]
@@ -52,7 +56,8 @@ def at_step(step: float) -> Until:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory": 3.2e10}``)."""
+    """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory":
+    3.2e10}``)."""
 
     name: str
     resources: dict[str, float]
@@ -69,8 +74,8 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A saved state: where it lies (a path, or a name that only the executor understands), and when it was saved: at which step,
-    after how much running time. A trial that loads it counts on from there."""
+    """A saved state: where it lies (a path, or a name that only the executor understands), and when it was saved: at
+    which step, after how much running time. A trial that loads it counts on from there."""
 
     path: str
     step: int
@@ -79,7 +84,8 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One wish to a searcher: a new configuration, or (``explore``) a variation of ``donor`` for a trial that clones it.
+    """One wish to a searcher: a new configuration, or (``explore``) a variation of ``donor`` for a trial that clones
+    it.
 
     ``sample`` numbers the new configurations that are asked for, from 0 without gaps.
     """
@@ -120,7 +126,8 @@ class Outcome:
         return f"{self.kind} ({self.reason})" if self.reason else self.kind
 
 
-# A scheduler's answers -------------------------------------------------------------------------------------------------
+# A scheduler's answers
+# -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Verdict: start again from the donor's checkpoint, with a variation of its configuration (PBT's exploit and explore)."""
+    """Verdict: start again from the donor's checkpoint, with a variation of its configuration (PBT's exploit and
+    explore)."""
 
     donor: int
     until: Until
@@ -195,14 +203,16 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Choice: leave the slot empty for now. With nothing running and nothing asked for, all paused trials are dropped."""
+    """Choice: leave the slot empty for now. With nothing running and nothing asked for, all paused trials are
+    dropped."""
 
 
 Choice: TypeAlias = Resume | New | Drop | Wait
 Decision: TypeAlias = Start | Verdict | Choice
 
 
-# Events ----------------------------------------------------------------------------------------------------------------
+# Events
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +249,8 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A frame of consecutive reports, in columns. ``waiting``: the last one stands at a boundary or carries a checkpoint,
-    and its ``report()`` waits for an answer."""
+    """A frame of consecutive reports, in columns. ``waiting``: the last one stands at a boundary or carries a
+    checkpoint, and its ``report()`` waits for an answer."""
 
     trial: int
     attempt: int
@@ -309,12 +319,14 @@ Event: TypeAlias = (
 TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
 
 
-# Commands --------------------------------------------------------------------------------------------------------------
+# Commands
+# --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the searcher for suggestions. ``seen`` is how much of the history it may see: what had arrived at this moment."""
+    """Ask the searcher for suggestions. ``seen`` is how much of the history it may see: what had arrived at this
+    moment."""
 
     ask: int
     requests: tuple[Request, ...]
@@ -336,7 +348,8 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """Answer to a waiting report: go on. ``durable``: leave only once the report is committed, because it acknowledges one."""
+    """Answer to a waiting report: go on. ``durable``: leave only once the report is committed, because it acknowledges
+    one."""
 
     trial: int
     attempt: int

@@ -1,7 +1,8 @@
 """What user code calls inside a trial: ``report``, ``get_checkpoint``, ``context``; and the session behind them.
 
-A session is one attempt of one trial, in its worker. It counts steps, tests each report against the boundaries of the lease, and sends
-reports in frames. At a boundary, and with a checkpoint, ``report()`` waits for one answer; otherwise it returns at once.
+A session is one attempt of one trial, in its worker. It counts steps, tests each report against the boundaries of the
+lease, and sends reports in frames. At a boundary, and with a checkpoint, ``report()`` waits for one answer; otherwise
+it returns at once.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Context:
 
 
 class Reply:
-    """What ``report()`` returns: nothing to look at, but in an ``async def`` it can be awaited, until the report is answered."""
+    """What ``report()`` returns: nothing to look at, but in an ``async def`` it can be awaited, until the report is
+    answered."""
 
     def __await__(self) -> Generator[object, None, None]:
         return
@@ -99,7 +101,8 @@ class Session:
         return Context(launch.trial, launch.attempt, self.config, self.resources, self.directory, launch.seed)
 
     def get_checkpoint(self) -> Path | dict[str, object] | None:
-        """Return what the last ``checkpoint=`` was, if this attempt goes on from one; steps are then counted from there."""
+        """Return what the last ``checkpoint=`` was, if this attempt goes on from one; steps are then counted from
+        there."""
         checkpoint = self.launch.checkpoint
         if checkpoint is None:
             return None
@@ -134,12 +137,15 @@ class Session:
         self._until = answer.until
 
     def _send(self, row: dict[str, Metric], checkpoint: str | None) -> bool:
-        """Add a report to the frame, and send the frame if it is time to; tell whether the report waits for an answer."""
+        """Add a report to the frame, and send the frame if it is time to; tell whether the report waits for an
+        answer."""
         time_s = round(self._before_s + self.clock() - self._began, 6)
         with self._lock:
             self.step += 1
             self._add(row, time_s)
-        waiting = checkpoint is not None or any(b.met({**row, "step": self.step, "time_s": time_s}) for b in self._until)
+        waiting = checkpoint is not None or any(
+            b.met({**row, "step": self.step, "time_s": time_s}) for b in self._until
+        )
         if waiting or self._due():
             self._flush(waiting=waiting, checkpoint=checkpoint)
         return waiting
@@ -176,10 +182,13 @@ class Session:
             self.link.send(Reported(trial, attempt, first, times, columns, waiting, checkpoint))
 
 
-# The session of the code that is running ---------------------------------------------------------------------------------
+# The session of the code that is running
+# ---------------------------------------------------------------------------------
 
 _current: ContextVar[Session] = ContextVar("trialist-session")
-_process: list[Session] = []  # in a worker process there is one trial at a time, and threads that user code starts are its own
+_process: list[
+    Session
+] = []  # in a worker process there is one trial at a time, and threads that user code starts are its own
 
 
 @contextmanager
@@ -203,12 +212,16 @@ def _session(caller: str) -> Session:
     return session
 
 
-def report(metrics: Mapping[str, object] | None = None, /, *, checkpoint: Saveable | None = None, **named: object) -> Reply:
+def report(
+    metrics: Mapping[str, object] | None = None, /, *, checkpoint: Saveable | None = None, **named: object
+) -> Reply:
     """Report metrics of the trial: ``report(loss=0.3)`` or ``report({"loss": 0.3}, checkpoint=directory)``.
 
     Args:
-        metrics: names and values: numbers, texts, None, NumPy scalars, tensors of one element; nested dicts are joined with ``/``.
-        checkpoint: a directory or file, which is copied, or a dict of plain data; it is safely stored when this returns.
+        metrics: names and values: numbers, texts, None, NumPy scalars, tensors of one element; nested dicts are
+            joined with ``/``.
+        checkpoint: a directory or file, which is copied, or a dict of plain data; it is safely stored
+            when this returns.
         named: more metrics.
 
     Raises:
@@ -219,7 +232,8 @@ def report(metrics: Mapping[str, object] | None = None, /, *, checkpoint: Saveab
 
 
 def get_checkpoint() -> Path | dict[str, object] | None:
-    """Return the state to go on from, in the form in which it was reported (directory, file, or dict); None at a fresh start."""
+    """Return the state to go on from, in the form in which it was reported (directory, file, or dict); None at a fresh
+    start."""
     return _session("get_checkpoint").get_checkpoint()
 
 
@@ -228,7 +242,8 @@ def context() -> Context:
     return _session("context").context
 
 
-# What may be reported ----------------------------------------------------------------------------------------------------
+# What may be reported
+# ----------------------------------------------------------------------------------------------------
 
 
 def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
@@ -262,13 +277,17 @@ def _flatten(metrics: Mapping[str, object], prefix: str, row: dict[str, Metric],
         if isinstance(value, Mapping):
             _flatten(value, name + "/", row, depth + 1)
         else:
-            row[name] = value if type(value) in (float, bool) or value is None else _metric(name, value)
+            row[name] = value if value is None or isinstance(value, bool) else _metric(name, value)
 
 
 def _metric(name: str, value: object) -> Metric:
+    if type(value) is float:
+        return value
     if isinstance(value, str):
         if len(value) > TEXT_LENGTH_MAX:
-            raise ValueError(f"metric {name!r} is a text of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept")
+            raise ValueError(
+                f"metric {name!r} is a text of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept"
+            )
         return value
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else _float(name, value)

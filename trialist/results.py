@@ -23,8 +23,9 @@ Scope = Literal["last", "best"]
 class TrialResult:
     """One trial of a finished (or interrupted) run.
 
-    ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says why. ``metrics``
-    are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and ``ended`` are seconds of the run.
+    ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
+    why. ``metrics`` are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and
+    ``ended`` are seconds of the run.
     """
 
     id: int
@@ -55,7 +56,8 @@ class TrialResult:
 
     @property
     def history(self) -> list[dict[str, Metric]]:
-        """All reports in the order of their steps, read from the journal; of a step that was repeated, the last report."""
+        """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
+        report."""
         rows = {}
         for frame in self._frames(self.id):
             for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
@@ -96,7 +98,9 @@ class Result:
             ValueError: no trial has reported one; the text says what happened instead.
         """
         sign = -1.0 if self.mode == "max" else 1.0
-        scored = [(sign * value, trial.id, trial) for trial in self.trials if (value := self._value(trial, scope)) is not None]
+        scored = [
+            (sign * value, trial.id, trial) for trial in self.trials if (value := self._value(trial, scope)) is not None
+        ]
         if not scored:
             raise ValueError(self._why_no_best())
         return min(scored, key=lambda item: item[:2])[2]
@@ -112,7 +116,8 @@ class Result:
             return "which trial is best? The Engine was given no metric"
         errors = [trial for trial in self.trials if trial.error]
         first = f"; trial {errors[0].id} said: {errors[0].error}" if errors else ""
-        return f"no trial has reported a finite {self.metric!r} ({len(self.trials)} trials, {len(errors)} with an error{first})"
+        count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
+        return f"no trial has reported a finite {self.metric!r} ({count})"
 
     @property
     def best_trial(self) -> TrialResult:
@@ -158,7 +163,9 @@ class Result:
         parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
         try:
             best = self.best()
-            parts.append(f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})")
+            parts.append(
+                f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})"
+            )
         except ValueError as error:
             parts.append(str(error))
         if self.stopped:

@@ -1,15 +1,16 @@
 """Stop rules: when a trial has gone far enough, whatever its scheduler thinks.
 
-``stop={"accuracy": 0.95}`` ends a trial that reports at least that; ``{"loss": ("<=", 0.1)}`` turns the sign round; the first of
-several that is met ends it. A function ``stop(trial_id, metrics) -> bool`` or a ``Stopper`` is asked at every report.
+``stop={"accuracy": 0.95}`` ends a trial that reports at least that; ``{"loss": ("<=", 0.1)}`` turns the sign round; the
+first of several that is met ends it. A function ``stop(trial_id, metrics) -> bool`` or a ``Stopper`` is asked at every
+report.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, cast, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from trialist.messages import EVERY_REPORT, Boundary, Metric, Report, Until
 
@@ -27,13 +28,15 @@ class Stopper(Protocol):
         """Tell whether the whole run should end; asked after each call."""
 
 
-Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stopper | Iterable[Stop] | None"
+Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stopper | Sequence[Stop] | None"
 
 
 class StopRule(Protocol):
     """What the experiment asks, made from what the user gave."""
 
-    boundaries: Until
+    @property
+    def boundaries(self) -> Until:
+        """Where the worker must stop and ask."""
 
     def reason(self, trial: int, report: Report) -> str | None:
         """Return why this report ends its trial, or None."""
@@ -83,7 +86,7 @@ class AnyOf:
     rules: tuple[StopRule, ...]
 
     @property
-    def boundaries(self) -> Until:  # type: ignore[override]  # a property where the protocol has a variable
+    def boundaries(self) -> Until:
         """The boundaries of all."""
         return tuple(dict.fromkeys(boundary for rule in self.rules for boundary in rule.boundaries))
 
@@ -108,8 +111,8 @@ def stop_rule(stop: Stop) -> StopRule:
     if isinstance(stop, Mapping):
         return Thresholds(tuple(_boundary(metric, value) for metric, value in stop.items()))
     if callable(stop):
-        return Called(cast(StopFunction, stop))
-    if isinstance(stop, Iterable) and not isinstance(stop, str):
+        return Called(stop)
+    if isinstance(stop, list | tuple):
         return AnyOf(tuple(map(stop_rule, stop)))
     raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
 
@@ -118,10 +121,10 @@ def _boundary(metric: str, threshold: float | tuple[str, float]) -> Boundary:
     op, value = threshold if isinstance(threshold, tuple) else (">=", threshold)
     if op not in (">=", "<="):
         raise ValueError(f"stop[{metric!r}]: the operator must be '>=' or '<=', not {op!r}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if type(value) not in (int, float) or math.isnan(value):
         raise ValueError(f"stop[{metric!r}] must be a number, not {value!r}")
     return Boundary(metric, ">=" if op == ">=" else "<=", value)
 
 
 def _name(function: object) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)
+    return str(getattr(function, "__qualname__", type(function).__qualname__))

@@ -1,7 +1,7 @@
 """One seed, split by name: every random draw of a run comes from here.
 
-``streams("random", 3)`` is the third block of the stream "random", whoever asks first and however often. No stream is shared, so no
-draw can shift another, and the same run on another number of workers draws the same numbers.
+``streams("random", 3)`` is the third block of the stream "random", whoever asks first and however often. No stream is
+shared, so no draw can shift another, and the same run on another number of workers draws the same numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names for schedulers and searchers: what a user writes as a text, and what the journal keeps of the objects.
 
-An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that a resumed run
-needs neither. An object of another class has to be given again.
+An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
+a resumed run needs neither. An object of another class has to be given again.
 """
 
 from __future__ import annotations
@@ -75,5 +75,7 @@ def from_plain(described: Plain) -> object:
     """Make what ``to_plain`` described."""
     if isinstance(described, dict) and described.keys() == {"name", "options"}:
         options = cast("dict[str, Plain]", described["options"])
-        return (SCHEDULERS | SEARCHERS)[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
+        return (SCHEDULERS | SEARCHERS)[str(described["name"])](
+            **{key: from_plain(item) for key, item in options.items()}
+        )
     return tuple(map(from_plain, described)) if isinstance(described, list) else described

@@ -1,8 +1,9 @@
 """The controller: the shell around the experiment, and the only code that awaits.
 
-One turn of its loop: take what has arrived, append it to the journal, hand it to the experiment, carry out the commands. It does not
-wait for commits, but commands that destroy or show something do (Halt, Discard, an Extend that acknowledges a checkpoint): they leave,
-in order, when the turn that caused them is committed. The rest may leave before, because whatever it sets going dies with this process.
+One turn of its loop: take what has arrived, append it to the journal, hand it to the experiment, carry out the
+commands. It does not wait for commits, but commands that destroy or show something do (Halt, Discard, an Extend that
+acknowledges a checkpoint): they leave, in order, when the turn that caused them is committed. The rest may leave
+before, because whatever it sets going dies with this process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from trialist.engine.experiment import Experiment
@@ -141,10 +143,8 @@ class Controller:
 
     def _tell_loop(self, committed: Future[None]) -> None:
         """In the writer's thread: a turn is committed, or could not be."""
-        try:
+        with suppress(RuntimeError):  # the loop is closed: the run has ended otherwise
             self._loop.call_soon_threadsafe(self._release, committed)
-        except RuntimeError:  # the loop is closed: the run has ended otherwise
-            pass
 
     def _release(self, committed: Future[None]) -> None:
         """Let go of what waited for a commit."""

@@ -54,17 +54,18 @@ class Engine:
         objective: what to tune: a function of a config that calls ``report``; or a generator that yields reports; or an
             ``async def``; or a function that returns its result.
         space: what may vary: a dict of domains and constants, nested as you like, or a ``Space``.
-        metric: what to optimise, as it is reported; the first of several is what schedulers and "best" go by.
+        metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
         searcher: what decides what to try: "random", "grid", "sobol", or an object.
-        scheduler: what decides how far to let a trial go: "fifo", "asha", "pbt", or an object such as ``ASHA(max_t=20)``.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "pbt", or an object: ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
         name: what people call the run.
         seed: of every random draw; one is drawn, and kept, if it is not given.
-        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, a ``Stopper``.
+        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
+            ``Stopper``.
         callbacks: told of everything that happens, off the loop.
         max_concurrent_trials: run no more at a time, whatever the resources.
         time_budget_s: end the run after so many seconds; a resumed run has what was left.
@@ -108,14 +109,16 @@ class Engine:
         self._directory: Path | None = None  # of the run that is resumed
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str], objective: Callable[..., object] | Workload, **keywords: object) -> Engine:
+    def resume(
+        cls, path: str | os.PathLike[str], objective: Callable[..., object] | Workload, **keywords: object
+    ) -> Engine:
         """Return an engine that goes on with the run in this directory, as the same run.
 
         Args:
             path: the run's directory: ``result.path``, or what the interrupted run named.
             objective: as before; code is not kept.
-            keywords: the other things that are no data and were given to the run: functions, objects of your own classes,
-                ``executor``, ``callbacks``, ``verbose``.
+            keywords: the other things that are no data and were given to the run: functions, objects of your own
+                classes, ``executor``, ``callbacks``, ``verbose``.
 
         Raises:
             ValueError: something is missing, or is not what the run was told.
@@ -154,14 +157,14 @@ class Engine:
         meter = Meter()
         try:
             experiment, began_s, leftover = _replay(parts, past)
-            controller = _controller(parts, experiment, store, directory, began_s, meter)
+            controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
             with _interruptible(directory):
                 await controller.drive(leftover)
         finally:
             store.close()
         result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
         if parts.verbose > 0:
-            print(*summary_lines(controller.snapshot(), result.statistics), sep="\n", file=sys.stderr)
+            _say(*summary_lines(controller.snapshot(), result.statistics))
         return result
 
     def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
@@ -180,17 +183,20 @@ _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ())
 
 
 def run_id(name: str) -> str:
-    """Return a new name for a run's directory: what a person wrote is in it only as far as it is harmless, and decides nothing."""
+    """Return a new name for a run's directory: what a person wrote is in it only as far as it is harmless, and decides
+    nothing."""
     harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
 
 
-# A run's beginning and end ------------------------------------------------------------------------------------------------
+# A run's beginning and end
+# ------------------------------------------------------------------------------------------------
 
 
 def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[Command]]:
-    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be carried out.
+    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be carried
+    out.
 
     Events whose decisions were not written any more are decided now, as they would have been.
     """
@@ -201,8 +207,8 @@ def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[C
     for number, entry in enumerate(past.entries() if past else ()):
         if entry.digest is not None and entry.digest != experiment.digest:
             raise ReplayError(
-                f"the journal goes another way than the replay before event {number} ({entry.event}, at {entry.now:.3f} s): it was "
-                "written by another version, or with another scheduler or stop rule than is given now"
+                f"the journal goes another way than the replay before event {number} ({entry.event}, at {entry.now:.3f} s): "
+                "it was written by another version, or with another scheduler or stop rule than is given now"
             )
         began_s = entry.now
         if entry.decisions is not None:
@@ -213,7 +219,7 @@ def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[C
 
 
 def _controller(
-    parts: Parts, experiment: Experiment, store: Store, directory: Path | None, began_s: float, meter: Meter
+    parts: Parts, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
 ) -> Controller:
     streams = Streams(parts.plan.seed)
 
@@ -229,7 +235,9 @@ def _controller(
     return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name)
 
 
-def _result(parts: Parts, experiment: Experiment, frames: Frames, controller: Controller, commits: StoreStatistics) -> Result:
+def _result(
+    parts: Parts, experiment: Experiment, frames: Frames, controller: Controller, commits: StoreStatistics
+) -> Result:
     plan, directory = parts.plan, controller.run.directory
     trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
     return Result(
@@ -286,7 +294,8 @@ def _reader(store: Store, directory: Path | None) -> Frames:
     return read
 
 
-# Loops, threads, signals --------------------------------------------------------------------------------------------------
+# Loops, threads, signals
+# --------------------------------------------------------------------------------------------------
 
 
 def _run_loop(main: Coroutine[object, None, Result]) -> Result:
@@ -318,7 +327,7 @@ def _interruptible(directory: Path | None) -> Iterator[None]:
         if caught:
             os._exit(EXIT_CODES[number])
         caught.append(number)
-        print(f"{number.name}: stopping; once more stops at once", file=sys.stderr)
+        _say(f"{number.name}: stopping; once more stops at once")
         if task is not None:
             task.cancel()
 
@@ -329,7 +338,7 @@ def _interruptible(directory: Path | None) -> Iterator[None]:
         if not caught:
             raise
         if directory is not None:
-            print(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()", file=sys.stderr)
+            _say(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()")
         raise RunInterrupted(EXIT_CODES[caught[0]]) from None
     finally:
         for number, handler in before.items():
@@ -337,7 +346,9 @@ def _interruptible(directory: Path | None) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _listen(loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals], None]) -> dict[signal.Signals, Handler]:
+def _listen(
+    loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals], None]
+) -> dict[signal.Signals, Handler]:
     if threading.current_thread() is not threading.main_thread():
         return {}
     before = {}
@@ -346,3 +357,9 @@ def _listen(loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals
             before[number] = signal.getsignal(number)
             loop.add_signal_handler(number, interrupt, number)
     return before
+
+
+def _say(*lines: str) -> None:
+    """Tell the user something: on stderr, because stdout is theirs."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()

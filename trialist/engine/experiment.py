@@ -1,8 +1,8 @@
 """The experiment: the machine in the middle. Events go in, commands come out; ``handle(now, event) -> [commands]``.
 
-It owns the trials, the ledger, and the scheduler, and it is pure: no await, no clock, no dice, no wires. Whoever drives it hands it
-the time. Every change ends in one reconciliation, ``_fill``, which gives free resources to whoever's turn it is. What it costs to
-handle an event does not grow with the number of trials ever seen.
+It owns the trials, the ledger, and the scheduler, and it is pure: no await, no clock, no dice, no wires. Whoever drives
+it hands it the time. Every change ends in one reconciliation, ``_fill``, which gives free resources to whoever's turn
+it is. What it costs to handle an event does not grow with the number of trials ever seen.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are ke
 
 @dataclass(slots=True)
 class _Successor:
-    """What a stopping trial will be launched as, once it has stopped and, for a clone, its new configuration is there."""
+    """What a stopping trial will be launched as, once it has stopped and, for a clone, its new configuration is
+    there."""
 
     until: Until
     checkpoint: Checkpoint | None
@@ -169,7 +170,8 @@ class Experiment:
     @property
     def done(self) -> bool:
         """Nothing runs, and nothing will."""
-        return not self.active and not self._living and (self.stopped is not None or not self._may_ask and not self._asks)
+        more_to_come = self.stopped is None and (self._may_ask or self._asks)
+        return not self.active and not self._living and not more_to_come
 
     @property
     def deadline(self) -> float | None:
@@ -223,7 +225,9 @@ class Experiment:
             raise InternalError(f"counts {self.counts} are not those of the trials")
         for trial in self.trials.values():
             if trial.active != self.ledger.holds(trial.id):
-                raise InternalError(f"trial {trial.id} is {trial.state} and holds a grant: {self.ledger.holds(trial.id)}")
+                raise InternalError(
+                    f"trial {trial.id} is {trial.state} and holds a grant: {self.ledger.holds(trial.id)}"
+                )
             if (trial.state is State.ENDED) != (trial.outcome is not None and trial.ended is not None):
                 raise InternalError(f"trial {trial.id} is {trial.state} with outcome {trial.outcome}")
         if self.active > self._limit:
@@ -324,7 +328,9 @@ class Experiment:
     def _clone(self, trial: Trial, verdict: Clone) -> None:
         donor = self.trials[verdict.donor]
         if donor.checkpoint is None:
-            self.warn("a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one")
+            self.warn(
+                "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
+            )
             self._extend(trial, verdict.until, durable=False)
             return
         self._references[donor.checkpoint.path] += 1
@@ -336,7 +342,9 @@ class Experiment:
     def _resize(self, trial: Trial, verdict: Resize) -> None:
         request = to_units(verdict.resources)
         if not self.ledger.capacity(request):
-            self.warn(f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had")
+            self.warn(
+                f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had"
+            )
             self._extend(trial, verdict.until, durable=False)
             return
         self._successors[trial.id] = _Successor(verdict.until, trial.checkpoint, request, trial.config, trial.tags)
@@ -405,7 +413,9 @@ class Experiment:
         self._story.append((self._now, trial.id, trial.attempt, message.__name__, before, after or "nowhere"))
         if after is None:
             raise InvalidTransition(f"{message.__name__} in state {before}\n{self.story(trial.id)}")
-        self._digest.update(_STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after]))
+        self._digest.update(
+            _STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after])
+        )
         self.touched.add(trial.id)
         if after is not before:
             trial.state = after
@@ -566,7 +576,8 @@ class Experiment:
         return True
 
     def _prefetch(self, choice: New) -> bool:
-        """Keep as many suggestions coming as there are free slots and the plan wants ahead; tell whether more were asked for."""
+        """Keep as many suggestions coming as there are free slots and the plan wants ahead; tell whether more were
+        asked for."""
         free = min(self.ledger.room(self._request), self._limit - self.active) - len(self._line)
         coming = len(self._fresh) + self._coming
         target = free + self.plan.prefetch
@@ -602,7 +613,9 @@ class Experiment:
         if self.active or self._asks or len(self._line):
             return False
         if not self.counts[State.PAUSED] and (self._fresh or self._may_ask):
-            raise PolicyError("the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had")
+            raise PolicyError(
+                "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
+            )
         for trial in [trial for trial in self.trials.values() if trial.state is State.PAUSED]:
             self._cancel(trial, "never resumed")
         return False

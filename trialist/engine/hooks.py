@@ -33,8 +33,8 @@ class Hooks:
         self.iteration += 1
         self._emit("on_step_begin")
         for event in events:
-            if isinstance(event, Started | Reported | ENDINGS) and event.trial in experiment.trials:  # type: ignore[arg-type]
-                self._tell(event, experiment.trials[event.trial])  # type: ignore[union-attr]  # one of those that have a trial
+            if isinstance(event, Started | Reported | ENDINGS) and event.trial in experiment.trials:
+                self._tell(event, experiment.trials[event.trial])
         for command in commands:
             if isinstance(command, Cancel):
                 self._about("on_trial_complete", experiment.trials[command.trial])

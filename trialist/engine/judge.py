@@ -1,7 +1,8 @@
 """The judge: asks the scheduler and the stop rules, and writes down each answer.
 
-On replay it goes by what was written: the scheduler is told everything again, so that its state comes out the same, but its
-answers are not used, and stop rules, which are the user's code, are not called. So neither an upgrade nor a clock can change the past.
+On replay it goes by what was written: the scheduler is told everything again, so that its state comes out the same, but
+its answers are not used, and stop rules, which are the user's code, are not called. So neither an upgrade nor a clock
+can change the past.
 """
 
 from __future__ import annotations

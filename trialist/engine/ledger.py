@@ -1,10 +1,11 @@
 """The ledger: who holds which resources, and whose turn it is. Pure, in integers, and the books always balance.
 
-A *unit* is 1/10,000 of what the user counts in (CPUs, GPUs, bytes). Requests are floored to units once, at the border, so that
-three thirds fit on a device and no sum ever drifts. CPUs, memory, and custom resources are counted per node; GPUs per device,
-because a trial that asks for half a GPU needs both halves of its half on the same one.
+A *unit* is 1/10,000 of what the user counts in (CPUs, GPUs, bytes). Requests are floored to units once, at the border,
+so that three thirds fit on a device and no sum ever drifts. CPUs, memory, and custom resources are counted per node;
+GPUs per device, because a trial that asks for half a GPU needs both halves of its half on the same one.
 
-Every grant has exactly one owner. It is written when the trial is launched and erased when its work is known to have ended.
+Every grant has exactly one owner. It is written when the trial is launched and erased when its work is known to have
+ended.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def to_units(resources: Mapping[str, float]) -> Units:
     """Floor a request to 1/10,000 units; zeros are left out.
 
     Raises:
-        ValueError: an amount is negative, not finite, under one unit, or more than one GPU but not a whole number of them.
+        ValueError: an amount is negative, not finite, under one unit, or more than one GPU but not a whole number.
         TypeError: an amount is not a number.
     """
     return {name: units for name, amount in resources.items() if (units := _floor(name, amount))}
@@ -108,7 +109,8 @@ class Ledger:
         self._grants: dict[int, Placement] = {}
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
-        """Take note of the machines there are now. Grants on machines that left stay written until they are released."""
+        """Take note of the machines there are now. Grants on machines that left stay written until they are
+        released."""
         held = self._machines | self._leaving
         self._machines = {node.name: _Machine.of(node) for node in nodes}
         self._leaving = {}
@@ -160,7 +162,9 @@ class Ledger:
 
     def largest(self, request: Units) -> str:
         """Describe the largest request that could ever be granted of the resources named in this one."""
-        best = max(self._machines.values(), key=lambda m: sum(_share(m, n, u) >= 1 for n, u in request.items()), default=None)
+        best = max(
+            self._machines.values(), key=lambda m: sum(_share(m, n, u) >= 1 for n, u in request.items()), default=None
+        )
         if best is None:
             return "nothing: there is no machine"
         amounts = {name: (len(best.devices) if name == "gpu" else best.total.get(name, 0) / UNIT) for name in request}
@@ -204,12 +208,13 @@ def _share(machine: _Machine, name: str, units: int) -> float:
 class Line:
     """Whose turn it is.
 
-    Waiting trials start in the order in which they came; one that does not fit may be overtaken by at most 16 later ones, and
-    then nothing starts before it does.
+    Waiting trials start in the order in which they came; one that does not fit may be overtaken by at most 16 later
+    ones, and then nothing starts before it does.
     """
 
     def __init__(self) -> None:
-        # One queue for each size of request: only the heads compete, so a turn costs the number of sizes, not of trials.
+        # One queue for each size of request: only the heads compete, so a turn costs the number of sizes, not of
+        # trials.
         self._queues: dict[Size, OrderedDict[int, int]] = {}  # trial -> when it came
         self._sizes: dict[int, Size] = {}
         self._arrivals = 0
@@ -235,7 +240,11 @@ class Line:
 
     def pick(self, fits: Callable[[Units], bool]) -> int | None:
         """Take out and return the trial whose turn it is; ``None`` if nobody's."""
-        heads = sorted((arrival, trial, size) for size, queue in self._queues.items() for trial, arrival in islice(queue.items(), 1))
+        heads = sorted(
+            (arrival, trial, size)
+            for size, queue in self._queues.items()
+            for trial, arrival in islice(queue.items(), 1)
+        )
         for _, trial, size in heads:
             if fits(dict(size)):
                 first = heads[0][1]

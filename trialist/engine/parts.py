@@ -1,4 +1,5 @@
-"""The parts of a run, made from an Engine's keywords; everything that is wrong with these is reported at once, before anything starts."""
+"""The parts of a run, made from an Engine's keywords; everything that is wrong with these is reported at once, before
+anything starts."""
 
 from __future__ import annotations
 
@@ -54,9 +55,9 @@ class Parts:
 
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
         """Answer an ask: the user's points first, then the searcher."""
-        points, rest = self.points, ask.requests
-        first = [r for r in rest if r.kind == "new" and r.sample < len(points)]
-        rest = [replace(r, sample=max(r.sample - len(points), 0)) for r in rest if r not in first]
+        points = len(self.points)
+        first = [r for r in ask.requests if r.kind == "new" and r.sample < points]
+        rest = [replace(r, sample=max(r.sample - points, 0)) for r in ask.requests if r not in first]
         seen = history.until(ask.seen) if self.searcher.learns else History()
         given = [self._point(request.sample, streams) for request in first]
         return Suggested(ask.ask, (*given, *(self.searcher.suggest(seen, rest, streams) if rest else ())))
@@ -90,14 +91,17 @@ class _Check:
         space = self._try(lambda: _as_space(given["space"]))
         scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
         searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
-        rule = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
+        rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         executor = self._try(lambda: _executor(given["executor"], objective))
         sweep = self._try(lambda: searcher.setup(space)) if searcher and space else 1
         points = self._points(space) if space else ()
         plan = self._plan(scheduler, searcher, sweep or 1, len(points))
         storage = self._try(self._storage)
         refuse(self.problems, "the run cannot start")
-        assert space and searcher and rule and executor
+        assert space is not None, "refused above"
+        assert searcher is not None, "refused above"
+        assert rule is not None, "refused above"
+        assert executor is not None, "refused above"
         if plan.trial_timeout_s is not None:
             rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
         callbacks = tuple(cast("Iterable[Callback]", given["callbacks"]))
@@ -132,10 +136,13 @@ class _Check:
             modes *= max(len(metrics), 1)
         self._check_metrics(metrics, modes, scheduler)
         self._check_numbers()
-        resources = cast("Mapping[str, float]", given["resources"] or {"cpu": 1})
+        wanted = given["resources"]
+        resources = cast("Mapping[str, float]", {"cpu": 1} if wanted is None else wanted)
         units = self._try(lambda: to_units(resources))
         if units == {} and given["max_concurrent_trials"] is None:
-            self.problems.append(f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop")
+            self.problems.append(
+                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
+            )
         samples, seed = cast(int, given["num_samples"]), cast("int | None", given["seed"])
         prefetch = cast("int | None", given["prefetch"])
         return Plan(
@@ -174,7 +181,9 @@ class _Check:
             if isinstance(value, bool) or not isinstance(value, kind):
                 self.problems.append(f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}")
             elif not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
-                self.problems.append(f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}")
+                self.problems.append(
+                    f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}"
+                )
             elif not whole and not cast(float, value) > 0:
                 self.problems.append(f"{name} must be more than 0, not {value!r}")
 

@@ -1,4 +1,5 @@
-"""The plan: what a run was told, as plain data. It is the first thing in the journal, and a resumed run must have the same."""
+"""The plan: what a run was told, as plain data. It is the first thing in the journal, and a resumed run must have the
+same."""
 
 from __future__ import annotations
 

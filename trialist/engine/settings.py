@@ -1,7 +1,8 @@
 """What a run was told, as the journal keeps it, and the keywords of an Engine made again from that.
 
-Data is kept: numbers, names, dicts of these, spaces without functions in them, schedulers and searchers of ours. What is not data (the
-objective, functions, objects of other classes) cannot be read back safely: it is noted that it was given, and a resume must give it again.
+Data is kept: numbers, names, dicts of these, spaces without functions in them, schedulers and searchers of ours. What
+is not data (the objective, functions, objects of other classes) cannot be read back safely: it is noted that it was
+given, and a resume must give it again.
 """
 
 from __future__ import annotations
@@ -17,16 +18,11 @@ from trialist.space import Space
 Keywords = dict[str, object]
 
 HERE = ("objective", "executor", "storage", "callbacks", "verbose")  # belongs to a process or a machine: never kept
-_SPECIAL: dict[str, tuple[Callable[[object], Plain], Callable[[Plain], object]]] = {
-    "space": (lambda given: _space(given), lambda data: Space.from_plain(cast(Config, data))),
-    "searcher": (catalogue.to_plain, catalogue.from_plain),
-    "scheduler": (catalogue.to_plain, catalogue.from_plain),
-    "stop": (lambda given: _stop(given), lambda data: _read_stop(data)),
-}
 
 
 def write(keywords: Mapping[str, object]) -> dict[str, Plain]:
-    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no data]}``."""
+    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no
+    data]}``."""
     data: dict[str, Plain] = {}
     again: list[Plain] = []
     for name, value in keywords.items():
@@ -54,7 +50,9 @@ def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords
     for name in given.keys() & data.keys():
         now = write({name: given[name]})["data"]
         if now != {name: data[name]}:
-            problems.append(f"{name} was {data[name]!r} and cannot become {given[name]!r}: a resumed run is the same run")
+            problems.append(
+                f"{name} was {data[name]!r} and cannot become {given[name]!r}: a resumed run is the same run"
+            )
     if problems:
         raise ValueError("cannot resume: " + "; ".join(problems))
     kept = {name: _SPECIAL.get(name, (to_plain, read_plain))[1](value) for name, value in data.items()}
@@ -83,3 +81,11 @@ def _read_stop(data: Plain) -> object:
     return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}
 
 
+_SPECIAL: dict[
+    str, tuple[Callable[[object], Plain], Callable[[Plain], object]]
+] = {  # keyword -> how to write, and to read
+    "space": (_space, lambda data: Space.from_plain(cast(Config, data))),
+    "searcher": (catalogue.to_plain, catalogue.from_plain),
+    "scheduler": (catalogue.to_plain, catalogue.from_plain),
+    "stop": (_stop, _read_stop),
+}

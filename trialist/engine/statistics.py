@@ -79,7 +79,9 @@ class Meter:
             states={state.value: count for state, count in experiment.counts.items()},
             outcomes=dict(experiment.outcomes),
             wanted=plan.samples,
-            best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], best.config) if best and best.best else None,
+            best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], best.config)
+            if best and best.best
+            else None,
             resources=experiment.ledger.used(),
             reports=experiment.reports,
             reports_per_s=self._reports_per_s(experiment.reports),

@@ -1,8 +1,9 @@
 r"""A trial's life: its states, and the one table of what may happen in each.
 
-A trial waits, runs, and ends. Between running and anything else stands *stopping*: the decision is made, the work is not yet known
-to have ended, and the resources stay booked. Where a stopping trial goes is ``then``: it ends, pauses, or waits to be launched
-again with another configuration or other resources. A later decision may only raise ``then``, and ENDED is highest.
+A trial waits, runs, and ends. Between running and anything else stands *stopping*: the decision is made, the work is
+not yet known to have ended, and the resources stay booked. Where a stopping trial goes is ``then``: it ends, pauses, or
+waits to be launched again with another configuration or other resources. A later decision may only raise ``then``, and
+ENDED is highest.
 
     WAITING ──Launch──▶ RUNNING ──Finished──▶ ENDED
        ▲ ▲                │ │ ╲
@@ -11,8 +12,8 @@ again with another configuration or other resources. A later decision may only r
        │                    ▼     ▼
        └────── then ── STOPPING ◀─┘ ── then ──▶ PAUSED ──Launch──▶ RUNNING
 
-Everything that moves a trial is a row of ``TABLE``; a pair that has no row raises ``InvalidTransition`` with the trial's story.
-Messages of an earlier attempt never get here: the experiment drops them first.
+Everything that moves a trial is a row of ``TABLE``; a pair that has no row raises ``InvalidTransition`` with the
+trial's story. Messages of an earlier attempt never get here: the experiment drops them first.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,7 +32,12 @@ class Run:
 
     def trial_directory(self, trial: int) -> Path | None:
         """Where a trial's files go: named by its number, never by anything a person wrote."""
-        return self.directory / "trials" / f"{trial:06d}" if self.directory else None
+        return trial_directory(self.directory, trial) if self.directory else None
+
+
+def trial_directory(root: Path, trial: int) -> Path:
+    """Where a trial's files go, under a run's directory."""
+    return root / "trials" / f"{trial:06d}"
 
 
 class Executor(Protocol):
@@ -87,24 +93,23 @@ class Inbox:
         self._call()
 
     def _call(self) -> None:
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._arrived.set)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            pass
 
     async def take(self, timeout_s: float | None) -> list[Event]:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
-        if not self._events and self._error is None:
-            try:
-                await asyncio.wait_for(self._arrived.wait(), timeout_s)
-            except TimeoutError:
-                return [Ticked()]
-        self._arrived.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._events and self._error is None:
+                    self._arrived.clear()  # it may have been set for events that the last take found by itself
+                    await self._arrived.wait()
+        except TimeoutError:
+            return [Ticked()]
         if self._error is not None:
             raise self._error
         with self._lock:
             events, self._events, self._called = self._events, [], False
-        return events or [Ticked()]
+        return events
 
 
 class Asker:

@@ -43,7 +43,7 @@ class House:
         self._cwd = os.getcwd()
         self._environment = os.environ.copy()
         self._path = list(sys.path)
-        self._signals = {number: signal.getsignal(number) for number in _WATCHED} if _in_main_thread() else {}
+        self._signals = {number: signal.getsignal(number) for number in _WATCHED} if in_main_thread() else {}
         self._umask = _umask()
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
@@ -91,28 +91,42 @@ class House:
 
 
 class Room:
-    """One trial's time in the house. ``spoiled`` says, after it, why the process must not run another; or is empty."""
+    """One trial's time in the house. ``spoiled`` says, after it, why the process must not run another; or is empty.
+
+    Raises:
+        OSError: on entering: the directory cannot be used.
+    """
 
     def __init__(self, house: House, directory: Path) -> None:
-        self._house, self._directory = house, directory
+        self._house, self.directory = house, directory
         self._warnings = warnings.catch_warnings()
         self.spoiled = ""
 
     def __enter__(self) -> Room:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        os.chdir(self._directory)
-        for descriptor, name in enumerate(STREAMS, start=1):
-            opened = os.open(name, _WRITE, 0o644)
-            os.dup2(opened, descriptor)
-            os.close(opened)
         self._warnings.__enter__()
+        try:
+            self._move_in()
+        except OSError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._warnings.__exit__(kind, error, trace)
         self.spoiled = self._house.spoiled()
-        self._house.restore()
-        _tidy(self._directory)
+        try:
+            self._house.restore()
+        except Exception as problem:  # say, it has closed the files that everything was to be put back from
+            self.spoiled = f"the process could not be put back as it was: {problem!r}"
+        _tidy(self.directory)
+
+    def _move_in(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        os.chdir(self.directory)
+        for descriptor, name in enumerate(STREAMS, start=1):
+            opened = os.open(name, _WRITE, 0o644)
+            os.dup2(opened, descriptor)
+            os.close(opened)
 
 
 def _tidy(directory: Path) -> None:
@@ -148,7 +162,8 @@ def _umask() -> int:
     return mask
 
 
-def _in_main_thread() -> bool:
+def in_main_thread() -> bool:
+    """Tell whether signal handlers can be set here."""
     return threading.current_thread() is threading.main_thread()
 
 

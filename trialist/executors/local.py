@@ -1,8 +1,8 @@
 """Trials in this process: threads for functions, tasks for ``async def``. It starts in milliseconds.
 
-Threads share one interpreter, one working directory, and one standard output, and a thread cannot be killed: a trial that does not
-stop within ``grace_s`` is given up, LOST, and its thread left to itself. What trials do outside Python (NumPy, a subprocess, a
-request) runs side by side.
+Threads share one interpreter, one working directory, and one standard output, and a thread cannot be killed: a trial
+that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What trials do outside Python
+(NumPy, a subprocess, a request) runs side by side.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Local:
             self._tasks.close()
         deadline = time.monotonic() + min(self.grace_s, 1.0)
         while self._trials and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for happens in other threads
         if self._scratch is not None:
             self._scratch.cleanup()
 
@@ -221,7 +221,8 @@ class _Thread:
 
 
 class _TaskThread:
-    """A thread with an event loop of its own for ``async def`` objectives, so that one that blocks does not stop the engine's."""
+    """A thread with an event loop of its own for ``async def`` objectives, so that one that blocks does not stop the
+    engine's."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -244,13 +245,13 @@ class _TaskThread:
 class _AsyncSession(Session):
     """A session whose ``report()`` must not block, because the trial shares its thread.
 
-    Until a waiting report is answered, later ones are held back: they are sent, and tested, only after the answer. ``await report()``
-    waits for the answer itself. A Halt cancels the task.
+    Until a waiting report is answered, later ones are held back: they are sent, and tested, only after the answer.
+        ``await report()`` waits for the answer itself. A Halt cancels the task.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.stopped = False
+        self.stopped = threading.Event()
         self.loop = asyncio.get_running_loop()  # until the task's own is known
         self._task: asyncio.Task[object] | None = None
         self._held: deque[tuple[dict[str, Metric], str | None]] = deque()
@@ -280,7 +281,7 @@ class _AsyncSession(Session):
 
     def _take(self, answer: Extend | Halt) -> None:
         if isinstance(answer, Halt):
-            self.stopped = True
+            self.stopped.set()
             if self._task is not None:
                 self._task.cancel()
             return
@@ -309,7 +310,7 @@ class _Settled(Reply):
 async def _perform_async(objective: object, session: _AsyncSession) -> Ending:
     """As ``perform``, for an ``async def``."""
     trial, attempt = session.launch.trial, session.launch.attempt
-    if session.stopped:  # the Halt was faster than the task
+    if session.stopped.is_set():  # the Halt was faster than the task
         return Halted(trial, attempt)
     try:
         result = await cast(Callable[[dict[str, object]], Awaitable[object]], objective)(session.config)
@@ -317,7 +318,7 @@ async def _perform_async(objective: object, session: _AsyncSession) -> Ending:
         await session.settled()
     except (asyncio.CancelledError, TrialStopped) as error:
         session.flush()
-        return Halted(trial, attempt) if session.stopped else failure(trial, attempt, error)
+        return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
     except BaseException as error:
         session.flush()
         return failure(trial, attempt, error)

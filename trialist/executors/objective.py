@@ -1,7 +1,7 @@
 """Calls the user's objective, and turns whatever it does into one event.
 
-An objective is a function of the config that reports; or a generator, whose yields are reports; or an ``async def``; or a function that
-returns its result: a dict of metrics, or the one metric's number. A returned result is one last report.
+An objective is a function of the config that reports; or a generator, whose yields are reports; or an ``async def``; or
+a function that returns its result: a dict of metrics, or the one metric's number. A returned result is one last report.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
     try:
         result = objective(session.config)
         if inspect.isgenerator(result):
-            result = _iterate(result, session)
+            result = _iterate(cast("Generator[object, None, object]", result), session)
         elif inspect.iscoroutine(result):
             result = asyncio.run(cast("Coroutine[object, object, object]", result))
         conclude(session, result)
@@ -41,7 +41,8 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
 
 
 def _iterate(generator: Generator[object, None, object], session: Session) -> object:
-    """Report what a generator yields. If the trial is stopped there, the generator is closed, so that its ``finally`` runs."""
+    """Report what a generator yields. If the trial is stopped there, the generator is closed, so that its ``finally``
+    runs."""
     try:
         while True:
             try:

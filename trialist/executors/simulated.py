@@ -1,10 +1,11 @@
 """Virtual time: the production controller and experiment, and a world that is simulated.
 
-The clock is a number that jumps to the next thing that happens; nothing sleeps, and no wall-clock time leaks in. A trial has at most
-one pending event. What takes time in reality takes a parameter here: launching, halting, reporting, asking.
+The clock is a number that jumps to the next thing that happens; nothing sleeps, and no wall-clock time leaks in. A
+trial has at most one pending event. What takes time in reality takes a parameter here: launching, halting, reporting,
+asking.
 
-A *workload* stands for the objective: its state can be saved and cloned, so that schedulers that pause, promote, and clone are
-simulated too, and its configuration may change between two steps.
+A *workload* stands for the objective: its state can be saved and cloned, so that schedulers that pause, promote, and
+clone are simulated too, and its configuration may change between two steps.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Workload(Protocol):
         """Return the state before the first step."""
 
     def step(self, config: dict[str, object], state: State) -> tuple[State, dict[str, Metric], float] | None:
-        """Do one step: return the new state, what is reported, and how many seconds it took; None when the training is over.
+        """Do one step: return the new state, what is reported, and how many seconds it took; None when the training is
+        over.
 
         The old state must stay as it was: it may be a checkpoint.
         """
@@ -161,7 +163,9 @@ class Simulated:
         else:
             state, step, time_s = self._workload.start(config, launch.seed), 0, 0.0
         begin = self._now + self.delays.launch_s
-        self._attempts[launch.trial, launch.attempt] = _Attempt(launch, config, state, launch.until, step, time_s, begin)
+        self._attempts[launch.trial, launch.attempt] = _Attempt(
+            launch, config, state, launch.until, step, time_s, begin
+        )
         self._at(begin, Started(launch.trial, launch.attempt))
         if self.lost_per_hour:
             life_s = self._streams("lost", launch.trial, launch.attempt).exponential(3600 / self.lost_per_hour)
@@ -180,7 +184,8 @@ class Simulated:
             self._at(self._now + self.delays.halt_s, Halted(trial, attempt))
 
     def _occur(self, event: Event) -> Event | None:
-        """Hand on what is due, unless its attempt is over; a report or start that nobody waits for leads to the next step."""
+        """Hand on what is due, unless its attempt is over; a report or start that nobody waits for leads to the next
+        step."""
         if not isinstance(event, Started | Reported | Finished | Halted | Lost):
             return event
         work = self._attempts.get((event.trial, event.attempt))
@@ -216,4 +221,3 @@ class Simulated:
             self._saved[path] = work.state
         columns = {name: [value] for name, value in metrics.items()}
         return Reported(launch.trial, launch.attempt, work.step, (work.time_s,), columns, waiting, path)
-

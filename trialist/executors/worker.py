@@ -15,16 +15,18 @@ import select
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from contextvars import copy_context
 from pathlib import Path
-from typing import Protocol
+from types import FrameType
+from typing import Protocol, TypeAlias
 
 import cloudpickle
 
 from trialist.engine.ledger import to_amounts
 from trialist.executors.base import trial_directory
-from trialist.executors.isolation import House, Room, seed_all, sweep
+from trialist.executors.isolation import House, Room, in_main_thread, seed_all, sweep
 from trialist.executors.objective import failure, perform
 from trialist.executors.wire import (
     FRAME_BYTES_MAX,
@@ -40,7 +42,7 @@ from trialist.executors.wire import (
     encode_reported,
     from_driver,
 )
-from trialist.messages import Extend, Halt, Halted, Launch, Reported, Started
+from trialist.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
 from trialist.reporting import Session, TrialStopped, serving
 
 CONNECT_S = 3.0
@@ -191,8 +193,11 @@ class _Lease:
     """One launch in this process: the session's ``Link``, and what the listener does to it."""
 
     def __init__(self, launch: Launch, outbox: _Outbox) -> None:
-        self.launch, self.halted, self.interrupted = launch, False, False
-        self.session: Session | None = None
+        self.launch = launch
+        self.session: Session | None = None  # while user code runs
+        self.halted = False
+        self.interrupt = False  # the driver wants the code interrupted
+        self.interrupted = False  # it has been
         self._outbox = outbox
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
 
@@ -208,21 +213,24 @@ class _Lease:
         self.halted = self.halted or isinstance(message, Halt)
         self._answers.put(message)
 
-    def tend(self) -> None:
-        if self.session is not None:
-            self.session.flush_tail()
-        self._outbox.tend()
-
 
 # The slot ------------------------------------------------------------------------------------------------------------------
 
 
+class _Space(Protocol):
+    def resolve(self, plain: Config) -> dict[str, object]: ...
+
+
+_Payload: TypeAlias = tuple[Callable[[dict[str, object]], object], _Space, tuple[str, ...]]
+
+
 def serve(wire: Wire, payload: bytes, root: Path) -> None:
-    """Run the trials that the driver launches, one after another, until it says goodbye.
+    """Run the trials that the driver launches, one after another, until it says goodbye. To be called in the main thread.
 
     Args:
         wire: the way to the driver.
-        payload: the objective, the space, and the names of the metrics, in cloudpickle's form.
+        payload: ``(objective, space, metrics)`` in cloudpickle's form; read when the first trial comes, and what that raises is
+            the trial's failure.
         root: the run's directory.
     """
     _Slot(wire, payload, root).serve()
@@ -233,13 +241,14 @@ class _Slot:
         self._wire, self._payload, self._root = wire, payload, root
         self._outbox = _Outbox(wire)
         self._leases: queue.SimpleQueue[_Lease | None] = queue.SimpleQueue()
-        self._lease: _Lease | None = None
-        self._loaded: tuple[Callable[[dict[str, object]], object], object, tuple[str, ...]] | None = None
-        self._main = threading.get_ident() if threading.current_thread() is threading.main_thread() else None
+        self._lease: _Lease | None = None  # set by the listener when a launch comes, cleared when the trial has ended
+        self._loaded: _Payload | None = None
+        self._name = f"{socket.gethostname()}/{os.getpid()}"
+        self._thread = threading.get_ident()
 
     def serve(self) -> None:
-        if self._main is not None:
-            signal.signal(INTERRUPT_SIGNAL, self._interrupted)
+        if in_main_thread():
+            signal.signal(INTERRUPT_SIGNAL, self._interrupt)
         threading.Thread(target=self._listen, name="trialist-listener", daemon=True).start()
         house = House()
         while (lease := self._leases.get()) is not None:
@@ -249,46 +258,98 @@ class _Slot:
 
     def _host(self, lease: _Lease, house: House) -> bool:
         """Run one trial; tell whether the process may run another."""
-        launch = lease.launch
-        room = Room(house, trial_directory(self._root, launch.trial))
-        self._outbox.post(encode(Started(launch.trial, launch.attempt, f"{socket.gethostname()}/{os.getpid()}")))
+        trial, attempt = lease.launch.trial, lease.launch.attempt
+        self._outbox.post(encode(Started(trial, attempt, self._name)))
+        room = Room(house, trial_directory(self._root, trial))
+        ending: Ending
         try:
             with room:
-                ending = copy_context().run(self._attempt, lease, room)
+                ending = copy_context().run(self._attempt, lease, room.directory)
         except TrialStopped:  # the interrupt came between the user's code and ours
-            ending = Halted(launch.trial, launch.attempt)
+            ending = Halted(trial, attempt)
+        except OSError as error:  # the trial's directory cannot be used
+            ending = failure(trial, attempt, error)
         self._lease = None
-        spoiled = "it was interrupted" if lease.interrupted else room.spoiled
+        spoiled = "a trial had to be interrupted" if lease.interrupted else room.spoiled
         if spoiled:
             self._outbox.post(encode(Spent(spoiled)))
         self._outbox.send(encode(ending))
         return not spoiled
 
-    def _attempt(self, lease: _Lease, room: Room) -> Ending:
+    def _attempt(self, lease: _Lease, directory: Path) -> Ending:
         launch = lease.launch
-        if lease.halted:
-            return Halted(launch.trial, launch.attempt)
         try:
             objective, space, metrics = self._load()
             config = space.resolve(launch.config)
-        except BaseException as error:  # it runs the user's imports, and the user's own classes
+        except BaseException as error:  # these are the user's imports and the user's classes
             return failure(launch.trial, launch.attempt, error)
-        resources = to_amounts(launch.placement.units)
-        session = Session(launch, config, room.directory, lease, metrics, resources=resources)
+        if lease.halted:
+            return Halted(launch.trial, launch.attempt)
         seed_all(launch.seed)
-        lease.session = session
-        with serving(session, whole_process=True):
-            return perform(objective, session)
+        session = Session(launch, config, directory, lease, metrics, resources=to_amounts(launch.placement.units))
+        try:
+            lease.session = session
+            with serving(session, whole_process=True):
+                return perform(objective, session)
+        finally:
+            lease.session = None
 
-    def _load(self):
+    def _load(self) -> _Payload:
         if self._loaded is None:
             self._loaded = cloudpickle.loads(self._payload)
         return self._loaded
 
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal, in the main thread, wherever user code is. Once a trial: it is not to be disturbed while it cleans up."""
+        lease = self._lease
+        if lease is None or lease.session is None or not lease.interrupt or lease.interrupted:
+            return
+        if self._outbox.writer != self._thread:  # else half a frame may be out: the listener will signal again
+            lease.interrupted = True
+            raise TrialStopped
+
     # The listener's side --------------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
+        """Hear the driver out. A deaf slot is a lost one: if this ends without a goodbye, so does the process."""
         frames = Frames()
-        while data := self._wire.receive(TICK_S if self._lease else None):
-            for body in frames.feed(data):
-                self._hear(from_driver(body))
+        try:
+            while (data := self._wire.receive(TICK_S if self._lease else None)) != b"":
+                if data is None:
+                    self._tend()
+                elif not all(map(self._hear, map(from_driver, frames.feed(data)))):
+                    return
+        except Exception:
+            traceback.print_exc()
+        sweep()
+        os._exit(1)
+
+    def _hear(self, message: ToWorker) -> bool:
+        """Do what the driver says; tell whether there will be more."""
+        lease = self._lease
+        match message:
+            case Launch():
+                self._lease = _Lease(message, self._outbox)
+                self._leases.put(self._lease)
+            case Beat():
+                self._outbox.send(encode(message))
+            case Bye():
+                self._leases.put(None)
+                return False
+            case _ if lease is None or (lease.launch.trial, lease.launch.attempt) != (message.trial, message.attempt):
+                pass  # it has ended meanwhile
+            case Interrupt():
+                lease.interrupt = True
+                self._tend()
+            case _:
+                lease.hear(message)
+        return True
+
+    def _tend(self) -> None:
+        """Look after what has waited for too long."""
+        lease = self._lease
+        if lease is not None and lease.session is not None:
+            lease.session.flush_tail()
+            if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
+                signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
+        self._outbox.tend()

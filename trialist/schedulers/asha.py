@@ -1,15 +1,16 @@
 """ASHA, the asynchronous successive halving algorithm (Li et al. 2018, arXiv 1810.05934), stopping and promoting.
 
-Notation: eta = reduction factor; r = grace period; R = max_t. The rungs of bracket s stand at r eta^s, r eta^(s+1), ... below R,
-found by integer multiplication (a floating logarithm loses the rung at 243 = 3^5). n = trials that have reached a rung.
+Notation: eta = reduction factor; r = grace period; R = max_t. The rungs of bracket s stand at r eta^s, r eta^(s+1), ...
+below R, found by integer multiplication (a floating logarithm loses the rung at 243 = 3^5). n = trials that have
+reached a rung.
 
-*Stopping* (``promote=False``): a trial that reaches a rung goes on if it is among the best ceil(n / eta) that have, itself
-included, so that the first one always does; the others end. Nothing is ever paused, so no checkpoint is needed.
+*Stopping* (``promote=False``): a trial that reaches a rung goes on if it is among the best ceil(n / eta) that have,
+itself included, so that the first one always does; the others end. Nothing is ever paused, so no checkpoint is needed.
 
-*Promoting* (``promote=True``, Algorithm 2 of the paper): a trial that reaches a rung pauses there, unless it is already among the
-best floor(n / eta). A free slot resumes the best trial that has since come into the best floor(n / eta) of its rung, highest rung
-first; only if there is none, a new trial starts. It works on one worker, where the stopping rule lets the first eta - 1 trials
-run to the end.
+*Promoting* (``promote=True``, Algorithm 2 of the paper): a trial that reaches a rung pauses there, unless it is already
+among the best floor(n / eta). A free slot resumes the best trial that has since come into the best floor(n / eta) of
+its rung, highest rung first; only if there is none, a new trial starts. It works on one worker, where the stopping rule
+lets the first eta - 1 trials run to the end.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class ASHA:
         max_t: no trial goes further than this.
         grace_period: the first rung: no trial is stopped earlier.
         reduction_factor: eta, more than 1.
-        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. Trials are dealt in
+        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``.
+            Trials are dealt in
             proportion to what a bracket would need for equal budgets.
         promote: pause and promote instead of stopping.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
@@ -108,8 +110,10 @@ class ASHA:
         """Begin with empty rungs."""
         self._rng = rng
         self._rungs = [[Rung(level) for level in self._levels(bracket)] for bracket in range(self.brackets)]
-        self._places: dict[int, tuple[int, int]] = {}  # trial -> its bracket and the rung it is on its way to or paused at
-        weights = [self.reduction_factor ** -bracket for bracket in range(self.brackets)]
+        self._places: dict[
+            int, tuple[int, int]
+        ] = {}  # trial -> its bracket and the rung it is on its way to or paused at
+        weights = [self.reduction_factor**-bracket for bracket in range(self.brackets)]
         self._weights = [weight / sum(weights) for weight in weights]
 
     def on_start(self, trial: TrialView) -> Start:

@@ -1,7 +1,7 @@
 """What a scheduler is: a fold over starts, reports, and ends that says how far each trial may go.
 
-It is pure: no clock, no engine, no searcher, no dice but the stream it is handed. It never models. The contract that every
-scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
+It is pure: no clock, no engine, no searcher, no dice but the stream it is handed. It never models. The contract that
+every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Scheduler(Protocol):
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.
 
-        State may change only with an answer other than ``Wait``. After ``New`` the searcher may still be thinking: the same question
-        then comes again, with the same state.
+        State may change only with an answer other than ``Wait``. After ``New`` the searcher may still be thinking: the
+        same question then comes again, with the same state.
         """
 
     def state(self) -> Plain:

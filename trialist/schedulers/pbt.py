@@ -1,8 +1,9 @@
 """Population based training (Jaderberg et al. 2017, arXiv 1711.09846): truncation selection, asynchronous.
 
-Every ``interval`` a member of the population is compared with the latest scores of the others. If it is in the worst quantile, it
-goes on from the checkpoint of a member drawn from the best quantile (*exploit*), with a variation of that member's configuration
-(*explore*). The variation is a searcher's answer to an "explore" request: ``searchers/perturb.py``, or a model.
+Every ``interval`` a member of the population is compared with the latest scores of the others. If it is in the worst
+quantile, it goes on from the checkpoint of a member drawn from the best quantile (*exploit*), with a variation of that
+member's configuration (*explore*). The variation is a searcher's answer to an "explore" request:
+``searchers/perturb.py``, or a model.
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from trialist.streams import Streams
 class Searcher(Protocol):
     """Decides what to try next."""
 
-    learns: bool
-    """False where suggestions ignore results: such a searcher is asked ahead of need."""
+    @property
+    def learns(self) -> bool:
+        """False where suggestions ignore results: such a searcher is asked ahead of need."""
 
     def setup(self, space: Space) -> int:
         """Begin a run over this space: forget everything that another run left.

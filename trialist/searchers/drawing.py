@@ -1,6 +1,7 @@
 """From rows of the unit cube to suggestions: what all searchers that draw have in common.
 
-A sample's row depends on its number alone, not on which rows were asked for with it, so that batches of any size give the same.
+A sample's row depends on its number alone, not on which rows were asked for with it, so that batches of any size give
+the same.
 """
 
 from __future__ import annotations
@@ -43,8 +44,12 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
     constraint is drawn again from the prior."""
     numbers = [request.sample for request in requests]
     units = space.fix_grid(units, numbers)
-    if any(parameter.column is None for parameter in space.parameters):  # sample_from draws: each sample from its own stream
-        drawn = [space.decode(row[None, :], rng("sample", number))[0] for row, number in zip(units, numbers, strict=True)]
+    if any(
+        parameter.column is None for parameter in space.parameters
+    ):  # sample_from draws: each sample from its own stream
+        drawn = [
+            space.decode(row[None, :], rng("sample", number))[0] for row, number in zip(units, numbers, strict=True)
+        ]
     else:
         drawn = space.decode(units)
     return [

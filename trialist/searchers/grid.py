@@ -16,7 +16,8 @@ CONSTRAINED_MAX = 1_000_000
 
 @dataclass
 class Grid:
-    """Tries all configs in the order of ``itertools.product``; one sample is the whole grid, without what violates a constraint."""
+    """Tries all configs in the order of ``itertools.product``; one sample is the whole grid, without what violates a
+    constraint."""
 
     learns = False
 
@@ -24,13 +25,14 @@ class Grid:
         """Take a finite space.
 
         Raises:
-            ValueError: a parameter has infinitely many values; or there are constraints, and too many configs to ask them of each.
+            ValueError: a parameter has infinitely many values; or there are constraints, and too many configs to
+                ask them of each.
         """
         if space.cardinality is None:
             endless = [p.path for p in space.parameters if p.column is not None and p.domain.cardinality is None]
             raise ValueError(
-                f"searcher='grid' needs a finite space, and {', '.join(endless)} can have any value in a range; use choice, "
-                "grid_search, randint, or quniform there, or searcher='random', which tries every grid_search point too"
+                f"searcher='grid' needs a finite space, and {', '.join(endless)} can have any value in a range; use "
+                "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search point too"
             )
         self._space = space
         self._indices = self._allowed(space, space.cardinality)
@@ -40,7 +42,9 @@ class Grid:
         if not space.has_constraints:
             return range(size)
         if size > CONSTRAINED_MAX:
-            raise ValueError(f"searcher='grid' asks constraints of at most {CONSTRAINED_MAX:,} configs; the space has {size:,}")
+            raise ValueError(
+                f"searcher='grid' asks constraints of at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
+            )
         allowed = [index for index in range(size) if space.satisfies(space.at(index, Streams(0)("grid", index)))]
         if not allowed:
             raise ValueError("no config of the grid satisfies the constraints")

@@ -1,7 +1,8 @@
-"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the first population.
+"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the
+first population.
 
-A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a parameter is drawn
-afresh instead, as unordered categories always are. Results stay inside their domains.
+A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a
+parameter is drawn afresh instead, as unordered categories always are. Results stay inside their domains.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Quasi-random search: scrambled Sobol points (Sobol 1967; scrambling by Owen 1998), which cover the space more evenly than chance."""
+"""Quasi-random search: scrambled Sobol points (Sobol 1967; scrambling by Owen 1998), which cover the space more evenly
+than chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from scipy.stats import qmc
 
@@ -27,7 +29,9 @@ class Sobol:
             ValueError: it has more.
         """
         if space.dimension > qmc.Sobol.MAXDIM:
-            raise ValueError(f"Sobol points have at most {qmc.Sobol.MAXDIM} dimensions; the space has {space.dimension}")
+            raise ValueError(
+                f"Sobol points have at most {qmc.Sobol.MAXDIM} dimensions; the space has {space.dimension}"
+            )
         self._space = space
         self._blocks: Blocks | None = None
         return space.grid_size
@@ -39,7 +43,7 @@ class Sobol:
             sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng("sobol"))
             if block:
                 sequence.fast_forward(block * BLOCK)
-            return sequence.random(BLOCK)
+            return cast(Rows, sequence.random(BLOCK))
 
         self._blocks = self._blocks or Blocks(make)
         return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)

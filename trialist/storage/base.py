@@ -1,7 +1,8 @@
 """What a store is: the journal of a run, and the tables that people query.
 
-The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made from it.
-*Acknowledged* means that the commit of the turn that holds a report is done. The contract is ``tests/contracts/store.py``.
+The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made
+    from it. *Acknowledged* means that the commit of the turn that holds a report is done. The contract is
+    ``tests/contracts/store.py``.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class TrialRow:
 class Turn:
     """One turn of the loop: what arrived, and what was decided since the turn before.
 
-    ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order; ``digest`` is the
-    experiment's after those, before these events.
+    ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order;
+    ``digest`` is the experiment's after those, before these events.
     """
 
     now: float
@@ -51,8 +52,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of the journal. ``decisions`` is None if the run ended before they were written; ``digest``, where there is one, is
-    what the driver's experiment had before this event."""
+    """One event of the journal. ``decisions`` is None if the run ended before they were written; ``digest``, where
+    there is one, is what the driver's experiment had before this event."""
 
     now: float
     event: Event

@@ -1,7 +1,8 @@
 """Checkpoints on disk: saved whole or not at all, and given back in the form in which they came.
 
-A checkpoint is a directory of ours that holds one thing: ``directory/``, ``file/<name>``, or ``dict.msgpack``. It is written
-under another name, synced, and renamed, so that a name that exists is a checkpoint that is complete. Nothing is ever unpickled.
+A checkpoint is a directory of ours that holds one thing: ``directory/``, ``file/<name>``, or ``dict.msgpack``. It is
+written under another name, synced, and renamed, so that a name that exists is a checkpoint that is complete. Nothing is
+ever unpickled.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """A journal on disk, in SQLite: ``<run>/journal.sqlite``, which any SQLite tool can read.
 
-Three promises. A turn whose future is done survives the death of the process and of the machine: commits are synced (``FULL``). Once a
-commit has failed nothing is acknowledged any more. And one process writes at a time, which the lock on ``<run>/driver.lock`` sees to.
+Three promises. A turn whose future is done survives the death of the process and of the machine: commits are synced
+(``FULL``). Once a commit has failed nothing is acknowledged any more. And one process writes at a time, which the lock
+on ``<run>/driver.lock`` sees to.
 
-All writing is done by one thread. It takes whatever has queued up while it was busy, and commits that as one transaction: under load a sync
-is shared by many turns. The caller, an event loop, only puts turns into a queue; making text of them is the thread's work too.
+All writing is done by one thread. It takes whatever has queued up while it was busy, and commits that as one
+transaction: under load a sync is shared by many turns. The caller, an event loop, only puts turns into a queue; making
+text of them is the thread's work too. Whoever reads has a connection of his own, which cannot write.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import apsw
 
@@ -38,7 +40,8 @@ from trialist.storage.base import Entry, Statistics, TrialRow, Turn
 APPLICATION_ID = 0x5472_6C73  # "Trls": tells `file` and us whose database it is
 CLOSE_S = 60.0  # how long close() waits for the disk
 
-# A migration brings a journal from the format of its place in this list, counted from 1, to the next one. So they say today's format.
+# A migration brings a journal from the format of its place here, counted from 1, to the next one. So their number says
+# what today's format is.
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = ()
 
 _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "mmap_size = 0")
@@ -47,9 +50,17 @@ _BUSY_MS = 5000
 
 _INSERT_EVENT = "INSERT INTO events (seq, now, body, decisions, digest, mark) VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT_EVENTS = "SELECT seq, mark, now, body, decisions, digest FROM events ORDER BY seq"
-_TRIAL_COLUMNS = tuple(field.name for field in fields(TrialRow))
-_UPSERT_TRIAL = f"INSERT OR REPLACE INTO trials ({', '.join(_TRIAL_COLUMNS)}) VALUES ({', '.join('?' * len(_TRIAL_COLUMNS))})"
-_SELECT_TRIALS = f"SELECT {', '.join(_TRIAL_COLUMNS)} FROM trials ORDER BY id"
+_UPSERT_TRIAL = """
+    INSERT OR REPLACE INTO trials VALUES (:id, :state, :outcome, :reason, :attempt, :step, :config, :tags, :metrics,
+        :checkpoint, :error, :traceback, :started, :ended)"""
+_SELECT_TRIALS = """
+    SELECT id, state, outcome, reason, attempt, step, config, tags, metrics,
+           checkpoint, error, traceback, started, ended
+      FROM trials ORDER BY id"""
+_INSERT_EXPERIMENT = """
+    INSERT INTO experiments VALUES (1, :name, :created, :format, :trialist, :python, :host, 'open', :settings,
+        :checksum, 0, :mark)"""
+_FRAMES = "SELECT now, body, NULL, NULL FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
 _JSON_COLUMNS = ("config", "tags", "metrics")
 
 _ADVICE: dict[type[Exception], str] = {
@@ -84,8 +95,6 @@ class SqliteStore:
         _make_directory(path.parent)
         lock = _Lock(path.parent)
         try:
-            if path.exists():
-                raise ValueError(f"{str(path.parent)!r} has a run already: resume that one, or choose another directory")
             _make(path, settings)
             return cls(path, settings, _Writer.opened(path, lock))
         except BaseException:
@@ -143,18 +152,18 @@ class SqliteStore:
             yield from journal.assemble(journal.read(row) for row in _verified(database, self._path, journal.Chain()))
 
     def frames(self, trial: int) -> Iterator[Reported]:
-        query = "SELECT now, body, NULL, NULL FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
         with _reading(self._path) as database:
-            for row in database.execute(query, (trial,)):
+            for row in database.execute(_FRAMES, (trial,)):
                 [event] = journal.read(journal.Row(*row)).events
-                assert isinstance(event, Reported)  # noqa: S101 - the query asked for these
+                assert isinstance(event, Reported)
                 yield event
 
     def trials(self) -> Iterator[TrialRow]:
         with _reading(self._path) as database:
+            names = [field.name for field in fields(TrialRow)]
             for values in database.execute(_SELECT_TRIALS):
-                row = dict(zip(_TRIAL_COLUMNS, values, strict=True))
-                yield TrialRow(**{name: journal.decode(row[name]) if name in _JSON_COLUMNS else row[name] for name in row})
+                row: dict[str, Any] = dict(zip(names, values, strict=True))
+                yield TrialRow(**row | {name: journal.decode(row[name]) for name in _JSON_COLUMNS})
 
     def statistics(self) -> Statistics:
         return self._writer.statistics if self._writer else Statistics()
@@ -169,7 +178,7 @@ class SqliteStore:
             self._writer.close()
 
 
-# Writing ---------------------------------------------------------------------------------------------------------------
+# Writing -------------------------------------------------------------------------------------------------------------
 
 
 class _Writer:
@@ -241,7 +250,7 @@ class _Writer:
         self._lock.release()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """Wait for a turn, and take it with all others that are there. The second value is False once there will be no more."""
+        """Wait for a turn, and take it with all others that are there. False: there will be no more."""
         batch: list[_Waiting] = []
         item = self._queue.get()
         with suppress(queue.Empty):
@@ -267,13 +276,16 @@ class _Writer:
             with _blame(self._path):
                 with self._database:  # one transaction, rolled back if anything raises
                     self._write(turns)
-                if _identities(self._path) != self._files:
-                    raise FileNotFoundError("another file has taken its place")
-        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be acknowledged after it
+                self._check_in_place()
+        except Exception as error:  # whatever it was, nothing may be acknowledged after it
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
         self._count(len(turns), depth, time.perf_counter() - began)
         self.digest = self._chain.digest
         return None
+
+    def _check_in_place(self) -> None:
+        if _identities(self._path) != self._files:
+            raise FileNotFoundError("another file has taken its place")
 
     def _write(self, turns: list[Turn]) -> None:
         self._database.executemany(_INSERT_EVENT, self._event_rows(turns))
@@ -285,7 +297,7 @@ class _Writer:
     def _event_rows(self, turns: list[Turn]) -> Iterator[tuple[Any, ...]]:
         for turn in turns:
             for row in journal.rows(turn):
-                self._chain.add(row)
+                self._chain.add(row.line)
                 yield self._chain.length, *row, self._chain.mark
 
     def _count(self, turns: int, depth: int, seconds: float) -> None:
@@ -299,7 +311,7 @@ class _Writer:
         )
 
     def _leave(self) -> None:
-        """Leave one plain file behind, which can be read from a medium that cannot be written to, unless somebody reads it now."""
+        """Leave one plain file behind, readable where nothing can be written, unless somebody is reading it now."""
         try:
             if not self._failure:
                 self._database.execute("UPDATE experiments SET status = 'closed'")
@@ -309,9 +321,9 @@ class _Writer:
             self._database.close()
 
 
-def _trial_values(row: TrialRow) -> tuple[Any, ...]:
-    texts = {name: journal.encode(getattr(row, name)) for name in _JSON_COLUMNS}
-    return tuple(texts.get(name, getattr(row, name)) for name in _TRIAL_COLUMNS)
+def _trial_values(row: TrialRow) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    return values | {name: journal.encode(values[name]) for name in _JSON_COLUMNS}
 
 
 def _failed(error: StorageError) -> Future[None]:
@@ -326,7 +338,7 @@ def _identities(path: Path) -> list[tuple[int, int]]:
     return [(status.st_dev, status.st_ino) for status in statuses]
 
 
-# Making and opening ----------------------------------------------------------------------------------------------------
+# Making and opening --------------------------------------------------------------------------------------------------
 
 
 def _make_directory(directory: Path) -> None:
@@ -340,6 +352,8 @@ def _make_directory(directory: Path) -> None:
 
 def _make(path: Path, settings: dict[str, Plain]) -> None:
     """Write an empty journal under another name, and rename it: one that has its name is complete."""
+    if path.exists():
+        raise ValueError(f"{str(path.parent)!r} has a run already: resume that one, or choose another directory")
     values = _experiment(path, settings)
     draft = path.with_name(path.name + ".draft")
     with _blame(path):
@@ -348,9 +362,7 @@ def _make(path: Path, settings: dict[str, Plain]) -> None:
         database = _connect(draft, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         try:
             database.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
-            names = ", ".join(values)
-            places = ", ".join("?" * len(values))
-            database.execute(f"INSERT INTO experiments ({names}) VALUES ({places})", tuple(values.values()))
+            database.execute(_INSERT_EXPERIMENT, values)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {_today()}")
         finally:
@@ -359,7 +371,7 @@ def _make(path: Path, settings: dict[str, Plain]) -> None:
         _sync(path.parent)
 
 
-def _experiment(path: Path, settings: dict[str, Plain]) -> dict[str, object]:
+def _experiment(path: Path, settings: dict[str, Plain]) -> dict[str, Any]:
     text = journal.encode(settings)
     return {
         "name": str(settings.get("name") or path.parent.resolve().name),
@@ -368,10 +380,8 @@ def _experiment(path: Path, settings: dict[str, Plain]) -> dict[str, object]:
         "trialist": _version(),
         "python": platform.python_version(),
         "host": platform.node(),
-        "status": "open",
         "settings": text,
         "checksum": _checksum(text),
-        "events": 0,
         "mark": journal.Chain().mark,
     }
 
@@ -390,12 +400,12 @@ def _check(database: apsw.Connection, path: Path, *, migrate: bool = False) -> N
         raise StorageError(f"{path} is not a journal of Trialist")
     version = database.pragma("user_version")
     if version > _today():
-        raise StorageError(f"{path} has format {version}, and this Trialist knows formats up to {_today()}: upgrade Trialist")
+        raise StorageError(f"{path} has format {version}, and this Trialist knows up to {_today()}: upgrade Trialist")
     verdict = database.pragma("quick_check")
     if verdict != "ok":
         raise StorageError(f"{path} is damaged: {verdict}; {_ADVICE[apsw.CorruptError]}")
     if version < _today() and not migrate:
-        raise StorageError(f"{path} has the older format {version}: open it for writing once, which brings it up to date")
+        raise StorageError(f"{path} has the old format {version}: open it for writing once, to bring it up to date")
     if version < _today():
         _migrate(database, path, version)
 
@@ -435,7 +445,7 @@ def _sync(directory: Path) -> None:
         os.close(descriptor)
 
 
-# Reading ---------------------------------------------------------------------------------------------------------------
+# Reading -------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -444,7 +454,8 @@ def _blame(path: Path) -> Iterator[None]:
     try:
         yield
     except (apsw.Error, OSError) as error:
-        advice = next((text for kind, text in _ADVICE.items() if isinstance(error, kind)), "check the disk, then resume the run")
+        known = (text for kind, text in _ADVICE.items() if isinstance(error, kind))
+        advice = next(known, "check the disk, then resume the run")
         raise StorageError(f"{path}: {error}; {advice}") from error
 
 
@@ -466,8 +477,7 @@ def _read_settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
     [(text, checksum)] = database.execute("SELECT settings, checksum FROM experiments").fetchall()
     if _checksum(str(text)) != checksum:
         raise StorageError(f"{path} is damaged: its settings are not those that were written")
-    settings: dict[str, Plain] = journal.decode(str(text))
-    return settings
+    return cast("dict[str, Plain]", journal.decode(str(text)))
 
 
 def _verified(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterator[journal.Row]:
@@ -476,7 +486,7 @@ def _verified(database: apsw.Connection, path: Path, chain: journal.Chain) -> It
     try:
         for seq, stored, *columns in database.execute(_SELECT_EVENTS):
             row = journal.Row(*columns)
-            chain.add(row)
+            chain.add(row.line)
             if (seq, stored) != (chain.length, chain.mark):
                 raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
             yield row
@@ -490,7 +500,7 @@ def _exhaust(items: Iterable[object]) -> None:
     deque(items, maxlen=0)
 
 
-# One driver ------------------------------------------------------------------------------------------------------------
+# One driver ----------------------------------------------------------------------------------------------------------
 
 
 class _Lock:
