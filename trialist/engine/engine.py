@@ -6,16 +6,11 @@ import asyncio
 import os
 import re
 import secrets
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from trialist.callbacks import Callback, CallbackRunner
 from trialist.engine import settings
@@ -24,6 +19,7 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
 from trialist.engine.parts import Default, Parts, check
 from trialist.engine.plan import Mode
+from trialist.engine.running import in_thread, interruptible, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.engine.trial import Trial
 from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
@@ -41,10 +37,6 @@ from trialist.storage.base import Store
 from trialist.storage.memory import MemoryStore
 from trialist.storage.sqlite import SqliteStore
 from trialist.streams import Streams
-
-Handler = Any  # what signal.signal takes and returns
-
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class Engine:
@@ -147,25 +139,22 @@ class Engine:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return _run_loop(self.run_async())
-        return _in_thread(lambda: _run_loop(self.run_async()))
+            return run_loop(self.run_async())
+        return in_thread(lambda: run_loop(self.run_async()))
 
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""
         parts = check(self._keywords)
-        store, directory, past = self._open(parts)
-        meter = Meter()
+        directory = self._directory
         try:
-            experiment, began_s, leftover = _replay(parts, past)
-            controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
-            with _interruptible(directory):
-                await controller.drive(leftover)
-        finally:
-            store.close()
-        result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
-        if parts.verbose > 0:
-            _say(*summary_lines(controller.snapshot(), result.statistics))
-        return result
+            with interruptible():
+                store, directory, past = self._open(parts)
+                with closing(store):
+                    return await _run(parts, store, directory, past)
+        except RunInterrupted:
+            if directory is not None:
+                say(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()")
+            raise
 
     def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
         """Return the store to write to, the run's directory, and the store to replay from."""
@@ -190,8 +179,18 @@ def run_id(name: str) -> str:
     return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
 
 
-# A run's beginning and end
-# ------------------------------------------------------------------------------------------------
+# A run, from its beginning to its end ---------------------------------------------------------------------------------
+
+
+async def _run(parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
+    meter = Meter()
+    experiment, began_s, leftover = _replay(parts, past)
+    controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
+    await controller.drive(leftover)
+    result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
+    if parts.verbose > 0:
+        say(*summary_lines(controller.snapshot(), result.statistics))
+    return result
 
 
 def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[Command]]:
@@ -207,8 +206,9 @@ def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[C
     for number, entry in enumerate(past.entries() if past else ()):
         if entry.digest is not None and entry.digest != experiment.digest:
             raise ReplayError(
-                f"the journal goes another way than the replay before event {number} ({entry.event}, at {entry.now:.3f} s): "
-                "it was written by another version, or with another scheduler or stop rule than is given now"
+                f"the journal goes another way than the replay before event {number} "
+                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler or "
+                "stop rule than is given now"
             )
         began_s = entry.now
         if entry.decisions is not None:
@@ -292,74 +292,3 @@ def _reader(store: Store, directory: Path | None) -> Frames:
             reader.close()
 
     return read
-
-
-# Loops, threads, signals
-# --------------------------------------------------------------------------------------------------
-
-
-def _run_loop(main: Coroutine[object, None, Result]) -> Result:
-    """Run on uvloop, or on asyncio's own loop where uvloop does not exist."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
-
-
-def _in_thread(work: Callable[[], Result]) -> Result:
-    """Do it in a thread of its own, and wait: for those who are in a loop already and cannot await."""
-    with ThreadPoolExecutor(1, thread_name_prefix="trialist-run") as pool:
-        return pool.submit(work).result()
-
-
-@contextmanager
-def _interruptible(directory: Path | None) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into a clean end of the task: the second one ends the process at once.
-
-    Only the main thread can be told of signals; elsewhere whoever has that thread decides.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    caught: list[signal.Signals] = []
-
-    def interrupt(number: signal.Signals) -> None:
-        if caught:
-            os._exit(EXIT_CODES[number])
-        caught.append(number)
-        _say(f"{number.name}: stopping; once more stops at once")
-        if task is not None:
-            task.cancel()
-
-    before = _listen(loop, interrupt)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not caught:
-            raise
-        if directory is not None:
-            _say(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()")
-        raise RunInterrupted(EXIT_CODES[caught[0]]) from None
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-
-
-def _listen(
-    loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals], None]
-) -> dict[signal.Signals, Handler]:
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    before = {}
-    with suppress(NotImplementedError):  # a loop of Windows
-        for number in EXIT_CODES:
-            before[number] = signal.getsignal(number)
-            loop.add_signal_handler(number, interrupt, number)
-    return before
-
-
-def _say(*lines: str) -> None:
-    """Tell the user something: on stderr, because stdout is theirs."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()

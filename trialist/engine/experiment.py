@@ -77,6 +77,7 @@ class _Successor:
     request: Units
     config: Config | None = None
     tags: Tags | None = None
+    clone: bool = False
 
 
 class Experiment:
@@ -108,7 +109,8 @@ class Experiment:
         self._streams = Streams(plan.seed)
         self._request = to_units(plan.resources)
         self._line = Line()
-        self._fresh: deque[int] = deque()  # suggested, not started
+        self._fresh: deque[int] = deque()  # enqueued or suggested, not started
+        self._wishes = 0  # of these, enqueued: they come first
         self._asks: dict[int, tuple[Request, ...]] = {}
         self._asked = 0  # new trials asked for so far
         self._coming = 0  # of these, not yet suggested
@@ -249,16 +251,25 @@ class Experiment:
     def _on_enqueued(self, event: Enqueued) -> None:
         trial = self._create(self._number(), event.config, {})
         trial.checkpoint = event.checkpoint
-        self._fresh.appendleft(trial.id)
+        if event.checkpoint is not None:
+            self._references[event.checkpoint.path] += 1  # for good: it is not ours to discard
+        if self.stopped is not None:
+            self._cancel(trial, self.stopped)
+        else:
+            self._fresh.insert(self._wishes, trial.id)
+            self._wishes += 1
 
     def _on_suggested(self, event: Suggested) -> None:
         requests = self._asks.pop(event.ask, ())
         self._coming -= sum(request.kind == "new" for request in requests)
-        if len(event.suggestions) < len(requests):
-            self._exhausted = True
+        for request in requests[len(event.suggestions) :]:
+            if request.kind == "explore":
+                self._unexplored(request.trial)
+            else:
+                self._exhausted = True
         for request, suggestion in zip(requests, event.suggestions, strict=False):
             if request.kind == "explore":
-                self._explored(request.trial, suggestion.config, suggestion.tags)
+                self._explored(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
             elif self.stopped is None:
                 self._create(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
                 self._fresh.append(request.trial)
@@ -281,7 +292,7 @@ class Experiment:
     def _judge_report(self, trial: Trial, event: Reported) -> None:
         repeated = event.last_step <= trial.judged_step
         if repeated or not any(boundary.met(trial.metrics) for boundary in self._lease(trial)):
-            self._extend(trial, trial.until, durable=event.checkpoint is not None)
+            self._extend(trial, trial.until)
             return
         trial.judged_step = event.last_step
         report = Report(event.last_step, self._values(event.columns, -1), trial.metrics)
@@ -313,7 +324,7 @@ class Experiment:
     # Verdicts --------------------------------------------------------------------------------------------------------
 
     def _continue(self, trial: Trial, verdict: Continue) -> None:
-        self._extend(trial, verdict.until, durable=False)
+        self._extend(trial, verdict.until)
 
     def _pause(self, trial: Trial, verdict: Pause) -> None:
         if trial.checkpoint is None:
@@ -331,10 +342,10 @@ class Experiment:
             self.warn(
                 "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
             )
-            self._extend(trial, verdict.until, durable=False)
+            self._extend(trial, verdict.until)
             return
         self._references[donor.checkpoint.path] += 1
-        self._successors[trial.id] = _Successor(verdict.until, donor.checkpoint, trial.request)
+        self._successors[trial.id] = _Successor(verdict.until, donor.checkpoint, trial.request, clone=True)
         tags = {**donor.tags, "donor": donor.id}
         self._ask([Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)])
         self._halt(trial, State.WAITING)
@@ -345,7 +356,7 @@ class Experiment:
             self.warn(
                 f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had"
             )
-            self._extend(trial, verdict.until, durable=False)
+            self._extend(trial, verdict.until)
             return
         self._successors[trial.id] = _Successor(verdict.until, trial.checkpoint, request, trial.config, trial.tags)
         self._halt(trial, State.WAITING)
@@ -362,10 +373,11 @@ class Experiment:
             Launch(trial.id, trial.attempt, trial.config, placement, lease, trial.seed, trial.checkpoint)
         )
 
-    def _extend(self, trial: Trial, until: Until, *, durable: bool) -> None:
+    def _extend(self, trial: Trial, until: Until) -> None:
         trial.until = until
         self._move(trial, Extend)
-        self._commands.append(Extend(trial.id, trial.attempt, self._lease(trial), durable))
+        saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
+        self._commands.append(Extend(trial.id, trial.attempt, self._lease(trial), durable=saved))
 
     def _halt(self, trial: Trial, then: State, reason: str = "") -> None:
         """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
@@ -451,11 +463,21 @@ class Experiment:
             if trial.state is State.WAITING:
                 self._succeed(trial, self._successors.pop(number))
 
+    def _unexplored(self, number: int) -> None:
+        """The searcher has no variation: the trial goes on as it was."""
+        successor = self._successors.pop(number, None)
+        if successor is not None:
+            trial = self.trials[number]
+            trial.until = successor.until
+            self._unreference(successor.checkpoint)
+            if trial.state is State.WAITING:
+                self._line.add(number, trial.request)
+
     def _succeed(self, trial: Trial, successor: _Successor) -> None:
         assert successor.config is not None
         trial.config, trial.tags = successor.config, successor.tags or {}
         trial.until, trial.request = successor.until, successor.request
-        if successor.checkpoint is not trial.checkpoint:  # a clone takes the donor's place in time as well
+        if successor.clone:  # it takes the donor's place in time as well
             trial.judged_step = successor.checkpoint.step if successor.checkpoint else 0
             self._save(trial, successor.checkpoint)
             self._unreference(successor.checkpoint)
@@ -468,9 +490,10 @@ class Experiment:
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
         successor = self._successors.pop(trial.id, None)
-        if successor is not None and successor.checkpoint is not trial.checkpoint:
+        if successor is not None and successor.clone:
             self._unreference(successor.checkpoint)
-        self.judge.end(trial, outcome)
+        if trial.admitted:
+            self.judge.end(trial, outcome)
         if self._learns:
             self.history.ended(trial.id, outcome)
         self._learn_from_end(trial, outcome)
@@ -544,7 +567,7 @@ class Experiment:
     def _fill(self) -> None:
         """Give free resources to whoever's turn it is, until there are none or nobody wants any."""
         while self.active < self._limit:
-            number = self._line.pick(self.ledger.fits)
+            number = self._line.pick(self.ledger.fits, self.ledger.capacity)
             if number is not None:
                 self._launch(self.trials[number])
             elif not self._choose():
@@ -554,7 +577,7 @@ class Experiment:
     def _choose(self) -> bool:
         """Ask the scheduler what a free slot is for. Tell whether somebody is in line because of it."""
         self._cause = "resources"
-        if self.stopped is not None or self._line.blocked or not self.ledger.fits(self._request):
+        if self.stopped is not None or self._line.blocked(self.ledger.capacity) or not self.ledger.fits(self._request):
             self._cause = "nothing left" if self.stopped is not None else self._cause
             return False
         can_ask = bool(self._fresh or self._asks or self._may_ask)
@@ -566,19 +589,23 @@ class Experiment:
         if not self._fresh:
             if self._prefetch(choice):
                 self.judge.write(choice)
+            elif not self._asks:  # there is nothing to be had
+                return self._choose_wait(Wait())
             return False
         self.judge.write(choice)
         trial = self.trials[self._fresh.popleft()]
+        self._wishes = max(self._wishes - 1, 0)
+        trial.admitted = True
         start = self.judge.start(trial)
         trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
         self._line.add(trial.id, trial.request)
-        self._prefetch(New())
+        self._prefetch(New(), starting=1)
         return True
 
-    def _prefetch(self, choice: New) -> bool:
+    def _prefetch(self, choice: New, *, starting: int = 0) -> bool:
         """Keep as many suggestions coming as there are free slots and the plan wants ahead; tell whether more were
         asked for."""
-        free = min(self.ledger.room(self._request), self._limit - self.active) - len(self._line)
+        free = min(self.ledger.room(self._request), self._limit - self.active) - starting
         coming = len(self._fresh) + self._coming
         target = free + self.plan.prefetch
         wanted = min(target - coming, self._samples_left, 1 if choice.tags else math.inf)
@@ -590,8 +617,11 @@ class Experiment:
         return True
 
     def _choose_resume(self, choice: Resume) -> bool:
-        self.judge.write(choice)
         trial = self.trials[choice.trial]
+        pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
+        if (trial.state is not State.PAUSED and not pausing) or trial.id in self._line or trial.id in self._resumed:
+            raise PolicyError(f"the scheduler resumed what is not paused\n{self.story(trial.id)}")
+        self.judge.write(choice)
         trial.until = choice.until
         if trial.state is State.PAUSED:
             self._line.add(trial.id, trial.request)
@@ -600,8 +630,10 @@ class Experiment:
         return True
 
     def _choose_drop(self, choice: Drop) -> bool:
-        self.judge.write(choice)
         trial = self.trials[choice.trial]
+        if trial.state is State.ENDED:
+            raise PolicyError(f"the scheduler dropped what has ended\n{self.story(trial.id)}")
+        self.judge.write(choice)
         if trial.active:
             self._halt(trial, State.ENDED, choice.reason)
         else:
@@ -616,9 +648,12 @@ class Experiment:
             raise PolicyError(
                 "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
             )
-        for trial in [trial for trial in self.trials.values() if trial.state is State.PAUSED]:
+        paused = [trial for trial in self.trials.values() if trial.state is State.PAUSED]
+        if paused:
+            self.judge.write(choice)
+        for trial in paused:
             self._cancel(trial, "never resumed")
-        return False
+        return bool(paused)  # with these gone, the answer may be another one
 
     @property
     def _limit(self) -> float:

@@ -11,6 +11,7 @@ ended.
 from __future__ import annotations
 
 import math
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -88,7 +89,15 @@ class _Machine:
         if gpu := request.get("gpu", 0):
             free = [device // gpu for device in self.devices]
             counts.append(sum(free) if gpu <= UNIT else self.devices.count(UNIT) * UNIT // gpu)
-        return min(counts)
+        return min(counts, default=sys.maxsize)
+
+    def covers(self, placement: Placement) -> bool:
+        """Tell whether this placement could be booked here, device by device."""
+        shares = [placement.units["gpu"] // len(placement.gpus)] * len(placement.gpus) if placement.gpus else []
+        return all(
+            index < len(self.devices) and self.devices[index] >= share
+            for index, share in zip(placement.gpus, shares, strict=True)
+        ) and all(self.free.get(name, 0) >= units for name, units in placement.units.items() if name != "gpu")
 
     def book(self, placement: Placement, sign: int) -> None:
         """Take (sign = -1) or give back (+1) what a placement holds."""
@@ -105,20 +114,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self._machines: dict[str, _Machine] = {}
-        self._leaving: dict[str, _Machine] = {}  # gone from the cluster, with grants still unconfirmed
-        self._grants: dict[int, Placement] = {}
+        self._grants: dict[int, tuple[Placement, _Machine]] = {}  # the machine may have left the cluster
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
-        """Take note of the machines there are now. Grants on machines that left stay written until they are
-        released."""
-        held = self._machines | self._leaving
+        """Take note of the machines there are now. Grants on machines that left, or came back too small for them, stay
+        written until they are released."""
         self._machines = {node.name: _Machine.of(node) for node in nodes}
-        self._leaving = {}
-        for placement in self._grants.values():
-            if placement.node not in self._machines:
-                self._leaving[placement.node] = held[placement.node]
-            else:
-                self._machines[placement.node].book(placement, -1)
+        for owner, (placement, _) in self._grants.items():
+            machine = self._machines.get(placement.node)
+            if machine is not None and machine.covers(placement):
+                machine.book(placement, -1)
+                self._grants[owner] = placement, machine
 
     def fits(self, request: Units) -> bool:
         """Tell whether the request could be granted now."""
@@ -135,7 +141,7 @@ class Ledger:
     def grant(self, owner: int, request: Units) -> Placement:
         """Write a grant: on the node whose fitting GPU is fullest, then on the first. The request must fit."""
         if owner in self._grants:
-            raise InternalError(f"trial {owner} already holds {self._grants[owner]}")
+            raise InternalError(f"trial {owner} already holds {self._grants[owner][0]}")
         name, machine = min(
             ((name, machine) for name, machine in self._machines.items() if machine.fits(request)),
             key=lambda item: self._tightness(item[1], request),
@@ -143,7 +149,7 @@ class Ledger:
         gpu = request.get("gpu", 0)
         placement = Placement(name, request, (machine.pick_devices(gpu) or ()) if gpu else ())
         machine.book(placement, -1)
-        self._grants[owner] = placement
+        self._grants[owner] = placement, machine
         return placement
 
     def _tightness(self, machine: _Machine, request: Units) -> int:
@@ -152,8 +158,7 @@ class Ledger:
 
     def release(self, owner: int) -> None:
         """Erase the owner's grant."""
-        placement = self._grants.pop(owner)
-        machine = self._machines.get(placement.node) or self._leaving[placement.node]
+        placement, machine = self._grants.pop(owner)
         machine.book(placement, +1)
 
     def holds(self, owner: int) -> bool:
@@ -187,8 +192,8 @@ class Ledger:
         """Recount every book: what is granted and what is free add up to what there is, and nothing is below zero."""
         for name, machine in self._machines.items():
             fresh = _empty(machine)
-            for placement in self._grants.values():
-                if placement.node == name:
+            for placement, held in self._grants.values():
+                if held is machine:
                     fresh.book(placement, -1)
             if (fresh.free, fresh.devices) != (machine.free, machine.devices):
                 raise InternalError(f"books of {name} do not balance: {fresh} should be {machine}")
@@ -208,8 +213,8 @@ def _share(machine: _Machine, name: str, units: int) -> float:
 class Line:
     """Whose turn it is.
 
-    Waiting trials start in the order in which they came; one that does not fit may be overtaken by at most 16 later
-    ones, and then nothing starts before it does.
+    Waiting trials start in the order in which they came; while the first of them does not fit, at most 16 later ones
+    may overtake it, and then nothing starts before it does. What no machine could hold is first only once one could.
     """
 
     def __init__(self) -> None:
@@ -222,6 +227,9 @@ class Line:
 
     def __len__(self) -> int:
         return len(self._sizes)
+
+    def __contains__(self, trial: int) -> bool:
+        return trial in self._sizes
 
     def add(self, trial: int, request: Units) -> None:
         """Put a trial at the end of the line."""
@@ -238,27 +246,26 @@ class Line:
             if not self._queues[size]:
                 del self._queues[size]
 
-    def pick(self, fits: Callable[[Units], bool]) -> int | None:
+    def pick(self, fits: Callable[[Units], bool], capacity: Callable[[Units], int]) -> int | None:
         """Take out and return the trial whose turn it is; ``None`` if nobody's."""
         heads = sorted(
             (arrival, trial, size)
             for size, queue in self._queues.items()
             for trial, arrival in islice(queue.items(), 1)
         )
-        for _, trial, size in heads:
+        for place, (_, trial, size) in enumerate(heads):
             if fits(dict(size)):
-                first = heads[0][1]
-                if trial != first and not self._overtake(first):
+                first = next((before for _, before, wanted in heads[:place] if capacity(dict(wanted))), None)
+                if first is not None and not self._overtake(first):
                     return None
                 self.remove(trial)
                 return trial
         return None
 
-    @property
-    def blocked(self) -> bool:
+    def blocked(self, capacity: Callable[[Units], int]) -> bool:
         """The first in line has been overtaken as often as it may be."""
         first, count = self._overtaken
-        return first in self._sizes and count >= OVERTAKES
+        return count >= OVERTAKES and first in self._sizes and capacity(dict(self._sizes[first])) > 0
 
     def _overtake(self, first: int) -> bool:
         count = self._overtaken[1] if self._overtaken[0] == first else 0

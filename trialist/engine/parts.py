@@ -169,7 +169,7 @@ class _Check:
             if mode not in ("min", "max"):
                 self.problems.append(f"mode must be 'min' or 'max', not {mode!r}")
         for metric in metrics:
-            if not isinstance(metric, str) or not metric:
+            if not metric or not isinstance(metric, str):  # a caller may not know types
                 self.problems.append(f"metric must be a name, not {metric!r}")
 
     def _check_numbers(self) -> None:

@@ -95,6 +95,7 @@ class Trial:
     request: dict[str, int]  # units
     seed: int
     tags: Tags = field(default_factory=dict)
+    admitted: bool = False  # the scheduler knows of it
     state: State = State.WAITING
     attempt: int = 0
     step: int = 0

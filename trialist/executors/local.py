@@ -112,8 +112,8 @@ class Local:
         if self._tasks is not None:
             self._tasks.close()
         deadline = time.monotonic() + min(self.grace_s, 1.0)
-        while self._trials and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - what is waited for happens in other threads
+        while self._trials and time.monotonic() < deadline:  # noqa: ASYNC110 - it happens in other threads
+            await asyncio.sleep(0.01)
         if self._scratch is not None:
             self._scratch.cleanup()
 

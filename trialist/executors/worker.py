@@ -52,17 +52,15 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 
 
-def prepare(cpus: float, gpus: str | None) -> None:
-    """Set the environment of a fresh process, before anything heavy is imported.
+def environment(cpus: float, gpus: str | None) -> dict[str, str]:
+    """Return what a fresh slot's environment needs, before anything heavy is imported there.
 
     Args:
-        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one.
-        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves what whoever started the process has set.
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless this process says otherwise.
+        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves what whoever starts the process sets.
     """
-    if gpus is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
-    for name in _THREAD_VARIABLES:
-        os.environ.setdefault(name, str(max(1, int(cpus))))
+    threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
+    return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
 
 
 # Two carriers of the same bytes ------------------------------------------------------------------------------------------

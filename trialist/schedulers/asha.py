@@ -113,6 +113,7 @@ class ASHA:
         self._places: dict[
             int, tuple[int, int]
         ] = {}  # trial -> its bracket and the rung it is on its way to or paused at
+        self._paused: dict[int, float] = {}  # trial -> its value in the rung it is paused at
         weights = [self.reduction_factor**-bracket for bracket in range(self.brackets)]
         self._weights = [weight / sum(weights) for weight in weights]
 
@@ -155,6 +156,7 @@ class ASHA:
         if not self.promote or standing[0] == math.inf:
             return Stop(f"rank {rank + 1} of {n} at {self.time_attr} {rung.level:g}")
         insort(rung.waiting, standing)
+        self._paused[trial] = standing[0]
         return Pause()
 
     def _advance(self, trial: int) -> Until:
@@ -164,9 +166,11 @@ class ASHA:
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         """Forget where the trial was going; what it reached stays in the rungs."""
-        bracket, place = self._places.pop(trial.id, (0, 0))
-        for rung in self._rungs[bracket][place : place + 1]:
-            rung.waiting = [standing for standing in rung.waiting if standing[1] != trial.id]
+        bracket, place = self._places.pop(trial.id)
+        value = self._paused.pop(trial.id, None)
+        if value is not None:
+            waiting = self._rungs[bracket][place].waiting
+            del waiting[bisect_left(waiting, (value, trial.id))]
 
     def next(self, can_ask: bool) -> Choice:
         """The best promotable trial of the highest rung, else a new one."""
@@ -176,7 +180,7 @@ class ASHA:
             for rung in reversed(rungs):
                 trial = rung.promotable(self.reduction_factor)
                 if trial is not None:
-                    rung.waiting.pop(0)
+                    del rung.waiting[0], self._paused[trial]
                     return Resume(trial, self._advance(trial))
         return New() if can_ask else Wait()
 
@@ -196,6 +200,7 @@ class ASHA:
                 rung.waiting = [(value, int(trial)) for value, trial in waiting]
         places = cast(dict[str, list[tuple[int, int, int]]], state)["places"]
         self._places = {trial: (bracket, place) for trial, bracket, place in places}
+        self._paused = {trial: value for rungs in self._rungs for rung in rungs for value, trial in rung.waiting}
 
 
 def _plain(standings: list[Standing]) -> list[Plain]:

@@ -58,7 +58,7 @@ class PBT:
     def setup(self, rng: Streams) -> None:
         """Begin with an empty population."""
         self._rng = rng
-        self._scores: dict[int, float] = {}
+        self._scores: dict[int, tuple[float, float]] = {}  # value, and when it was reached
 
     def on_start(self, trial: TrialView) -> Start:
         """The first decision comes after one interval."""
@@ -70,15 +70,15 @@ class PBT:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Replace the trial if it is among the worst."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
-        self._scores[trial.id] = math.inf if math.isnan(value) else value
+        self._scores[trial.id] = (math.inf if math.isnan(value) else value, now)
         best, worst = self._quantiles()
         if now < self.burn_in or trial.id not in worst:
             return Continue(self._after(now))
         donor = best[int(self._rng("pbt", trial.id, report.step).integers(len(best)))]
-        return Clone(donor, self._after(now))
+        return Clone(donor, self._after(self._scores[donor][1]))  # it takes the donor's place in time
 
     def _quantiles(self) -> tuple[list[int], list[int]]:
-        ranked = sorted(self._scores, key=lambda trial: (self._scores[trial], trial))
+        ranked = sorted(self._scores, key=lambda trial: (self._scores[trial][0], trial))
         size = min(math.ceil(len(ranked) * self.quantile), len(ranked) // 2)
         return ranked[:size], ranked[len(ranked) - size :]
 
@@ -93,8 +93,9 @@ class PBT:
 
     def state(self) -> Plain:
         """The latest score of each member."""
-        return [[trial, score] for trial, score in self._scores.items()]
+        return [[trial, *score] for trial, score in self._scores.items()]
 
     def restore(self, state: Plain) -> None:
         """Take the scores back."""
-        self._scores = {int(trial): score for trial, score in cast(list[tuple[int, float]], state)}
+        scores = cast(list[tuple[int, float, float]], state)
+        self._scores = {int(trial): (value, now) for trial, value, now in scores}

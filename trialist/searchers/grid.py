@@ -31,7 +31,7 @@ class Grid:
         if space.cardinality is None:
             endless = [p.path for p in space.parameters if p.column is not None and p.domain.cardinality is None]
             raise ValueError(
-                f"searcher='grid' needs a finite space, and {', '.join(endless)} can have any value in a range; use "
+                f"searcher='grid' needs a finite space; {', '.join(endless)} can have any value in a range: use "
                 "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search point too"
             )
         self._space = space

@@ -47,8 +47,9 @@ class Perturb:
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Answer each request by its kind, in order."""
-        new = iter(self.base.suggest(history, [r for r in requests if r.kind == "new"], rng))
-        answers = [self._explore(r, rng) if r.kind == "explore" else next(new, None) for r in requests]
+        new = [r for r in requests if r.kind == "new"]
+        suggested = iter(self.base.suggest(history, new, rng) if new else ())
+        answers = [self._explore(r, rng) if r.kind == "explore" else next(suggested, None) for r in requests]
         return [answer for answer in answers if answer is not None]
 
     def _explore(self, request: Request, rng: Streams) -> Suggestion:

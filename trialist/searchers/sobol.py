@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from scipy.stats import qmc
-
 from trialist.history import History
 from trialist.messages import Request, Suggestion
 from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
 from trialist.space import Space
 from trialist.streams import Streams
+
+DIMENSIONS_MAX = 21_201  # of the direction numbers that SciPy has
 
 
 @dataclass
@@ -28,16 +28,15 @@ class Sobol:
         Raises:
             ValueError: it has more.
         """
-        if space.dimension > qmc.Sobol.MAXDIM:
-            raise ValueError(
-                f"Sobol points have at most {qmc.Sobol.MAXDIM} dimensions; the space has {space.dimension}"
-            )
+        if space.dimension > DIMENSIONS_MAX:
+            raise ValueError(f"Sobol points have at most {DIMENSIONS_MAX} dimensions; the space has {space.dimension}")
         self._space = space
         self._blocks: Blocks | None = None
         return space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Take the next points."""
+        from scipy.stats import qmc  # half a second: only who uses it waits for it
 
         def make(block: int) -> Rows:
             sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng("sobol"))

@@ -1,8 +1,8 @@
 """What a store is: the journal of a run, and the tables that people query.
 
 The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made
-    from it. *Acknowledged* means that the commit of the turn that holds a report is done. The contract is
-    ``tests/contracts/store.py``.
+from it. *Acknowledged* means that the commit of the turn that holds a report is done. The contract is
+``tests/contracts/store.py``.
 """
 
 from __future__ import annotations

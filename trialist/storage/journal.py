@@ -90,17 +90,15 @@ def decode(text: str) -> Plain:
 def rows(turn: Turn) -> Iterator[Row]:
     """Write a turn as rows: one for each event, or one for its decisions alone. A turn without either needs none."""
     for now, body, decisions, digest in _parts(turn):
-        yield Row(now, encode(body), encode(decisions) if decisions else None, digest)
+        yield _row(now, body, decisions, digest)
 
 
 def lines(turn: Turn) -> Iterator[bytes]:
     """Write a turn as the lines of its rows, in half the time."""
     for now, body, decisions, digest in _parts(turn):
+        # Where a part cannot be written fast, the others still are in a row, and may look different from that.
         text = _fast((now, body, decisions, digest))
-        if text:
-            yield (text + "\n").encode()
-        else:  # the parts that can be written fast are written so in a row: as a whole they would look different
-            yield Row(now, encode(body), encode(decisions) if decisions else None, digest).line
+        yield (text + "\n").encode() if text else _row(now, body, decisions, digest).line
 
 
 def read(row: Row) -> Turn:
@@ -144,11 +142,15 @@ def _parts(turn: Turn) -> Iterator[tuple[float, object, _Decisions | None, str |
         decisions = digest = None
 
 
+def _row(now: float, body: object, decisions: _Decisions | None, digest: str | None) -> Row:
+    return Row(now, encode(body), encode(decisions) if decisions else None, digest)
+
+
 def _fast(value: object) -> str | None:
     """Write it in one pass of the C encoder, if it has nothing that JSON or UTF-8 lacks.
 
     That is: non-finite numbers, what looks like ``codec``'s way to write these, and the lone surrogates that
-        undecodable file names bring. All are rare, so these may cost more.
+    undecodable file names bring. All are rare, so these may cost more.
     """
     try:
         text = _FAST.encode(value)

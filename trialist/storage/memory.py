@@ -16,8 +16,8 @@ from trialist.storage.base import Entry, Statistics, TrialRow, Turn
 class MemoryStore:
     """Keeps a run for as long as the process lives.
 
-    Turns are kept as they came. They are hashed, and their reports sorted by trial, once somebody asks: a simulation that
-    nobody looks into pays for neither.
+    Turns are kept as they came. They are hashed, and their reports sorted by trial, once somebody asks: a simulation
+    that nobody looks into pays for neither.
 
     Args:
         settings: what the run was told.

@@ -1,0 +1,546 @@
+"""Trials in processes that Ray places, starts, and supervises: on this machine, or on a cluster.
+
+A *slot* is a Ray actor with room for one trial. It makes one long call, ``serve`` (see ``worker.py``), dials the driver, and all that is
+said between them travels over that one connection (see ``wire.py``); that the pending call fails is Ray's way to say that the slot
+has died, and of what. A slot serves one shape of placement: this node, this much of each resource, these GPUs.
+
+On a Ray that we started, the ledger is the only one who books: slots ask Ray for nothing, so that none ever waits for Ray's own books,
+and what trials start on Ray themselves finds room. On a cluster that we joined, slots ask Ray for what their trials were granted.
+
+This is the one file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import cloudpickle
+
+from trialist.engine.ledger import to_amounts
+from trialist.errors import ExecutorError
+from trialist.executors import worker
+from trialist.executors.base import Asker, Inbox, Run
+from trialist.executors.wire import Beat, Bye, Caller, Hello, Interrupt, Spent, ToDriver, WireError, encode, from_worker
+from trialist.executors.wire import Frames, Listener
+from trialist.messages import (
+    Ask,
+    CapacityChanged,
+    Command,
+    Discard,
+    Event,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Node,
+    Placement,
+    Reported,
+    Started,
+)
+from trialist.storage import checkpoints
+
+BEAT_S = 5.0
+CAUSE_S = 0.2  # after the connection ends, how long Ray may take to say why
+FAREWELL_S = 0.1  # between hanging up, which lets a slot end its children, and killing it
+JOIN_S = 60.0
+LEAVE_S = 8.0
+MISSES_MAX = 3
+POLL_S = 1.0
+PAYLOAD_BYTES_MAX = 256 * 2**20
+UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody took yet: beyond it the slots are made to wait
+_ENDINGS = (Finished, Failed, Halted)
+_OURS = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+_NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
+
+Shape: TypeAlias = tuple[object, ...]
+
+
+class _Thread:
+    """One daemon thread for calls that block. Ray's own processes die with the thread that started them, so it stays."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        """Have this called, after all that was handed over before."""
+        future: Future[Any] = Future()
+        self._calls.put((future, function, arguments))
+        return asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            future, function, arguments = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:  # Ray calls sys.exit in places
+                future.set_exception(error)
+
+
+# Ray -----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Cluster:
+    """Ray itself. All methods block, and are called in one thread."""
+
+    address: str | None
+    num_cpus: float | None
+    num_gpus: int | None
+    ours: bool = False  # we started it
+    connected: bool = False  # we connected this process to it
+
+    def open(self, payload: bytes) -> None:
+        """Join or start, and deposit what every slot needs."""
+        import ray
+
+        if not ray.is_initialized():
+            address = self.address or os.environ.get("RAY_ADDRESS") or "local"  # Ray's own way to tell its jobs where they are
+            self.ours = address == "local"
+            self._connect(ray, address)
+            self.connected = True
+        self._ray = ray
+        self._payload = ray.put(payload)
+        self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
+
+    def _connect(self, ray: Any, address: str) -> None:
+        settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+        if self.ours:
+            settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
+        logger = logging.getLogger("ray")
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # it warns that it cannot handle SIGTERM in this thread: that is as we want it
+        try:
+            with _environment(_OURS if self.ours else {}):
+                ray.init(address=address, **settings)
+        finally:
+            logger.setLevel(level)
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the machines that are up, as the ledger counts them."""
+        return tuple(Node(node["NodeID"], _amounts(node["Resources"])) for node in self._ray.nodes() if node["Alive"])
+
+    def host(self) -> str:
+        """Where slots can reach this process."""
+        return "127.0.0.1" if self.ours else str(self._ray.util.get_node_ip_address())
+
+    def start(self, placement: Placement, dial: tuple[Any, ...] | None, root: str) -> tuple[Any, Future[None]]:
+        """Begin to start a slot; return the actor, and what its ``serve`` will come to."""
+        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(placement.node, soft=False)
+        options: dict[str, Any] = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": affinity}
+        if dial is None:
+            options["concurrency_groups"] = {"wire": 2}
+        environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), self._visible(placement))
+        actor = self._ray.remote(_slot_class()).options(**options, **self._request(placement)).remote(environment)
+        return actor, actor.serve.remote(dial, self._payload, root).future()
+
+    def exchange(self, actor: Any, data: bytes, wait_s: float) -> Future[bytes]:
+        """Call a slot that cannot dial."""
+        future: Future[bytes] = actor.exchange.options(concurrency_group="wire").remote(data, wait_s).future()
+        return future
+
+    def kill(self, actor: Any) -> None:
+        """End a slot, whatever it does."""
+        self._ray.kill(actor)
+
+    def close(self) -> None:
+        """Stop what we started; leave what we joined."""
+        if self.connected:
+            self._ray.shutdown()
+
+    def _visible(self, placement: Placement) -> str | None:
+        """Which GPUs the slot may see: those that were granted, or those that Ray will assign, and never others."""
+        if "gpu" in placement.units and not self.ours:
+            return None
+        known = dict(enumerate(filter(None, self._devices)))
+        return ",".join(known.get(index, str(index)) for index in placement.gpus)
+
+    def _request(self, placement: Placement) -> dict[str, Any]:
+        amounts = {} if self.ours else to_amounts(placement.units)
+        request = {"num_cpus": amounts.pop("cpu", 0), "num_gpus": amounts.pop("gpu", 0)}
+        memory = int(amounts.pop("memory", 0))
+        return {**request, **({"memory": memory} if memory else {}), "resources": amounts}
+
+
+def _slot_class() -> type:
+    """Make the actor's class. A local class travels by value, so that a slot's process sets its environment before it imports us."""
+
+    class Slot:
+        def __init__(self, environment: dict[str, str]) -> None:
+            import os
+
+            os.environ.update(environment)
+            from trialist.executors import worker
+
+            self.letters = worker.Exchange()
+
+        def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str) -> None:
+            from pathlib import Path
+
+            from trialist.executors import worker
+
+            worker.serve(self.letters if dial is None else worker.dial(*dial), payload, Path(root))
+
+        def exchange(self, data: bytes, wait_s: float) -> bytes:
+            return self.letters.exchange(data, wait_s)
+
+    return Slot
+
+
+def _amounts(resources: dict[str, float]) -> dict[str, float]:
+    own = {name: amount for name, amount in resources.items() if not _is_internal(name)}
+    return {_NAMES.get(name, name): amount for name, amount in own.items()}
+
+
+def _is_internal(name: str) -> bool:
+    return name.startswith(("node:", "accelerator_type:", "object_store_memory", "bundle_group")) or "_group_" in name
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes that are started meanwhile; what is set already is somebody's wish."""
+    added = [name for name in variables if name not in os.environ]
+    os.environ.update({name: variables[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+# Slots ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Peer(Protocol):
+    """The driver's end of a slot's connection."""
+
+    def write(self, data: bytes) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class _Polled:
+    """The driver's end where a slot cannot dial: it is called again and again, for the same frames."""
+
+    def __init__(self, slot: Listener, exchange: Callable[[bytes, float], Any]) -> None:
+        self._slot, self._exchange = slot, exchange
+        self._frames = Frames()
+        self._outgoing: list[bytes] = []
+        self._written, self._reading = asyncio.Event(), asyncio.Event()
+        self._reading.set()
+        self._tasks = [asyncio.create_task(self._pull()), asyncio.create_task(self._push())]
+
+    def write(self, data: bytes) -> None:
+        self._outgoing.append(data)
+        self._written.set()
+
+    def pause(self) -> None:
+        self._reading.clear()
+
+    def resume(self) -> None:
+        self._reading.set()
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _pull(self) -> None:
+        reason = "the slot does not answer"
+        with suppress(Exception):  # Ray's errors come by the pending call of serve, too, and there with their reasons
+            while True:
+                await self._reading.wait()
+                data = await self._exchange(b"", POLL_S)
+                try:
+                    for body in self._frames.feed(data):
+                        self._slot.heard(from_worker(body), len(body))
+                except WireError as error:
+                    reason = f"it broke the wire's rules: {error}"
+                    break
+        self._slot.hung_up(reason)
+
+    async def _push(self) -> None:
+        while await self._written.wait():
+            self._written.clear()
+            data, self._outgoing = b"".join(self._outgoing), []
+            with suppress(Exception):  # as above
+                await self._exchange(data, 0.0)
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One process with room for one trial, from its first thought to its end."""
+
+    number: int
+    placement: Placement
+    shape: Shape
+    pool: OnRay
+    launch: Launch | None = None
+    actor: Any = None
+    peer: _Peer | None = None
+    pid: int = 0
+    silent: int = 0  # beats without an answer
+    spent: bool = False  # it must not run another trial
+    leaving: bool = False  # it has been told to go
+    killed: bool = False  # its trial was halted, and would not stop
+    gone: bool = False
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+    def assign(self, launch: Launch) -> None:
+        """Run this trial, as soon as there is a connection."""
+        self.launch = launch
+        if self.peer is not None:
+            self.peer.write(encode(launch))
+
+    def connected(self, peer: _Peer, pid: int) -> None:
+        """The slot has called."""
+        self.peer, self.pid = peer, pid
+        self._cancel_timers()
+        if self.leaving:
+            peer.write(encode(Bye()))
+        elif self.launch is not None:
+            peer.write(encode(self.launch))
+
+    def heard(self, message: ToDriver, size: int) -> None:
+        """Part of ``Listener``."""
+        self.silent = 0
+        if isinstance(message, Spent):
+            self.spent = True
+        elif not isinstance(message, Beat) and self._is_about_mine(message):
+            self.pool.pass_on(self, message, size)
+            if isinstance(message, _ENDINGS):
+                self._cancel_timers()
+                self.pool.freed(self)
+
+    def hung_up(self, reason: str) -> None:
+        """Part of ``Listener``: it is dead, and Ray may soon know of what."""
+        if not self.leaving:
+            self._later(CAUSE_S, self.end, f"its worker (process {self.pid}) is gone: {reason}")
+
+    def halt(self) -> None:
+        """Have the trial stopped: by asking, by a signal, by death."""
+        if self.peer is None or self.launch is None:
+            return self.pool.halted_early(self)
+        key = (self.launch.trial, self.launch.attempt)
+        self.peer.write(encode(Halt(*key)))
+        if not self.timers:
+            self._later(self.pool.grace_s / 2, self.peer.write, encode(Interrupt(*key)))
+            self._later(self.pool.grace_s, self.kill)
+        return None
+
+    def kill(self) -> None:
+        """End the process and its children. The trial has been halted when the process is known to be dead."""
+        self.killed = True
+        self.hang_up()
+        self._later(30.0, self.end, "")
+
+    def retire(self) -> None:
+        """Let an idle process go."""
+        self.leaving = True
+        if self.peer is not None:
+            self.peer.write(encode(Bye()))
+        self._later(2.0, self.end, "")
+
+    def hang_up(self) -> None:
+        """Close the connection: the slot ends its children and itself. A moment later Ray is asked to end it, if it has not."""
+        if self.peer is not None:
+            self.peer.close()
+        asyncio.get_running_loop().call_later(FAREWELL_S, self.pool.destroy, self)
+
+    def end(self, reason: str, *, preempted: bool = False) -> None:
+        """It is dead, or as good as dead."""
+        if self.gone:
+            return
+        self.gone = True
+        self._cancel_timers()
+        self.hang_up()
+        self.pool.lost(self, reason, preempted=preempted)
+
+    def served(self, call: asyncio.Future[None]) -> None:
+        """``serve`` has ended: the process has left, or died."""
+        error = call.exception()
+        if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
+            self.pool.cannot_dial(self, error)
+        else:
+            self.end(_cause(error, self.pid), preempted=bool(getattr(error, "preempted", False)))
+
+    def beat(self) -> None:
+        """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten meanwhile."""
+        self.silent += 1
+        if self.silent > self.pool.silence_s / BEAT_S:
+            self.end(f"its worker (process {self.pid}) has given no sign of life for {self.pool.silence_s:g} s")
+        elif self.peer is not None:
+            self.peer.write(encode(Beat()))
+
+    def expect_call(self, start_s: float) -> None:
+        """Give up if it has not called by then: Ray waits for ever for room that will not come."""
+        self._later(start_s, self.end, f"no worker could be started within {start_s:g} s for {self.placement}")
+
+    def _is_about_mine(self, message: Started | Reported | Finished | Failed | Halted) -> bool:
+        mine = self.launch
+        return mine is not None and (message.trial, message.attempt) == (mine.trial, mine.attempt)
+
+    def _later(self, delay_s: float, function: Callable[..., None], *arguments: Any) -> None:
+        self.timers.append(asyncio.get_running_loop().call_later(delay_s, function, *arguments))
+
+    def _cancel_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+
+
+def _cause(error: BaseException | None, pid: int) -> str:
+    """Of what Ray says about a death, the part that says something."""
+    text = str(error).split("The actor is dead because", 1)[-1].split("Some common causes", 1)[0]
+    text = " ".join(text.replace("There are some potential root causes.", "").split())
+    return f"its worker (process {pid}) died: {text[:500]}" if error else f"its worker (process {pid}) left"
+
+
+# The executor --------------------------------------------------------------------------------------------------------------
+
+
+class OnRay:
+    """Runs trials on Ray: in processes of this machine, or of a cluster.
+
+    If this process has Ray running already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is joined, and left as it
+    was; else one is started for this run on this machine, with authentication, and stopped at the end.
+
+    Args:
+        address: of a cluster to join, as ``ray.init`` takes it.
+        num_cpus: how many CPUs a Ray that is started here counts; all by default.
+        num_gpus: how many GPUs; those that are found by default.
+        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is interrupted.
+        reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
+        carrier: how processes are talked to: over a connection that they dial, or by calls of Ray's, which is slower. Where dialling
+            turns out to be impossible, Ray's calls are used.
+        start_s: how long the start of a process may take.
+        silence_s: how long a process may give no sign of life before it is taken for dead. One that computes for so long without
+            once letting go of Python's interpreter lock gives none.
+        host: where to listen for processes; by default the loopback on a Ray started here, else this node's address in the cluster.
+        port: 0 for any.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        num_cpus: float | None = None,
+        num_gpus: int | None = None,
+        grace_s: float = 10.0,
+        reuse_workers: bool | None = None,
+        carrier: Literal["tcp", "ray"] = "tcp",
+        start_s: float = 60.0,
+        silence_s: float = 120.0,
+        host: str | None = None,
+        port: int = 0,
+    ) -> None:
+        self._cluster = _Cluster(address, num_cpus, num_gpus)
+        self.grace_s, self.silence_s, self.start_s = grace_s, silence_s, start_s
+        self._reuse, self._carrier, self._host, self._port = reuse_workers, carrier, host, port
+        self._slots: dict[int, _Slot] = {}
+        self._running: dict[tuple[int, int], _Slot] = {}
+        self._idle: defaultdict[Shape, list[_Slot]] = defaultdict(list)
+        self._nodes: dict[str, Node] = {}
+        self._numbers = 0
+        self._misses = 0  # slots in a row that could not be started
+        self._unread, self._paused = 0, list[_Peer]()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: asyncio.Server | None = None
+        self._token = secrets.token_bytes(32)
+        self._closing = False
+
+    # Executor ------------------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Part of ``Executor``."""
+        return self._run.began_s + time.monotonic() - self._opened
+
+    async def open(self, run: Run) -> None:
+        """Part of ``Executor``.
+
+        Raises:
+            ExecutorError: Ray cannot be started or joined.
+            TypeError, ValueError: the objective cannot be sent to other processes.
+        """
+        payload = _pack(run)
+        self._run, self._opened = run, time.monotonic()
+        self._inbox = Inbox()
+        self._asker = Asker(run.suggest, self._inbox)
+        self._ray, self._cleaner = _Thread("trialist-ray"), _Thread("trialist-discard")
+        self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialist-")
+        self._root = Path(self._temporary or run.directory or "").resolve()
+        nodes = await self._begin(payload)
+        self._host = self._host or await self._ray.call(self._cluster.host)
+        if self._carrier == "tcp":
+            await self._listen()
+        self._take_note(nodes)
+        self._tasks = [asyncio.create_task(self._beat())]
+        if not self._cluster.ours:
+            self._tasks.append(asyncio.create_task(self._watch_nodes()))
+
+    def do(self, command: Command) -> None:
+        """Part of ``Executor``."""
+        match command:
+            case Launch():
+                self._launch(command)
+            case Extend():
+                self._extend(command)
+            case Halt():
+                if slot := self._running.get((command.trial, command.attempt)):
+                    slot.halt()
+            case Ask():
+                self._asker.ask(command)
+            case Discard():
+                self._cleaner.call(checkpoints.discard, Path(command.path), self._root)
+            case _:
+                pass  # Cancel: nothing was begun
+
+    async def events(self, until: float | None) -> list[Event]:
+        """Part of ``Executor``."""
+        events = await self._inbox.take(None if until is None else max(0.0, until - self.now()))
+        self._unread = 0
+        while self._paused:
+            self._paused.pop().resume()
+        return events
+
+    async def close(self) -> None:
+        """Part of ``Executor``. Takes a few seconds at most, whatever Ray does."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+        for slot in list(self._slots.values()):
+            slot.end("the run is over")
+        if self._slots_started():
+            await asyncio.sleep(2 * FAREWELL_S)
+        with suppress(TimeoutError, Exception):
+            await asyncio.wait_for(self._ray.call(self._cluster.close), LEAVE_S)
+        for thread in (self._ray, self._cleaner, self._asker):
+            thread.close()
+        if self._temporary:
+            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
