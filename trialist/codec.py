@@ -52,7 +52,7 @@ def fields(message: object) -> dict[str, object]:
     cls: type = type(message)
     if cls.__name__ not in _CLASSES:
         raise TypeError(f"{message!r} ({cls.__name__}) is not plain data")
-    return {"kind": cls.__name__, **{name: getattr(message, name) for name in _field_names(cls)}}
+    return {"kind": cls.__name__, **{key: getattr(message, name) for key, name in _keys(cls).items()}}
 
 
 def from_plain(data: Plain) -> typing.Any:
@@ -61,23 +61,26 @@ def from_plain(data: Plain) -> typing.Any:
     Raises:
         ValueError: it is no message that this version knows.
     """
-    if not isinstance(data, dict) or data.get("kind") not in _CLASSES:
+    if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
         raise ValueError(f"not a message: {str(data)[:200]}")
     return _message(_CLASSES[str(data["kind"])])(data)
 
 
 @cache
-def _field_names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _keys(cls: type) -> dict[str, str]:
+    """Say under which key each field is written: its name, but for a field ``kind``, which would hide the class's."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    return {"kind_" if name == "kind" else name: name for name in names}
 
 
 @cache
 def _message(cls: type) -> Decoder:
     hints = typing.get_type_hints(cls)
-    decoders = {name: _decoder(hints[name]) for name in _field_names(cls)}
+    keys = _keys(cls)
+    decoders = {key: _decoder(hints[name]) for key, name in keys.items()}
 
     def decode(data: dict[str, Plain]) -> object:
-        return cls(**{name: decoders[name](value) for name, value in data.items() if name in decoders})
+        return cls(**{keys[key]: decoders[key](value) for key, value in data.items() if key in keys})
 
     return decode
 

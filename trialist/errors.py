@@ -54,7 +54,7 @@ def refuse(problems: Iterable[str], subject: str) -> None:
     """Raise one ``ValueError`` that lists all problems; do nothing when there are none."""
     lines = list(problems)
     if lines:
-        raise ValueError(f"{subject}: " + (lines[0] if len(lines) == 1 else "".join(f"\n  - {line}" for line in lines)))
+        raise ValueError(f"{subject}: {lines[0]}" if len(lines) == 1 else "\n  - ".join([f"{subject}:", *lines]))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -16,7 +16,8 @@ from trialist.schedulers import ASHA, FIFO, PBT, Scheduler
 from trialist.searchers import Grid, Perturb, Random, Searcher, Sobol
 
 SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "pbt": PBT}
-SEARCHERS: dict[str, type] = {"random": Random, "grid": Grid, "sobol": Sobol, "perturb": Perturb}
+SEARCHERS: dict[str, type] = {"random": Random, "grid": Grid, "sobol": Sobol}
+_KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | {"perturb": Perturb}
 
 
 def scheduler(given: str | Scheduler) -> Scheduler:
@@ -60,7 +61,7 @@ def to_plain(given: object) -> Plain:
     Raises:
         TypeError: it is not one of ours, or has an option that is no plain data.
     """
-    names = {cls: name for name, cls in (SCHEDULERS | SEARCHERS).items()}
+    names = {cls: name for name, cls in _KNOWN.items()}
     if type(given) in names:
         fields = dataclasses.fields(cast("type[FIFO]", type(given)))
         return {"name": names[type(given)], "options": {f.name: to_plain(getattr(given, f.name)) for f in fields}}
@@ -75,7 +76,5 @@ def from_plain(described: Plain) -> object:
     """Make what ``to_plain`` described."""
     if isinstance(described, dict) and described.keys() == {"name", "options"}:
         options = cast("dict[str, Plain]", described["options"])
-        return (SCHEDULERS | SEARCHERS)[str(described["name"])](
-            **{key: from_plain(item) for key, item in options.items()}
-        )
+        return _KNOWN[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
     return tuple(map(from_plain, described)) if isinstance(described, list) else described

@@ -11,7 +11,7 @@ from trialist.engine.trial import State, Trial
 from trialist.executors.base import Run
 from trialist.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
 
-ENDINGS = (Finished, Failed, Halted, Lost)
+TOLD = (Started, Reported, Finished, Failed, Halted, Lost)
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Hooks:
         self.iteration += 1
         self._emit("on_step_begin")
         for event in events:
-            if isinstance(event, Started | Reported | ENDINGS) and event.trial in experiment.trials:
+            if isinstance(event, TOLD) and event.trial in experiment.trials:
                 self._tell(event, experiment.trials[event.trial])
         for command in commands:
             if isinstance(command, Cancel):

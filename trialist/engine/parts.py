@@ -243,7 +243,7 @@ _EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "local": Local}
 def _listed(given: object) -> tuple[str, ...]:
     if given is None:
         return ()
-    return (given,) if isinstance(given, str) else tuple(cast("Sequence[str]", given))
+    return tuple(given) if isinstance(given, list | tuple) else (cast(str, given),)
 
 
 def _name(objective: object) -> str:

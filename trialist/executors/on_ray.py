@@ -19,25 +19,39 @@ import queue
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import cloudpickle
 
-from trialist.engine.ledger import to_amounts
+from trialist.engine.ledger import to_amounts, to_units
 from trialist.errors import ExecutorError
 from trialist.executors import worker
 from trialist.executors.base import Asker, Inbox, Run
-from trialist.executors.wire import Beat, Bye, Caller, Hello, Interrupt, Spent, ToDriver, WireError, encode, from_worker
-from trialist.executors.wire import Frames, Listener
+from trialist.executors.wire import (
+    Beat,
+    Bye,
+    Caller,
+    Frames,
+    Hello,
+    Interrupt,
+    Listener,
+    Spent,
+    ToDriver,
+    WireError,
+    encode,
+    from_worker,
+)
 from trialist.messages import (
     Ask,
     CapacityChanged,
@@ -68,7 +82,6 @@ POLL_S = 1.0
 PAYLOAD_BYTES_MAX = 256 * 2**20
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody took yet: beyond it the slots are made to wait
 _ENDINGS = (Finished, Failed, Halted)
-_OURS = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 
 Shape: TypeAlias = tuple[object, ...]
@@ -80,6 +93,10 @@ class _Thread:
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def tell(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have this called; whatever comes of it, nobody asks."""
+        self._calls.put((Future(), function, arguments))
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Have this called, after all that was handed over before."""
@@ -116,14 +133,15 @@ class _Cluster:
 
     def open(self, payload: bytes) -> None:
         """Join or start, and deposit what every slot needs."""
-        import ray
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"  # Ray's own way to tell its jobs where they are
+        self.ours = address == "local" and not _is_running()
+        with _environment(_settings() if self.ours else {}):
+            import ray
 
-        if not ray.is_initialized():
-            address = self.address or os.environ.get("RAY_ADDRESS") or "local"  # Ray's own way to tell its jobs where they are
-            self.ours = address == "local"
-            self._connect(ray, address)
-            self.connected = True
-        self._ray = ray
+            if not ray.is_initialized():
+                self._connect(ray, address)
+                self.connected = True
+        self._ray: Any = ray
         self._payload = ray.put(payload)
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
 
@@ -135,8 +153,7 @@ class _Cluster:
         level = logger.level
         logger.setLevel(logging.ERROR)  # it warns that it cannot handle SIGTERM in this thread: that is as we want it
         try:
-            with _environment(_OURS if self.ours else {}):
-                ray.init(address=address, **settings)
+            ray.init(address=address, **settings)
         finally:
             logger.setLevel(level)
 
@@ -166,6 +183,13 @@ class _Cluster:
     def kill(self, actor: Any) -> None:
         """End a slot, whatever it does."""
         self._ray.kill(actor)
+
+    def describe(self, error: Exception) -> str:
+        """Say what failed, and what is known to help."""
+        if self.ours:
+            return f"Ray cannot be started on this machine: {error!r}"
+        advice = "if the cluster wants a token, set RAY_AUTH_MODE=token in this process's environment"
+        return f"the Ray cluster at {self.address or os.environ.get('RAY_ADDRESS')} cannot be joined: {error!r}; {advice}"
 
     def close(self) -> None:
         """Stop what we started; leave what we joined."""
@@ -220,16 +244,28 @@ def _is_internal(name: str) -> bool:
     return name.startswith(("node:", "accelerator_type:", "object_store_memory", "bundle_group")) or "_group_" in name
 
 
+def _settings() -> dict[str, str]:
+    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its mind."""
+    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
+
+
+def _is_running() -> bool:
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for the processes that are started meanwhile; what is set already is somebody's wish."""
-    added = [name for name in variables if name not in os.environ]
-    os.environ.update({name: variables[name] for name in added})
+    """Set variables for Ray and the processes that it starts meanwhile. What is set already is somebody's wish."""
+    before = os.environ.copy()
+    os.environ.update({name: value for name, value in variables.items() if name not in before})
     try:
         yield
     finally:
-        for name in added:
-            os.environ.pop(name, None)
+        for name in os.environ.keys() - before.keys():
+            if name.startswith("RAY_"):  # ours, and those that Ray itself has set
+                del os.environ[name]
 
 
 # Slots ---------------------------------------------------------------------------------------------------------------------
@@ -300,6 +336,7 @@ class _Slot:
     shape: Shape
     pool: OnRay
     launch: Launch | None = None
+    frame: bytes = b""  # the same, for the wire
     actor: Any = None
     peer: _Peer | None = None
     pid: int = 0
@@ -310,11 +347,11 @@ class _Slot:
     gone: bool = False
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
-    def assign(self, launch: Launch) -> None:
+    def assign(self, launch: Launch, frame: bytes) -> None:
         """Run this trial, as soon as there is a connection."""
-        self.launch = launch
+        self.launch, self.frame = launch, frame
         if self.peer is not None:
-            self.peer.write(encode(launch))
+            self.peer.write(frame)
 
     def connected(self, peer: _Peer, pid: int) -> None:
         """The slot has called."""
@@ -323,7 +360,7 @@ class _Slot:
         if self.leaving:
             peer.write(encode(Bye()))
         elif self.launch is not None:
-            peer.write(encode(self.launch))
+            peer.write(self.frame)
 
     def heard(self, message: ToDriver, size: int) -> None:
         """Part of ``Listener``."""
@@ -468,7 +505,7 @@ class OnRay:
         self._numbers = 0
         self._misses = 0  # slots in a row that could not be started
         self._unread, self._paused = 0, list[_Peer]()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._token = secrets.token_bytes(32)
         self._closing = False
@@ -498,9 +535,9 @@ class OnRay:
         if self._carrier == "tcp":
             await self._listen()
         self._take_note(nodes)
-        self._tasks = [asyncio.create_task(self._beat())]
+        self._begin_task(self._beat())
         if not self._cluster.ours:
-            self._tasks.append(asyncio.create_task(self._watch_nodes()))
+            self._begin_task(self._watch_nodes())
 
     def do(self, command: Command) -> None:
         """Part of ``Executor``."""
@@ -515,7 +552,7 @@ class OnRay:
             case Ask():
                 self._asker.ask(command)
             case Discard():
-                self._cleaner.call(checkpoints.discard, Path(command.path), self._root)
+                self._cleaner.tell(checkpoints.discard, Path(command.path), self._root)
             case _:
                 pass  # Cancel: nothing was begun
 
@@ -536,11 +573,222 @@ class OnRay:
             self._server.close()
         for slot in list(self._slots.values()):
             slot.end("the run is over")
-        if self._slots_started():
-            await asyncio.sleep(2 * FAREWELL_S)
+        await asyncio.sleep(2 * FAREWELL_S)
         with suppress(TimeoutError, Exception):
             await asyncio.wait_for(self._ray.call(self._cluster.close), LEAVE_S)
         for thread in (self._ray, self._cleaner, self._asker):
             thread.close()
         if self._temporary:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    # What slots tell ----------------------------------------------------------------------------------------------------
+
+    def pass_on(self, slot: _Slot, event: Event, size: int) -> None:
+        """Something happened in a trial."""
+        self._inbox.put(event)
+        self._unread += size
+        if self._unread > UNREAD_BYTES_MAX and slot.peer is not None:
+            slot.peer.pause()
+            self._paused.append(slot.peer)
+
+    def freed(self, slot: _Slot) -> None:
+        """A slot's trial has ended."""
+        self._forget(slot)
+        if slot.spent or self._wants_fresh(slot.placement):
+            slot.retire()
+        else:
+            self._idle[slot.shape].append(slot)
+
+    def halted_early(self, slot: _Slot) -> None:
+        """A trial was halted before its slot was there."""
+        if launch := self._forget(slot):
+            self._inbox.put(Halted(launch.trial, launch.attempt))
+            self._idle[slot.shape].append(slot)
+
+    def lost(self, slot: _Slot, reason: str, *, preempted: bool) -> None:
+        """A slot is dead. One that never lived is not its trial's fault."""
+        self._slots.pop(slot.number, None)
+        if slot in self._idle[slot.shape]:
+            self._idle[slot.shape].remove(slot)
+        launch = self._forget(slot)
+        if self._closing:
+            return
+        stillborn = slot.peer is None and not slot.leaving
+        if launch is not None and slot.killed:
+            self._inbox.put(Halted(launch.trial, launch.attempt))
+        elif launch is not None:
+            self._inbox.put(Lost(launch.trial, launch.attempt, reason, preempted or stillborn))
+        self._misses += stillborn
+        if self._misses >= MISSES_MAX:
+            self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
+
+    def cannot_dial(self, slot: _Slot, error: OSError) -> None:
+        """A slot could not connect: from now on they are called, and its trial gets another."""
+        logging.getLogger(__name__).warning("workers cannot connect to %s: %s; using Ray's calls", self._host, error)
+        self._carrier = "ray"
+        launch = self._forget(slot)
+        slot.leaving = True  # so that nobody counts it as lost
+        slot.end("it could not connect")
+        if launch is not None:
+            self._launch(launch)
+
+    def destroy(self, slot: _Slot) -> None:
+        """End a slot's process; if it is on this machine and did not leave by itself, its children, too."""
+        if slot.actor is not None:
+            self._ray.tell(self._cluster.kill, slot.actor)
+        if slot.pid and self._cluster.ours and not slot.leaving:
+            asyncio.get_running_loop().call_later(FAREWELL_S, _kill_group, slot.pid)
+
+    # Slots ---------------------------------------------------------------------------------------------------------------
+
+    def _launch(self, launch: Launch) -> None:
+        try:
+            frame = encode(launch)
+        except WireError as error:
+            self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
+            return
+        shape = self._shape(launch.placement)
+        slot = self._idle[shape].pop() if self._idle[shape] else self._make(launch.placement)
+        self._running[launch.trial, launch.attempt] = slot
+        slot.assign(launch, frame)
+        if self._cluster.ours and self._wants_fresh(launch.placement) and not self._idle[shape]:
+            self._idle[shape].append(self._make(launch.placement))  # the next one's process starts while this one works
+
+    def _extend(self, extend: Extend) -> None:
+        slot = self._running.get((extend.trial, extend.attempt))
+        if slot is not None and slot.peer is not None:
+            slot.peer.write(encode(extend))
+
+    def _shape(self, placement: Placement) -> Shape:
+        gpus = placement.gpus if self._cluster.ours else ()  # elsewhere Ray chooses the devices
+        return (placement.node, *sorted(placement.units.items()), *gpus)
+
+    def _wants_fresh(self, placement: Placement) -> bool:
+        return "gpu" in placement.units if self._reuse is None else not self._reuse
+
+    def _forget(self, slot: _Slot) -> Launch | None:
+        launch, slot.launch = slot.launch, None
+        if launch is not None:
+            del self._running[launch.trial, launch.attempt]
+        return launch
+
+    def _make(self, placement: Placement) -> _Slot:
+        self._make_room(placement)
+        self._numbers += 1
+        slot = _Slot(self._numbers, placement, self._shape(placement), self)
+        self._slots[slot.number] = slot
+        slot.expect_call(self.start_s)
+        self._begin_task(self._attend(slot))
+        return slot
+
+    def _make_room(self, placement: Placement) -> None:
+        """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
+        here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
+        total = to_units(self._nodes[placement.node].resources)
+        left = {name: total.get(name, 0) - units for name, units in placement.units.items()}
+        for slot in here:
+            for name in left:
+                left[name] -= slot.placement.units.get(name, 0)
+        for slot in here:
+            if min(left.values(), default=0) >= 0:
+                return
+            if slot in self._idle[slot.shape] and slot.shape != self._shape(placement):
+                self._idle[slot.shape].remove(slot)
+                slot.retire()
+                for name in left:
+                    left[name] += slot.placement.units.get(name, 0)
+
+    async def _attend(self, slot: _Slot) -> None:
+        """Start a slot, and wait for its end."""
+        dial = (self._host, self._port, self._token, slot.number) if self._carrier == "tcp" else None
+        try:
+            slot.actor, serving = await self._ray.call(self._cluster.start, slot.placement, dial, str(self._root))
+        except Exception as error:
+            return slot.end(f"Ray cannot start a worker: {error}")
+        if slot.gone:
+            return self.destroy(slot)
+        if dial is None:
+            self._begin_task(self._call(slot))
+        end = asyncio.wrap_future(serving)
+        end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # somebody has looked, even after close()
+        await asyncio.wait([end])
+        return slot.served(end)
+
+    async def _call(self, slot: _Slot) -> None:
+        """Connect to a slot that cannot dial."""
+        with suppress(Exception):  # the end of serve tells why
+            await self._exchange(slot, b"", 0.0)
+            slot.connected(_Polled(slot, partial(self._exchange, slot)), 0)
+
+    async def _exchange(self, slot: _Slot, data: bytes, wait_s: float) -> bytes:
+        answer: bytes = await asyncio.wrap_future(await self._ray.call(self._cluster.exchange, slot.actor, data, wait_s))
+        return answer
+
+    def _admit(self, hello: Hello, caller: Caller) -> Listener | None:
+        slot = self._slots.get(hello.slot)
+        if slot is None or slot.peer is not None:
+            return None
+        self._misses = 0
+        slot.connected(caller, hello.pid)
+        return slot
+
+    # Ray -----------------------------------------------------------------------------------------------------------------
+
+    async def _begin(self, payload: bytes) -> tuple[Node, ...]:
+        try:
+            await asyncio.wait_for(self._ray.call(self._cluster.open, payload), JOIN_S)
+            nodes: tuple[Node, ...] = await asyncio.wait_for(self._ray.call(self._cluster.nodes), JOIN_S)
+        except Exception as error:
+            raise ExecutorError(self._cluster.describe(error)) from error
+        return nodes
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Caller(self._token, self._admit), self._host, self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def _take_note(self, nodes: tuple[Node, ...]) -> None:
+        known = {node.name: node for node in nodes}
+        if known == self._nodes:
+            return
+        self._nodes = known
+        self._inbox.put(CapacityChanged(nodes))
+        for slot in list(self._slots.values()):
+            if slot.placement.node not in known:
+                slot.end("its machine has left the cluster")
+
+    async def _watch_nodes(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            with suppress(Exception):  # a cluster that is gone for good shows in slots that cannot be started
+                self._take_note(await self._ray.call(self._cluster.nodes))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for slot in list(self._slots.values()):
+                if slot.peer is not None and slot.peer not in self._paused:
+                    slot.beat()
+
+    def _begin_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _pack(run: Run) -> bytes:
+    """Pickle what every slot needs."""
+    try:
+        payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
+    except Exception as error:  # pickling runs the user's own methods
+        raise TypeError(f"the objective cannot be sent to other processes: {error!r}") from error
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        size = f"{len(payload) / 2**20:.0f} MiB"
+        raise ValueError(f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray")
+    return payload
+
+
+def _kill_group(pid: int) -> None:
+    """Ray gives each worker a process group: what is left in it are children."""
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import starmap
@@ -38,6 +39,7 @@ GREETING_BYTES_MAX = 1024  # before the token is shown
 GREETING_S = 5.0
 COLUMNS_MAX = 10_000
 TEXT_LENGTH_MAX = 200_000
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _PREFIX = 4
 _INT_MAX = 2**63 - 1
 _METRIC_TYPES = frozenset({float, int, str, bool, type(None)})
@@ -351,6 +353,18 @@ class Listener(Protocol):
         """Nothing will come any more. Called once."""
 
 
+def keep_alive(connection: socket.socket) -> None:
+    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of reach.
+
+    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one is not lost.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 class Caller(asyncio.Protocol):
     """The driver's end of one TCP connection: nobody until the token is shown, then a slot.
 
@@ -369,6 +383,7 @@ class Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of asyncio's protocol: somebody has called, and has some seconds to say who it is."""
         self._transport = cast("asyncio.Transport", transport)
+        keep_alive(transport.get_extra_info("socket"))
         self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
 
     def data_received(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextvars import copy_context
@@ -41,6 +42,7 @@ from trialist.executors.wire import (
     encode,
     encode_reported,
     from_driver,
+    keep_alive,
 )
 from trialist.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
 from trialist.reporting import Session, TrialStopped, serving
@@ -49,7 +51,7 @@ CONNECT_S = 3.0
 TICK_S = 0.025  # how often the listener looks after what has not been sent, while a trial runs
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
+LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
 
 
 def environment(cpus: float, gpus: str | None) -> dict[str, str]:
@@ -81,11 +83,7 @@ class Wire(Protocol):
 
 
 class Socket:
-    """A TCP connection that the slot dials.
-
-    Raises:
-        OSError: nobody answers within three seconds.
-    """
+    """A TCP connection that the slot dials."""
 
     def __init__(self, address: tuple[str, int], hello: Hello) -> None:
         self._socket = socket.create_connection(address, CONNECT_S)
@@ -109,16 +107,13 @@ class Socket:
             return b""
 
 
-def keep_alive(connection: socket.socket) -> None:
-    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of reach.
+def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
+    """Call the driver.
 
-    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one is not lost.
+    Raises:
+        OSError: nobody answers within three seconds.
     """
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return Socket((host, port), Hello(token, slot, os.getpid()))
 
 
 class Exchange:
@@ -320,6 +315,8 @@ class _Slot:
         except Exception:
             traceback.print_exc()
         sweep()
+        time.sleep(LINGER_S)
+        sweep()  # meanwhile user code went on
         os._exit(1)
 
     def _hear(self, message: ToWorker) -> bool:

@@ -43,6 +43,7 @@ CLOSE_S = 60.0  # how long close() waits for the disk
 # A migration brings a journal from the format of its place here, counted from 1, to the next one. So their number says
 # what today's format is.
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = ()
+FORMAT = 1 + len(MIGRATIONS)
 
 _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "mmap_size = 0")
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67108864")  # bytes
@@ -273,9 +274,9 @@ class _Writer:
     def _commit(self, turns: list[Turn]) -> StorageError | None:
         depth, began = self.pending, time.perf_counter()
         try:
+            with _blame(self._path), _transaction(self._database):
+                self._write(turns)
             with _blame(self._path):
-                with self._database:  # one transaction, rolled back if anything raises
-                    self._write(turns)
                 self._check_in_place()
         except Exception as error:  # whatever it was, nothing may be acknowledged after it
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
@@ -364,7 +365,7 @@ def _make(path: Path, settings: dict[str, Plain]) -> None:
             database.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
             database.execute(_INSERT_EXPERIMENT, values)
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {_today()}")
+            database.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
             database.close()
         draft.rename(path)
@@ -376,7 +377,7 @@ def _experiment(path: Path, settings: dict[str, Plain]) -> dict[str, Any]:
     return {
         "name": str(settings.get("name") or path.parent.resolve().name),
         "created": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
-        "format": _today(),
+        "format": FORMAT,
         "trialist": _version(),
         "python": platform.python_version(),
         "host": platform.node(),
@@ -394,19 +395,32 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
     return database
 
 
+@contextmanager
+def _transaction(database: apsw.Connection) -> Iterator[None]:
+    """All of it or nothing. The error that is told is the one that came first, whatever the rollback says."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        with suppress(apsw.Error):
+            database.execute("ROLLBACK")
+        raise
+
+
 def _check(database: apsw.Connection, path: Path, *, migrate: bool = False) -> None:
     """Refuse what is not ours, or damaged, or from the future; bring what is from the past to today's format."""
     if database.pragma("application_id") != APPLICATION_ID:
         raise StorageError(f"{path} is not a journal of Trialist")
     version = database.pragma("user_version")
-    if version > _today():
-        raise StorageError(f"{path} has format {version}, and this Trialist knows up to {_today()}: upgrade Trialist")
-    verdict = database.pragma("quick_check")
+    if version > FORMAT:
+        raise StorageError(f"{path} has format {version}, and this Trialist knows up to {FORMAT}: upgrade Trialist")
+    verdict = database.pragma("integrity_check")  # the quick one does not look at the index that frames() goes by
     if verdict != "ok":
         raise StorageError(f"{path} is damaged: {verdict}; {_ADVICE[apsw.CorruptError]}")
-    if version < _today() and not migrate:
+    if version < FORMAT and not migrate:
         raise StorageError(f"{path} has the old format {version}: open it for writing once, to bring it up to date")
-    if version < _today():
+    if version < FORMAT:
         _migrate(database, path, version)
 
 
@@ -415,15 +429,10 @@ def _migrate(database: apsw.Connection, path: Path, version: int) -> None:
     backup = path.with_name(f"{path.name}.format_{version}")
     backup.unlink(missing_ok=True)
     database.execute("VACUUM INTO ?", (str(backup),))
-    with database:
+    with _transaction(database):
         for migration in MIGRATIONS[version - 1 :]:
             migration(database)
-        database.execute(f"PRAGMA user_version = {_today()}")
-
-
-def _today() -> int:
-    """The format that this version writes."""
-    return 1 + len(MIGRATIONS)
+        database.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _version() -> str:

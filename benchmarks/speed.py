@@ -1,0 +1,171 @@
+"""How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``.
+
+``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make. Both
+count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
+everything else is in: the journal on disk, the ledger, the searcher. ``--peer`` runs Ray Tune on the same objectives in
+the same run, if ``ray[tune]`` is installed.
+
+These machines are noisy: the median of ``--repeats`` runs is what counts, and a ratio more than a rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trialist import Engine, report, space
+
+SPACE = {"x": space.uniform(0, 1)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: ``rate`` is the median of the runs, a second."""
+
+    what: str
+    system: str
+    count: int
+    rate: float
+    lowest: float
+    highest: float
+
+
+def nothing(config: dict[str, float]) -> dict[str, float]:
+    """A trial that is over at once."""
+    return {"loss": config["x"]}
+
+
+def chatter(config: dict[str, float]) -> None:
+    """A trial that does nothing but report."""
+    for _ in range(int(config["reports"])):
+        report(loss=config["x"])
+
+
+def trials(executor: str, count: int) -> float:
+    """Return trials a second."""
+    with tempfile.TemporaryDirectory() as directory:
+        engine = Engine(
+            nothing,
+            SPACE,
+            metric="loss",
+            num_samples=count,
+            executor=executor,
+            storage=directory,
+            max_concurrent_trials=2,
+            verbose=0,
+        )
+        result = engine.run()
+        return count / _span_s([(trial.started or 0.0, trial.ended or 0.0) for trial in result])
+
+
+def results(executor: str, count: int) -> float:
+    """Return reports a second, of two trials side by side."""
+    with tempfile.TemporaryDirectory() as directory:
+        engine = Engine(
+            chatter,
+            {**SPACE, "reports": count // 2},
+            metric="loss",
+            num_samples=2,
+            executor=executor,
+            storage=directory,
+            verbose=0,
+        )
+        result = engine.run()
+        return count / _span_s([(trial.started or 0.0, trial.ended or 0.0) for trial in result])
+
+
+def _span_s(times: list[tuple[float, float]]) -> float:
+    return max(ended for _, ended in times) - min(started for started, _ in times)
+
+
+def ray_tune_trials(count: int) -> float:
+    """Return Ray Tune's trials a second: its own loop, workers reused, loggers off."""
+    return count / _ray_tune(nothing, count, {"x": 0.5})
+
+
+def ray_tune_results(count: int) -> float:
+    """Return Ray Tune's reports a second, of two trials side by side."""
+    from ray import tune
+
+    def objective(config: dict[str, float]) -> None:
+        for _ in range(int(config["reports"])):
+            tune.report({"loss": config["x"]})
+
+    return count / _ray_tune(objective, 2, {"x": 0.5, "reports": count // 2})
+
+
+def _ray_tune(objective: Callable[..., object], count: int, config: dict[str, float]) -> float:
+    os.environ |= {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+    import ray
+    from ray import tune
+
+    if not ray.is_initialized():
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as directory:
+        tuner = tune.Tuner(
+            objective,
+            param_space=config,
+            tune_config=tune.TuneConfig(num_samples=count, reuse_actors=True, max_concurrent_trials=2),
+            run_config=tune.RunConfig(storage_path=directory, verbose=0),
+        )
+        began = time.perf_counter()
+        tuner.fit()
+        return time.perf_counter() - began
+
+
+OURS = {"trials": trials, "results": results}
+PEER = {"trials": ray_tune_trials, "results": ray_tune_results}
+COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
+    ("trials", "ray"): 5_000,
+    ("trials", "local"): 5_000,
+    ("trials", "ray tune"): 300,
+    ("results", "ray"): 500_000,
+    ("results", "local"): 500_000,
+    ("results", "ray tune"): 2_000,
+}
+
+
+def measure(what: str, system: str, repeats: int) -> Row:
+    """Run one benchmark some times."""
+    count = COUNTS[what, system]
+    once = (lambda: PEER[what](count)) if system == "ray tune" else (lambda: OURS[what](system, count))
+    rates = [once() for _ in range(repeats)]
+    return Row(what, system, count, statistics.median(rates), min(rates), max(rates))
+
+
+def main() -> None:
+    """Parse the command line, run, print a table or JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+    )
+    parser.add_argument("what", nargs="*", choices=[*OURS, []], default=[], help="trials, results; both by default")
+    parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peer", action="store_true", help="Ray Tune too")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    systems = (options.executor or ["ray", "local"]) + (["ray tune"] if options.peer else [])
+    rows = [measure(what, system, options.repeats) for what in options.what or OURS for system in systems]
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
+    if options.json:
+        print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}))
+        return
+    print(f"{machine['cpus']} CPUs, Python {machine['python']}, {machine['date']}; medians of {options.repeats} runs")
+    for row in rows:
+        print(
+            f"{row.what:8} {row.system:9} {row.rate:11,.0f}/s ({row.lowest:,.0f}-{row.highest:,.0f}), n = {row.count:,}"
+        )
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    main()

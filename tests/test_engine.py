@@ -1,0 +1,496 @@
+"""What a user writes, and what comes of it: whole runs, on threads of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sqlite3
+import time
+
+import numpy as np
+import pytest
+
+from trialist import (
+    ASHA,
+    Engine,
+    Local,
+    Result,
+    Simulated,
+    Stopper,
+    TrialStopped,
+    context,
+    get_checkpoint,
+    report,
+    space,
+)
+from trialist.callbacks import Callback
+from trialist.engine.engine import run_id
+
+SPACE = {"x": space.uniform(0, 1)}
+
+
+def run(objective, definition=None, **keywords) -> Result:
+    keywords = {"metric": "loss", "executor": Local(cpus=2), "storage": None, "seed": 0, "verbose": 0, **keywords}
+    return Engine(objective, definition or SPACE, **keywords).run()
+
+
+def parabola(config):
+    return {"loss": (config["x"] - 0.3) ** 2}
+
+
+def trains(config):
+    for epoch in range(9):
+        report(loss=config["x"] + 1 / (epoch + 1), epoch=epoch)
+
+
+class TestAnObjectiveMay:
+    def test_report(self):
+        trial = run(trains).best_trial
+        assert (trial.state, trial.outcome, trial.metrics["step"]) == ("ended", "completed", 9)
+        assert [row["epoch"] for row in trial.history] == list(range(9))
+        assert [row["step"] for row in trial.history] == list(range(1, 10))
+
+    def test_return_a_dict(self):
+        result = run(parabola, num_samples=8)
+        assert len(result) == 8
+        assert result.best_metrics["loss"] == min(trial.metrics["loss"] for trial in result)
+
+    def test_return_the_one_metric(self):
+        result = run(lambda config: np.float32(config["x"]), num_samples=3)
+        assert [trial.metrics["loss"] for trial in result] == pytest.approx([trial.config["x"] for trial in result])
+
+    def test_yield_and_be_closed_when_it_is_stopped(self):
+        closed = []
+
+        def objective(config):
+            try:
+                while True:
+                    yield {"loss": config["x"]}
+            finally:
+                closed.append(config["x"])
+
+        result = run(objective, num_samples=2, stop={"step": 5})
+        assert [trial.metrics["step"] for trial in result] == [5, 5]
+        assert sorted(closed) == sorted(trial.config["x"] for trial in result)
+
+    def test_be_async(self):
+        async def objective(config):
+            for epoch in range(9):
+                await asyncio.sleep(0)
+                report(loss=config["x"] + 1 / (epoch + 1))
+
+        result = run(objective, num_samples=9, scheduler=ASHA(max_t=9, reduction_factor=3))
+        steps = sorted(trial.metrics["step"] for trial in result)
+        assert steps[0] == 1
+        assert steps[-1] == 9
+
+    def test_await_its_reports(self):
+        async def objective(config):
+            while True:
+                await report(loss=config["x"])
+
+        assert run(objective, stop={"step": 7}).best_metrics["step"] == 7
+
+    def test_ask_where_it_is(self, tmp_path):
+        def objective(config):
+            where = context()
+            (where.directory / "note").write_text(str(where.seed))
+            return {"loss": 0.0, "same": where.config == config, "id": where.trial_id, "attempt": where.attempt}
+
+        result = run(objective, storage=tmp_path, num_samples=2)
+        assert [(t.metrics["same"], t.metrics["id"], t.metrics["attempt"]) for t in result] == [(True, 0, 1), (True, 1, 1)]
+        assert len({(trial.directory / "note").read_text() for trial in result}) == 2
+
+    @pytest.mark.parametrize("form", ["directory", "file", "dict"])
+    def test_save_and_load_what_it_has_learned(self, tmp_path, form):
+        def objective(config):
+            saved = get_checkpoint()
+            if saved is not None:
+                found = saved["epoch"] if form == "dict" else int((saved / "epoch" if form == "directory" else saved).read_text())
+                report(loss=0.0, found=found)
+                return
+            state = context().directory / "state"
+            state.mkdir()
+            (state / "epoch").write_text("1")
+            checkpoint = {"directory": state, "file": state / "epoch", "dict": {"epoch": 1}}[form]
+            report(loss=1.0, checkpoint=checkpoint)
+            raise OSError("a passing trouble")
+
+        trial = run(objective, storage=tmp_path, max_failures=1)[0]
+        assert (trial.outcome, trial.attempts, trial.metrics["found"], trial.metrics["step"]) == ("completed", 2, 1, 2)
+        assert trial.checkpoint is not None
+
+
+class TestARunMayBe:
+    def test_awaited_in_a_running_loop(self):
+        engine = Engine(parabola, SPACE, metric="loss", executor="local", storage=None, verbose=0)
+        assert len(asyncio.run(engine.run_async())) == 1
+
+    def test_run_from_inside_a_running_loop(self):
+        async def cell():
+            return run(parabola, num_samples=3)
+
+        assert len(asyncio.run(cell())) == 3
+
+    def test_repeated_with_the_same_seed(self):
+        first, second = (run(parabola, num_samples=20, seed=5) for _ in range(2))
+        assert [trial.config for trial in first] == [trial.config for trial in second]
+        assert [trial.config for trial in run(parabola, num_samples=20, seed=6)] != [trial.config for trial in first]
+
+    def test_kept_in_a_directory_that_any_sqlite_tool_reads(self, tmp_path):
+        result = run(trains, storage=tmp_path, name="digits")
+        assert result.path.parent == tmp_path
+        with sqlite3.connect(result.path / "journal.sqlite") as database:
+            assert database.execute("SELECT id, state, outcome FROM trials").fetchall() == [(0, "ended", "completed")]
+            assert database.execute("SELECT count(*), max(step) FROM results").fetchone() == (9, 9)
+        database.close()
+
+    def test_kept_at_home(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
+        engine = Engine(parabola, SPACE, metric="loss", executor="local", verbose=0)
+        assert engine.run().path.parent == tmp_path / "home"
+
+    def test_kept_nowhere(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        result = run(parabola)
+        assert result.path is None
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a\0b", "CON", "x" * 300, "🦊", "-rf", "<script>", ""])
+    def test_called_anything(self, tmp_path, name):
+        result = run(parabola, storage=tmp_path / "runs", name=name)
+        assert result.path.parent == tmp_path / "runs"
+        assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+        assert run_id(name) != run_id(name)
+
+
+class TestTrials:
+    def test_repeat_the_grid_num_samples_times(self):
+        grid = {"a": space.grid_search([1, 2, 3]), "b": space.grid_search(["u", "v"]), "x": space.uniform(0, 1)}
+        result = run(lambda config: {"loss": config["x"]}, grid, num_samples=2)
+        pairs = [(trial.config["a"], trial.config["b"]) for trial in result]
+        assert pairs == [(a, b) for _ in range(2) for a in (1, 2, 3) for b in "uv"]
+
+    def test_begin_with_the_points_to_evaluate(self):
+        points = [{"x": 0.25, "y": 1}, {"y": 3}]
+        result = run(lambda config: {"loss": config["x"]}, {**SPACE, "y": space.randint(0, 5)}, num_samples=4, points_to_evaluate=points)
+        assert len(result) == 4
+        assert result[0].config == {"x": 0.25, "y": 1}
+        assert result[1].config["y"] == 3
+
+    def test_run_no_more_than_max_concurrent_at_a_time(self):
+        running, most = set(), []
+
+        def objective(config):
+            running.add(config["x"])
+            time.sleep(0.01)
+            most.append(len(running))
+            running.remove(config["x"])
+            return {"loss": 0}
+
+        run(objective, num_samples=10, executor=Local(cpus=8), max_concurrent_trials=2)
+        assert max(most) == 2
+
+    def test_keep_objects_of_the_space_as_they_are(self, tmp_path):
+        options = [math.sin, math.cos]
+        result = run(
+            lambda config: {"loss": config["f"](0.0), "same": config["f"] in options},
+            {"f": space.choice(options), "data": (1, 2)},
+            num_samples=4,
+            storage=tmp_path,
+        )
+        assert all(trial.metrics["same"] for trial in result)
+        assert result.best_config["f"] is math.sin
+        assert result.best_config["data"] == (1, 2)
+
+
+class TestAStopRule:
+    @pytest.mark.parametrize(
+        ("stop", "step"),
+        [
+            ({"step": 3}, 3),
+            ({"gain": 5}, 6),
+            ({"loss": ("<=", 0.25)}, 4),
+            (lambda trial_id, metrics: metrics["step"] == 2, 2),
+            ([{"step": 8}, {"loss": ("<=", 0.2)}], 5),
+        ],
+    )
+    def test_ends_a_trial(self, stop, step):
+        def objective(config):
+            for epoch in range(9):
+                report(loss=1 / (epoch + 1), gain=epoch)
+
+        trial = run(objective, stop=stop)[0]
+        assert (trial.outcome, trial.metrics["step"]) == ("stopped", step)
+
+    def test_that_is_a_stopper_ends_the_run(self):
+        class Enough(Stopper):
+            def __init__(self):
+                self.seen = 0
+
+            def __call__(self, trial_id, metrics):
+                self.seen += 1
+                return False
+
+            def stop_all(self):
+                return self.seen >= 5
+
+        result = run(trains, num_samples=50, stop=Enough(), executor=Local(cpus=1))
+        assert "Enough" in result.stopped
+        assert len(result) < 50 or {trial.outcome for trial in result} >= {"cancelled"}
+
+    def test_of_time_ends_the_run(self):
+        def objective(config):
+            while True:
+                time.sleep(0.01)
+                report(loss=config["x"])
+
+        result = run(objective, num_samples=4, time_budget_s=0.2)
+        assert "time budget" in result.stopped
+        assert {trial.outcome for trial in result} <= {"stopped", "cancelled"}
+
+    def test_cannot_be_swallowed_by_a_broad_except(self):
+        def objective(config):
+            while True:
+                try:
+                    report(loss=0.0)
+                except Exception:
+                    pytest.fail("the stop was an ordinary exception")
+
+        assert issubclass(TrialStopped, BaseException)
+        assert run(objective, stop={"step": 3})[0].outcome == "stopped"
+
+    def test_of_time_ends_a_trial_that_hangs(self):
+        def objective(config):
+            report(loss=1.0)
+            if context().trial_id == 0:
+                time.sleep(1.0)
+            return {"loss": 0.0}
+
+        result = run(objective, num_samples=2, trial_timeout_s=0.1, executor=Local(cpus=1, grace_s=0.1))
+        assert result[0].outcome == "stopped"
+        assert "timeout" in result[0].reason
+        assert result[1].outcome == "completed"
+
+
+class TestATrialFails:
+    def failing(self, objective, **keywords):
+        """Run the objective as trial 1 of 3, between two that work."""
+
+        def sometimes(config):
+            return objective(config) if context().trial_id == 1 else {"loss": 1.0}
+
+        result = run(sometimes, num_samples=3, **keywords)
+        assert [trial.outcome for trial in result] == ["completed", "failed", "completed"]
+        return result[1]
+
+    def test_if_it_raises(self):
+        def objective(config):
+            raise RuntimeError("out of luck")
+
+        trial = self.failing(objective)
+        assert trial.error == "RuntimeError: out of luck"
+        assert "in objective" in trial.traceback
+
+    def test_if_it_exits(self):
+        assert "sys.exit(3)" in self.failing(lambda config: (_ for _ in ()).throw(SystemExit(3))).error
+
+    def test_if_it_returns_nonsense(self):
+        assert "not a dict of metrics" in self.failing(lambda config: "fine").error
+
+    def test_if_it_has_no_result(self):
+        assert "neither reported nor returned 'loss'" in self.failing(lambda config: None).error
+
+    def test_if_the_metric_is_missing(self):
+        assert "did you mean 'los'?" in self.failing(lambda config: {"los": 1.0}).error
+
+    def test_if_the_metric_is_no_number(self):
+        assert "must be a number, not 'low'" in self.failing(lambda config: {"loss": "low"}).error
+
+    def test_if_it_reports_what_is_no_metric(self):
+        assert "'model'" in self.failing(lambda config: {"loss": 1.0, "model": object()}).error
+
+    def test_and_is_tried_again(self):
+        def objective(config):
+            if context().attempt < 3:
+                raise OSError("not yet")
+            return {"loss": 0.0}
+
+        trial = run(objective, max_failures=2)[0]
+        assert (trial.outcome, trial.attempts) == ("completed", 3)
+
+    def test_and_ends_the_run_if_it_should(self):
+        def objective(config):
+            raise ValueError("no")
+
+        result = run(objective, num_samples=50, fail_fast=True, executor=Local(cpus=1))
+        assert "trial 0 failed: ValueError: no" in result.stopped
+
+    def test_five_times_in_the_same_way_and_the_run_is_not_worth_finishing(self):
+        def objective(config):
+            raise ImportError("no module named 'torhc'")
+
+        result = run(objective, num_samples=500, executor=Local(cpus=1))
+        assert "the first 5 trials all failed the same way" in result.stopped
+        assert "torhc" in result.stopped
+        with pytest.raises(ValueError, match="torhc"):
+            _ = result.best_config
+
+
+class TestNumbersThatAreNone:
+    def test_are_never_the_best(self):
+        values = [math.nan, math.inf, -math.inf, 0.5, math.nan]
+        result = run(lambda config: {"loss": values[config["i"]]}, {"i": space.grid_search(list(range(5)))})
+        assert result.best_config == {"i": 3}
+        assert result.best("best").config == {"i": 3}
+        assert math.isnan(result[0].metrics["loss"])
+
+    def test_never_survive_a_rung(self):
+        def objective(config):
+            for _ in range(9):
+                report(loss=math.nan)
+
+        result = run(objective, num_samples=4, scheduler=ASHA(max_t=9, reduction_factor=3))
+        assert [trial.metrics["step"] for trial in result] == [1, 1, 1, 1]
+
+    def test_alone_leave_no_best(self):
+        result = run(lambda config: {"loss": math.nan}, num_samples=2)
+        with pytest.raises(ValueError, match="no trial has reported a finite 'loss'"):
+            result.best()
+
+
+class TestAResult:
+    def test_says_what_came_out(self):
+        result = run(parabola, num_samples=3, name="small")
+        assert repr(result).startswith("Result(small: 3 trials (3 completed); best loss=")
+
+    def test_is_a_table(self):
+        frame = run(parabola, num_samples=3).dataframe()
+        assert list(frame["id"]) == [0, 1, 2]
+        assert {"loss", "config/x", "outcome"} <= set(frame.columns)
+
+    def test_goes_by_the_last_value_or_by_the_best(self):
+        def objective(config):
+            for value in config["curve"]:
+                report(loss=value)
+
+        curves = [[3.0, 1.0, 5.0], [4.0, 4.0, 4.0]]
+        result = run(objective, {"curve": space.grid_search(curves)})
+        assert (result.best().id, result.best("best").id) == (1, 0)
+        assert result.best("best").best == (1.0, 2)
+
+    def test_turns_the_sign_round_for_max(self):
+        result = run(lambda config: {"loss": config["x"]}, num_samples=5, mode="max")
+        assert result.best_metrics["loss"] == max(trial.metrics["loss"] for trial in result)
+
+    def test_tells_callbacks_of_everything(self):
+        told = []
+
+        class Told(Callback):
+            def setup(self, **info):
+                told.append("setup")
+
+            def on_trial_start(self, iteration, trials, trial, **info):
+                told.append(f"start {trial.id}")
+
+            def on_trial_result(self, iteration, trials, trial, result, **info):
+                told.append(f"result {result['step']}")
+
+            def on_trial_complete(self, iteration, trials, trial, **info):
+                told.append(f"complete {trial.outcome}")
+
+            def on_experiment_end(self, trials, **info):
+                told.append(f"end {len(trials)}")
+
+        run(trains, callbacks=[Told()], stop={"step": 2})
+        assert told == ["setup", "start 0", "result 1", "result 2", "complete stopped (step >= 2)", "end 1"]
+
+
+class TestBeforeTheFirstTrial:
+    @pytest.mark.parametrize(
+        ("keywords", "message"),
+        [
+            ({"searcher": "rndom"}, "searcher='rndom' is not known; did you mean 'random'?"),
+            ({"scheduler": "ahsa"}, "scheduler='ahsa' is not known; did you mean 'asha'?"),
+            ({"scheduler": ASHA}, "give an object of it"),
+            ({"executor": "rya"}, "executor='rya' is not known; did you mean 'ray'?"),
+            ({"executor": Simulated()}, "Simulated runs a Workload"),
+            ({"mode": "minimize"}, "mode must be 'min' or 'max', not 'minimize'"),
+            ({"metric": None, "scheduler": "asha"}, "needs a metric"),
+            ({"metric": 3}, "metric"),
+            ({"num_samples": 0}, "num_samples must be at least -1 and not 0"),
+            ({"num_samples": 2.5}, "num_samples must be an integer, not 2.5"),
+            ({"time_budget_s": -1}, "time_budget_s"),
+            ({"time_budget_s": math.nan}, "time_budget_s"),
+            ({"max_concurrent_trials": 0}, "max_concurrent_trials"),
+            ({"keep_checkpoints": 0}, "keep_checkpoints"),
+            ({"resources": {"cpu": -1}}, "resource 'cpu' must be finite and not negative, not -1"),
+            ({"resources": {"gpu": 1.5}}, "whole number of GPUs"),
+            ({"resources": {"cpu": 1e-5}}, "smallest share"),
+            ({"resources": {}}, "asks for nothing"),
+            ({"stop": {"loss": ("<", 1)}}, "'>=' or '<='"),
+            ({"stop": 3}, "stop must be"),
+            ({"points_to_evaluate": [{"x": 7.0}]}, r"points_to_evaluate\[0\].*7"),
+            ({"points_to_evaluate": [{"y": 0.5}]}, r"points_to_evaluate\[0\].*y"),
+            ({"points_to_evaluate": 5}, "must be a list"),
+            ({"seed": "lucky"}, "seed must be an integer"),
+            ({"verbose": None}, "verbose"),
+        ],
+    )
+    def test_a_bad_argument_is_refused_with_its_value(self, keywords, message):
+        started = []
+        with pytest.raises((ValueError, TypeError), match=message):
+            run(started.append, **keywords)
+        assert started == []
+
+    def test_all_problems_are_told_at_once(self):
+        with pytest.raises(ValueError, match=r"(?s)start:\n  - scheduler.*\n  - searcher.*\n  - num_samples"):
+            run(parabola, searcher="x", scheduler="y", num_samples=0)
+
+    @pytest.mark.parametrize("definition", [3, None, {"x": space.uniform}])
+    def test_a_space_that_is_none_is_refused(self, definition):
+        with pytest.raises(ValueError, match=r"space|domain|uniform"):
+            Engine(parabola, definition, metric="loss", executor="local", storage=None, verbose=0).run()
+
+    def test_what_can_never_fit_is_refused_naming_the_largest_that_would(self):
+        with pytest.raises(ValueError, match=r"gpu.*never be granted.*'cpu': 2, 'gpu': 0"):
+            run(parabola, resources={"cpu": 1, "gpu": 1})
+
+    def test_storage_that_is_a_file_is_refused(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ValueError, match="is a file"):
+            run(parabola, storage=tmp_path / "file")
+
+    def test_an_objective_that_is_none_is_refused(self):
+        with pytest.raises(ValueError, match="objective must be something to call, not 3"):
+            run(3)
+
+
+class TestResume:
+    def test_of_a_run_that_is_over_changes_nothing(self, tmp_path):
+        first = run(parabola, num_samples=5, storage=tmp_path)
+        ran = []
+        again = Engine.resume(first.path, ran.append, executor="local", verbose=0).run()
+        assert ran == []
+        assert repr(again) == repr(first)
+        assert [trial.config for trial in again] == [trial.config for trial in first]
+
+    def test_refuses_other_data(self, tmp_path):
+        path = run(parabola, storage=tmp_path).path
+        with pytest.raises(ValueError, match=r"num_samples was 1 and cannot become 7"):
+            Engine.resume(path, parabola, num_samples=7)
+        with pytest.raises(ValueError, match=r"'num_sample' is no keyword of Engine; did you mean 'num_samples'"):
+            Engine.resume(path, parabola, num_sample=7)
+
+    def test_wants_again_what_is_no_data(self, tmp_path):
+        def stop(trial_id, metrics):
+            return False
+
+        path = run(parabola, storage=tmp_path, stop=stop).path
+        with pytest.raises(ValueError, match="stop is no data"):
+            Engine.resume(path, parabola)
+        assert len(Engine.resume(path, parabola, stop=stop, executor="local", verbose=0).run()) == 1
+
+    def test_of_nothing_says_so(self, tmp_path):
+        with pytest.raises(Exception, match="nowhere"):
+            Engine.resume(tmp_path / "nowhere", parabola)
