@@ -28,6 +28,7 @@ FLUSH_REPORTS = 64
 KEYS_MAX = 10_000
 KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
+TEXTS_LENGTH_MAX = 2**20  # together in one report
 DEPTH_MAX = 16
 COUNTED = ("step", "time_s")
 
@@ -118,18 +119,20 @@ class Session:
         if self._send(row, path):
             self._obey(self.link.answer())
         if self.link.halted:
-            self._flush()
+            self.flush()
             raise TrialStopped
         return Reply()
 
     def flush(self) -> None:
         """Send what has been reported and not sent. Other threads may call it."""
-        self._flush()
+        with self._lock:
+            if self._times:
+                self._send_frame()
 
     def flush_tail(self) -> None:
         """Send reports that have waited for company for too long. Called by another thread, now and then."""
         if self._times and self.clock() - self._flushed > FLUSH_S:
-            self._flush()
+            self.flush()
 
     def _obey(self, answer: Extend | Halt) -> None:
         if isinstance(answer, Halt):
@@ -140,14 +143,13 @@ class Session:
         """Add a report to the frame, and send the frame if it is time to; tell whether the report waits for an
         answer."""
         time_s = round(self._before_s + self.clock() - self._began, 6)
-        with self._lock:
+        with self._lock:  # to the end: the other thread must not send a report that waits as if it did not
             self.step += 1
             self._add(row, time_s)
-        waiting = checkpoint is not None or any(
-            b.met({**row, "step": self.step, "time_s": time_s}) for b in self._until
-        )
-        if waiting or self._due():
-            self._flush(waiting=waiting, checkpoint=checkpoint)
+            row["step"], row["time_s"] = self.step, time_s
+            waiting = checkpoint is not None or any(boundary.met(row) for boundary in self._until)
+            if waiting or self._due():
+                self._send_frame(waiting=waiting, checkpoint=checkpoint)
         return waiting
 
     def _add(self, row: dict[str, Metric], time_s: float) -> None:
@@ -170,16 +172,13 @@ class Session:
     def _due(self) -> bool:
         return len(self._times) >= FLUSH_REPORTS or self.clock() - self._flushed > FLUSH_S
 
-    def _flush(self, *, waiting: bool = False, checkpoint: str | None = None) -> None:
-        with self._lock:
-            if not self._times:
-                return
-            first = self.step - len(self._times) + 1
-            times, columns = tuple(self._times), self._columns
-            self._times, self._columns = [], {}
-            self._flushed = self.clock()
-            trial, attempt = self.launch.trial, self.launch.attempt
-            self.link.send(Reported(trial, attempt, first, times, columns, waiting, checkpoint))
+    def _send_frame(self, *, waiting: bool = False, checkpoint: str | None = None) -> None:
+        first = self.step - len(self._times) + 1
+        times, columns = tuple(self._times), self._columns
+        self._times, self._columns = [], {}
+        self._flushed = self.clock()
+        trial, attempt = self.launch.trial, self.launch.attempt
+        self.link.send(Reported(trial, attempt, first, times, columns, waiting, checkpoint))
 
 
 # The session of the code that is running
@@ -259,6 +258,8 @@ def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
     _flatten(metrics, "", row, 0)
     if len(row) > KEYS_MAX:
         raise ValueError(f"a report may have {KEYS_MAX} keys, not {len(row)}")
+    if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
+        raise ValueError(f"the texts of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file")
     for name in COUNTED:
         if name in row:
             raise ValueError(f"{name!r} is counted by Trialist: leave it out of the report, or give it another name")

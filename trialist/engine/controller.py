@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
@@ -32,6 +32,14 @@ YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so
 
 
 @dataclass
+class Leftover:
+    """What an earlier session left to be done: decisions to be written, of its last events in order, and commands."""
+
+    decisions: list[Sequence[Decision]] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+
+
+@dataclass
 class Controller:
     """Drives one run from its first event, or from where it was left, to its end."""
 
@@ -44,7 +52,7 @@ class Controller:
     hooks: Hooks
     name: str
 
-    async def drive(self, leftover: Sequence[Command] = ()) -> None:
+    async def drive(self, leftover: Leftover) -> None:
         """Carry out what an earlier session left over, and run to the end.
 
         Raises:
@@ -54,18 +62,20 @@ class Controller:
         """
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._decisions: list[Sequence[Decision]] = []
+        self._decisions = list(leftover.decisions)
         self._held: deque[tuple[Future[None], Command]] = deque()
         self._uncommitted: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
         self._opened = False
         self._shown = self._yielded = time.perf_counter()
+        if self.experiment.done:  # a run that was over is resumed: its result is all that is wanted
+            return
         watch = self._loop.create_task(self.meter.watch())
         try:
             await self.executor.open(self.run)
             self._opened = True
             self.hooks.begin(self.name)
-            await self._run(leftover)
+            await self._run(leftover.commands)
         except asyncio.CancelledError:
             if self._failure is not None:
                 raise self._failure from None
@@ -86,12 +96,10 @@ class Controller:
         return self.executor.now() if self._opened else self.run.began_s
 
     async def _run(self, leftover: Sequence[Command]) -> None:
-        """The loop."""
+        """The loop. Its first turn says what machines there are, and then which workers of an earlier session are gone."""
         experiment = self.experiment
         self._carry_out([*leftover, *experiment.start()], None)
-        orphans = experiment.orphans()
-        if orphans:
-            await self._turn(orphans)
+        await self._turn([*await self.executor.events(experiment.deadline), *experiment.orphans()])
         while not experiment.done:
             await self._turn(await self.executor.events(experiment.deadline))
         await self._finish()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trialist.callbacks import Callback, CallbackRunner
 from trialist.engine import settings
-from trialist.engine.controller import Controller
+from trialist.engine.controller import Controller, Leftover
 from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
 from trialist.engine.parts import Default, Parts, check
@@ -25,7 +25,7 @@ from trialist.engine.trial import Trial
 from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
-from trialist.messages import Ask, Checkpoint, Command, Discard, Reported, Suggested
+from trialist.messages import Ask, Checkpoint, Discard, Reported, Suggested
 from trialist.progress import choose_progress, summary_lines
 from trialist.results import Frames, Result, TrialResult
 from trialist.schedulers import Scheduler
@@ -193,16 +193,16 @@ async def _run(parts: Parts, store: Store, directory: Path | None, past: Store |
     return result
 
 
-def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[Command]]:
-    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be carried
-    out.
+def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftover]:
+    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be done.
 
-    Events whose decisions were not written any more are decided now, as they would have been.
+    Events whose decisions were not written any more are decided now, as they would have been. Of the commands that
+    follow, only deletions still mean something: the workers that the others are for are gone.
     """
     streams = Streams(parts.plan.seed)
     parts.scheduler.setup(streams)
     experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
-    began_s, leftover = 0.0, []
+    began_s, leftover = 0.0, Leftover()
     for number, entry in enumerate(past.entries() if past else ()):
         if entry.digest is not None and entry.digest != experiment.digest:
             raise ReplayError(
@@ -214,8 +214,10 @@ def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, list[C
         if entry.decisions is not None:
             experiment.replay(entry.now, entry.event, entry.decisions)
         else:
-            leftover += experiment.handle(entry.now, entry.event)
-    return experiment, began_s, [command for command in leftover if isinstance(command, Discard)]
+            commands = experiment.handle(entry.now, entry.event)
+            leftover.commands += [command for command in commands if isinstance(command, Discard)]
+            leftover.decisions.append(experiment.judge.take())
+    return experiment, began_s, leftover
 
 
 def _controller(

@@ -12,6 +12,7 @@ import ctypes
 import logging
 import os
 import random
+import shutil
 import signal
 import socket
 import sys
@@ -20,7 +21,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Self
 
 STREAMS = ("stdout", "stderr")
 _WATCHED = tuple(
@@ -28,7 +29,7 @@ _WATCHED = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
     if hasattr(signal, name)
 )
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class House:
@@ -41,22 +42,37 @@ class House:
         self._files = [os.dup(descriptor) for descriptor in (0, 1, 2)]  # not inherited by children: they must not hold them open
         self._streams = (sys.stdin, sys.stdout, sys.stderr)
         self._cwd = os.getcwd()
-        self._environment = os.environ.copy()
+        self._variables = vars(os.environ)["_data"]  # as bytes: to compare os.environ itself costs 0.1 ms a trial
+        self._environment = self._variables.copy()
         self._path = list(sys.path)
         self._signals = {number: signal.getsignal(number) for number in _WATCHED} if in_main_thread() else {}
         self._umask = _umask()
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
         self._threads = threading.active_count()
+        self._desk: _Desk | None = None
         self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
+
+    def desk_for(self, directory: Path) -> _Desk:
+        """Return a desk there: the last trial's, if it left that bare. To move is ten times as fast as to clear and to furnish."""
+        if self._desk is None or not (self._desk.is_bare() and self._desk.move(directory)):
+            self.leave()
+            self._desk = _Desk(directory)
+        return self._desk
+
+    def leave(self) -> None:
+        """Clear the last trial's desk."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
 
     def restore(self) -> None:
         """Put everything back."""
         self._restore_streams()
         os.chdir(self._cwd)
         os.umask(self._umask)
-        if os.environ != self._environment:
-            _restore_mapping(os.environ, self._environment)
+        if self._variables != self._environment:
+            _restore_environment(self._environment)
         sys.path[:] = self._path
         sys.setrecursionlimit(self._recursion)
         socket.setdefaulttimeout(None)
@@ -90,6 +106,47 @@ class House:
                 signal.signal(number, handler)
 
 
+class _Desk:
+    """A trial's directory, with its files ``stdout`` and ``stderr`` open.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.files = [os.open(path / name, _APPEND, 0o644) for name in STREAMS]
+        self._bare = {name: (os.fstat(opened).st_ino, 0) for name, opened in zip(STREAMS, self.files, strict=True)}
+
+    def move(self, path: Path) -> bool:
+        """Make it another trial's; tell whether that was possible: that trial may have been here before, and left something."""
+        try:
+            self.path.rename(path)
+        except OSError:
+            self.close()
+            return False
+        self.path = path
+        return True
+
+    def is_bare(self) -> bool:
+        """Tell whether nothing was printed and nothing else is here."""
+        try:
+            found = {entry.name: (entry.inode(), entry.stat().st_size) for entry in os.scandir(self.path)}
+        except OSError:  # somebody has taken it away
+            return False
+        return found == self._bare
+
+    def close(self) -> None:
+        """Close the files; of a trial that left nothing, nothing is kept."""
+        bare = self.is_bare()
+        for opened in self.files:
+            with suppress(OSError):  # closed by user code that closes all there is
+                os.close(opened)
+        if bare:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
 class Room:
     """One trial's time in the house. ``spoiled`` says, after it, why the process must not run another; or is empty.
 
@@ -102,13 +159,12 @@ class Room:
         self._warnings = warnings.catch_warnings()
         self.spoiled = ""
 
-    def __enter__(self) -> Room:
+    def __enter__(self) -> Self:
+        desk = self._house.desk_for(self.directory)
         self._warnings.__enter__()
-        try:
-            self._move_in()
-        except OSError:
-            self.__exit__(None, None, None)
-            raise
+        os.chdir(self.directory)
+        for descriptor, opened in enumerate(desk.files, start=1):
+            os.dup2(opened, descriptor)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -118,26 +174,6 @@ class Room:
             self._house.restore()
         except Exception as problem:  # say, it has closed the files that everything was to be put back from
             self.spoiled = f"the process could not be put back as it was: {problem!r}"
-        _tidy(self.directory)
-
-    def _move_in(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        os.chdir(self.directory)
-        for descriptor, name in enumerate(STREAMS, start=1):
-            opened = os.open(name, _WRITE, 0o644)
-            os.dup2(opened, descriptor)
-            os.close(opened)
-
-
-def _tidy(directory: Path) -> None:
-    """Of a trial that printed nothing and wrote nothing, nothing is kept: a million empty files are a burden."""
-    for name in STREAMS:
-        path = f"{directory}/{name}"
-        with suppress(OSError):
-            if os.stat(path).st_size == 0:
-                os.unlink(path)
-    with suppress(OSError):  # it holds something
-        os.rmdir(directory)
 
 
 def seed_all(seed: int) -> None:
@@ -148,12 +184,12 @@ def seed_all(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
 
 
-def _restore_mapping(mapping: Any, saved: dict[str, str]) -> None:
-    for name in mapping.keys() - saved.keys():
-        del mapping[name]
+def _restore_environment(saved: dict[bytes, bytes]) -> None:
+    for name in os.environb.keys() - saved.keys():
+        del os.environb[name]
     for name, value in saved.items():
-        if mapping.get(name) != value:
-            mapping[name] = value
+        if os.environb.get(name) != value:
+            os.environb[name] = value
 
 
 def _umask() -> int:

@@ -247,6 +247,7 @@ class _Slot:
         while (lease := self._leases.get()) is not None:
             if not self._host(lease, house):
                 break
+        house.leave()
         sweep()
 
     def _host(self, lease: _Lease, house: House) -> bool:

@@ -54,7 +54,7 @@ def load(source: Path) -> Path | dict[str, object]:
 
 def discard(path: Path, root: Path) -> None:
     """Delete a checkpoint, if it lies under ``root``; one that is gone already is no error."""
-    if path.resolve().is_relative_to(root.resolve()):
+    if root.resolve() in path.resolve().parents:
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -22,7 +22,7 @@ class MemoryStore:
     Args:
         settings: what the run was told.
         keep: what stays of a turn. ``"digest"`` keeps only the journal's digest, at the price of making it turn by turn
-            (some 5 us); ``"nothing"`` not even that. A run of millions of turns needs no memory with these.
+            (5 to 10 us); ``"nothing"`` not even that. A run of millions of turns needs no memory with these.
     """
 
     def __init__(self, settings: dict[str, Plain], *, keep: Literal["turns", "digest", "nothing"] = "turns") -> None:

@@ -1,0 +1,310 @@
+"""A world for an experiment to live in: workers that obey the rules of the lease and, within these, do what they like.
+
+It knows nothing of the experiment's books. From the commands alone it keeps its own, and complains when a command makes
+no sense: a second worker for a trial, an answer that nobody waits for, a checkpoint that was thrown away.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from trialist.engine.experiment import Experiment
+from trialist.engine.trial import State
+from trialist.messages import (
+    Ask,
+    Cancel,
+    CapacityChanged,
+    Choice,
+    Clone,
+    Command,
+    Continue,
+    Decision,
+    Discard,
+    Drop,
+    Enqueued,
+    Event,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    New,
+    Node,
+    Outcome,
+    Pause,
+    Plain,
+    Report,
+    Reported,
+    Resize,
+    Resume,
+    Start,
+    Started,
+    Stop,
+    Suggested,
+    Suggestion,
+    Ticked,
+    Until,
+    Verdict,
+    Wait,
+    at_step,
+)
+from trialist.schedulers import TrialView
+from trialist.streams import Streams
+
+NODES = (Node("a", {"cpu": 2}), Node("b", {"cpu": 3}))
+LENGTH = 9  # how many steps a training has, once everybody behaves
+
+
+@dataclass
+class Nasty:
+    """A scheduler that does anything a scheduler may, by the dice, until it has had enough."""
+
+    pranks: int = 40
+
+    def setup(self, rng: Streams) -> None:
+        self._rng = rng
+        self._turns = 0
+        self._running: set[int] = set()
+        self._paused: list[int] = []
+        self._ended_well: list[int] = []
+
+    def _dice(self, *options: str) -> str:
+        chosen = options[int(self._rng("nasty", self._turns).integers(len(options)))]
+        return chosen if self._turns < self.pranks else options[0]
+
+    def on_start(self, trial: TrialView) -> Start:
+        self._turns += 1
+        self._running.add(trial.id)
+        return Start(at_step(1), {"born": self._turns})
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        self._turns += 1
+        until = at_step(report.step + 1 + self._turns % 3)
+        match self._dice("continue", "pause", "pause", "clone", "resize", "huge", "stop"):
+            case "pause":
+                self._running.discard(trial.id)
+                self._paused.append(trial.id)
+                return Pause()
+            case "clone":
+                donors = sorted({*self._running, *self._paused, *self._ended_well})
+                return Clone(donors[self._turns % len(donors)], until)
+            case "resize":
+                return Resize({"cpu": 1 + self._turns % 3}, until)
+            case "huge":
+                return Resize({"cpu": 99}, until)
+            case "stop":
+                return Stop("bad luck", everyone=self._turns % 17 == 0)
+        return Continue(until)
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        self._turns += 1
+        self._running.discard(trial.id)
+        if trial.id in self._paused:
+            self._paused.remove(trial.id)
+        if outcome.kind == "completed":
+            self._ended_well.append(trial.id)
+
+    def next(self, can_ask: bool) -> Choice:
+        choice = self._dice("resume", "new", "wait", "drop")
+        if choice == "wait" and (self._running or self._paused):
+            return Wait()
+        if choice == "drop" and self._paused:
+            self._turns += 1
+            return Drop(self._paused.pop(0), "no luck")
+        if self._paused and (choice == "resume" or not can_ask):
+            self._turns += 1
+            trial = self._paused.pop(0)
+            self._running.add(trial)
+            return Resume(trial, at_step(1 + self._turns % 7))
+        return New() if can_ask else Wait()
+
+    def state(self) -> Plain:
+        return [self._turns, sorted(self._running), list(self._paused), list(self._ended_well)]
+
+    def restore(self, state: Any) -> None:
+        self._turns, running, self._paused, self._ended_well = state
+        self._running = set(running)
+
+
+@dataclass
+class Worker:
+    """One attempt at work."""
+
+    launch: Launch
+    until: Until
+    step: int
+    started: bool = False
+    waiting: bool = False  # its report waits for an answer
+    halting: bool = False
+    saved: bool = False  # with its last report
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.launch.trial, self.launch.attempt
+
+
+@dataclass
+class World:
+    """Workers, a searcher that takes its time, and machines; and everything that ever happened."""
+
+    experiment: Experiment
+    now: float = 0.0
+    workers: dict[int, Worker] = field(default_factory=dict)
+    asks: dict[int, Ask] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+    dead: list[tuple[int, int]] = field(default_factory=list)
+    nodes: tuple[Node, ...] = ()
+    saved: set[str] = field(default_factory=set)
+    discarded: set[str] = field(default_factory=set)
+    samples: int = 0
+    log: list[tuple[float, Event, list[Decision], str, Plain, list[Command]]] = field(default_factory=list)
+
+    def happen(self, event: Event) -> None:
+        """Tell the experiment, and obey its commands."""
+        commands = self.experiment.handle(self.now, event)
+        decisions, scheduler = self.experiment.judge.take(), self.experiment.judge.scheduler
+        self.log.append((self.now, event, decisions, self.experiment.digest, scheduler.state(), commands))
+        for command in commands:
+            self.obey(command)
+        self.experiment.check()
+        self.look()
+
+    # Commands
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case Launch():
+                self.launch(command)
+            case Extend(trial, attempt, until):
+                worker = self.worker_of(trial, attempt)
+                assert worker.waiting, "only a report that waits is answered"
+                assert not worker.halting, "a Halt is the last word"
+                worker.until, worker.waiting = until, False
+                assert command.durable or not worker.saved, "a checkpoint is acknowledged once it is committed"
+            case Halt(trial, attempt):
+                worker = self.worker_of(trial, attempt)
+                assert not worker.halting, "one Halt is enough"
+                worker.halting = True
+            case Cancel(trial):
+                assert trial not in self.workers, "what runs cannot be cancelled"
+            case Ask(ask, requests, seen):
+                self.ask(command)
+            case Discard(path):
+                assert path in self.saved, "only what was saved by a trial of ours can be discarded"
+                assert path not in self.discarded, "a checkpoint is discarded once"
+                self.discarded.add(path)
+
+    def worker_of(self, trial: int, attempt: int) -> Worker:
+        worker = self.workers.get(trial)
+        assert worker is not None, f"trial {trial} has no worker to command"
+        assert worker.launch.attempt == attempt, "no command for a dead attempt"
+        return worker
+
+    def launch(self, launch: Launch) -> None:
+        assert launch.trial not in self.workers, "never two workers for one trial"
+        assert launch.attempt == self.attempts.get(launch.trial, 0) + 1, "attempts are counted without gaps"
+        assert launch.placement.node in {node.name for node in self.nodes}, "a machine that is not there"
+        self.attempts[launch.trial] = launch.attempt
+        checkpoint = launch.checkpoint
+        assert checkpoint is None or checkpoint.path not in self.discarded, "a checkpoint that is gone"
+        self.workers[launch.trial] = Worker(launch, launch.until, checkpoint.step if checkpoint else 0)
+        for node in self.nodes:
+            placements = [w.launch.placement for w in self.workers.values() if w.launch.placement.node == node.name]
+            assert sum(placement.units["cpu"] for placement in placements) <= node.resources["cpu"] * 10_000
+
+    def ask(self, ask: Ask) -> None:
+        plan, new = self.experiment.plan, [request for request in ask.requests if request.kind == "new"]
+        assert [request.sample for request in new] == list(range(self.samples, self.samples + len(new)))
+        self.samples += len(new)
+        assert plan.samples is not None
+        assert self.samples <= plan.samples, "no more is asked for than is wanted"
+        self.asks[ask.ask] = ask
+        assert all(request.trial in self.experiment.trials for request in ask.requests if request.kind == "explore")
+
+    def look(self) -> None:
+        """What can be seen from outside agrees with what the experiment says."""
+        experiment = self.experiment
+        active = {trial.id for trial in experiment.trials.values() if trial.active}
+        assert active == set(self.workers)
+        assert not (experiment.done and self.workers), "not over while something runs"
+        for trial in experiment.trials.values():
+            for checkpoint in (trial.checkpoint, trial.best_checkpoint):
+                assert checkpoint is None or checkpoint.path not in self.discarded
+            worker = self.workers.get(trial.id)
+            if worker is not None:
+                assert worker.halting == (trial.state is State.STOPPING)
+                assert not worker.waiting or worker.halting, "a report that waits has been answered"
+
+    # Events
+
+    def start(self, worker: Worker) -> None:
+        worker.started = True
+        self.happen(Started(*worker.key))
+
+    def report(self, worker: Worker, losses: list[float], *, save: bool) -> None:
+        """Report so many losses, or fewer if a boundary is met before."""
+        first = worker.step + 1
+        values: list[Any] = []
+        met = False
+        while losses and not met:
+            values.append(losses.pop(0))
+            worker.step += 1
+            row: dict[str, Any] = {"loss": values[-1], "step": worker.step, "time_s": float(worker.step)}
+            met = any(boundary.met(row) for boundary in worker.until)
+        path = f"{worker.launch.trial}/{worker.launch.attempt}/{worker.step}" if save else None
+        self.saved |= {path} if path else set()
+        worker.waiting, worker.saved = met or save, save
+        times = tuple(float(step) for step in range(first, worker.step + 1))
+        self.happen(Reported(*worker.key, first, times, {"loss": values}, worker.waiting, path))
+
+    def leave(self, worker: Worker, event: Finished | Failed | Halted | Lost) -> None:
+        del self.workers[worker.launch.trial]
+        self.dead.append(worker.key)
+        self.happen(event)
+
+    def answer(self, ask: Ask, count: int) -> None:
+        del self.asks[ask.ask]
+        suggestions = [Suggestion({"x": request.trial + request.attempt / 10}) for request in ask.requests]
+        self.happen(Suggested(ask.ask, tuple(suggestions[:count])))
+
+    def change(self, nodes: tuple[Node, ...]) -> None:
+        self.nodes = nodes
+        self.happen(CapacityChanged(nodes))
+
+    def enqueue(self) -> None:
+        self.happen(Enqueued({"x": -1.0}))
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.happen(Ticked())
+
+    # The end
+
+    def settle(self) -> None:
+        """From now on everybody behaves: the run must come to its end in a bounded number of steps."""
+        if self.nodes != NODES:
+            self.change(NODES)
+        for _ in range(2000):
+            if self.experiment.done:
+                return
+            if self.asks:
+                ask = next(iter(self.asks.values()))
+                self.answer(ask, len(ask.requests))
+            elif self.workers:
+                self.behave(min(self.workers.values(), key=lambda worker: (worker.step, worker.key)))
+            else:
+                deadline = self.experiment.deadline
+                assert deadline is not None, f"stuck: {[str(trial) for trial in self.experiment.trials.values()]}"
+                self.wait(max(deadline - self.now, 0.0))
+        raise AssertionError("no end in sight")
+
+    def behave(self, worker: Worker) -> None:
+        if not worker.started:
+            self.start(worker)
+        elif worker.halting:
+            self.leave(worker, Halted(*worker.key))
+        elif worker.step < LENGTH:
+            self.report(worker, [1 / (worker.step + 1) + worker.launch.trial / 1000], save=worker.step % 2 == 0)
+        else:
+            self.leave(worker, Finished(*worker.key))

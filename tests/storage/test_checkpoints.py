@@ -1,0 +1,159 @@
+import os
+import pickle
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trialist.storage import checkpoints
+
+KEYS = st.text(max_size=5) | st.integers(-5, 5)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.binary(max_size=5)
+)
+DICTS = st.dictionaries(
+    KEYS, st.recursive(LEAVES, lambda item: st.lists(item, max_size=3) | st.dictionaries(KEYS, item)), max_size=4
+)
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "run" / "checkpoints" / "7-1-3"
+
+
+def load_path(target):
+    path = checkpoints.load(target)
+    assert isinstance(path, Path)
+    return path
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(state=DICTS)
+def test_a_dict_comes_back(target, state):
+    checkpoints.save(state, target)
+    assert checkpoints.load(target) == state
+
+
+def test_a_directory_comes_back(tmp_path, target):
+    source = tmp_path / "model"
+    (source / "deep" / "empty").mkdir(parents=True)
+    (source / "deep" / "weights").write_bytes(b"\0\1")
+    (source / "link").symlink_to("deep/weights")
+    (source / "dict.msgpack").write_bytes(b"the user's own")
+    checkpoints.save(source, target)
+    shutil.rmtree(source)
+    loaded = load_path(target)
+    assert sorted(path.name for path in loaded.rglob("*")) == ["deep", "dict.msgpack", "empty", "link", "weights"]
+    assert (loaded / "link").read_bytes() == b"\0\1"
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "directory", "dict.msgpack", "-rf é"])
+def test_a_file_comes_back_under_its_name(tmp_path, target, name):
+    (tmp_path / name).write_bytes(b"\0\1")
+    checkpoints.save(str(tmp_path / name), target)
+    loaded = load_path(target)
+    assert (loaded.name, loaded.read_bytes()) == (name, b"\0\1")
+
+
+def test_a_later_checkpoint_takes_the_place_of_an_earlier_one(tmp_path, target):
+    (tmp_path / "file").write_text("x")
+    checkpoints.save({"step": 1}, target)
+    checkpoints.save(tmp_path / "file", target)
+    assert load_path(target).read_text() == "x"
+
+
+def test_a_draft_is_no_checkpoint(tmp_path, target, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", lambda self, other: (_ for _ in ()).throw(KeyboardInterrupt))
+        checkpoints.save({"step": 1}, target)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.load(target)
+    checkpoints.save({"step": 2}, target)
+    assert checkpoints.load(target) == {"step": 2}
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_a_disk_that_fails_leaves_the_earlier_checkpoint(target, monkeypatch):
+    def fail(*arguments):
+        raise OSError("no space left on device")
+
+    checkpoints.save({"step": 1}, target)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space"):
+        patch.setattr(os, "fsync", fail)
+        checkpoints.save({"step": 2}, target)
+    assert checkpoints.load(target) == {"step": 1}
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_everything_is_synced_before_it_has_its_name(tmp_path, target, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("x")
+    synced, fsync = [], os.fsync
+
+    def watch(descriptor):
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, target.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    checkpoints.save(tmp_path / "model", target)
+    assert {("weights", False), ("directory", False), (f"{target.name}.draft", False), ("checkpoints", True)} <= set(
+        synced
+    )
+
+
+def test_nothing_there(tmp_path, target):
+    with pytest.raises(FileNotFoundError, match="nothing at .*nowhere"):
+        checkpoints.save(tmp_path / "nowhere", target)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.load(target)
+    assert not list(target.parent.iterdir())
+
+
+@pytest.mark.parametrize("checkpoint", [3, b"bytes", ["a"], None, object()])
+def test_what_is_no_checkpoint_is_refused_by_its_type(target, checkpoint):
+    with pytest.raises(TypeError, match=f"directory, a file, or a dict, not a {type(checkpoint).__name__}"):
+        checkpoints.save(checkpoint, target)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, 2**64, len, 1j])
+def test_a_dict_of_what_is_no_plain_data_is_refused(target, value):
+    with pytest.raises(TypeError, match=re.escape("plain data only") + ".*torch.save"):
+        checkpoints.save({"deep": [value]}, target)
+    assert not target.exists()
+
+
+def test_nothing_is_unpickled(target):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(target.parent / "sprung"),))
+
+    checkpoints.save({"step": 1}, target)
+    (target / "dict.msgpack").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match="extra data|Unpack"):
+        checkpoints.load(target)
+    assert not (target.parent / "sprung").exists()
+
+
+def test_discard(tmp_path, target):
+    checkpoints.save({"step": 1}, target)
+    checkpoints.discard(target, tmp_path / "run")
+    checkpoints.discard(target, tmp_path / "run")  # gone already
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("path", ["run/../mine", "mine", "run-2", "run/link"])
+def test_discard_leaves_alone_what_is_outside(tmp_path, path):
+    for name in ("run", "mine", "run-2"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run" / "link").symlink_to(tmp_path / "mine")
+    checkpoints.discard(tmp_path / path, tmp_path / "run")
+    assert all((tmp_path / name).is_dir() for name in ("run", "mine", "run-2", "run/link"))

@@ -1,0 +1,65 @@
+import json
+from hashlib import sha256
+from typing import cast
+
+import pytest
+
+from tests.contracts.store import StoreContract, commit, frame
+from trialist.errors import StorageError
+from trialist.messages import Continue, Started, at_step
+from trialist.storage import journal
+from trialist.storage.base import Turn
+from trialist.storage.memory import MemoryStore
+
+TURNS = [
+    Turn(0.0, [Started(0, 1)]),
+    Turn(1.5, [frame(0, loss=[0.5, float("nan")])], [[Continue(at_step(2))]], "ab"),
+]
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def new_store(self):
+        return MemoryStore
+
+
+@pytest.mark.parametrize("keep", ["digest", "nothing"])
+def test_what_is_not_kept_cannot_be_read(keep):
+    store = MemoryStore({}, keep=keep)
+    commit(store, *TURNS)
+    for read in (store.entries, lambda: store.frames(0), store.trials):
+        with pytest.raises(StorageError, match=keep):
+            read()
+
+
+def test_nothing_kept_has_no_digest():
+    with pytest.raises(StorageError, match="no digest"):
+        _ = MemoryStore({}, keep="nothing").digest
+
+
+def test_digest_may_be_asked_for_at_any_time():
+    kept, digested = MemoryStore({}), MemoryStore({}, keep="digest")
+    for turn in TURNS:
+        commit(kept, turn)
+        commit(digested, turn)
+        assert kept.digest == digested.digest == kept.digest
+
+
+def test_digest_is_the_sha256_of_the_lines():
+    store = MemoryStore({})
+    commit(store, *TURNS)
+    started = {"kind": "Started", "trial": 0, "attempt": 1, "worker": ""}
+    reported = {
+        "kind": "Reported", "trial": 0, "attempt": 1, "first_step": 1, "time_s": [0.0, 0.5],
+        "columns": {"loss": [0.5, {"float": "nan"}]}, "waiting": False, "checkpoint": None,
+    }  # fmt: skip
+    decided = [[{"kind": "Continue", "until": [["step", ">=", 2]]}]]
+    rows = [[0.0, started, None, None], [1.5, reported, decided, "ab"]]
+    lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+    assert store.digest == sha256(lines.encode()).hexdigest()
+    assert store.digest == sha256(b"".join(row.line for turn in TURNS for row in journal.rows(turn))).hexdigest()
+
+
+def test_what_is_no_plain_data_is_refused():
+    with pytest.raises(TypeError, match="not plain data"):
+        commit(MemoryStore({}, keep="digest"), Turn(0.0, [Started(0, 1, cast(str, {1, 2}))]))
