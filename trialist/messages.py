@@ -152,10 +152,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Verdict: end the trial; ``everyone``: end the whole run with it."""
+    """Verdict: end the trial. It is ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
 
     reason: str
     everyone: bool = False
+    outcome: Literal["stopped", "completed"] = "stopped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
     directory = f", in {snapshot.directory}" if snapshot.directory else ""
     shown = [(_plain(snapshot.name), f"{duration(snapshot.elapsed_s)}{directory}"), ("trials", _trials(snapshot))]
     if snapshot.best:
-        shown.append(("best", _best(snapshot.best)))
+        shown.append(("best so far", _best(snapshot.best)))
     shown += [(name, _used(name, *amounts)) for name, amounts in snapshot.resources.items()]
     shown.append(("reports", f"{snapshot.reports:,} ({number(snapshot.reports_per_s)}/s)"))
     if snapshot.stopped:
@@ -223,7 +223,7 @@ def line(snapshot: Snapshot) -> str:
     """Return a snapshot as one line."""
     parts = [f"{_plain(snapshot.name)} {duration(snapshot.elapsed_s)}: {_trials(snapshot)}"]
     if snapshot.best:
-        parts.append(f"best {_best(snapshot.best)}")
+        parts.append(f"best so far {_best(snapshot.best)}")
     parts += [f"{name} {_used(name, *amounts)}" for name, amounts in snapshot.resources.items()]
     parts.append(f"{snapshot.reports:,} reports ({number(snapshot.reports_per_s)}/s)")
     return " | ".join(parts)

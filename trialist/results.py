@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from trialist.messages import Metric, Reported
 from trialist.progress import Statistics, settings
@@ -33,7 +33,7 @@ class TrialResult:
     outcome: str | None
     reason: str
     attempts: int
-    config: dict[str, object]
+    config: dict[str, Any]  # the caller knows what is in it
     metrics: dict[str, Metric]
     best: tuple[float, int] | None  # the best value of the first metric, as reported, and its step
     error: str
@@ -125,7 +125,7 @@ class Result:
         return self.best()
 
     @property
-    def best_config(self) -> dict[str, object]:
+    def best_config(self) -> dict[str, Any]:
         """The configuration of the best trial."""
         return self.best().config
 

@@ -9,8 +9,10 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from trialist.callbacks import Callback, CallbackRunner
 from trialist.engine import settings
@@ -19,14 +21,14 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
 from trialist.engine.parts import Default, Parts, check
 from trialist.engine.plan import Mode
-from trialist.engine.running import in_thread, interruptible, run_loop, say
+from trialist.engine.running import in_thread, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.engine.trial import Trial
 from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
 from trialist.messages import Ask, Checkpoint, Discard, Reported, Suggested
-from trialist.progress import choose_progress, summary_lines
+from trialist.progress import Best, choose_progress, summary_lines
 from trialist.results import Frames, Result, TrialResult
 from trialist.schedulers import Scheduler
 from trialist.searchers import Searcher
@@ -147,7 +149,7 @@ class Engine:
         parts = check(self._keywords)
         directory = self._directory
         try:
-            with interruptible():
+            with interruptible(), quick_switching():
                 store, directory, past = self._open(parts)
                 with closing(store):
                     return await _run(parts, store, directory, past)
@@ -189,8 +191,19 @@ async def _run(parts: Parts, store: Store, directory: Path | None, past: Store |
     await controller.drive(leftover)
     result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
     if parts.verbose > 0:
-        say(*summary_lines(controller.snapshot(), result.statistics))
+        last = replace(controller.snapshot(), best=_best(result))
+        say(*summary_lines(last, result.statistics))
     return result
+
+
+def _best(result: Result) -> Best | None:
+    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    try:
+        trial = result.best()
+    except ValueError:
+        return None
+    metric = result.metric or ""
+    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
 
 
 def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftover]:

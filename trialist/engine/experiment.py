@@ -332,7 +332,7 @@ class Experiment:
         self._halt(trial, State.PAUSED)
 
     def _stop(self, trial: Trial, verdict: Stop) -> None:
-        self._halt(trial, State.ENDED, verdict.reason)
+        self._halt(trial, State.ENDED, Outcome(verdict.outcome, verdict.reason))
         if verdict.everyone:
             self._stop_all(verdict.reason)
 
@@ -379,14 +379,14 @@ class Experiment:
         saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
         self._commands.append(Extend(trial.id, trial.attempt, self._lease(trial), durable=saved))
 
-    def _halt(self, trial: Trial, then: State, reason: str = "") -> None:
+    def _halt(self, trial: Trial, then: State, outcome: Outcome | None = None) -> None:
         """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
         if trial.state is State.RUNNING:
             self._commands.append(Halt(trial.id, trial.attempt))
         elif RANK[then] <= RANK[trial.then]:
             return
         trial.then = then
-        trial.outcome = Outcome("stopped", reason) if then is State.ENDED else None
+        trial.outcome = outcome
         self._move(trial, Halt)
 
     def _cancel(self, trial: Trial, reason: str) -> None:
@@ -635,7 +635,7 @@ class Experiment:
             raise PolicyError(f"the scheduler dropped what has ended\n{self.story(trial.id)}")
         self.judge.write(choice)
         if trial.active:
-            self._halt(trial, State.ENDED, choice.reason)
+            self._halt(trial, State.ENDED, Outcome("stopped", choice.reason))
         else:
             self._cancel(trial, choice.reason)
         return True
@@ -680,7 +680,8 @@ class Experiment:
         while self._timeouts and (self._timeouts[0][0] <= self._now or self._is_stale(*self._timeouts[0])):
             entry = heapq.heappop(self._timeouts)
             if not self._is_stale(*entry):
-                self._halt(self.trials[entry[1]], State.ENDED, f"timeout of {self.plan.trial_timeout_s:g} s")
+                reason = f"timeout of {self.plan.trial_timeout_s:g} s"
+                self._halt(self.trials[entry[1]], State.ENDED, Outcome("stopped", reason))
 
     def _is_stale(self, _deadline: float, number: int, attempt: int) -> bool:
         trial = self.trials[number]
@@ -696,7 +697,7 @@ class Experiment:
         self._fresh.clear()
         for trial in list(self.trials.values()):
             if trial.active:
-                self._halt(trial, State.ENDED, reason)
+                self._halt(trial, State.ENDED, Outcome("stopped", reason))
             elif trial.state is not State.ENDED:
                 self._cancel(trial, reason)
 

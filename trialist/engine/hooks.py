@@ -55,16 +55,20 @@ class Hooks:
 
     def _results(self, event: Reported, trial: Trial) -> None:
         if "on_trial_result" in self.runner.wanted:
+            info = self._info(trial)
             for index in range(len(event.time_s)):
-                self._about("on_trial_result", trial, result=event.row(index))
+                self._emit("on_trial_result", trial=info, result=event.row(index))
         if event.checkpoint is not None:
             self._about("on_trial_save", trial)
             self._about("on_checkpoint", trial, checkpoint=event.checkpoint)
 
     def _about(self, hook: str, trial: Trial, **arguments: object) -> None:
+        if hook in self.runner.wanted:
+            self._emit(hook, trial=self._info(trial), **arguments)
+
+    def _info(self, trial: Trial) -> TrialInfo:
         directory = self.run.trial_directory(trial.id)
-        info = TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
-        self._emit(hook, trial=info, **arguments)
+        return TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
 
     def _emit(self, hook: str, **arguments: object) -> None:
         self.runner.emit(hook, iteration=self.iteration, **arguments)

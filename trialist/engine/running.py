@@ -17,6 +17,7 @@ from trialist.errors import RunInterrupted
 T = TypeVar("T")
 Handler = Any  # what signal.signal takes and returns
 
+SWITCH_S = 0.001
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -34,6 +35,20 @@ def in_thread(work: Callable[[], T]) -> T:
     """Do it in a thread of its own, and wait: for those who are in a loop already and cannot await."""
     with ThreadPoolExecutor(1, thread_name_prefix="trialist-run") as pool:
         return pool.submit(work).result()
+
+
+@contextmanager
+def quick_switching() -> Iterator[None]:
+    """Let threads take turns every millisecond instead of every five: the loop must not wait for the journal's writer.
+
+    With two slots of trials that do nothing it makes half as many trials a second more.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

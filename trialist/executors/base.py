@@ -72,7 +72,7 @@ class Inbox:
     """Events from any thread, taken out in batches by one loop."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._events: list[Event] = []
         self._error: Exception | None = None
         self._arrived = asyncio.Event()

@@ -169,10 +169,9 @@ class _Cluster:
         """Begin to start a slot; return the actor, and what its ``serve`` will come to."""
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(placement.node, soft=False)
         options: dict[str, Any] = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": affinity}
-        if dial is None:
-            options["concurrency_groups"] = {"wire": 2}
+        groups = {"concurrency_groups": {"wire": 2}} if dial is None else {"max_concurrency": 1}
         environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), self._visible(placement))
-        actor = self._ray.remote(_slot_class()).options(**options, **self._request(placement)).remote(environment)
+        actor: Any = self._ray.remote(**groups)(_slot_class()).options(**options, **self._request(placement)).remote(environment)
         return actor, actor.serve.remote(dial, self._payload, root).future()
 
     def exchange(self, actor: Any, data: bytes, wait_s: float) -> Future[bytes]:

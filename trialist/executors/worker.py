@@ -1,8 +1,9 @@
 """What runs in a slot's process: one trial after another, in the process's main thread.
 
-The main thread runs user code; a second thread listens to the driver. Reports leave from the thread that reports, because a sender
-thread would wait for the interpreter lock (5 ms, where user code is busy). The listener also sends what has waited for too long: the
-last reports of a burst, and a ``Started`` that nothing followed. When the driver is gone, the process is gone.
+Whoever waits for the driver listens to it: the main thread between two trials, and the thread that stands in ``report()``. No thread is
+woken to wake another, which is most of what a round trip costs. While user code is at work, a second thread looks up now and then:
+whether the driver has said something (a Halt), is gone (then so is the process), and whether something has waited too long to be sent.
+Reports leave from the thread that reports; a sender thread would wait for the interpreter lock, 5 ms where user code is busy.
 
 Ray is not imported here: a slot is whatever calls ``serve``.
 """
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import os
 import queue
-import select
 import signal
 import socket
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from pathlib import Path
@@ -39,6 +40,7 @@ from trialist.executors.wire import (
     Interrupt,
     Spent,
     ToWorker,
+    WireError,
     encode,
     encode_reported,
     from_driver,
@@ -48,7 +50,8 @@ from trialist.messages import Config, Extend, Halt, Halted, Launch, Reported, St
 from trialist.reporting import Session, TrialStopped, serving
 
 CONNECT_S = 3.0
-TICK_S = 0.025  # how often the listener looks after what has not been sent, while a trial runs
+TICK_S = 0.025  # how often the second thread looks up while a trial runs
+IDLE_TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
@@ -78,8 +81,8 @@ class Wire(Protocol):
             OSError: the driver is gone.
         """
 
-    def receive(self, timeout_s: float | None) -> bytes | None:
-        """Wait for bytes: ``None`` if none came in time, empty when the driver is gone."""
+    def receive(self, *, wait: bool) -> bytes | None:
+        """Return bytes: empty when the driver is gone, ``None`` if there are none and they are not waited for."""
 
 
 class Socket:
@@ -89,20 +92,18 @@ class Socket:
         self._socket = socket.create_connection(address, CONNECT_S)
         self._socket.settimeout(None)
         keep_alive(self._socket)
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
         self._socket.sendall(encode(hello))
 
     def send(self, data: bytes) -> None:
         """Part of ``Wire``. The callers take turns: see ``_Outbox``."""
         self._socket.sendall(data)
 
-    def receive(self, timeout_s: float | None) -> bytes | None:
+    def receive(self, *, wait: bool) -> bytes | None:
         """Part of ``Wire``."""
         try:
-            if timeout_s is not None and not self._poll.poll(timeout_s * 1000):
-                return None
-            return self._socket.recv(262_144)
+            return self._socket.recv(262_144, 0 if wait else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
         except OSError:
             return b""
 
@@ -143,10 +144,10 @@ class Exchange:
             self._outgoing.append(data)
             self._changed.notify_all()
 
-    def receive(self, timeout_s: float | None) -> bytes | None:
+    def receive(self, *, wait: bool) -> bytes | None:
         """Part of ``Wire``. When the driver is gone, Ray ends the process."""
         try:
-            return self._incoming.get(timeout=timeout_s)
+            return self._incoming.get(block=wait)
         except queue.Empty:
             return None
 
@@ -183,16 +184,16 @@ class _Outbox:
 
 
 class _Lease:
-    """One launch in this process: the session's ``Link``, and what the listener does to it."""
+    """One launch in this process: the session's ``Link``, and what the driver has said about it."""
 
-    def __init__(self, launch: Launch, outbox: _Outbox) -> None:
+    def __init__(self, launch: Launch, outbox: _Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
         self.launch = launch
         self.session: Session | None = None  # while user code runs
+        self.answers: deque[Extend | Halt] = deque()
         self.halted = False
         self.interrupt = False  # the driver wants the code interrupted
         self.interrupted = False  # it has been
-        self._outbox = outbox
-        self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
+        self._outbox, self._listen = outbox, listen
 
     def send(self, frame: Reported) -> None:
         """Part of ``Link``."""
@@ -200,11 +201,8 @@ class _Lease:
 
     def answer(self) -> Extend | Halt:
         """Part of ``Link``."""
-        return self._answers.get()
-
-    def hear(self, message: Extend | Halt) -> None:
-        self.halted = self.halted or isinstance(message, Halt)
-        self._answers.put(message)
+        self._listen(lambda: bool(self.answers))
+        return self.answers.popleft()
 
 
 # The slot ------------------------------------------------------------------------------------------------------------------
@@ -233,8 +231,10 @@ class _Slot:
     def __init__(self, wire: Wire, payload: bytes, root: Path) -> None:
         self._wire, self._payload, self._root = wire, payload, root
         self._outbox = _Outbox(wire)
-        self._leases: queue.SimpleQueue[_Lease | None] = queue.SimpleQueue()
-        self._lease: _Lease | None = None  # set by the listener when a launch comes, cleared when the trial has ended
+        self._frames = Frames()
+        self._ears = threading.Lock()  # whoever holds it listens to the driver
+        self._lease: _Lease | None = None  # from when its launch has come until its trial has ended
+        self._leaving = False
         self._loaded: _Payload | None = None
         self._name = f"{socket.gethostname()}/{os.getpid()}"
         self._thread = threading.get_ident()
@@ -242,13 +242,16 @@ class _Slot:
     def serve(self) -> None:
         if in_main_thread():
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
-        threading.Thread(target=self._listen, name="trialist-listener", daemon=True).start()
+        threading.Thread(target=self._look_after, name="trialist-listener", daemon=True).start()
         house = House()
-        while (lease := self._leases.get()) is not None:
-            if not self._host(lease, house):
-                break
+        while (lease := self._next()) is not None and self._host(lease, house):
+            pass
         house.leave()
         sweep()
+
+    def _next(self) -> _Lease | None:
+        self._listen(lambda: self._leaving or self._lease is not None)
+        return self._lease
 
     def _host(self, lease: _Lease, house: House) -> bool:
         """Run one trial; tell whether the process may run another."""
@@ -302,47 +305,56 @@ class _Slot:
             lease.interrupted = True
             raise TrialStopped
 
-    # The listener's side --------------------------------------------------------------------------------------------------
+    # Listening ----------------------------------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        """Hear the driver out. A deaf slot is a lost one: if this ends without a goodbye, so does the process."""
-        frames = Frames()
+    def _listen(self, enough: Callable[[], bool]) -> None:
+        """Hear the driver out until there is enough."""
+        with self._ears:
+            while not enough():
+                self._receive(wait=True)
+
+    def _look_after(self) -> None:
+        """While the trial is at work: do what the driver says, and send what has waited for too long."""
+        while not self._leaving:
+            time.sleep(TICK_S if self._lease else IDLE_TICK_S)
+            if self._ears.acquire(blocking=False):
+                self._receive(wait=False)
+                self._ears.release()
+            self._tend()
+
+    def _receive(self, *, wait: bool) -> None:
+        """Take what has come from the driver. If it is gone, or makes no sense, the process ends: a deaf slot is a lost one."""
         try:
-            while (data := self._wire.receive(TICK_S if self._lease else None)) != b"":
-                if data is None:
-                    self._tend()
-                elif not all(map(self._hear, map(from_driver, frames.feed(data)))):
-                    return
-        except Exception:
+            data = self._wire.receive(wait=wait)
+            for body in self._frames.feed(data or b""):
+                self._hear(from_driver(body))
+            if data != b"":
+                return
+        except WireError:
             traceback.print_exc()
         sweep()
         time.sleep(LINGER_S)
         sweep()  # meanwhile user code went on
         os._exit(1)
 
-    def _hear(self, message: ToWorker) -> bool:
-        """Do what the driver says; tell whether there will be more."""
+    def _hear(self, message: ToWorker) -> None:
         lease = self._lease
         match message:
             case Launch():
-                self._lease = _Lease(message, self._outbox)
-                self._leases.put(self._lease)
+                self._lease = _Lease(message, self._outbox, self._listen)
             case Beat():
                 self._outbox.send(encode(message))
             case Bye():
-                self._leases.put(None)
-                return False
+                self._leaving = True
             case _ if lease is None or (lease.launch.trial, lease.launch.attempt) != (message.trial, message.attempt):
                 pass  # it has ended meanwhile
             case Interrupt():
                 lease.interrupt = True
-                self._tend()
-            case _:
-                lease.hear(message)
-        return True
+            case Halt() | Extend():
+                lease.halted = isinstance(message, Halt)
+                lease.answers.append(message)
 
     def _tend(self) -> None:
-        """Look after what has waited for too long."""
         lease = self._lease
         if lease is not None and lease.session is not None:
             lease.session.flush_tail()

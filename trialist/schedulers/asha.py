@@ -143,7 +143,7 @@ class ASHA:
             verdict = self._judge(trial.id, report.values[0], bracket, place)
             place = self._places[trial.id][1]
         if self.stop_last_trials and now >= self.max_t:
-            return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}")
+            return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
         return verdict
 
     def _judge(self, trial: int, value: float, bracket: int, place: int) -> Verdict:

@@ -83,9 +83,8 @@ class PBT:
         return ranked[:size], ranked[len(ranked) - size :]
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """A member that failed is no donor; one that completed stays one, as its checkpoint does."""
-        if outcome.kind != "completed":
-            self._scores.pop(trial.id, None)
+        """Whoever has ended is no donor: copies that never catch up with its last score would be replaced for ever."""
+        self._scores.pop(trial.id, None)
 
     def next(self, can_ask: bool) -> Choice:
         """The population is the searcher's first suggestions."""

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri  # type: ignore[import-untyped,unused-ignore]
 
 from trialist.space.values import Floats, brief, is_finite, is_number, loosely_equal, python_value, token
 
@@ -210,6 +209,8 @@ class Normal(Numeric):
     grain: Grain | None = None
 
     def decode(self, units: Floats) -> list[float]:
+        from scipy.special import ndtri  # a third of a second: only who has normal parameters waits for it
+
         points = self.mean + self.sd * np.clip(ndtri(units), -DEEPEST_SD, DEEPEST_SD)
         if self.grain:
             points = self.grain.values(np.rint(points / self.grain.q).astype(np.int64))
