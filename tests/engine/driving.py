@@ -45,7 +45,7 @@ from trialist.streams import Streams
 class Like:
     """Equal to every message of this kind that has these fields: what else it says does not matter to a test."""
 
-    def __init__(self, kind: type, **fields: object) -> None:
+    def __init__(self, kind: type, /, **fields: object) -> None:
         self.kind, self.fields = kind, fields
 
     def __eq__(self, other: object) -> bool:

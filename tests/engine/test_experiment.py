@@ -452,7 +452,7 @@ def test_a_donors_checkpoint_is_kept_until_its_clone_has_one_of_its_own():
     hand = Hand(script, samples=2, cpus=2, keep_checkpoints=1)
     hand.reported(0, 1, 0.1, checkpoint="donor 1")
     hand.reported(0, 2, 0.0, checkpoint="donor 2")
-    hand.reported(1, 1, 0.9, checkpoint="own")
+    hand.reported(1, 1, 0.9)
     assert hand.reported(0, 3, -0.1, checkpoint="donor 3") == [Like(Extend)], "donor 2 is wanted by trial 1"
     assert hand.halted(1) == [Like(Launch, trial=1, attempt=2, checkpoint=Checkpoint("donor 2", 2, 2.0))]
     assert hand.reported(0, 4, -0.2, checkpoint="donor 4") == [Discard("donor 3"), Like(Extend)]
@@ -474,10 +474,10 @@ def test_an_enqueued_checkpoint_is_not_ours_to_discard():
     hand = Hand(script, samples=0, cpus=2, keep_checkpoints=1)
     hand(Enqueued({"x": 0.0}, Checkpoint("theirs", 5)))
     hand(Enqueued({"x": 1.0}))
-    hand.reported(1, 1, checkpoint="own")
-    assert hand.halted(1) == [Discard("own"), Like(Launch, checkpoint=Checkpoint("theirs", 5))] or True
-    later = [*hand.reported(1, 6, checkpoint="six"), *hand.reported(1, 7, checkpoint="seven")]
-    assert Discard("theirs") not in later
+    hand.reported(1, 1)
+    assert hand.halted(1) == [Like(Launch, checkpoint=Checkpoint("theirs", 5))]
+    assert hand.reported(1, 6, checkpoint="six") == [Like(Extend)]
+    assert hand.reported(1, 7, checkpoint="seven") == [Discard("six"), Like(Extend)]
 
 
 # Pause, resume, clone, resize --------------------------------------------------------------------------------------------
@@ -503,17 +503,17 @@ def test_a_paused_trial_goes_on_from_its_checkpoint():
 
 def test_pausing_without_a_checkpoint_warns_once_and_starts_again_from_step_0_with_earlier_steps_not_judged_again():
     script = Script(until=at_step(1), verdicts={(0, 2): Pause(), (0, 3): Pause()})
-    hand = Hand(script, samples=1)
+    hand = Hand(script, samples=1, cpus=1)
     for last in (2, 3):
-        hand.scheduler.choices = [Wait(), Resume(0, at_step(1))]
+        hand.scheduler.choices = [Resume(0, at_step(1))]
         for step in range(1, last + 1):
             hand.reported(0, step)
         (launch,) = hand.halted(0)
         assert launch == Like(Launch, checkpoint=None)
         assert hand.trial(0).step == 0
     assert hand.scheduler.judged == [(0, 1), (0, 2), (0, 3)]
-    assert [text for text in hand.experiment.warnings if "step 0" in text] == hand.experiment.warnings
-    assert len(hand.experiment.warnings) == 1
+    (warning,) = hand.experiment.warnings
+    assert "start again from step 0" in warning
 
 
 def test_a_trial_that_is_still_stopping_can_be_resumed_and_starts_once_it_has_stopped():
@@ -525,19 +525,18 @@ def test_a_trial_that_is_still_stopping_can_be_resumed_and_starts_once_it_has_st
     assert hand.halted(0) == [Like(Launch, trial=0, attempt=2, until=at_step(6))]
 
 
-@pytest.mark.parametrize("message", ["finished", "failed", "lost"])
-def test_a_paused_trial_that_ended_by_itself_first(message):
+def test_a_trial_that_finished_before_it_was_paused_has_completed():
     hand = paused(checkpoint="two")
-    getattr(hand, message)(0)
-    expected = State.ENDED if message == "finished" else State.PAUSED
-    if message != "finished":
-        assert hand.trial(0).failures == 0, "it was told to stop"
-        hand.scheduler.choices = []
-        hand(Ticked())
-        assert hand.trial(0).outcome.reason == "never resumed"
-    else:
-        assert (hand.trial(0).state, hand.trial(0).outcome) == (expected, Outcome("completed"))
-    assert hand.experiment.done
+    hand.finished(0)
+    assert hand.trial(0).outcome == Outcome("completed")
+
+
+@pytest.mark.parametrize("message", ["failed", "lost"])
+def test_a_trial_whose_worker_broke_while_it_was_paused_is_paused(message):
+    hand = paused(checkpoint="two")
+    hand.scheduler.choices = [Resume(0, ())]
+    assert getattr(hand, message)(0) == [Like(Launch, attempt=2, checkpoint=Checkpoint("two", 2, 2.0))]
+    assert hand.trial(0).failures == 0, "it had been told to stop"
 
 
 def test_a_trial_that_finished_while_it_was_stopped_for_good_has_completed():
@@ -689,8 +688,8 @@ def test_a_dropped_trial_is_cancelled():
 def test_a_trial_that_is_dropped_while_it_stops_ends():
     hand = paused(checkpoint="two")
     hand.scheduler.choices = [Drop(0, "too slow")]
-    hand.experiment.plan  # noqa: B018
     hand(CapacityChanged((Node("n", {"cpu": 2}),)))
+    assert hand.trial(0).state is State.STOPPING
     hand.halted(0)
     assert hand.trial(0).outcome == Outcome("stopped", "too slow")
 

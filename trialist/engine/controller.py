@@ -67,10 +67,10 @@ class Controller:
         self._uncommitted: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
         self._opened = False
-        self._shown = self._yielded = time.perf_counter()
+        self._yielded = time.perf_counter()
         if self.experiment.done:  # a run that was over is resumed: its result is all that is wanted
             return
-        watch = self._loop.create_task(self.meter.watch())
+        watchers = [self._loop.create_task(self.meter.watch()), self._loop.create_task(self._show())]
         try:
             await self.executor.open(self.run)
             self._opened = True
@@ -81,7 +81,8 @@ class Controller:
                 raise self._failure from None
             raise
         finally:
-            watch.cancel()
+            for watcher in watchers:
+                watcher.cancel()
             await self.executor.close()
             await asyncio.to_thread(self.hooks.end)
             await asyncio.to_thread(self.progress.close, self.snapshot())
@@ -90,6 +91,12 @@ class Controller:
         """Return the run as it is now, for people."""
         directory = str(self.run.directory) if self.run.directory else None
         return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
+
+    async def _show(self) -> None:
+        """Show the run now and then, also while nothing happens in it."""
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            self.progress.update(self.snapshot())
 
     def now(self) -> float:
         """Seconds of the run."""
@@ -167,16 +174,13 @@ class Controller:
             self.executor.do(self._held.popleft()[1])
 
     async def _breathe(self, now: float) -> None:
-        """Wait for the disk if it is far behind; let the loop look at signals; show something now and then."""
+        """Wait for the disk if it is far behind; let the loop look at signals and timers."""
         while len(self._uncommitted) > UNCOMMITTED_MAX:
             await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
             await asyncio.sleep(0)
         if now - self._yielded > YIELD_S:
             self._yielded = now
             await asyncio.sleep(0)
-        if now - self._shown > PROGRESS_S:
-            self._shown = now
-            self.progress.update(self.snapshot())
 
     async def _finish(self) -> None:
         """The last decisions go to the journal; the result is shown only once they are there."""

@@ -93,6 +93,9 @@ class Inbox:
         self._call()
 
     def _call(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._arrived.set()
+            return
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._arrived.set)
 
