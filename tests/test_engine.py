@@ -494,3 +494,14 @@ class TestResume:
     def test_of_nothing_says_so(self, tmp_path):
         with pytest.raises(Exception, match="nowhere"):
             Engine.resume(tmp_path / "nowhere", parabola)
+
+
+class TestAStepOfOnesOwn:
+    def test_goes_before_the_one_that_is_counted(self):
+        def objective(config):
+            for step in range(0, 1000, 100):
+                report(loss=1.0, step=step)
+
+        result = run(objective, stop={"step": 300})
+        assert result.best_metrics["step"] == 300
+        assert [row["step"] for row in result[0].history] == [0, 100, 200, 300]

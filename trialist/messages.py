@@ -30,8 +30,10 @@ Tags: TypeAlias = dict[str, Plain]
 
 
 class Boundary(NamedTuple):
-    """Ends a lease: a report whose ``metric`` is at or past ``value``. ``step`` and ``time_s`` are counted by the
-    worker."""
+    """Ends a lease: a report whose ``metric`` is at or past ``value``.
+
+    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report that brings its own goes first.
+    """
 
     metric: str
     op: Literal[">=", "<="]
@@ -266,11 +268,9 @@ class Reported:
         return self.first_step + len(self.time_s) - 1
 
     def row(self, index: int) -> dict[str, Metric]:
-        """One report of the frame, as a scheduler sees it: the metrics with ``step`` and ``time_s``."""
-        metrics = {name: column[index] for name, column in self.columns.items() if column[index] is not None}
-        metrics["step"] = range(self.first_step, self.last_step + 1)[index]
-        metrics["time_s"] = self.time_s[index]
-        return metrics
+        """One report of the frame, as a scheduler sees it: with ``step`` and ``time_s``, unless it brings its own."""
+        reported = {name: column[index] for name, column in self.columns.items() if column[index] is not None}
+        return {"step": range(self.first_step, self.last_step + 1)[index], "time_s": self.time_s[index], **reported}
 
 
 @dataclass(frozen=True, slots=True)

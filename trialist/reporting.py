@@ -30,7 +30,6 @@ KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
 TEXTS_LENGTH_MAX = 2**20  # together in one report
 DEPTH_MAX = 16
-COUNTED = ("step", "time_s")
 
 
 class TrialStopped(BaseException):
@@ -146,7 +145,7 @@ class Session:
         with self._lock:  # to the end: the other thread must not send a report that waits as if it did not
             self.step += 1
             self._add(row, time_s)
-            row["step"], row["time_s"] = self.step, time_s
+            row = {"step": self.step, "time_s": time_s, **row}
             waiting = checkpoint is not None or any(boundary.met(row) for boundary in self._until)
             if waiting or self._due():
                 self._send_frame(waiting=waiting, checkpoint=checkpoint)
@@ -185,9 +184,7 @@ class Session:
 # ---------------------------------------------------------------------------------
 
 _current: ContextVar[Session] = ContextVar("trialist-session")
-_process: list[
-    Session
-] = []  # in a worker process there is one trial at a time, and threads that user code starts are its own
+_process: list[Session] = []  # a worker process has one trial at a time; threads that user code starts are its own
 
 
 @contextmanager
@@ -250,7 +247,7 @@ def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
 
     Raises:
         TypeError: a value that is no metric, or a key that is no text; named by its path.
-        ValueError: too many keys, too long a text, or a name that is counted by Trialist itself.
+        ValueError: too many keys, or too long a text.
     """
     if not isinstance(metrics, Mapping):
         raise TypeError(f"a report must be a dict of metrics, not {metrics!r}")
@@ -260,9 +257,6 @@ def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
         raise ValueError(f"a report may have {KEYS_MAX} keys, not {len(row)}")
     if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
         raise ValueError(f"the texts of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file")
-    for name in COUNTED:
-        if name in row:
-            raise ValueError(f"{name!r} is counted by Trialist: leave it out of the report, or give it another name")
     return row
 
 

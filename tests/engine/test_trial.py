@@ -7,7 +7,7 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.plan import Plan
 from trialist.engine.trial import RANK, TABLE, State, Trial, target
 from trialist.errors import InvalidTransition
-from trialist.messages import Cancel, Extend, Failed, Finished, Halt, Halted, Launch, Lost, Reported, Started
+from trialist.messages import Cancel, Extend, Failed, Finished, Halt, Halted, Launch, Lost, Outcome, Reported, Started
 from trialist.stopping import stop_rule
 
 WAITING, RUNNING, STOPPING, PAUSED, ENDED = State
@@ -92,8 +92,8 @@ def test_ended_is_the_end():
 def test_a_later_halt_may_only_raise_where_a_stopping_trial_goes(first, later):
     trial = a_trial(RUNNING)
     experiment = an_experiment(trial)
-    experiment._halt(trial, first, "first")
-    experiment._halt(trial, later, "later")
+    experiment._halt(trial, first)
+    experiment._halt(trial, later)
     assert trial.then is max(first, later, key=lambda state: RANK[state])
     assert len(experiment._commands) == 1, "one Halt is enough"
 
@@ -101,7 +101,6 @@ def test_a_later_halt_may_only_raise_where_a_stopping_trial_goes(first, later):
 def test_the_first_reason_to_end_a_trial_stays():
     trial = a_trial(RUNNING)
     experiment = an_experiment(trial)
-    experiment._halt(trial, ENDED, "first")
-    experiment._halt(trial, ENDED, "later")
-    assert trial.outcome is not None
-    assert trial.outcome.reason == "first"
+    experiment._halt(trial, ENDED, Outcome("stopped", "first"))
+    experiment._halt(trial, ENDED, Outcome("stopped", "later"))
+    assert trial.outcome == Outcome("stopped", "first")

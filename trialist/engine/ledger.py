@@ -173,7 +173,7 @@ class Ledger:
         if best is None:
             return "nothing: there is no machine"
         amounts = {name: (len(best.devices) if name == "gpu" else best.total.get(name, 0) / UNIT) for name in request}
-        return str({name: f"{amount:g}" if amount != int(amount) else int(amount) for name, amount in amounts.items()})
+        return str({name: int(amount) if amount == int(amount) else amount for name, amount in amounts.items()})
 
     def used(self) -> dict[str, tuple[float, float]]:
         """Return, for each resource, how much is granted and how much there is, in the user's units."""

@@ -38,6 +38,7 @@ from trialist.engine.ledger import to_amounts, to_units
 from trialist.errors import ExecutorError
 from trialist.executors import worker
 from trialist.executors.base import Asker, Inbox, Run
+from trialist.executors.isolation import in_main_thread
 from trialist.executors.wire import (
     Beat,
     Bye,
@@ -735,7 +736,8 @@ class OnRay:
 
     async def _begin(self, payload: bytes) -> tuple[Node, ...]:
         try:
-            await asyncio.wait_for(self._ray.call(self._cluster.open, payload), JOIN_S)
+            with _signals_kept():
+                await asyncio.wait_for(self._ray.call(self._cluster.open, payload), JOIN_S)
             nodes: tuple[Node, ...] = await asyncio.wait_for(self._ray.call(self._cluster.nodes), JOIN_S)
         except Exception as error:
             raise ExecutorError(self._cluster.describe(error)) from error
@@ -785,6 +787,18 @@ def _pack(run: Run) -> bytes:
         size = f"{len(payload) / 2**20:.0f} MiB"
         raise ValueError(f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray")
     return payload
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if handler is not None and in_main_thread():
+                signal.signal(number, handler)
 
 
 def _kill_group(pid: int) -> None:

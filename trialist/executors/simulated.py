@@ -213,7 +213,7 @@ class Simulated:
 
     def _report(self, work: _Attempt, metrics: dict[str, Metric]) -> Reported:
         launch = work.launch
-        row = {**metrics, "step": work.step, "time_s": work.time_s}
+        row = {"step": work.step, "time_s": work.time_s, **metrics}
         waiting = any(boundary.met(row) for boundary in work.until)
         work.running = not waiting
         path = f"{launch.trial}/{launch.attempt}/{work.step}" if waiting and self.checkpoints else None
