@@ -19,6 +19,7 @@ import queue
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -75,8 +76,10 @@ from trialist.storage import checkpoints
 
 BEAT_S = 5.0
 CAUSE_S = 0.2  # after the connection ends, how long Ray may take to say why
+LAST_WORDS_S = 2.0  # after Ray says that it is dead, how long the connection may take to end
 FAREWELL_S = 0.1  # between hanging up, which lets a slot end its children, and killing it
 JOIN_S = 60.0
+KNOCK_S = 5.0
 LEAVE_S = 8.0
 MISSES_MAX = 3
 POLL_S = 1.0
@@ -150,6 +153,7 @@ class _Cluster:
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if self.ours:
             settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
+        _knock(address)
         logger = logging.getLogger("ray")
         level = logger.level
         logger.setLevel(logging.ERROR)  # it warns that it cannot handle SIGTERM in this thread: that is as we want it
@@ -244,6 +248,13 @@ def _is_internal(name: str) -> bool:
     return name.startswith(("node:", "accelerator_type:", "object_store_memory", "bundle_group")) or "_group_" in name
 
 
+def _knock(address: str) -> None:
+    """Raise an OSError at once where Ray would try for a minute."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.rpartition("/")[2], int(port)), KNOCK_S).close()
+
+
 def _settings() -> dict[str, str]:
     """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its mind."""
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -264,7 +275,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         for name in os.environ.keys() - before.keys():
-            if name.startswith("RAY_"):  # ours, and those that Ray itself has set
+            if name.startswith("RAY_") or name == "PYTHONBREAKPOINT":  # ours, and those that Ray itself has set
                 del os.environ[name]
 
 
@@ -344,6 +355,9 @@ class _Slot:
     spent: bool = False  # it must not run another trial
     leaving: bool = False  # it has been told to go
     killed: bool = False  # its trial was halted, and would not stop
+    hung: bool = False  # the connection has ended
+    cause: str = ""  # what it died of, as Ray tells
+    preempted: bool = False
     gone: bool = False
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
@@ -355,6 +369,7 @@ class _Slot:
 
     def connected(self, peer: _Peer, pid: int) -> None:
         """The slot has called."""
+        self.pool.misses = 0
         self.peer, self.pid = peer, pid
         self._cancel_timers()
         if self.leaving:
@@ -374,8 +389,11 @@ class _Slot:
                 self.pool.freed(self)
 
     def hung_up(self, reason: str) -> None:
-        """Part of ``Listener``: it is dead, and Ray may soon know of what."""
-        if not self.leaving:
+        """Part of ``Listener``: it is dead, and all that it has said has been heard. Ray may soon know of what it died."""
+        self.hung = True
+        if self.cause:
+            self.end(self.cause)
+        elif not self.leaving:
             self._later(CAUSE_S, self.end, f"its worker (process {self.pid}) is gone: {reason}")
 
     def halt(self) -> None:
@@ -408,22 +426,26 @@ class _Slot:
             self.peer.close()
         asyncio.get_running_loop().call_later(FAREWELL_S, self.pool.destroy, self)
 
-    def end(self, reason: str, *, preempted: bool = False) -> None:
+    def end(self, reason: str) -> None:
         """It is dead, or as good as dead."""
         if self.gone:
             return
         self.gone = True
         self._cancel_timers()
         self.hang_up()
-        self.pool.lost(self, reason, preempted=preempted)
+        self.pool.lost(self, reason)
 
     def served(self, call: asyncio.Future[None]) -> None:
-        """``serve`` has ended: the process has left, or died."""
+        """``serve`` has ended: the process has left, or died. Its last words may still be on their way."""
         error = call.exception()
         if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
             self.pool.cannot_dial(self, error)
+            return
+        self.cause, self.preempted = _cause(error, self.pid), bool(getattr(error, "preempted", False))
+        if self.hung or self.peer is None or self.launch is None:
+            self.end(self.cause)
         else:
-            self.end(_cause(error, self.pid), preempted=bool(getattr(error, "preempted", False)))
+            self._later(LAST_WORDS_S, self.end, self.cause)
 
     def beat(self) -> None:
         """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten meanwhile."""
@@ -503,7 +525,7 @@ class OnRay:
         self._idle: defaultdict[Shape, list[_Slot]] = defaultdict(list)
         self._nodes: dict[str, Node] = {}
         self._numbers = 0
-        self._misses = 0  # slots in a row that could not be started
+        self.misses = 0  # slots in a row that could not be started
         self._unread, self._paused = 0, list[_Peer]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -574,7 +596,7 @@ class OnRay:
         for slot in list(self._slots.values()):
             slot.end("the run is over")
         await asyncio.sleep(2 * FAREWELL_S)
-        with suppress(TimeoutError, Exception):
+        with suppress(Exception), _signals_kept():  # what cannot be shut down in time ends with this process
             await asyncio.wait_for(self._ray.call(self._cluster.close), LEAVE_S)
         for thread in (self._ray, self._cleaner, self._asker):
             thread.close()
@@ -605,7 +627,7 @@ class OnRay:
             self._inbox.put(Halted(launch.trial, launch.attempt))
             self._idle[slot.shape].append(slot)
 
-    def lost(self, slot: _Slot, reason: str, *, preempted: bool) -> None:
+    def lost(self, slot: _Slot, reason: str) -> None:
         """A slot is dead. One that never lived is not its trial's fault."""
         self._slots.pop(slot.number, None)
         if slot in self._idle[slot.shape]:
@@ -617,10 +639,10 @@ class OnRay:
         if launch is not None and slot.killed:
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
-            self._inbox.put(Lost(launch.trial, launch.attempt, reason, preempted or stillborn))
-        self._misses += stillborn
-        if self._misses >= MISSES_MAX:
-            self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
+            self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
+        self.misses += stillborn
+        if self.misses >= MISSES_MAX:
+            self._inbox.fail(ExecutorError(f"{self.misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: _Slot, error: OSError) -> None:
         """A slot could not connect: from now on they are called, and its trial gets another."""
@@ -728,7 +750,6 @@ class OnRay:
         slot = self._slots.get(hello.slot)
         if slot is None or slot.peer is not None:
             return None
-        self._misses = 0
         slot.connected(caller, hello.pid)
         return slot
 

@@ -54,6 +54,7 @@ TICK_S = 0.025  # how often the second thread looks up while a trial runs
 IDLE_TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+DRAIN_S = 5.0
 LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
 
 
@@ -84,6 +85,9 @@ class Wire(Protocol):
     def receive(self, *, wait: bool) -> bytes | None:
         """Return bytes: empty when the driver is gone, ``None`` if there are none and they are not waited for."""
 
+    def drain(self) -> None:
+        """Wait a few seconds at most until all that was sent is on its way."""
+
 
 class Socket:
     """A TCP connection that the slot dials."""
@@ -106,6 +110,9 @@ class Socket:
             return None
         except OSError:
             return b""
+
+    def drain(self) -> None:
+        """Part of ``Wire``. The kernel sees to it."""
 
 
 def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
@@ -150,6 +157,11 @@ class Exchange:
             return self._incoming.get(block=wait)
         except queue.Empty:
             return None
+
+    def drain(self) -> None:
+        """Part of ``Wire``."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
 
 
 # A trial's own way to the driver -----------------------------------------------------------------------------------------
@@ -248,6 +260,7 @@ class _Slot:
             pass
         house.leave()
         sweep()
+        self._wire.drain()
 
     def _next(self) -> _Lease | None:
         self._listen(lambda: self._leaving or self._lease is not None)

@@ -1,0 +1,203 @@
+"""What every scheduler must keep. To test another one, subclass ``SchedulerContract`` and say how it is made."""
+
+import copy
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.engine.driving import Simulation, simulate
+from trialist.codec import read_plain, to_plain
+from trialist.executors.simulated import Delays, Simulated
+from trialist.messages import (
+    Choice,
+    Clone,
+    Continue,
+    Decision,
+    Drop,
+    Outcome,
+    Pause,
+    Plain,
+    Report,
+    Resize,
+    Resume,
+    Start,
+    Verdict,
+    Wait,
+)
+from trialist.schedulers import Scheduler, TrialView
+from trialist.searchers import Perturb, Random
+from trialist.streams import Streams
+
+
+@dataclass(frozen=True)
+class Training:
+    """A loss that falls towards ``x`` from above, differently fast; where ``x`` is large it is NaN."""
+
+    steps: int = 27
+
+    def start(self, config: dict[str, Any], seed: int) -> int:
+        return 0
+
+    def step(self, config: dict[str, Any], state: int) -> tuple[int, dict[str, Any], float] | None:
+        if state >= self.steps:
+            return None
+        x = config["x"]
+        loss = math.nan if x > 0.8 else x + (1 - x) / (state + 1)
+        return state + 1, {"loss": loss}, 0.5 + x
+
+
+@dataclass
+class Recorder:
+    """Asks a scheduler and writes down each question and its answer."""
+
+    scheduler: Scheduler
+    calls: list[tuple[str, tuple[Any, ...], Any]] = field(default_factory=list)
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        answer = getattr(self.scheduler, method)(*arguments)
+        self.calls.append((method, tuple(map(copy.copy, arguments)), answer))
+        return answer
+
+    def setup(self, rng: Streams) -> None:
+        self.scheduler.setup(rng)
+
+    def on_start(self, trial: TrialView) -> Start:
+        return self._ask("on_start", trial)  # type: ignore[no-any-return]
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        return self._ask("on_report", trial, report)  # type: ignore[no-any-return]
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        self._ask("on_end", trial, outcome)
+
+    def next(self, can_ask: bool) -> Choice:
+        return self._ask("next", can_ask)  # type: ignore[no-any-return]
+
+    def state(self) -> Plain:
+        return self.scheduler.state()
+
+    def restore(self, state: Plain) -> None:
+        self.scheduler.restore(state)
+
+    def of(self, method: str) -> list[tuple[tuple[Any, ...], Any]]:
+        return [(arguments, answer) for name, arguments, answer in self.calls if name == method]
+
+
+class SchedulerContract:
+    """The promises. ``rungs``: trials are compared at rungs, where a NaN must lose."""
+
+    rungs = False
+
+    def make(self) -> Scheduler:
+        raise NotImplementedError
+
+    def run(self, workers: int = 3, *, lost_per_hour: float = 0, checkpoints: bool = True, **plan: Any) -> Simulation:
+        delays = Delays(launch_s=0.1, halt_s=0.2, report_s=0.01, ask_s=0.05)
+        executor = Simulated(workers, delays=delays, lost_per_hour=lost_per_hour, checkpoints=checkpoints)
+        settings: dict[str, Any] = {"samples": 20, "max_failures": -1, **plan}
+        return simulate(Training(), Recorder(self.make()), executor, searcher=Perturb(Random()), **settings)
+
+    def recorded(self, **settings: Any) -> Recorder:
+        recorder = self.run(**settings).scheduler
+        assert isinstance(recorder, Recorder)
+        return recorder
+
+    @pytest.mark.parametrize("checkpoints", [True, False])
+    @pytest.mark.parametrize("lost_per_hour", [0, 60])
+    @pytest.mark.parametrize("workers", [1, 3, 16])
+    def test_a_run_comes_to_its_end_and_every_trial_to_its_own(self, workers, lost_per_hour, checkpoints):
+        simulation = self.run(workers, lost_per_hour=lost_per_hour, checkpoints=checkpoints)
+        assert simulation.experiment.done
+        assert len(simulation.experiment.trials) == 20
+        assert all(trial.outcome for trial in simulation.experiment.trials.values())
+
+    def test_a_trial_is_started_once_and_ended_once_and_not_named_again(self):
+        recorder = self.recorded(lost_per_hour=60)
+        ended: set[int] = set()
+        for method, arguments, answer in recorder.calls:
+            if method == "on_start":
+                assert arguments[0].id not in ended
+            named = {arguments[0].id} if method != "next" else set()
+            named |= {answer.trial} if isinstance(answer, Resume | Drop) else set()
+            named |= {answer.donor} if isinstance(answer, Clone) else set()
+            assert not named & ended or isinstance(answer, Clone)
+            ended |= named if method == "on_end" else set()
+        for method in ("on_start", "on_end"):
+            assert Counter(arguments[0].id for arguments, _ in recorder.of(method)) == dict.fromkeys(range(20), 1)
+
+    def test_every_report_at_a_boundary_gets_one_verdict(self):
+        recorder = self.recorded(lost_per_hour=60)
+        last: dict[int, int] = {}
+        for (trial, report), verdict in recorder.of("on_report"):
+            assert isinstance(verdict, Verdict)
+            assert any(boundary.met(report.metrics) for boundary in trial.until)
+            assert report.step > last.get(trial.id, 0)
+            last[trial.id] = 0 if isinstance(verdict, Clone) else report.step
+
+    def test_a_lease_that_goes_on_ends_later_than_the_report_it_answers(self):
+        for (_, report), verdict in self.recorded().of("on_report"):
+            if isinstance(verdict, Continue):
+                assert not any(boundary.met(report.metrics) for boundary in verdict.until)
+
+    def test_every_paused_trial_is_resumed_or_ended(self):
+        paused: set[int] = set()
+        for method, arguments, answer in self.recorded(workers=1).calls:
+            if isinstance(answer, Pause):
+                paused.add(arguments[0].id)
+            elif isinstance(answer, Resume):
+                assert answer.trial in paused, "only what is paused is resumed"
+                paused.remove(answer.trial)
+            elif method == "on_end":
+                paused.discard(arguments[0].id)
+        assert not paused
+
+    def test_a_nan_never_survives_a_rung(self):
+        verdicts = [verdict for (_, r), verdict in self.recorded().of("on_report") if math.isnan(r.values[0])]
+        assert verdicts
+        if self.rungs:
+            assert not any(isinstance(verdict, Continue | Pause | Resize) for verdict in verdicts)
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+    def test_a_scheduler_restored_from_json_decides_as_the_one_that_went_on(self, share):
+        calls = self.recorded(lost_per_hour=60).calls
+        split = int(len(calls) * share)
+        went_on, restored = self.fresh(), self.fresh()
+        self.repeat(went_on, calls[:split])
+        restored.restore(read_plain(json.loads(json.dumps(to_plain(went_on.state()), allow_nan=False))))
+        assert self.repeat(restored, calls[split:]) == [answer for _, _, answer in calls[split:]]
+
+    def fresh(self) -> Scheduler:
+        scheduler = self.make()
+        scheduler.setup(Streams(0))
+        return scheduler
+
+    @staticmethod
+    def repeat(scheduler: Scheduler, calls: list[tuple[str, tuple[Any, ...], Any]]) -> list[Any]:
+        return [getattr(scheduler, method)(*arguments) for method, arguments, _ in calls]
+
+    def test_a_question_without_consequence_leaves_the_state_as_it_was(self):
+        scheduler = self.fresh()
+        for method, arguments, _ in self.recorded().calls:
+            before = to_plain(scheduler.state())
+            answer = getattr(scheduler, method)(*arguments)
+            if isinstance(answer, Wait):
+                assert to_plain(scheduler.state()) == before
+
+    def test_setup_forgets_another_run(self):
+        used = self.make()
+        used.setup(Streams(0))
+        calls = self.recorded().calls
+        self.repeat(used, calls)
+        used.setup(Streams(0))
+        assert self.repeat(used, calls) == [answer for _, _, answer in calls]
+
+    @pytest.mark.parametrize("workers", [1, 16])
+    def test_the_same_seed_gives_the_same_decisions(self, workers):
+        def decisions() -> list[list[Decision]]:
+            return [moment.decisions for moment in self.run(workers, lost_per_hour=60, seed=3).moments]
+
+        assert str(decisions()) == str(decisions())

@@ -1,0 +1,553 @@
+"""The executor on a real Ray, by its protocol alone: no engine. Both carriers keep the same promises."""
+
+import asyncio
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cloudpickle
+import pytest
+import uvloop
+
+from trialist import reporting
+from trialist.errors import ExecutorError
+from trialist.executors.base import Run
+from trialist.executors.on_ray import OnRay
+from trialist.messages import (
+    EVERY_REPORT,
+    Ask,
+    Boundary,
+    CapacityChanged,
+    Checkpoint,
+    Discard,
+    Event,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Node,
+    Placement,
+    Reported,
+    Started,
+    Suggested,
+    Suggestion,
+    Ticked,
+    Until,
+    at_step,
+)
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
+
+DEADLINE_S = 60.0
+GRACE_S = 2.0
+ENDINGS = Finished | Failed | Halted | Lost
+
+
+# Objectives: they run in the workers -----------------------------------------------------------------------------------------
+
+
+def report_thrice(config):
+    for loss in (3.0, 2.0, 1.0):
+        reporting.report(loss=loss)
+
+
+def report_many(config):
+    for number in range(config["count"]):
+        reporting.report(number=number)
+
+
+def raise_deep(config):
+    def inner():
+        raise ValueError("the learning rate is cursed")
+
+    inner()
+
+
+def generate(config):
+    for loss in (2.0, 1.0):
+        yield {"loss": loss}
+
+
+async def coroutine(config):
+    for loss in (2.0, 1.0):
+        await reporting.report(loss=loss)
+        await asyncio.sleep(0.001)
+
+
+def with_checkpoint(config):
+    state = reporting.get_checkpoint() or {"done": 0}
+    for step in range(state["done"], config["steps"]):
+        reporting.report(checkpoint={"done": step + 1}, loss=float(step))
+
+
+def print_much(config):
+    print("said by Python")  # noqa: T201
+    print("complained", file=sys.stderr)  # noqa: T201
+    subprocess.run(["echo", "said by a child"], check=True)
+    ctypes.CDLL(None).puts(b"said by C")
+    return {"loss": 1.0, "cwd": os.getcwd()}
+
+
+def misbehave(config):
+    os.chdir("/")
+    os.environ["LEFT_BEHIND"] = "yes"
+    os.environ.pop("HOME", None)
+    os.umask(0o077)
+    sys.path.append("/nowhere")
+    random.seed(1)
+    if signal.getsignal(signal.SIGTERM) is not None and config["main"]:
+        signal.signal(signal.SIGALRM, lambda *_: None)
+    sys.stdout = None
+
+
+def look_around(config):
+    umask = os.umask(0)
+    os.umask(umask)
+    here = reporting.context().directory
+    return {
+        "left_behind": os.environ.get("LEFT_BEHIND"),
+        "home": os.environ.get("HOME"),
+        "at_home": Path.cwd() == here,
+        "umask": umask,
+        "path": "/nowhere" in sys.path,
+        "alarm": signal.getsignal(signal.SIGALRM) == signal.SIG_DFL,
+        "draw": random.random(),
+        "stdout": sys.stdout is not None,
+        "pid": os.getpid(),
+        "trial": reporting.context().trial_id,
+        "cpus": reporting.context().resources["cpu"],
+    }
+
+
+def leave_a_thread(config):
+    import threading
+
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    return {"pid": os.getpid()}
+
+
+def die(config):
+    reporting.report(loss=1.0)
+    time.sleep(0.2)  # a report that is 0.1 s old has left
+    if config["how"] == "exit":
+        os._exit(3)
+    if config["how"] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if config["how"] == "abort":
+        os.abort()
+    if config["how"] == "sys":
+        sys.exit(3)
+
+
+def hang(config):
+    child = subprocess.Popen(["sleep", "1000"])
+    reporting.report(child=child.pid, pid=os.getpid())
+    time.sleep(config.get("doze", 0))
+    while True:
+        try:
+            time.sleep(1000)
+        except BaseException:
+            if not config["stubborn"]:
+                raise
+
+
+def devices(config):
+    return {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+OBJECTIVES = {
+    function.__name__: function
+    for function in (
+        report_thrice,
+        report_many,
+        raise_deep,
+        generate,
+        coroutine,
+        with_checkpoint,
+        print_much,
+        misbehave,
+        look_around,
+        leave_a_thread,
+        die,
+        hang,
+        devices,
+    )
+}
+
+
+def objective(config):
+    return OBJECTIVES[config["do"]](config)
+
+
+class PlainSpace:
+    def resolve(self, config):
+        return {**config, "resolved": True}
+
+
+# The driver ------------------------------------------------------------------------------------------------------------------
+
+
+class Driver:
+    """As much of an engine as an executor needs."""
+
+    def __init__(self, executor: OnRay, directory: Path) -> None:
+        self.executor, self.directory = executor, directory
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self.trials = 0
+        self.nodes: tuple[Node, ...] = ()
+        self.backlog: list[Event] = []
+
+    def open(self) -> None:
+        run = Run(objective, PlainSpace(), self.suggest, (), self.directory)  # type: ignore[arg-type]
+        self.runner.run(self.executor.open(run))
+        first = self.take()[0]
+        assert isinstance(first, CapacityChanged)
+        self.nodes = first.nodes
+
+    def close(self) -> None:
+        self.runner.run(self.executor.close())
+
+    def suggest(self, ask: Ask) -> Suggested:
+        return Suggested(ask.ask, tuple(Suggestion({"x": request.trial}) for request in ask.requests))
+
+    def do(self, command) -> None:
+        async def inside() -> None:
+            self.executor.do(command)
+
+        self.runner.run(inside())
+
+    def take(self, seconds: float = DEADLINE_S) -> list[Event]:
+        return self.runner.run(self.executor.events(self.executor.now() + seconds))
+
+    def launch(
+        self,
+        what: Callable | str,
+        *,
+        until: Until = (),
+        checkpoint: Checkpoint | None = None,
+        gpus: tuple[int, ...] = (),
+        cpus: float = 1,
+        gpu: float = 0,
+        attempt: int = 1,
+        **config,
+    ) -> int:
+        self.trials += 1
+        units = {"cpu": int(cpus * 10_000)} | ({"gpu": int(gpu * 10_000)} if gpu else {})
+        placement = Placement(self.nodes[0].name, units, gpus)
+        name = what if isinstance(what, str) else what.__name__
+        config = {"do": name, **config}
+        self.do(Launch(self.trials, attempt, config, placement, until, 7, checkpoint))
+        return self.trials
+
+    def wait_for(self, trial: int, kind: type | None = None) -> list[Event]:
+        """All that happens to a trial until it ends, or until something of this kind happens to it."""
+        found: list[Event] = []
+        began = time.monotonic()
+        while time.monotonic() < began + DEADLINE_S:
+            mine = [event for event in self.backlog if getattr(event, "trial", 0) == trial]
+            for event in mine:
+                self.backlog.remove(event)
+                found.append(event)
+                if isinstance(event, kind or ENDINGS) or isinstance(event, ENDINGS):
+                    return found
+            self.backlog += self.take()
+        raise TimeoutError(f"trial {trial}: {found}")
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Let the executor go about its work until this has come true."""
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() < began + DEADLINE_S
+            self.runner.run(asyncio.sleep(0.05))
+
+    def run(self, what, **arguments) -> list[Event]:
+        return self.wait_for(self.launch(what, **arguments))
+
+    def result(self, what, **arguments) -> dict:
+        """The one report of a trial that has to finish."""
+        events = self.run(what, **arguments)
+        assert isinstance(events[-1], Finished), events
+        return next(event for event in events if isinstance(event, Reported)).row(0)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def losses(events: list[Event]) -> list:
+    frames = [event for event in events if isinstance(event, Reported)]
+    return [value for frame in frames for value in frame.columns["loss"]]
+
+
+class TestCluster:  # first, while no other test has a Ray open
+    def test_a_ray_that_was_joined_is_left_running(self, tmp_path):
+        ray = pytest.importorskip("ray")
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        try:
+            driver = Driver(OnRay(), tmp_path)
+            driver.open()
+            pid = driver.result(look_around, cpus=0.25)["pid"]
+            driver.launch(hang, stubborn=True)
+            driver.close()
+            assert ray.is_initialized()
+            assert ray.cluster_resources()["CPU"] == 2
+            driver.wait_until(lambda: not alive(int(pid)))
+            driver.wait_until(lambda: ray.available_resources().get("CPU") == 2)
+        finally:
+            ray.shutdown()
+
+    def test_nothing_is_left_after_a_ray_of_ours(self, tmp_path):
+        before = family()
+        variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
+        driver = Driver(OnRay(num_cpus=1), tmp_path)
+        driver.open()
+        driver.launch(hang, stubborn=True)
+        assert len(family()) > len(before)
+        assert dict(os.environ) == variables
+        driver.close()
+        driver.wait_until(lambda: family() <= before)
+        assert dict(os.environ) == variables
+        assert signal.getsignal(signal.SIGTERM) == terminate
+
+    def test_a_cluster_that_is_not_there_is_an_error_with_advice(self, tmp_path):
+        driver = Driver(OnRay(address="127.0.0.1:1"), tmp_path)
+        with pytest.raises(ExecutorError, match="RAY_AUTH_MODE"):
+            driver.open()
+        driver.close()
+
+
+@pytest.fixture(scope="module", params=["tcp", "ray"])
+def driver(request, tmp_path_factory) -> Iterator[Driver]:
+    executor = OnRay(num_cpus=2, num_gpus=2, grace_s=GRACE_S, carrier=request.param)
+    driver = Driver(executor, tmp_path_factory.mktemp("run"))
+    driver.open()
+    yield driver
+    driver.close()
+    driver.runner.close()
+
+
+class TestTrials:
+    def test_capacity_comes_first_and_counts_what_was_declared(self, driver):
+        (node,) = driver.nodes
+        assert (node.resources["cpu"], node.resources["gpu"]) == (2, 2)
+        assert node.resources["memory"] > 2**20
+        assert set(node.resources) == {"cpu", "gpu", "memory"}
+
+    def test_reports_stream_in_order_and_are_not_waited_for(self, driver):
+        events = driver.run(report_thrice)
+        assert isinstance(events[0], Started)
+        assert isinstance(events[-1], Finished)
+        assert losses(events) == [3.0, 2.0, 1.0]
+        assert not any(event.waiting for event in events if isinstance(event, Reported))
+
+    def test_a_boundary_makes_the_trial_wait_until_it_is_extended(self, driver):
+        trial = driver.launch(report_thrice, until=at_step(2))
+        events = driver.wait_for(trial, Reported)
+        while not events[-1].waiting:
+            events += driver.wait_for(trial, Reported)
+        assert losses(events) == [3.0, 2.0]
+        driver.do(Extend(trial, 1, ()))
+        assert losses(driver.wait_for(trial)) == [1.0]
+
+    def test_a_boundary_on_a_metric_counts(self, driver):
+        trial = driver.launch(report_thrice, until=(Boundary("loss", "<=", 3.0),))
+        assert driver.wait_for(trial, Reported)[-1].waiting
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted)
+
+    def test_halt_answers_a_waiting_report(self, driver):
+        trial = driver.launch(report_thrice, until=EVERY_REPORT)
+        driver.wait_for(trial, Reported)
+        driver.do(Halt(trial, 1))
+        (event,) = driver.wait_for(trial)
+        assert event == Halted(trial, 1)
+
+    def test_halt_takes_effect_at_the_next_report(self, driver):
+        trial = driver.launch(report_many, count=10**9)
+        driver.wait_for(trial, Reported)
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted)
+
+    def test_halt_of_a_trial_that_has_no_worker_yet(self, driver):
+        trial = driver.launch(report_thrice, cpus=0.5)  # a new shape: its process has yet to start
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted | Finished)
+        assert isinstance(driver.run(report_thrice, cpus=0.5)[-1], Finished)
+
+    def test_a_failure_keeps_its_story(self, driver):
+        (_, failed) = driver.run(raise_deep)
+        assert failed.error == "ValueError: the learning rate is cursed"
+        assert "in inner" in failed.traceback
+        assert "perform" not in failed.traceback
+
+    def test_a_generator_reports_what_it_yields(self, driver):
+        assert losses(driver.run(generate)) == [2.0, 1.0]
+
+    def test_an_async_objective_runs(self, driver):
+        assert losses(driver.run(coroutine)) == [2.0, 1.0]
+
+    def test_ten_thousand_reports_arrive_in_order(self, driver):
+        frames = [event for event in driver.run(report_many, count=10_000) if isinstance(event, Reported)]
+        assert [value for frame in frames for value in frame.columns["number"]] == list(range(10_000))
+        assert [step for frame in frames for step in range(frame.first_step, frame.last_step + 1)] == list(range(1, 10_001))
+
+    def test_a_checkpoint_is_given_back_and_steps_go_on_from_it(self, driver):
+        trial = driver.launch(with_checkpoint, steps=2)
+        saved = driver.wait_for(trial, Reported)[-1]
+        assert saved.waiting
+        driver.do(Halt(trial, 1))
+        driver.wait_for(trial)
+        later = driver.launch(with_checkpoint, steps=2, checkpoint=Checkpoint(saved.checkpoint, 1, 5.0))
+        frame = driver.wait_for(later, Reported)[-1]
+        assert (frame.first_step, frame.columns["loss"]) == (2, [1.0])
+        assert frame.time_s[0] >= 5.0
+        driver.do(Extend(later, 1, ()))
+        driver.wait_for(later)
+
+    def test_a_checkpoint_can_be_discarded_and_nothing_outside_the_run(self, driver, tmp_path):
+        inside = driver.directory / "trials" / "x" / "checkpoints" / "1"
+        inside.mkdir(parents=True)
+        driver.do(Discard(str(tmp_path)))
+        driver.do(Discard(str(inside)))
+        driver.wait_until(lambda: not inside.exists())
+        assert tmp_path.exists()
+
+    def test_the_searcher_is_asked(self, driver):
+        from trialist.messages import Request
+
+        driver.do(Ask(1, (Request(5),), 0))
+        while not driver.backlog:
+            driver.backlog += driver.take()
+        assert driver.backlog.pop() == Suggested(1, (Suggestion({"x": 5}),))
+
+    def test_silence_until_the_deadline_is_a_tick(self, driver):
+        assert driver.take(seconds=0.05) == [Ticked()]
+
+    def test_a_config_that_cannot_be_sent_fails_its_trial(self, driver):
+        events = driver.run(report_thrice, object=object())
+        assert isinstance(events[-1], Failed)
+        assert "config" in events[-1].error
+
+
+class TestRooms:
+    def test_output_goes_to_the_trials_own_files(self, driver):
+        row = driver.result(print_much)
+        here = driver.directory / "trials" / f"{driver.trials:06d}"
+        assert Path(row["cwd"]) == here.resolve()
+        assert (here / "stdout").read_text().splitlines() == ["said by a child", "said by Python", "said by C"] or {
+            *(here / "stdout").read_text().splitlines()
+        } == {"said by a child", "said by Python", "said by C"}
+        assert (here / "stderr").read_text() == "complained\n"
+
+    def test_the_next_trial_finds_the_process_as_it_was(self, driver):
+        first = driver.result(look_around)
+        driver.run(misbehave, main=isinstance(driver.executor, OnRay) and driver.executor._carrier == "tcp")
+        second = driver.result(look_around)
+        assert second["at_home"]
+        expected = {**first, "trial": driver.trials, "step": 1, "time_s": second["time_s"]}
+        assert second == expected  # the same process, and the same draw from the same seed
+
+    def test_a_silent_trial_leaves_no_files(self, driver):
+        first = driver.launch(report_thrice)
+        driver.wait_for(first)
+        driver.result(print_much)  # whoever comes next takes the empty directory over
+        driver.result(print_much)
+        left = driver.directory / "trials" / f"{first:06d}"
+        assert not left.exists() or not (left / "stdout").stat().st_size
+
+    def test_a_thread_left_running_recycles_the_process(self, driver):
+        first = driver.result(leave_a_thread)
+        driver.wait_until(lambda: not alive(int(first["pid"])))
+        assert driver.result(look_around)["pid"] != first["pid"]
+
+
+class TestDeaths:
+    @pytest.mark.parametrize("how", ["exit", "kill", "abort"])
+    def test_a_death_loses_its_trial_and_no_other(self, driver, how):
+        other = driver.launch(report_thrice, until=at_step(3))
+        *_, reported, lost = driver.run(die, how=how)
+        assert isinstance(reported, Reported)
+        assert isinstance(lost, Lost)
+        assert "died" in lost.reason or "gone" in lost.reason
+        assert not lost.preempted
+        driver.wait_for(other, Reported)
+        driver.do(Halt(other, 1))
+        driver.wait_for(other)
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+
+    def test_sys_exit_is_a_failure(self, driver):
+        assert "sys.exit(3)" in driver.run(die, how="sys")[-1].error
+
+    def test_a_sleeper_is_interrupted_and_its_children_end(self, driver):
+        if driver.executor._carrier == "ray":
+            pytest.skip("user code is not in the main thread there")
+        self.halt_hanging(driver, stubborn=False)
+
+    def test_who_does_not_listen_is_killed_with_its_children(self, driver):
+        self.halt_hanging(driver, stubborn=True)
+
+    def halt_hanging(self, driver, *, stubborn):
+        trial = driver.launch(hang, stubborn=stubborn)
+        row = driver.wait_for(trial, Reported)[-1].row(0)
+        driver.do(Halt(trial, 1))
+        assert driver.wait_for(trial)[-1] == Halted(trial, 1)
+        driver.wait_until(lambda: not alive(row["child"]) and not alive(row["pid"]))
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+
+    def test_children_end_with_a_worker_that_is_killed_by_others(self, driver):
+        trial = driver.launch(hang, stubborn=True)
+        row = driver.wait_for(trial, Reported)[-1].row(0)
+        os.kill(row["pid"], signal.SIGKILL)
+        assert isinstance(driver.wait_for(trial)[-1], Lost)
+        driver.wait_until(lambda: not alive(row["child"]))
+
+    def test_one_death_is_told_once(self, driver):
+        driver.run(die, how="kill")
+        assert driver.take(seconds=1.0) == [Ticked()]
+
+
+class TestDevices:
+    def test_a_trial_sees_the_gpus_that_it_was_granted(self, driver):
+        assert driver.result(devices, gpu=1, gpus=(1,))["visible"] == "1"
+        assert driver.result(devices, gpu=2, gpus=(0, 1))["visible"] == "0,1"
+        assert driver.result(devices, gpu=0.5, gpus=(0,))["visible"] == "0"
+
+    def test_a_trial_without_gpus_sees_none(self, driver):
+        assert not driver.result(devices)["visible"]
+
+    def test_gpu_trials_get_a_fresh_process_each(self, driver):
+        pids = [driver.result(devices, gpu=1, gpus=(0,))["pid"] for _ in range(3)]
+        assert len(set(pids)) == 3
+
+    def test_numeric_libraries_get_as_many_threads_as_the_trial_has_cpus(self, driver, monkeypatch):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert driver.result(devices, cpus=2)["threads"] == "2"
+
+
+def family() -> set[int]:
+    """All processes below this one, by way of their parents."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found = {os.getpid()}
+    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return found

@@ -1,0 +1,241 @@
+"""The documentation is true: its code runs, its links lead somewhere, and what it says of the code is what the code is."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import trialist
+from trialist import callbacks, reporting
+from trialist.engine.ledger import OVERTAKES
+from trialist.engine.trial import TABLE, Fork, State
+from trialist.progress import Snapshot, Statistics, summary_lines
+from trialist.searchers import base as searchers_base
+from trialist.schedulers import base as schedulers_base
+from trialist.space import make
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+NAMES = [page.name for page in PAGES]
+LINES_MAX = {"design.md": 400}
+NO_RUN = "python no-run"
+
+
+class Block(NamedTuple):
+    """A fenced block: where it begins, what is written behind the fence, and what is in it."""
+
+    line: int
+    kind: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    begin, kind, lines = 0, "", list[str]()
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.startswith("```"):
+            lines.append(line)
+        elif begin:
+            yield Block(begin, kind, "\n".join(lines) + "\n")
+            begin = 0
+        else:
+            begin, kind, lines = number, line[3:].strip(), []
+    assert not begin, f"{page.name}:{begin}: this block does not end"
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+# What the pages say of the code -----------------------------------------------------------------------------------------
+
+
+def transition_table() -> str:
+    """The transition table as the design page shows it, made from the table that the engine goes by."""
+    rows = ["| in state | message | goes to |", "|---|---|---|"]
+    for state, row in TABLE.items():
+        goals: dict[State | Fork, list[str]] = {}
+        for message, goal in row.items():
+            goals.setdefault(goal, []).append(f"`{message.__name__}`")
+        rows += [f"| {state.name} | {', '.join(messages)} | {_goal(goal)} |" for goal, messages in goals.items()]
+        rows += [] if row else [f"| {state.name} | none | |"]
+    return "\n".join(rows)
+
+
+def _goal(goal: State | Fork) -> str:
+    return goal.name if isinstance(goal, State) else goal.value
+
+
+def transition_diagram() -> str:
+    """The same as a diagram: an arrow for each pair of states, with the messages that lead along it."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for state, row in TABLE.items():
+        for message, goal in row.items():
+            for target in _TARGETS.get(goal, (goal,)):
+                if target is not state:
+                    arrows.setdefault((state, target), []).append(message.__name__)
+    lines = [f"    {state.name} --> {target.name}: {', '.join(names)}" for (state, target), names in arrows.items()]
+    return "\n".join(["stateDiagram-v2", "    [*] --> WAITING", *lines, "    ENDED --> [*]"]) + "\n"
+
+
+_TARGETS: dict[State | Fork, tuple[State, ...]] = {
+    Fork.RETRY: (State.WAITING, State.ENDED),
+    Fork.THEN: (State.WAITING, State.PAUSED, State.ENDED),
+    Fork.COMPLETE: (State.WAITING, State.ENDED),
+}
+
+
+def modules() -> set[str]:
+    """Every module of the package, and the schema; a package's ``__init__`` stands for its folder."""
+    files = [*(ROOT / "trialist").rglob("*.py"), *(ROOT / "trialist").rglob("*.sql")]
+    inner = [path.relative_to(ROOT) for path in files if path.name != "__init__.py"]
+    return {path.as_posix() for path in inner} | {"trialist/__init__.py"}
+
+
+def tree(text: str) -> dict[str, str]:
+    """Read a file tree, two blanks a level: path -> what is said of it."""
+    found: dict[str, str] = {}
+    folders: list[str] = []
+    for line in text.splitlines():
+        name, _, what = line.strip().partition(" ")
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = [name]
+        found["".join(folders)] = what.strip()
+    return found
+
+
+def test_the_design_page_has_the_transition_table_of_the_code():
+    assert transition_table() in read("design.md"), f"docs/design.md should have:\n\n{transition_table()}"
+
+
+def test_the_design_page_has_the_transition_diagram_of_the_code():
+    shown = [block.text for block in blocks(DOCS / "design.md") if block.kind == "mermaid"]
+    assert shown == [transition_diagram()], f"docs/design.md should have:\n\n{transition_diagram()}"
+
+
+def test_the_design_page_has_a_line_for_each_module():
+    [rooms] = [block.text for block in blocks(DOCS / "design.md") if block.text.startswith("trialist/\n")]
+    said = {path: what for path, what in tree(rooms).items() if path.startswith("trialist/") and not path.endswith("/")}
+    assert said.keys() == modules(), "the file tree in docs/design.md is not that of trialist/"
+    assert [path for path, what in said.items() if not what] == []
+
+
+@pytest.mark.parametrize("name", trialist.__all__)
+def test_every_public_name_is_told(name):
+    assert any(re.search(rf"\b{name}\b", page.read_text(encoding="utf-8")) for page in PAGES), f"no page tells of {name}"
+
+
+def test_every_domain_is_in_the_table_of_domains():
+    functions = [name for name, item in vars(make).items() if callable(item) and item.__module__ == make.__name__ and name[0].islower()]
+    missing = [name for name in functions if f"| `{name}(" not in read("space.md")]
+    assert "uniform" in functions
+    assert missing == []
+
+
+def test_every_keyword_of_the_engine_is_told():
+    keywords = trialist.Engine.__init__.__kwdefaults__
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in keywords if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_hook_is_told():
+    assert [hook for hook in callbacks.HOOKS if f"`{hook}`" not in read("results.md")] == []
+
+
+def test_every_method_of_the_two_protocols_is_told():
+    wanted = ["Scheduler", "Searcher"]
+    classes = [getattr(schedulers_base, wanted[0]), getattr(searchers_base, wanted[1])]
+    methods = {name for cls in classes for name in vars(cls) if not name.startswith("_")}
+    assert [name for name in methods if f"`{name}" not in read("extending.md")] == []
+
+
+def test_every_line_of_the_summary_is_explained():
+    lines = summary_lines(Snapshot("a run"), Statistics())
+    labels = [line.strip().partition("  ")[0] for line in lines if line.startswith("  ")]
+    labels = [re.split(r"\s{2,}", label)[0] for label in labels]
+    assert "idle slots" in " ".join(labels)
+    assert [label for label in ("deciding", "event loop", "commits", "elsewhere", "idle slots") if f"`{label}`" not in read("results.md")] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [
+        ("objective.md", reporting.KEYS_MAX),
+        ("objective.md", reporting.KEY_LENGTH_MAX),
+        ("objective.md", reporting.TEXT_LENGTH_MAX),
+        ("objective.md", reporting.DEPTH_MAX),
+        ("objective.md", reporting.FLUSH_REPORTS),
+        ("resources.md", OVERTAKES),
+        ("results.md", callbacks.QUEUE_LENGTH),
+    ],
+)
+def test_a_limit_is_the_one_of_the_code(page, number):
+    assert re.search(rf"\b{number:,}\b", read(page)), f"docs/{page} does not say {number:,}"
+
+
+# The pages themselves ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
+    namespace: dict[str, object] = {"__name__": "docs"}
+    for block in blocks(DOCS / name):
+        if block.kind == "python":
+            code = compile("\n" * block.line + block.text, f"docs/{name}", "exec")
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(code, namespace)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_that_is_not_run_is_at_least_python(name):
+    for block in blocks(DOCS / name):
+        if block.kind == NO_RUN:
+            ast.parse(block.text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(DOCS / name)):
+        if "://" in target:
+            continue
+        file, _, heading = target.partition("#")
+        page = (DOCS / file) if file else DOCS / name
+        assert page.exists(), f"docs/{name} leads to {target}"
+        assert not heading or heading in _anchors(page), f"docs/{name} leads to {target}, where there is no such heading"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_a_page_names_exists(name):
+    named = re.findall(r"`((?:trialist|tests|examples|benchmarks|docs)/[\w./]+\.\w+)`", prose(DOCS / name))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_index_leads_to_every_page():
+    assert [name for name in NAMES if name != "README.md" and f"]({name})" not in read("README.md")] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_short(name):
+    assert len(read(name).splitlines()) <= LINES_MAX.get(name, 200)
