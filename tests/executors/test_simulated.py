@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -142,9 +143,10 @@ def test_each_pause_and_each_launch_costs_its_own_delay():
 def test_each_lost_worker_costs_its_own_launch():
     executor = Simulated(delays=DELAYS, lost_per_hour=360)
     simulation = simulate(Curve(steps=10), None, executor, samples=9, max_failures=-1)
-    lost, started = times(simulation, Lost), times(simulation, Started)
-    assert lost
-    assert set(started) >= {time_s + 0.5 for time_s in lost}
+    moments = [moment for moment in simulation.moments if isinstance(moment.event, Lost | Started)]
+    again = [(a, b) for a, b in pairwise(moments) if isinstance(a.event, Lost) and isinstance(b.event, Started)]
+    assert len(again) > 5
+    assert all(b.now == a.now + 0.5 for a, b in again)
 
 
 def test_workers_are_lost_as_often_as_they_should_be():

@@ -103,7 +103,7 @@ class Controller:
         return self.executor.now() if self._opened else self.run.began_s
 
     async def _run(self, leftover: Sequence[Command]) -> None:
-        """The loop. Its first turn says what machines there are, and then which workers of an earlier session are gone."""
+        """The loop. Its first turn says what machines there are, then which workers of an earlier session are gone."""
         experiment = self.experiment
         self._carry_out([*leftover, *experiment.start()], None)
         await self._turn([*await self.executor.events(experiment.deadline), *experiment.orphans()])

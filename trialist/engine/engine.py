@@ -220,8 +220,8 @@ def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftov
         if entry.digest is not None and entry.digest != experiment.digest:
             raise ReplayError(
                 f"the journal goes another way than the replay before event {number} "
-                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler or "
-                "stop rule than is given now"
+                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler "
+                "or stop rule than is given now"
             )
         began_s = entry.now
         if entry.decisions is not None:

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import heapq
 import math
-import struct
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
 from trialist.engine.judge import Judge
+from trialist.engine.keeper import Keeper
 from trialist.engine.ledger import Ledger, Line, Units, to_units
 from trialist.engine.plan import Plan
+from trialist.engine.record import Record
+from trialist.engine.supply import Supply
 from trialist.engine.trial import RANK, State, Trial, target
 from trialist.errors import InternalError, InvalidTransition, PolicyError, TrialistError
 from trialist.history import HistoryLog
 from trialist.messages import (
-    Ask,
     Cancel,
     CapacityChanged,
     Checkpoint,
@@ -31,7 +31,6 @@ from trialist.messages import (
     Config,
     Continue,
     Decision,
-    Discard,
     Drop,
     Enqueued,
     Event,
@@ -54,6 +53,7 @@ from trialist.messages import (
     Started,
     Stop,
     Suggested,
+    Suggestion,
     Tags,
     Ticked,
     TrialEvent,
@@ -64,8 +64,6 @@ from trialist.schedulers.base import Scheduler
 from trialist.stopping import StopRule
 from trialist.streams import Streams
 
-STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are kept for an error's story
-
 
 @dataclass(slots=True)
 class _Successor:
@@ -73,11 +71,10 @@ class _Successor:
     there."""
 
     until: Until
-    checkpoint: Checkpoint | None
     request: Units
+    donor: Checkpoint | None = None  # of a clone
     config: Config | None = None
     tags: Tags | None = None
-    clone: bool = False
 
 
 class Experiment:
@@ -109,23 +106,14 @@ class Experiment:
         self._streams = Streams(plan.seed)
         self._request = to_units(plan.resources)
         self._line = Line()
-        self._fresh: deque[int] = deque()  # enqueued or suggested, not started
-        self._wishes = 0  # of these, enqueued: they come first
-        self._asks: dict[int, tuple[Request, ...]] = {}
-        self._asked = 0  # new trials asked for so far
-        self._coming = 0  # of these, not yet suggested
-        self._born = 0  # the next trial's number
-        self._ask_number = 0
-        self._exhausted = False
+        self._supply = Supply(plan.samples, plan.prefetch)
+        self._keeper = Keeper(plan.keep_checkpoints)
+        self._record = Record()
         self._successors: dict[int, _Successor] = {}
         self._resumed: set[int] = set()  # to be resumed, and not yet paused
         self._timeouts: list[tuple[float, int, int]] = []
         self._failures: Counter[str] = Counter()
         self._successes = 0
-        self._references: Counter[str] = Counter()  # who still needs a checkpoint
-        self._saved: defaultdict[int, deque[str]] = defaultdict(deque)
-        self._story: deque[tuple[float, int, int, str, str, str]] = deque(maxlen=STORY_LENGTH)
-        self._digest = sha256()
         self._now = 0.0
         self._cause = ""  # why no more trials were started
         self._idle = ("", 0)  # that cause, and how many slots stand empty for it
@@ -135,7 +123,7 @@ class Experiment:
 
     def start(self) -> list[Command]:
         """Return what is still to be done: nothing for a new run, the unanswered asks for a resumed one."""
-        return [Ask(number, requests, len(self.history)) for number, requests in self._asks.items()]
+        return [*self._supply.outstanding(len(self.history))]
 
     def handle(self, now: float, event: Event) -> list[Command]:
         """Take in one event and return what to do.
@@ -172,7 +160,7 @@ class Experiment:
     @property
     def done(self) -> bool:
         """Nothing runs, and nothing will."""
-        more_to_come = self.stopped is None and (self._may_ask or self._asks)
+        more_to_come = self._supply.may_ask or self._supply.asking
         return not self.active and not self._living and not more_to_come
 
     @property
@@ -191,7 +179,7 @@ class Experiment:
     @property
     def digest(self) -> str:
         """A fingerprint of every transition so far: equal for a replay that went the same way."""
-        return self._digest.hexdigest()[:16]
+        return self._record.digest
 
     @property
     def feasible(self) -> bool:
@@ -213,12 +201,7 @@ class Experiment:
 
     def story(self, trial: int) -> str:
         """Return the last transitions of a trial, a line each."""
-        lines = (
-            f"  {now:.3f}s attempt {attempt}: {before} --{message}--> {after}"
-            for now, number, attempt, message, before, after in self._story
-            if number == trial
-        )
-        return "\n".join([f"the story of trial {trial}:", *lines])
+        return self._record.story(trial)
 
     def check(self) -> None:
         """Recount every book, in O(trials). Raise ``InternalError`` at the first that does not balance."""
@@ -249,30 +232,22 @@ class Experiment:
         self.ledger.set_nodes(event.nodes)
 
     def _on_enqueued(self, event: Enqueued) -> None:
-        trial = self._create(self._number(), event.config, {})
+        trial = self._create(self._supply.number(), event.config, {})
         trial.checkpoint = event.checkpoint
         if event.checkpoint is not None:
-            self._references[event.checkpoint.path] += 1  # for good: it is not ours to discard
+            self._keeper.hold(event.checkpoint)  # for good: it is not ours to discard
         if self.stopped is not None:
             self._cancel(trial, self.stopped)
         else:
-            self._fresh.insert(self._wishes, trial.id)
-            self._wishes += 1
+            self._supply.put(trial.id, wished=True)
 
     def _on_suggested(self, event: Suggested) -> None:
-        requests = self._asks.pop(event.ask, ())
-        self._coming -= sum(request.kind == "new" for request in requests)
-        for request in requests[len(event.suggestions) :]:
+        for request, suggestion in self._supply.answered(event):
             if request.kind == "explore":
-                self._unexplored(request.trial)
-            else:
-                self._exhausted = True
-        for request, suggestion in zip(requests, event.suggestions, strict=False):
-            if request.kind == "explore":
-                self._explored(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
-            elif self.stopped is None:
+                self._explored(request, suggestion)
+            elif suggestion is not None and self.stopped is None:
                 self._create(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
-                self._fresh.append(request.trial)
+                self._supply.put(request.trial)
 
     def _on_started(self, event: Started) -> None:
         trial = self.trials[event.trial]
@@ -344,10 +319,11 @@ class Experiment:
             )
             self._extend(trial, verdict.until)
             return
-        self._references[donor.checkpoint.path] += 1
-        self._successors[trial.id] = _Successor(verdict.until, donor.checkpoint, trial.request, clone=True)
+        self._keeper.hold(donor.checkpoint)
+        self._successors[trial.id] = _Successor(verdict.until, trial.request, donor.checkpoint)
         tags = {**donor.tags, "donor": donor.id}
-        self._ask([Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)])
+        request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
+        self._commands.append(self._supply.ask([request], len(self.history)))
         self._halt(trial, State.WAITING)
 
     def _resize(self, trial: Trial, verdict: Resize) -> None:
@@ -358,7 +334,7 @@ class Experiment:
             )
             self._extend(trial, verdict.until)
             return
-        self._successors[trial.id] = _Successor(verdict.until, trial.checkpoint, request, trial.config, trial.tags)
+        self._successors[trial.id] = _Successor(verdict.until, request, None, trial.config, trial.tags)
         self._halt(trial, State.WAITING)
 
     # Commands --------------------------------------------------------------------------------------------------------
@@ -396,19 +372,10 @@ class Experiment:
         self._move(trial, Cancel)
         self._end(trial, outcome)
 
-    def _ask(self, requests: list[Request]) -> None:
-        self._ask_number += 1
-        self._asks[self._ask_number] = tuple(requests)
-        self._commands.append(Ask(self._ask_number, tuple(requests), len(self.history)))
-
     def _lease(self, trial: Trial) -> Until:
         return tuple(dict.fromkeys((*trial.until, *self.judge.rule.boundaries)))
 
     # A trial's way ---------------------------------------------------------------------------------------------------
-
-    def _number(self) -> int:
-        self._born += 1
-        return self._born - 1
 
     def _create(self, number: int, config: Config, tags: Tags) -> Trial:
         trial = Trial(number, config, self._request, self._streams.integer("trial", number), tags)
@@ -422,12 +389,9 @@ class Experiment:
     def _move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
         """Take the trial through the table: the only place where a state changes."""
         before, after = trial.state, target(trial, message, retry=retry)
-        self._story.append((self._now, trial.id, trial.attempt, message.__name__, before, after or "nowhere"))
+        self._record.note(self._now, trial, message, after)
         if after is None:
             raise InvalidTransition(f"{message.__name__} in state {before}\n{self.story(trial.id)}")
-        self._digest.update(
-            _STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after])
-        )
         self.touched.add(trial.id)
         if after is not before:
             trial.state = after
@@ -456,31 +420,34 @@ class Experiment:
         elif successor.config is not None:
             self._succeed(trial, self._successors.pop(trial.id))
 
-    def _explored(self, number: int, config: Config, tags: Tags) -> None:
-        trial, successor = self.trials[number], self._successors.get(number)
-        if successor is not None:
-            successor.config, successor.tags = config, tags
+    def _explored(self, request: Request, suggestion: Suggestion | None) -> None:
+        """What a trial will go on as is known; it goes on as it was if the searcher has no variation."""
+        trial, successor = self.trials[request.trial], self._successors.get(request.trial)
+        if successor is None:  # it has ended meanwhile
+            return
+        if suggestion is not None:
+            successor.config, successor.tags = suggestion.config, {**request.tags, **suggestion.tags}
             if trial.state is State.WAITING:
-                self._succeed(trial, self._successors.pop(number))
+                self._succeed(trial, self._successors.pop(trial.id))
+            return
+        trial.until = successor.until
+        self._forget_successor(trial)
+        if trial.state is State.WAITING:
+            self._line.add(trial.id, trial.request)
 
-    def _unexplored(self, number: int) -> None:
-        """The searcher has no variation: the trial goes on as it was."""
-        successor = self._successors.pop(number, None)
-        if successor is not None:
-            trial = self.trials[number]
-            trial.until = successor.until
-            self._unreference(successor.checkpoint)
-            if trial.state is State.WAITING:
-                self._line.add(number, trial.request)
+    def _forget_successor(self, trial: Trial) -> None:
+        successor = self._successors.pop(trial.id, None)
+        if successor is not None and successor.donor is not None:
+            self._commands += self._keeper.release(successor.donor)
 
     def _succeed(self, trial: Trial, successor: _Successor) -> None:
         assert successor.config is not None
         trial.config, trial.tags = successor.config, successor.tags or {}
         trial.until, trial.request = successor.until, successor.request
-        if successor.clone:  # it takes the donor's place in time as well
-            trial.judged_step = successor.checkpoint.step if successor.checkpoint else 0
-            self._save(trial, successor.checkpoint)
-            self._unreference(successor.checkpoint)
+        if successor.donor is not None:  # it takes the donor's place in time as well
+            trial.judged_step = successor.donor.step
+            self._commands += self._keeper.save(trial, successor.donor)
+            self._commands += self._keeper.release(successor.donor)
         if self._learns:
             self.history.born(trial.id, trial.config, trial.tags)
         self._line.add(trial.id, trial.request)
@@ -489,9 +456,7 @@ class Experiment:
         trial.outcome, trial.ended = outcome, self._now
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
-        successor = self._successors.pop(trial.id, None)
-        if successor is not None and successor.clone:
-            self._unreference(successor.checkpoint)
+        self._forget_successor(trial)
         if trial.admitted:
             self.judge.end(trial, outcome)
         if self._learns:
@@ -519,7 +484,8 @@ class Experiment:
             self._note_values(trial, event)
         if event.checkpoint is not None:
             is_best = trial.best is not None and trial.best[1] == event.last_step
-            self._save(trial, Checkpoint(event.checkpoint, event.last_step, event.time_s[-1]), best=is_best)
+            checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
+            self._commands += self._keeper.save(trial, checkpoint, best=is_best)
 
     def _note_values(self, trial: Trial, event: Reported) -> None:
         sign, column = self.plan.signs[0], event.columns.get(self.plan.metrics[0], ())
@@ -539,29 +505,6 @@ class Experiment:
             for sign, metric in zip(self.plan.signs, self.plan.metrics, strict=True)
         )
 
-    def _save(self, trial: Trial, checkpoint: Checkpoint | None, *, best: bool = False) -> None:
-        """The trial has a new latest checkpoint; what it keeps no longer is discarded."""
-        trial.checkpoint = checkpoint
-        if checkpoint is None:
-            return
-        self._references[checkpoint.path] += 1
-        if best:
-            self._references[checkpoint.path] += 1
-            previous, trial.best_checkpoint = trial.best_checkpoint, checkpoint
-            self._unreference(previous)
-        saved = self._saved[trial.id]
-        saved.append(checkpoint.path)
-        if self.plan.keep_checkpoints is not None and len(saved) > self.plan.keep_checkpoints:
-            self._unreference(Checkpoint(saved.popleft(), 0))
-
-    def _unreference(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is None:
-            return
-        self._references[checkpoint.path] -= 1
-        if not self._references[checkpoint.path]:
-            del self._references[checkpoint.path]
-            self._commands.append(Discard(checkpoint.path))
-
     # The reconciliation ----------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
@@ -580,41 +523,34 @@ class Experiment:
         if self.stopped is not None or self._line.blocked(self.ledger.capacity) or not self.ledger.fits(self._request):
             self._cause = "nothing left" if self.stopped is not None else self._cause
             return False
-        can_ask = bool(self._fresh or self._asks or self._may_ask)
+        can_ask = bool(self._supply) or self._supply.asking or self._supply.may_ask
         choice = self.judge.next(can_ask=can_ask)
         return _CHOICES[type(choice)](self, choice)
 
     def _choose_new(self, choice: New) -> bool:
         self._cause = "searcher"
-        if not self._fresh:
-            if self._prefetch(choice):
+        if not self._supply:
+            if self._ask_for_new(choice, starting=0):
                 self.judge.write(choice)
-            elif not self._asks:  # there is nothing to be had
+            elif not self._supply.asking:  # there is nothing to be had
                 return self._choose_wait(Wait())
             return False
         self.judge.write(choice)
-        trial = self.trials[self._fresh.popleft()]
-        self._wishes = max(self._wishes - 1, 0)
+        trial = self.trials[self._supply.take()]
         trial.admitted = True
         start = self.judge.start(trial)
         trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
         self._line.add(trial.id, trial.request)
-        self._prefetch(New(), starting=1)
+        self._ask_for_new(New(), starting=1)
         return True
 
-    def _prefetch(self, choice: New, *, starting: int = 0) -> bool:
-        """Keep as many suggestions coming as there are free slots and the plan wants ahead; tell whether more were
-        asked for."""
+    def _ask_for_new(self, choice: New, *, starting: int) -> bool:
+        """Ask for as many new trials as are wanted now; tell whether there were any."""
         free = min(self.ledger.room(self._request), self._limit - self.active) - starting
-        coming = len(self._fresh) + self._coming
-        target = free + self.plan.prefetch
-        wanted = min(target - coming, self._samples_left, 1 if choice.tags else math.inf)
-        if not self._may_ask or wanted <= 0 or (coming >= free and coming * 2 > target):
-            return False
-        first, self._asked = self._asked, self._asked + int(wanted)
-        self._coming += int(wanted)
-        self._ask([Request(self._number(), sample, tags=choice.tags) for sample in range(first, self._asked)])
-        return True
+        wanted = self._supply.wanted(free, choice.tags)
+        if wanted:
+            self._commands.append(self._supply.ask_new(wanted, choice.tags, len(self.history)))
+        return wanted > 0
 
     def _choose_resume(self, choice: Resume) -> bool:
         trial = self.trials[choice.trial]
@@ -642,9 +578,9 @@ class Experiment:
 
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
-        if self.active or self._asks or len(self._line):
+        if self.active or self._supply.asking or len(self._line):
             return False
-        if not self.counts[State.PAUSED] and (self._fresh or self._may_ask):
+        if not self.counts[State.PAUSED] and (self._supply or self._supply.may_ask):
             raise PolicyError(
                 "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
             )
@@ -658,14 +594,6 @@ class Experiment:
     @property
     def _limit(self) -> float:
         return self.plan.max_concurrent_trials or math.inf
-
-    @property
-    def _samples_left(self) -> float:
-        return math.inf if self.plan.samples is None else self.plan.samples - self._asked
-
-    @property
-    def _may_ask(self) -> bool:
-        return self.stopped is None and not self._exhausted and self._samples_left > 0
 
     @property
     def _living(self) -> int:
@@ -692,9 +620,7 @@ class Experiment:
         if self.stopped is not None:
             return
         self.stopped = reason
-        self._asks.clear()
-        self._coming = 0
-        self._fresh.clear()
+        self._supply.end()
         for trial in list(self.trials.values()):
             if trial.active:
                 self._halt(trial, State.ENDED, Outcome("stopped", reason))
@@ -724,13 +650,6 @@ def _number(value: Metric) -> float:
 
 
 _TRIAL_EVENTS = (Started, Reported, Finished, Failed, Halted, Lost)
-_STEP = struct.Struct("<qiqbbb")
-_CODES: dict[object, int] = {
-    item: code
-    for code, item in enumerate(
-        [*State, Launch, Cancel, Extend, Halt, Halted, Started, Reported, Finished, Failed, Lost]
-    )
-}
 
 _HANDLERS: dict[type, Callable[..., None]] = {
     CapacityChanged: Experiment._on_capacity,

@@ -1,0 +1,63 @@
+"""Quasi-random search."""
+
+import numpy as np
+import pytest
+from scipy.stats import qmc
+
+from tests.contracts.searcher import SearcherContract, news
+from trialist.history import History
+from trialist.searchers import Random, Sobol
+from trialist.space import Space, choice, grid_search, uniform
+from trialist.streams import Streams
+
+SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
+
+
+class TestSobol(SearcherContract):
+    def make(self):
+        return Sobol()
+
+
+def points(searcher, count, seed=0, space=SQUARE):
+    searcher.setup(space)
+    suggestions = searcher.suggest(History(), news(0, count), Streams(seed))
+    return np.array([list(suggestion.config.values()) for suggestion in suggestions])
+
+
+@pytest.mark.parametrize("count", [64, 256, 700, 1024])
+def test_points_cover_the_square_more_evenly_than_random_ones(count):
+    for seed in range(3):
+        sobol, random = (qmc.discrepancy(points(searcher, count, seed)) for searcher in (Sobol(), Random()))
+        assert sobol < random / 3
+
+
+def test_each_sixteenth_of_the_square_gets_its_share():
+    cells = (points(Sobol(), 256) * 4).astype(int)
+    assert set(np.bincount(cells[:, 0] * 4 + cells[:, 1])) == {16}
+
+
+def test_blocks_join_to_one_sequence():
+    sequence = qmc.Sobol(2, scramble=True, rng=Streams(5)("sobol")).random(1024)
+    assert np.allclose(points(Sobol(), 1024, seed=5), sequence, atol=1e-12)
+
+
+def test_another_seed_scrambles_otherwise():
+    assert not np.isin(points(Sobol(), 64, 1), points(Sobol(), 64, 2)).any()
+
+
+def test_the_grid_is_tried_in_every_sample():
+    rows = points(Sobol(), 12, space=Space({"g": grid_search([0, 1, 2]), "x": uniform(0, 1)}))
+    assert list(rows[:, 0]) == [0, 1, 2] * 4
+
+
+def test_options_get_equal_shares():
+    rows = points(Sobol(), 256, space=Space({"c": choice([0, 1, 2, 3]), "x": uniform(0, 1)}))
+    assert list(np.bincount(rows[:, 0].astype(int))) == [64] * 4
+
+
+def test_too_many_dimensions_are_refused_with_their_number():
+    class Wide:
+        dimension = 21_202
+
+    with pytest.raises(ValueError, match="at most 21201 dimensions; the space has 21202"):
+        Sobol().setup(Wide())  # type: ignore[arg-type]

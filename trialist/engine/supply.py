@@ -1,0 +1,102 @@
+"""The supply of new trials: how many may still be asked for, what has been asked, and what waits to be started."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from trialist.messages import Ask, Request, Suggested, Suggestion, Tags
+
+
+class Supply:
+    """Asks to the searcher, and the trials that came of them and have not been started.
+
+    Args:
+        samples: how many new trials to ask for in all; None for no end.
+        prefetch: how many to ask for ahead of free slots.
+    """
+
+    def __init__(self, samples: int | None, prefetch: int) -> None:
+        self._samples = math.inf if samples is None else samples
+        self._prefetch = prefetch
+        self._numbers = 0  # of trials
+        self._asks = 0
+        self._open: dict[int, tuple[Request, ...]] = {}
+        self._asked = 0  # new trials
+        self._coming = 0  # of these, not yet suggested
+        self._wishes: deque[int] = deque()  # trials that somebody has enqueued: they come first
+        self._fresh: deque[int] = deque()  # trials that the searcher has suggested
+        self._ended = False
+
+    def __len__(self) -> int:
+        return len(self._wishes) + len(self._fresh)
+
+    @property
+    def asking(self) -> bool:
+        """The searcher has an ask that it has not answered."""
+        return bool(self._open)
+
+    @property
+    def may_ask(self) -> bool:
+        """There are samples left, and the searcher has more."""
+        return not self._ended and self._asked < self._samples
+
+    def number(self) -> int:
+        """Return a new trial's number."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def wanted(self, free: float, tags: Tags) -> int:
+        """Return how many more to ask for now: as many as there are free slots, and as the plan wants ahead.
+
+        With tags it is one at a time, because they are meant for one slot. What is wanted ahead is asked for once half
+        of it is used up, so that not every start costs an ask.
+        """
+        coming = len(self) + self._coming
+        target = free + self._prefetch
+        wanted = min(target - coming, self._samples - self._asked, 1 if tags else math.inf)
+        if not self.may_ask or wanted <= 0 or (coming >= free and coming * 2 > target):
+            return 0
+        return int(wanted)
+
+    def ask_new(self, count: int, tags: Tags, seen: int) -> Ask:
+        """Ask for so many new trials."""
+        first, self._asked = self._asked, self._asked + count
+        self._coming += count
+        return self.ask([Request(self.number(), sample, tags=tags) for sample in range(first, self._asked)], seen)
+
+    def ask(self, requests: Sequence[Request], seen: int) -> Ask:
+        """Open an ask; ``seen`` is how much of the history it may see."""
+        self._asks += 1
+        self._open[self._asks] = tuple(requests)
+        return Ask(self._asks, tuple(requests), seen)
+
+    def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
+        """Close an ask: yield each request with its suggestion, None where the searcher had no more."""
+        requests = self._open.pop(event.ask, ())
+        self._coming -= sum(request.kind == "new" for request in requests)
+        rest = requests[len(event.suggestions) :]
+        self._ended = self._ended or any(request.kind == "new" for request in rest)
+        yield from zip(requests, event.suggestions, strict=False)
+        yield from ((request, None) for request in rest)
+
+    def outstanding(self, seen: int) -> list[Ask]:
+        """Return the open asks again, for a run that is resumed."""
+        return [Ask(number, requests, seen) for number, requests in self._open.items()]
+
+    def put(self, trial: int, *, wished: bool = False) -> None:
+        """A new trial waits to be started."""
+        (self._wishes if wished else self._fresh).append(trial)
+
+    def take(self) -> int:
+        """Take out the trial that is to be started next."""
+        return (self._wishes or self._fresh).popleft()
+
+    def end(self) -> None:
+        """Ask for no more, and forget what was asked for."""
+        self._ended = True
+        self._open.clear()
+        self._coming = 0
+        self._wishes.clear()
+        self._fresh.clear()
