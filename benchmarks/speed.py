@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from trialist import Engine, report, space
@@ -137,8 +138,8 @@ COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would tak
 def measure(what: str, system: str, repeats: int) -> Row:
     """Run one benchmark some times."""
     count = COUNTS[what, system]
-    once = (lambda: PEER[what](count)) if system == "ray tune" else (lambda: OURS[what](system, count))
-    rates = [once() for _ in range(repeats)]
+    once = PEER[what] if system == "ray tune" else partial(OURS[what], system)
+    rates = [once(count) for _ in range(repeats)]
     return Row(what, system, count, statistics.median(rates), min(rates), max(rates))
 
 

@@ -6,14 +6,20 @@ import ast
 import contextlib
 import io
 import logging
+import math
 import re
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
 import trialist
+from tests.contracts.scheduler import SchedulerContract
+from tests.contracts.searcher import SearcherContract
 from trialist import callbacks, reporting
 from trialist.engine.ledger import OVERTAKES
 from trialist.engine.trial import TABLE, Fork, State
@@ -28,6 +34,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 NAMES = [page.name for page in PAGES]
 LINES_MAX = {"design.md": 400}
 NO_RUN = "python no-run"
+EXAMPLE_LINES_MAX = 30
 
 
 class Block(NamedTuple):
@@ -186,6 +193,37 @@ def test_a_limit_is_the_one_of_the_code(page, number):
     assert re.search(rf"\b{number:,}\b", read(page)), f"docs/{page} does not say {number:,}"
 
 
+# The examples of extending.md keep the contracts ------------------------------------------------------------------------
+
+
+@cache
+def example(name: str) -> Any:
+    """A class of that page, by its block alone."""
+    module = ModuleType("an_example")
+    sys.modules[module.__name__] = module
+    texts = [block.text for block in blocks(DOCS / "extending.md") if block.kind == "python"]
+    [text] = [text for text in texts if re.search(rf"^class {name}\b", text, re.MULTILINE)]
+    tree = ast.parse(text)
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef)]
+    vars(module)["math"] = math
+    exec(compile(tree, "docs/extending.md", "exec", dont_inherit=True), vars(module))
+    [length] = [node.end_lineno - node.lineno + 1 for node in tree.body if getattr(node, "name", "") == name]
+    assert length <= EXAMPLE_LINES_MAX
+    return vars(module)[name]
+
+
+class TestHurdle(SchedulerContract):
+    rungs = True
+
+    def make(self):
+        return example("Hurdle")()
+
+
+class TestClimb(SearcherContract):
+    def make(self):
+        return example("Climb")()
+
+
 # The pages themselves ---------------------------------------------------------------------------------------------------
 
 
@@ -195,12 +233,13 @@ def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
-    namespace: dict[str, object] = {"__name__": "docs"}
+    module = ModuleType("a_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where classes look for what their annotations mean
     for block in blocks(DOCS / name):
         if block.kind == "python":
-            code = compile("\n" * block.line + block.text, f"docs/{name}", "exec")
+            code = compile("\n" * block.line + block.text, f"docs/{name}", "exec", dont_inherit=True)
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(code, namespace)
+                exec(code, vars(module))
 
 
 @pytest.mark.parametrize("name", NAMES)

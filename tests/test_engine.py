@@ -98,7 +98,10 @@ class TestAnObjectiveMay:
             return {"loss": 0.0, "same": where.config == config, "id": where.trial_id, "attempt": where.attempt}
 
         result = run(objective, storage=tmp_path, num_samples=2)
-        assert [(t.metrics["same"], t.metrics["id"], t.metrics["attempt"]) for t in result] == [(True, 0, 1), (True, 1, 1)]
+        assert [(t.metrics["same"], t.metrics["id"], t.metrics["attempt"]) for t in result] == [
+            (True, 0, 1),
+            (True, 1, 1),
+        ]
         assert len({(trial.directory / "note").read_text() for trial in result}) == 2
 
     @pytest.mark.parametrize("form", ["directory", "file", "dict"])
@@ -106,7 +109,11 @@ class TestAnObjectiveMay:
         def objective(config):
             saved = get_checkpoint()
             if saved is not None:
-                found = saved["epoch"] if form == "dict" else int((saved / "epoch" if form == "directory" else saved).read_text())
+                found = (
+                    saved["epoch"]
+                    if form == "dict"
+                    else int((saved / "epoch" if form == "directory" else saved).read_text())
+                )
                 report(loss=0.0, found=found)
                 return
             state = context().directory / "state"
@@ -173,7 +180,12 @@ class TestTrials:
 
     def test_begin_with_the_points_to_evaluate(self):
         points = [{"x": 0.25, "y": 1}, {"y": 3}]
-        result = run(lambda config: {"loss": config["x"]}, {**SPACE, "y": space.randint(0, 5)}, num_samples=4, points_to_evaluate=points)
+        result = run(
+            lambda config: {"loss": config["x"]},
+            {**SPACE, "y": space.randint(0, 5)},
+            num_samples=4,
+            points_to_evaluate=points,
+        )
         assert len(result) == 4
         assert result[0].config == {"x": 0.25, "y": 1}
         assert result[1].config["y"] == 3

@@ -55,7 +55,7 @@ def fields(message: object) -> dict[str, object]:
     return {"kind": cls.__name__, **{key: getattr(message, name) for key, name in _keys(cls).items()}}
 
 
-def from_plain(data: Plain) -> typing.Any:
+def from_plain(data: Plain) -> typing.Any:  # noqa: ANN401 - its kind says which message it is
     """Turn what ``to_plain`` made of a message into the message.
 
     Raises:

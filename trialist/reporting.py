@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from trialist.errors import nearest
 from trialist.messages import Extend, Halt, Launch, Metric, Reported, Until
@@ -227,9 +227,8 @@ def report(
     return _session("report").report({**(metrics or {}), **named}, checkpoint)
 
 
-def get_checkpoint() -> Path | dict[str, object] | None:
-    """Return the state to go on from, in the form in which it was reported (directory, file, or dict); None at a fresh
-    start."""
+def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
+    """Return the state to go on from, as it was reported: the path of a directory or file, or a dict; None at a start."""
     return _session("get_checkpoint").get_checkpoint()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trialist.messages import Metric, Reported
+from trialist.messages import Reported
 from trialist.progress import Statistics, settings
 from trialist.storage import checkpoints
 
@@ -33,8 +33,8 @@ class TrialResult:
     outcome: str | None
     reason: str
     attempts: int
-    config: dict[str, Any]  # the caller knows what is in it
-    metrics: dict[str, Metric]
+    config: dict[str, Any]  # the caller knows what is in these two
+    metrics: dict[str, Any]
     best: tuple[float, int] | None  # the best value of the first metric, as reported, and its step
     error: str
     traceback: str
@@ -45,17 +45,17 @@ class TrialResult:
     _saved: tuple[Path | None, Path | None] = field(repr=False, compare=False, default=(None, None))
 
     @property
-    def checkpoint(self) -> Path | dict[str, object] | None:
+    def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
         """What it saved last, in the form in which it was reported: a directory, a file, or a dict."""
         return _load(self._saved[0])
 
     @property
-    def best_checkpoint(self) -> Path | dict[str, object] | None:
+    def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
         """What it saved with the best value it reported; what it saved last if it saved nothing there."""
         return _load(self._saved[1] or self._saved[0])
 
     @property
-    def history(self) -> list[dict[str, Metric]]:
+    def history(self) -> list[dict[str, Any]]:
         """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
         report."""
         rows = {}
@@ -130,12 +130,12 @@ class Result:
         return self.best().config
 
     @property
-    def best_metrics(self) -> dict[str, Metric]:
+    def best_metrics(self) -> dict[str, Any]:
         """What the best trial reported last."""
         return self.best().metrics
 
     @property
-    def best_checkpoint(self) -> Path | dict[str, object] | None:
+    def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
         """What the best trial saved last, in the form in which it was reported; None if it saved nothing."""
         return self.best().checkpoint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -46,4 +47,4 @@ if __name__ == "__main__":
         result = Engine.resume(options.resume, objective, executor=options.executor, verbose=0).run()
     else:
         result = engine(options.directory, options.executor, verbose=0).run()
-    print(len(result), result.best_trial.id)
+    sys.stdout.write(f"{len(result)} {result.best_trial.id}\n")

@@ -70,8 +70,6 @@ class Driver:
         return Counter(tuple(map(int, line.split())) for line in self.marks.read_text().splitlines())
 
 
-
-
 @pytest.mark.parametrize(("executor", "kills"), [("local", [20, 70, 110]), ("ray", [60])])
 def test_a_driver_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, executor, kills):
     driver = Driver(tmp_path, executor)

@@ -47,7 +47,7 @@ def test_a_number_is_multiplied_by_one_of_the_factors():
 def test_what_would_leave_the_bounds_ends_at_the_edge():
     space = Space({"x": uniform(0, 1), "n": randint(1, 10)})
     variations = explore(space, {"x": 0.9, "n": 9}, resample_probability=0)
-    assert {variation["x"] for variation in variations} == {pytest.approx(0.72), 1.0}
+    assert {round(variation["x"], 12) for variation in variations} == {0.72, 1.0}
     assert {variation["n"] for variation in variations} == {7, 9}
 
 

@@ -37,7 +37,7 @@ def test_each_sixteenth_of_the_square_gets_its_share():
 
 
 def test_blocks_join_to_one_sequence():
-    sequence = qmc.Sobol(2, scramble=True, rng=Streams(5)("sobol")).random(1024)
+    sequence = qmc.Sobol(2, scramble=True, rng=Streams(5).integer("sobol")).random(1024)
     assert np.allclose(points(Sobol(), 1024, seed=5), sequence, atol=1e-12)
 
 

@@ -146,7 +146,7 @@ class _Cluster:
                 self._connect(ray, address)
                 self.connected = True
         self._ray: Any = ray
-        self._payload = ray.put(payload)
+        self._payload: Any = ray.put(payload)
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
 
     def _connect(self, ray: Any, address: str) -> None:
@@ -197,6 +197,7 @@ class _Cluster:
 
     def close(self) -> None:
         """Stop what we started; leave what we joined."""
+        self._payload = None  # Ray counts references by names that the next session in this process will use again
         if self.connected:
             self._ray.shutdown()
 
@@ -658,6 +659,7 @@ class OnRay:
         """End a slot's process; if it is on this machine and did not leave by itself, its children, too."""
         if slot.actor is not None:
             self._ray.tell(self._cluster.kill, slot.actor)
+            slot.actor = None
         if slot.pid and self._cluster.ours and not slot.leaving:
             asyncio.get_running_loop().call_later(FAREWELL_S, _kill_group, slot.pid)
 

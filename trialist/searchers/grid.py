@@ -35,12 +35,11 @@ class Grid:
                 "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search point too"
             )
         self._space = space
-        self._indices = self._allowed(space, space.cardinality)
-        return len(self._indices)
+        self._indices = self._allowed(space, space.cardinality) if space.has_constraints else None
+        self._size = space.cardinality if self._indices is None else len(self._indices)
+        return self._size
 
     def _allowed(self, space: Space, size: int) -> Sequence[int]:
-        if not space.has_constraints:
-            return range(size)
         if size > CONSTRAINED_MAX:
             raise ValueError(
                 f"searcher='grid' asks constraints of at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
@@ -55,5 +54,5 @@ class Grid:
         return [Suggestion(self._config(request.sample, rng)) for request in requests]
 
     def _config(self, number: int, rng: Streams) -> Config:
-        index = self._indices[number % len(self._indices)]
+        index = number % self._size if self._indices is None else self._indices[number % self._size]
         return plain(self._space, self._space.at(index, rng("sample", number)))

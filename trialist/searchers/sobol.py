@@ -39,7 +39,7 @@ class Sobol:
         from scipy.stats import qmc  # half a second: only who uses it waits for it
 
         def make(block: int) -> Rows:
-            sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng("sobol"))
+            sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng.integer("sobol"))
             if block:
                 sequence.fast_forward(block * BLOCK)
             return cast(Rows, sequence.random(BLOCK))

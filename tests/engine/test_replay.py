@@ -1,0 +1,117 @@
+"""A journal is enough: folding any prefix of it gives the digest that the live driver wrote there."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from trialist import ASHA, PBT, Engine, Local, Simulated, report, space
+from trialist.engine.experiment import Experiment
+from trialist.engine.parts import check
+from trialist.errors import ReplayError
+from trialist.executors.simulated import Delays
+from trialist.messages import Continue, Stop, at_step
+from trialist.storage.sqlite import SqliteStore
+from trialist.streams import Streams
+
+
+class Decay:
+    """A training whose loss falls to what the configuration allows."""
+
+    def start(self, config, seed):
+        return 1.0
+
+    def step(self, config, state):
+        return state * config["rate"], {"loss": state + config["floor"]}, 1.0
+
+
+def jittery(config):
+    for _ in range(9):
+        time.sleep(random.random() / 500)
+        report(loss=config["floor"])
+
+
+SPACE = {"rate": space.uniform(0.1, 0.9), "floor": space.uniform(0, 1)}
+SCHEDULERS = {
+    "stopping": lambda: ASHA(max_t=9, reduction_factor=3),
+    "promoting": lambda: ASHA(max_t=9, reduction_factor=3, promote=True),
+    "pbt": lambda: PBT(interval=3),
+}
+
+
+def keywords(scheduler, executor):
+    return {
+        "metric": "loss",
+        "num_samples": 16,
+        "scheduler": SCHEDULERS[scheduler](),
+        "stop": {"step": 12},
+        "seed": 1,
+        "verbose": 0,
+        "executor": executor,
+        "max_failures": 3,
+    }
+
+
+def experiment_of(objective, scheduler, executor):
+    """A fresh experiment, as the run that is replayed had it when it began."""
+    parts = check(Engine(objective, SPACE, storage=None, **keywords(scheduler, executor))._keywords)
+    parts.scheduler.setup(Streams(parts.plan.seed))
+    return Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
+
+
+RUNS = [
+    (Decay(), lambda: Simulated(workers=3, delays=Delays(launch_s=0.3, halt_s=0.2, ask_s=0.1), lost_per_hour=200)),
+    (jittery, lambda: Local(cpus=3)),
+]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize(("objective", "executor"), RUNS, ids=["simulated", "local"])
+def test_any_prefix_of_a_journal_gives_the_digest_that_was_written_for_it(tmp_path, scheduler, objective, executor):
+    result = Engine(objective, SPACE, storage=tmp_path, **keywords(scheduler, executor())).run()
+    experiment = experiment_of(objective, scheduler, executor())
+    digests = 0
+    for entry in entries_of(result):
+        if entry.digest is not None:
+            digests += 1
+            assert experiment.digest == entry.digest
+        experiment.replay(entry.now, entry.event, entry.decisions)
+        experiment.check()
+    assert digests > 10
+    assert experiment.done
+    assert {trial.id: str(trial.outcome.kind) for trial in experiment.trials.values()} == {
+        t.id: t.outcome for t in result
+    }
+
+
+def test_the_past_stays_as_it_was_decided_whatever_scheduler_would_decide_today(tmp_path):
+    objective, executor = RUNS[0]
+    result = Engine(objective, SPACE, storage=tmp_path, **keywords("stopping", executor())).run()
+    entries = entries_of(result)
+    today = experiment_of(objective, "pbt", executor())
+    for entry in entries:
+        assert entry.digest in (None, today.digest)
+        today.replay(entry.now, entry.event, entry.decisions)
+    assert today.done
+
+
+def test_a_decision_that_is_not_the_one_that_was_taken_is_noticed(tmp_path):
+    objective, executor = RUNS[0]
+    result = Engine(objective, SPACE, storage=tmp_path, **keywords("stopping", executor())).run()
+    entries = entries_of(result)
+    experiment = experiment_of(objective, "stopping", executor())
+    with pytest.raises((ReplayError, AssertionError)):
+        for entry in entries:
+            assert entry.digest in (None, experiment.digest)
+            changed = [Continue(at_step(999)) if isinstance(one, Stop) else one for one in entry.decisions]
+            experiment.replay(entry.now, entry.event, changed)
+
+
+def entries_of(result):
+    store = SqliteStore.open(result.path, read_only=True)
+    try:
+        return list(store.entries())
+    finally:
+        store.close()
