@@ -122,6 +122,11 @@ class Session:
             raise TrialStopped
         return Reply()
 
+    def decides(self, metrics: Mapping[str, object]) -> bool:
+        """Tell whether a report of these metrics, made now, would wait for a decision: who can save does it then."""
+        row = {"step": self.step + 1, "time_s": self._before_s + self.clock() - self._began, **clean(metrics)}
+        return any(boundary.met(row) for boundary in self._until)
+
     def flush(self) -> None:
         """Send what has been reported and not sent. Other threads may call it."""
         with self._lock:
@@ -232,6 +237,11 @@ def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it
     return _session("get_checkpoint").get_checkpoint()
 
 
+def decides(metrics: Mapping[str, object]) -> bool:
+    """Tell whether a report of these metrics would wait for a decision, after which the trial may be paused or cloned."""
+    return _session("decides").decides(metrics)
+
+
 def context() -> Context:
     """Return who and where this trial is: ``trial_id, attempt, config, resources, directory, seed``."""
     return _session("context").context
@@ -271,18 +281,18 @@ def _flatten(metrics: Mapping[str, object], prefix: str, row: dict[str, Metric],
         if isinstance(value, Mapping):
             _flatten(value, name + "/", row, depth + 1)
         else:
-            row[name] = value if value is None or isinstance(value, bool) else _metric(name, value)
+            row[name] = None if value is None else _metric(name, value)
 
 
 def _metric(name: str, value: object) -> Metric:
-    if type(value) is float:
+    if type(value) is float or isinstance(value, bool):
         return value
     if isinstance(value, str):
         if len(value) > TEXT_LENGTH_MAX:
             raise ValueError(
                 f"metric {name!r} is a text of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept"
             )
-        return value
+        return str.__str__(value)  # a subclass may look otherwise
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else _float(name, value)
     if isinstance(value, float | Decimal | Fraction):

@@ -55,7 +55,9 @@ SPACES = {
             )
         }
     ),
-    "constrained": Space({"a": uniform(0, 1), "b": uniform(0, 1)}, constraints=[lambda config: config["a"] < config["b"]]),
+    "constrained": Space(
+        {"a": uniform(0, 1), "b": uniform(0, 1)}, constraints=[lambda config: config["a"] < config["b"]]
+    ),
     "one value": Space({"a": choice(["only"]), "b": 3}),
     "nothing": Space({}),
     "1-d": Space({"x": uniform(0, 1)}),
@@ -65,9 +67,13 @@ SPACES = {
     "with a function": Space({"x": uniform(0, 1), "double": sample_from(lambda config: config["x"] * 2)}),
 }
 FINITE = {
-    "mixed": Space({"a": randint(0, 4), "b": quniform(0, 1, 0.5), "c": choice(["x", None]), "d": {"e": [ordinal([1, 2])]}}),
+    "mixed": Space(
+        {"a": randint(0, 4), "b": quniform(0, 1, 0.5), "c": choice(["x", None]), "d": {"e": [ordinal([1, 2])]}}
+    ),
     "conditional": Space({"model": choice([{"kind": "tree", "depth": randint(1, 4)}, "dummy"])}),
-    "constrained": Space({"a": randint(0, 5), "b": randint(0, 5)}, constraints=[lambda config: config["a"] < config["b"]]),
+    "constrained": Space(
+        {"a": randint(0, 5), "b": randint(0, 5)}, constraints=[lambda config: config["a"] < config["b"]]
+    ),
     "one value": SPACES["one value"],
     "nothing": SPACES["nothing"],
     "1-d": Space({"x": randint(0, 7)}),

@@ -15,6 +15,7 @@ from trialist.messages import (
     CapacityChanged,
     Continue,
     Decision,
+    Failed,
     Finished,
     New,
     Node,
@@ -117,6 +118,12 @@ class StoreContract:
         latest = {row.id: row for turn in batch for row in turn.trials}
         assert repr(list(store.trials())) == repr([latest[number] for number in sorted(latest)])
         store.close()
+
+    def test_texts_that_are_no_unicode_come_back(self, store):
+        shown = row(0, error="\udc80\0", config={"file": "\udcff"})
+        commit(store, Turn(0.0, [Failed(0, 1, "\udc80\0", "")], trials=[shown]))
+        assert list(store.trials()) == [shown]
+        assert [entry.event.error for entry in store.entries()] == ["\udc80\0"]
 
     def test_futures_are_done_in_the_order_of_the_calls(self, store):
         futures, in_order = [], []

@@ -1,7 +1,7 @@
 """Ways to drive an experiment without a controller: by hand, an event at a time, or on simulated workers."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from trialist.engine.plan import Plan
 from trialist.executors.base import Run
 from trialist.executors.simulated import Simulated
 from trialist.messages import (
+    EVERY_REPORT,
     Ask,
     CapacityChanged,
     Choice,
@@ -43,13 +44,15 @@ from trialist.streams import Streams
 
 
 class Like:
-    """Equal to every message of this kind that has these fields: what else it says does not matter to a test."""
+    """Equal to every message of this kind that has these fields; what else it says does not matter."""
 
     def __init__(self, kind: type, /, **fields: object) -> None:
         self.kind, self.fields = kind, fields
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, self.kind) and all(getattr(other, name) == value for name, value in self.fields.items())
+        return isinstance(other, self.kind) and all(
+            getattr(other, name) == value for name, value in self.fields.items()
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -61,7 +64,7 @@ class Like:
 class Script:
     """A scheduler that says what a test wrote down for it: a verdict for each (trial, step), and choices in order."""
 
-    until: Until = at_step(1)
+    until: Until = EVERY_REPORT
     verdicts: dict[tuple[int, int], Verdict] = field(default_factory=dict)
     choices: list[Choice] = field(default_factory=list)
     judged: list[tuple[int, int]] = field(default_factory=list)
@@ -156,8 +159,8 @@ class Hand:
         """The frame of reports that ends with this step."""
         values: list[Any] = list(losses or (1.0,))
         times = tuple(float(step - len(values) + 1 + i) for i in range(len(values)))
-        frame = Reported(trial, self._attempt(trial), step - len(values) + 1, times, {"loss": values}, waiting, checkpoint)
-        return self(frame, **more)
+        first, columns = step - len(values) + 1, {"loss": values}
+        return self(Reported(trial, self._attempt(trial), first, times, columns, waiting, checkpoint), **more)
 
 
 @dataclass
@@ -200,26 +203,10 @@ def simulate(
     stop: Stop = None,
     seed: int = 0,
     check: bool = True,
-    watch: Callable[[Experiment, Moment], None] = lambda experiment, moment: None,
     **plan: Any,
 ) -> Simulation:
     """Run to the end on simulated workers."""
-    return asyncio.run(_simulate(workload, scheduler or FIFO(), executor or Simulated(), searcher or Random(), space, stop,
-                                 seed, check, watch, plan))  # fmt: skip
-
-
-async def _simulate(
-    workload: object,
-    scheduler: Scheduler,
-    executor: Simulated,
-    searcher: Searcher,
-    space: Space,
-    stop: Stop,
-    seed: int,
-    check: bool,
-    watch: Callable[[Experiment, Moment], None],
-    plan: Mapping[str, Any],
-) -> Simulation:
+    scheduler, executor, searcher = scheduler or FIFO(), executor or Simulated(), searcher or Random()
     streams = Streams(seed)
     scheduler.setup(streams)
     settings: dict[str, Any] = {"metrics": ("loss",), "modes": ("min",), "samples": 1, "seed": seed, **plan}
@@ -230,19 +217,23 @@ async def _simulate(
         history = experiment.history.until(ask.seen)
         return Suggested(ask.ask, tuple(searcher.suggest(history, ask.requests, streams)))
 
-    await executor.open(Run(workload, space, suggest))
+    moments = asyncio.run(_loop(experiment, executor, Run(workload, space, suggest), check=check))
+    return Simulation(experiment, scheduler, moments)
+
+
+async def _loop(experiment: Experiment, executor: Simulated, run: Run, *, check: bool) -> list[Moment]:
+    """The controller's loop, without a store."""
+    await executor.open(run)
     commands, moments = experiment.start(), []
     while True:
         for command in commands:
             executor.do(command)
         if experiment.done:
-            return Simulation(experiment, scheduler, moments)
+            return moments
         commands = []
         for event in await executor.events(experiment.deadline):
             answer = experiment.handle(executor.now(), event)
-            moment = Moment(executor.now(), event, answer, experiment.judge.take(), experiment.digest)
-            moments.append(moment)
-            watch(experiment, moment)
+            moments.append(Moment(executor.now(), event, answer, experiment.judge.take(), experiment.digest))
             commands += answer
             if check:
                 experiment.check()

@@ -44,7 +44,7 @@ def kinds(commands):
     return [type(command) for command in commands]
 
 
-# Asking for suggestions --------------------------------------------------------------------------------------------------
+# Asking for suggestions -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_resumed_run_asks_its_unanswered_questions_again():
     assert hand.experiment.start() == hand.first
 
 
-# Room --------------------------------------------------------------------------------------------------------------------
+# Room -----------------------------------------------------------------------------------------------------------------
 
 
 def test_max_concurrent_trials_counts_those_that_run_and_those_that_stop():
@@ -167,7 +167,7 @@ def test_a_trial_that_no_machine_can_hold_any_more_keeps_nobody_else_waiting():
     assert hand(CapacityChanged((big,))) == [Like(Launch, trial=0, attempt=2)]
 
 
-# Failures ----------------------------------------------------------------------------------------------------------------
+# Failures -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_failed_trial_is_tried_again_as_often_as_max_failures_says():
@@ -262,7 +262,7 @@ def test_trials_that_fail_in_different_ways_do_not_end_the_run():
     assert hand.experiment.stopped is None
 
 
-# Time --------------------------------------------------------------------------------------------------------------------
+# Time -----------------------------------------------------------------------------------------------------------------
 
 
 def test_at_the_end_of_the_time_budget_all_are_stopped_and_none_failed():
@@ -286,6 +286,13 @@ def test_the_time_budget_ends_a_run_whose_searcher_never_answers():
     assert hand(Ticked(), after=5) == []
     assert hand.experiment.done
     assert hand(hand.answer(hand.first[0])) == [], "the late answer starts nothing"
+
+
+def test_the_first_reason_to_end_the_run_stays():
+    hand = Hand(samples=5, cpus=2, time_budget_s=60, fail_fast=True)
+    hand.failed(0)
+    hand.halted(1, after=90)
+    assert hand.experiment.stopped == "trial 0 failed: ValueError: no"
 
 
 def test_a_trials_timeout_runs_from_its_start():
@@ -317,7 +324,7 @@ def test_idle_slots_are_booked_to_their_cause():
     assert sum(hand.experiment.idle_s.values()) == 4 * 3 + 2 * 2
 
 
-# Stop rules --------------------------------------------------------------------------------------------------------------
+# Stop rules -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_threshold_is_a_boundary_of_the_lease_and_ends_the_trial():
@@ -375,7 +382,7 @@ def test_a_stop_rule_that_raises_is_a_policy_error_with_the_trials_story():
     assert "waiting --Launch--> running" in str(caught.value)
 
 
-# Reports -----------------------------------------------------------------------------------------------------------------
+# Reports --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_frame_is_judged_by_its_last_report_alone():
@@ -421,7 +428,7 @@ def test_a_report_of_a_trial_that_is_being_stopped_is_noted_and_not_judged():
     assert hand.trial(0).checkpoint.path == "nine"
 
 
-# Checkpoints -------------------------------------------------------------------------------------------------------------
+# Checkpoints ----------------------------------------------------------------------------------------------------------
 
 
 def test_an_answer_to_a_report_with_a_checkpoint_waits_for_the_commit():
@@ -480,7 +487,7 @@ def test_an_enqueued_checkpoint_is_not_ours_to_discard():
     assert hand.reported(1, 7, checkpoint="seven") == [Discard("six"), Like(Extend)]
 
 
-# Pause, resume, clone, resize --------------------------------------------------------------------------------------------
+# Pause, resume, clone, resize -----------------------------------------------------------------------------------------
 
 
 def paused(*, checkpoint=None, **more):
@@ -600,7 +607,9 @@ def test_without_a_variation_the_trial_goes_on_as_it_was():
     hand.halted(1)
     (launch,) = hand(Suggested(2, ()))
     assert launch == Like(Launch, config={"x": 1.0}, checkpoint=Checkpoint("own", 1, 1.0), until=at_step(5))
-    assert hand.reported(0, 2, 0.5, checkpoint="donor 2") == [Discard("donor"), Like(Extend)], "nobody needs it any more"
+    assert hand.reported(0, 2, 0.5, checkpoint="donor 2") == [Discard("donor"), Like(Extend)], (
+        "nobody needs it any more"
+    )
 
 
 def test_a_donor_without_a_checkpoint_is_not_cloned_and_that_is_said_once():
@@ -645,7 +654,7 @@ def test_a_timeout_outweighs_a_pause():
     assert hand.trial(0).outcome == Outcome("stopped", "timeout of 10 s")
 
 
-# What free slots are for -------------------------------------------------------------------------------------------------
+# What free slots are for ----------------------------------------------------------------------------------------------
 
 
 def test_an_enqueued_config_is_tried_first_and_beyond_the_samples_in_the_order_of_wishing():
@@ -739,7 +748,11 @@ def test_a_scheduler_that_raises_is_a_policy_error_with_the_trials_story():
 
 @pytest.mark.parametrize(
     ("choice", "text"),
-    [(Resume(0, ()), "resumed what is not paused"), (Drop(1, ""), "dropped what has ended"), (Resume(9, ()), "KeyError")],
+    [
+        (Resume(0, ()), "resumed what is not paused"),
+        (Drop(1, ""), "dropped what has ended"),
+        (Resume(9, ()), "KeyError"),
+    ],
 )
 def test_a_choice_that_makes_no_sense_is_a_policy_error(choice, text):
     hand = Hand(Script(), samples=2, cpus=2)
@@ -761,7 +774,7 @@ def test_continue_goes_on_until_the_schedulers_and_the_rules_boundaries():
     assert hand.reported(0, 1) == [Extend(0, 1, (*at_step(4), ("loss", "<=", 0.1)))]  # type: ignore[arg-type]
 
 
-# A resumed run -----------------------------------------------------------------------------------------------------------
+# A resumed run --------------------------------------------------------------------------------------------------------
 
 
 def test_the_workers_of_a_driver_that_died_are_lost_and_their_trials_go_on():

@@ -11,7 +11,7 @@ from trialist.engine.ledger import OVERTAKES, Ledger, Line, to_units
 from trialist.errors import InternalError
 from trialist.messages import Node
 
-# Units -------------------------------------------------------------------------------------------------------------------
+# Units ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_one_and_a_half_cpus_are_fine():
     assert to_units({"cpu": 1.5}) == {"cpu": 15_000}
 
 
-# Grants ------------------------------------------------------------------------------------------------------------------
+# Grants ---------------------------------------------------------------------------------------------------------------
 
 
 def a_ledger(*nodes: dict[str, float]) -> Ledger:
@@ -168,7 +168,7 @@ def test_the_largest_request_that_can_ever_be_granted_is_described(nodes, reques
     assert ledger.largest(to_units(request_)) == largest
 
 
-# Machines that come and go -----------------------------------------------------------------------------------------------
+# Machines that come and go --------------------------------------------------------------------------------------------
 
 
 def test_a_grant_on_a_machine_that_left_is_written_until_it_is_released():
@@ -255,7 +255,7 @@ def test_whatever_is_granted_released_or_moved_the_books_balance_and_room_is_wha
     assert all(used == 0 for used, _ in ledger.used().values())
 
 
-# Whose turn it is --------------------------------------------------------------------------------------------------------
+# Whose turn it is -----------------------------------------------------------------------------------------------------
 
 BIG, SMALL, TINY = {"cpu": 40_000}, {"cpu": 10_000}, {"cpu": 5_000}
 
@@ -304,7 +304,9 @@ def test_the_count_is_the_first_in_lines_own():
     line = a_line(BIG, *[SMALL] * 20, BIG, *[SMALL] * 20)
     drain(line, only(SMALL))
     assert line.pick(always, always) == 0
-    assert drain(line, only(SMALL)) == [*range(17, 21), *range(22, 38)], "4 came before the second big one, 16 overtake it"
+    assert drain(line, only(SMALL)) == [*range(17, 21), *range(22, 38)], (
+        "4 came before the second big one, 16 overtake it"
+    )
 
 
 def test_what_no_machine_could_hold_keeps_nobody_waiting():

@@ -118,7 +118,8 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from([Started, Reported, Finished, Failed, Halted, Lost]))
     def an_echo_changes_nothing(self, data, kind):
         trial, attempt = data.draw(st.sampled_from([*self.world.dead, (0, 0), (999, 1)]))
-        more: dict[type, tuple[Any, ...]] = {Reported: (1, (1.0,), {"loss": [0.0]}, True, "echo"), Failed: ("echo",), Lost: ("echo",)}
+        frame = (1, (1.0,), {"loss": [0.0]}, True, "echo")
+        more: dict[type, tuple[Any, ...]] = {Reported: frame, Failed: ("echo",), Lost: ("echo",)}
         experiment = self.world.experiment
         before = (experiment.echoes, experiment.digest, experiment.judge.scheduler.state(), experiment.reports)
         self.world.happen(kind(trial, attempt, *more.get(kind, ())))

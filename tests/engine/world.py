@@ -188,7 +188,7 @@ class World:
                 worker.halting = True
             case Cancel(trial):
                 assert trial not in self.workers, "what runs cannot be cancelled"
-            case Ask(ask, requests, seen):
+            case Ask():
                 self.ask(command)
             case Discard(path):
                 assert path in self.saved, "only what was saved by a trial of ours can be discarded"

@@ -161,7 +161,11 @@ def hang(config):
 
 
 def devices(config):
-    return {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}
+    return {
+        "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "pid": os.getpid(),
+        "threads": os.environ["OMP_NUM_THREADS"],
+    }
 
 
 OBJECTIVES = {
@@ -215,6 +219,10 @@ class Driver:
 
     def close(self) -> None:
         self.runner.run(self.executor.close())
+
+    @property
+    def dials(self) -> bool:
+        return self.executor._carrier == "tcp"
 
     def suggest(self, ask: Ask) -> Suggested:
         return Suggested(ask.ask, tuple(Suggestion({"x": request.trial}) for request in ask.requests))
@@ -401,7 +409,9 @@ class TestTrials:
     def test_ten_thousand_reports_arrive_in_order(self, driver):
         frames = [event for event in driver.run(report_many, count=10_000) if isinstance(event, Reported)]
         assert [value for frame in frames for value in frame.columns["number"]] == list(range(10_000))
-        assert [step for frame in frames for step in range(frame.first_step, frame.last_step + 1)] == list(range(1, 10_001))
+        assert [step for frame in frames for step in range(frame.first_step, frame.last_step + 1)] == list(
+            range(1, 10_001)
+        )
 
     def test_a_checkpoint_is_given_back_and_steps_go_on_from_it(self, driver):
         trial = driver.launch(with_checkpoint, steps=2)
@@ -453,7 +463,7 @@ class TestRooms:
 
     def test_the_next_trial_finds_the_process_as_it_was(self, driver):
         first = driver.result(look_around)
-        driver.run(misbehave, main=isinstance(driver.executor, OnRay) and driver.executor._carrier == "tcp")
+        driver.run(misbehave, main=driver.dials)
         second = driver.result(look_around)
         assert second["at_home"]
         expected = {**first, "trial": driver.trials, "step": 1, "time_s": second["time_s"]}
@@ -491,7 +501,7 @@ class TestDeaths:
         assert "sys.exit(3)" in driver.run(die, how="sys")[-1].error
 
     def test_a_sleeper_is_interrupted_and_its_children_end(self, driver):
-        if driver.executor._carrier == "ray":
+        if not driver.dials:
             pytest.skip("user code is not in the main thread there")
         self.halt_hanging(driver, stubborn=False)
 

@@ -58,7 +58,7 @@ def times(simulation: Simulation, kind: type) -> list[float]:
     return [moment.now for moment in simulation.moments if isinstance(moment.event, kind)]
 
 
-# Determinism -------------------------------------------------------------------------------------------------------------
+# Determinism ----------------------------------------------------------------------------------------------------------
 
 
 def with_random(seed: int = 0) -> Simulation:
@@ -92,7 +92,7 @@ def test_faults_are_repeatable_too():
     assert digest(with_faults(1)) == digest(with_faults(1)) != digest(with_faults(2))
 
 
-# Time --------------------------------------------------------------------------------------------------------------------
+# Time -----------------------------------------------------------------------------------------------------------------
 
 
 def test_delays_add_up_where_reports_do_not_wait():
@@ -172,7 +172,7 @@ def test_it_never_sleeps(monkeypatch):
     assert simulation.moments[-1].now == 2.5e7
 
 
-# The executor by itself --------------------------------------------------------------------------------------------------
+# The executor by itself -----------------------------------------------------------------------------------------------
 
 
 def now(coroutine: Any) -> Any:
@@ -184,7 +184,7 @@ def now(coroutine: Any) -> Any:
     raise AssertionError("it waits for something")
 
 
-def an_executor(workload: object = Curve(), **arguments: Any) -> Simulated:  # noqa: B008
+def an_executor(workload: object = Curve(), **arguments: Any) -> Simulated:
     executor = Simulated(**arguments)
     now(executor.open(Run(workload, Space({"x": uniform(0, 1)}), lambda ask: Suggested(ask.ask, ()))))
     assert [type(event) for event in now(executor.events(None))] == [CapacityChanged]
@@ -215,7 +215,9 @@ def test_the_clock_stops_at_the_deadline():
     events(executor)
     assert events(executor, until=0.5) == [Ticked()]
     assert executor.now() == 0.5
-    assert [type(event) for event in events(executor, until=1.0)] == [Reported], "what happens at the deadline comes first"
+    assert [type(event) for event in events(executor, until=1.0)] == [Reported], (
+        "what happens at the deadline comes first"
+    )
 
 
 def test_a_deadline_in_the_past_does_not_turn_the_clock_back():

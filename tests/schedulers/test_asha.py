@@ -68,7 +68,7 @@ def start(scheduler: ASHA, *numbers: int) -> None:
         scheduler.on_start(trial(number))
 
 
-# Rungs -------------------------------------------------------------------------------------------------------------------
+# Rungs ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_brackets_do_not_meet():
     assert report(scheduler, dealt[1][0], 3, 0.9) == Continue(at_step(9)), "the first of its bracket"
 
 
-# Cut-offs ----------------------------------------------------------------------------------------------------------------
+# Cut-offs -------------------------------------------------------------------------------------------------------------
 
 
 def test_stopping_by_hand():
@@ -208,7 +208,7 @@ def test_what_is_not_finite_never_survives_a_rung_even_alone(promote, value):
     assert isinstance(report(scheduler, 0, 1, value), Stop)
 
 
-# Where rungs are -----------------------------------------------------------------------------------------------------------
+# Where rungs are ------------------------------------------------------------------------------------------------------
 
 
 def test_a_report_that_jumps_over_two_rungs_is_recorded_at_both():
@@ -265,7 +265,7 @@ def test_a_promoted_trial_goes_on_from_where_it_paused():
     assert simulation.experiment.reports == sum(trial.step for trial in simulation.experiment.trials.values())
 
 
-# Bad arguments -----------------------------------------------------------------------------------------------------------
+# Bad arguments --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

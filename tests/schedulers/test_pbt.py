@@ -31,7 +31,7 @@ class TestContractWithBurnIn(SchedulerContract):
         return PBT(interval=3, quantile=0.5, burn_in=10, time_attr="time_s")
 
 
-# Decisions ---------------------------------------------------------------------------------------------------------------
+# Decisions ------------------------------------------------------------------------------------------------------------
 
 
 def a_pbt(**arguments: Any) -> Any:
@@ -119,7 +119,7 @@ def test_bad_arguments_are_refused_with_their_values(arguments, text):
         PBT(**arguments)
 
 
-# The toy -----------------------------------------------------------------------------------------------------------------
+# The toy --------------------------------------------------------------------------------------------------------------
 
 STEPS, RATE = 200, 0.01
 SURROGATE = Space({"h0": uniform(0, 1), "h1": uniform(0, 1)})

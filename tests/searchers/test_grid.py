@@ -36,7 +36,9 @@ def test_each_config_of_the_product_is_tried_once_a_sample_and_in_order():
 
 
 def test_branches_add_up():
-    space = Space({"model": choice([{"kind": "tree", "depth": randint(1, 4)}, {"kind": "svm", "C": quniform(0, 1, 0.5)}])})
+    space = Space(
+        {"model": choice([{"kind": "tree", "depth": randint(1, 4)}, {"kind": "svm", "C": quniform(0, 1, 0.5)}])}
+    )
     assert [list(config["model"].values()) for config in suggested(space)] == [
         ["tree", 1], ["tree", 2], ["tree", 3], ["svm", 0.0], ["svm", 0.5], ["svm", 1.0],
     ]  # fmt: skip

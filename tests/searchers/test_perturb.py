@@ -73,7 +73,7 @@ def test_with_some_probability_a_parameter_is_drawn_afresh():
 def test_the_donors_branch_is_varied_and_another_may_be_taken():
     space = SPACES["conditional"]
     variations = explore(space, {"model": {"kind": "tree", "depth": 4}}, resample_probability=0)
-    depths = {variation["model"]["depth"] for variation in variations if variation["model"] != "dummy" and "depth" in variation["model"]}
+    depths = {v["model"]["depth"] for v in variations if v["model"] != "dummy" and "depth" in v["model"]}
     assert depths <= set(range(1, 9))
     assert {3, 5} <= depths
 

@@ -93,6 +93,20 @@ def test_a_disk_that_fails_leaves_the_earlier_checkpoint(target, monkeypatch):
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
+def test_an_earlier_checkpoint_has_its_name_until_the_later_is_complete(target, monkeypatch):
+    seen, rename = [], Path.rename
+
+    def watch(path, other):
+        seen.append((path.name, checkpoints.load(target)["step"] if target.exists() else None))
+        return rename(path, other)
+
+    checkpoints.save({"step": 1}, target)
+    monkeypatch.setattr(Path, "rename", watch)
+    checkpoints.save({"step": 2}, target)
+    assert seen == [(target.name, 1), (f"{target.name}.draft", None)]
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
 def test_everything_is_synced_before_it_has_its_name(tmp_path, target, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_text("x")
@@ -104,6 +118,7 @@ def test_everything_is_synced_before_it_has_its_name(tmp_path, target, monkeypat
 
     monkeypatch.setattr(os, "fsync", watch)
     checkpoints.save(tmp_path / "model", target)
+    assert ("run", False) in synced  # the directory that the name "checkpoints" is in
     assert {("weights", False), ("directory", False), (f"{target.name}.draft", False), ("checkpoints", True)} <= set(
         synced
     )
@@ -113,7 +128,17 @@ def test_nothing_there(tmp_path, target):
     with pytest.raises(FileNotFoundError, match="nothing at .*nowhere"):
         checkpoints.save(tmp_path / "nowhere", target)
     with pytest.raises(FileNotFoundError):
+        checkpoints.save("", target)
+    with pytest.raises(FileNotFoundError):
         checkpoints.load(target)
+    assert not list(target.parent.iterdir())
+
+
+@pytest.mark.parametrize("path", ["run", ".", "link"])
+def test_a_directory_is_not_saved_into_itself(tmp_path, target, path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="where checkpoints are kept"):
+        checkpoints.save(tmp_path / path, target)
     assert not list(target.parent.iterdir())
 
 
@@ -150,10 +175,42 @@ def test_discard(tmp_path, target):
     assert not target.exists()
 
 
-@pytest.mark.parametrize("path", ["run/../mine", "mine", "run-2", "run/link"])
+@pytest.mark.parametrize("path", ["run/../mine", "mine", "run-2", "run/link", "run/into/mine", ".", "/"])
 def test_discard_leaves_alone_what_is_outside(tmp_path, path):
     for name in ("run", "mine", "run-2"):
-        (tmp_path / name).mkdir()
+        checkpoints.save({"step": 1}, tmp_path / name)
     (tmp_path / "run" / "link").symlink_to(tmp_path / "mine")
+    (tmp_path / "run" / "into").symlink_to(tmp_path)
     checkpoints.discard(tmp_path / path, tmp_path / "run")
-    assert all((tmp_path / name).is_dir() for name in ("run", "mine", "run-2", "run/link"))
+    assert all((tmp_path / name / "dict.msgpack").is_file() for name in ("run", "mine", "run-2", "run/link"))
+
+
+@pytest.mark.parametrize("path", ["run", "run/.", "run/x/..", "run/trials", "run/trials/7", "run/journal", "run/link"])
+def test_discard_deletes_nothing_but_checkpoints(tmp_path, path):
+    checkpoint = tmp_path / "run" / "trials" / "7" / "1-3"
+    checkpoints.save({"step": 1}, checkpoint)
+    (tmp_path / "run" / "journal").touch()
+    (tmp_path / "run" / "link").symlink_to(checkpoint)
+    checkpoints.discard(tmp_path / path, tmp_path / "run")
+    assert checkpoints.load(checkpoint) == {"step": 1}
+    assert (tmp_path / "run" / "journal").exists()
+    assert (tmp_path / "run" / "link").is_symlink()
+
+
+def test_discard_by_way_of_a_link_to_the_run(tmp_path, target):
+    checkpoints.save({"step": 1}, target)
+    (tmp_path / "latest").symlink_to(tmp_path / "run")
+    checkpoints.discard(tmp_path / "latest" / "checkpoints" / target.name, tmp_path / "latest")
+    assert not list(target.parent.iterdir())
+
+
+def test_what_is_half_deleted_has_no_checkpoints_name(tmp_path, target, monkeypatch):
+    def die(path, **_):
+        if path.exists():
+            raise KeyboardInterrupt
+
+    checkpoints.save({"step": 1}, target)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", die)
+        checkpoints.discard(target, tmp_path / "run")
+    assert not target.exists()

@@ -7,7 +7,6 @@ import pytest
 from tests.contracts.store import StoreContract, commit, frame
 from trialist.errors import StorageError
 from trialist.messages import Continue, Started, at_step
-from trialist.storage import journal
 from trialist.storage.base import Turn
 from trialist.storage.memory import MemoryStore
 
@@ -57,7 +56,6 @@ def test_digest_is_the_sha256_of_the_lines():
     rows = [[0.0, started, None, None], [1.5, reported, decided, "ab"]]
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     assert store.digest == sha256(lines.encode()).hexdigest()
-    assert store.digest == sha256(b"".join(row.line for turn in TURNS for row in journal.rows(turn))).hexdigest()
 
 
 def test_what_is_no_plain_data_is_refused():

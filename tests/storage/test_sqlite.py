@@ -2,34 +2,23 @@ import contextlib
 import itertools
 import json
 import math
-import multiprocessing
 import os
 import random
-import resource
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import apsw
 import pytest
 
 from tests.contracts.store import WAIT_S, StoreContract, commit, expected, frame, row
 from tests.storage.endless import turn as endless
-from tests.storage.fixtures import make_fixture
-from trialist.errors import RunLocked, StorageError
+from tests.storage.runs import LIBRARIES, entries, query
+from trialist.errors import StorageError
 from trialist.messages import Continue, New, Plain, Reported, Started, at_step
-from trialist.storage import sqlite
+from trialist.storage import tables
 from trialist.storage.base import Turn
 from trialist.storage.memory import MemoryStore
 from trialist.storage.sqlite import SqliteStore
-
-ROOT = Path(__file__).parents[2]
-LIBRARIES: dict[str, Callable[[str], Any]] = {"apsw": apsw.Connection, "sqlite3": sqlite3.connect}
 
 
 class TestSqliteStore(StoreContract):
@@ -37,57 +26,6 @@ class TestSqliteStore(StoreContract):
     def new_store(self, tmp_path):
         numbers = itertools.count()
         return lambda settings: SqliteStore.create(tmp_path / f"run-{next(numbers)}", settings)
-
-
-@pytest.fixture
-def run(tmp_path):
-    """A run of 60 turns, closed."""
-    store = SqliteStore.create(tmp_path / "run", {"name": "é", "seed": 7})
-    commit(store, *map(endless, range(60)))
-    store.close()
-    return tmp_path / "run"
-
-
-class Drivers:
-    """Drivers in other processes, one after the other: see ``writer.py``."""
-
-    def __init__(self, process):
-        self._process = process
-        self.pid = 0
-
-    def start(self, directory):
-        """Start one, and return once it has opened the run."""
-        self._process.stdin.write(f"{directory}\n")
-        self._process.stdin.flush()
-        word, pid = next(self._process.stdout).split()
-        assert word == "open"
-        self.pid = int(pid)
-
-    def acknowledged(self):
-        """The numbers that it says, until it has died."""
-        return map(int, iter(self._process.stdout.readline, "dead\n"))
-
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def drivers():
-    command = [sys.executable, "-m", "tests.storage.writer"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        drivers = Drivers(process)
-        yield drivers
-        with contextlib.suppress(ProcessLookupError):  # a test that failed may have left one alive
-            drivers.kill()
-
-
-def query(directory, text, library="sqlite3", *values):
-    with contextlib.closing(LIBRARIES[library](str(directory / "journal.sqlite"))) as database:
-        return list(database.execute(text, values))
-
-
-def entries(directory):
-    return list(SqliteStore.open(directory, read_only=True).entries())
 
 
 # Going on, and reading beside -----------------------------------------------------------------------------------------
@@ -129,17 +67,6 @@ def test_a_closed_run_is_one_plain_file(run):
     assert sorted(path.name for path in run.iterdir()) == ["driver.lock", "journal.sqlite"]
     assert query(run, "SELECT status FROM experiments") == [("closed",)]
     assert query(run, "PRAGMA journal_mode") == [("delete",)]
-
-
-def test_many_turns_share_a_commit(tmp_path):
-    store = SqliteStore.create(tmp_path, {})
-    commit(store, *map(endless, range(2000)))
-    statistics = store.statistics()
-    assert statistics.turns == 2000
-    assert statistics.commits < 1000
-    assert statistics.deepest_queue > 1
-    assert store.pending == 0
-    store.close()
 
 
 def test_a_copy_of_the_files_of_a_living_run_is_a_prefix(tmp_path):
@@ -213,7 +140,7 @@ def test_tables_can_be_read_by_people(tmp_path, library):
 
 
 def test_frames_of_a_trial_are_found_by_an_index(run):
-    [(_, _, _, plan)] = query(run, f"EXPLAIN QUERY PLAN {sqlite._FRAMES}", "sqlite3", 3)
+    [(_, _, _, plan)] = query(run, f"EXPLAIN QUERY PLAN {tables.FRAMES}", "sqlite3", 3)
     assert "USING INDEX frames" in plan
 
 
@@ -240,241 +167,6 @@ def test_a_crash_while_a_run_is_made_leaves_nothing_in_the_way(tmp_path):
     commit(store, endless(0))
     store.close()
     assert len(entries(tmp_path)) == 1
-
-
-# One driver -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_second_driver_is_refused_by_name(tmp_path, drivers):
-    drivers.start(tmp_path)
-    for attempt in (SqliteStore.open, lambda path: SqliteStore.create(path, {})):
-        with pytest.raises(RunLocked, match=f"process {drivers.pid} on {os.uname().nodename}"):
-            attempt(tmp_path)
-    SqliteStore.open(tmp_path, read_only=True).close()
-    drivers.kill()
-    list(drivers.acknowledged())
-    SqliteStore.open(tmp_path).close()  # what the dead one left is no obstacle
-
-
-def test_a_second_driver_in_the_same_process_is_refused(tmp_path):
-    store = SqliteStore.create(tmp_path, {})
-    with pytest.raises(RunLocked, match=str(os.getpid())):
-        SqliteStore.open(tmp_path)
-    store.close()
-    SqliteStore.open(tmp_path).close()
-
-
-def test_a_lock_file_that_says_nothing_is_no_obstacle(run):
-    (run / "driver.lock").write_text("\0garbage")
-    SqliteStore.open(run).close()
-
-
-def test_a_forked_child_does_not_hold_the_lock(tmp_path):
-    lock = sqlite._Lock(tmp_path)
-    context = multiprocessing.get_context("fork")
-    born, end = context.Event(), context.Event()
-
-    def live():
-        born.set()
-        end.wait(WAIT_S)
-
-    child = context.Process(target=live)
-    child.start()
-    assert born.wait(WAIT_S)
-    lock.abandon()  # as a dying process does: it closes its file and says nothing
-    sqlite._Lock(tmp_path).release()
-    end.set()
-    child.join(WAIT_S)
-    assert child.exitcode == 0
-
-
-def test_what_fails_to_open_lets_go_of_the_lock(run):
-    query(run, "PRAGMA user_version = 99")
-    for _ in range(2):
-        with pytest.raises(StorageError, match="format 99"):
-            SqliteStore.open(run)
-
-
-# A disk that fails ----------------------------------------------------------------------------------------------------
-
-
-def check_dead(store, future, *texts):
-    """The turn was not acknowledged, and no other ever will be."""
-    with pytest.raises(StorageError, match=texts[0]) as caught:
-        future.result(WAIT_S)
-    for text in texts:
-        assert text in str(caught.value)
-    with pytest.raises(StorageError):
-        store.append(endless(0)).result(WAIT_S)
-    store.close()
-
-
-def test_a_full_database(tmp_path):
-    store = SqliteStore.create(tmp_path, {})
-    commit(store, endless(0))
-    cast(Any, store)._writer._database.execute("PRAGMA max_page_count = 20")
-    futures = [store.append(endless(number)) for number in range(1, 1000)]
-    check_dead(store, futures[-1], "full", str(tmp_path), "make room")
-    done = [future.exception() is None for future in futures]
-    assert len(entries(tmp_path)) == 1 + done.count(True)  # all that was acknowledged, and nothing else
-    assert done == sorted(done, reverse=True)
-
-
-def test_a_file_that_may_not_grow(tmp_path):
-    store = SqliteStore.create(tmp_path, {})
-    commit(store, endless(0))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
-    try:
-        futures = [store.append(endless(number)) for number in range(1, 2000)]
-        check_dead(store, futures[-1], str(tmp_path))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    done = [future.exception() is None for future in futures]
-    found = entries(tmp_path)
-    assert len(found) >= 1 + done.count(True)
-    assert found == expected([endless(number) for number in range(len(found))])
-
-
-@pytest.mark.parametrize("harm", [shutil.rmtree, lambda path: path.rename(path.with_name("elsewhere"))])
-def test_a_directory_that_goes_away(tmp_path, harm):
-    store = SqliteStore.create(tmp_path / "run", {})
-    commit(store, endless(0))
-    harm(tmp_path / "run")
-    check_dead(store, store.append(endless(1)), str(tmp_path / "run"), "moved or deleted")
-
-
-def test_another_file_in_its_place(tmp_path):
-    store = SqliteStore.create(tmp_path / "run", {})
-    SqliteStore.create(tmp_path / "other", {}).close()
-    (tmp_path / "other" / "journal.sqlite").replace(tmp_path / "run" / "journal.sqlite")
-    check_dead(store, store.append(endless(1)), "another file")
-
-
-def test_what_is_no_plain_data_is_not_acknowledged(tmp_path):
-    store = SqliteStore.create(tmp_path, {})
-    commit(store, endless(0))
-    check_dead(store, store.append(Turn(1.0, [Started(1, 1, cast(str, object()))])), "not plain data")
-    assert len(entries(tmp_path)) == 1
-
-
-# Damage ---------------------------------------------------------------------------------------------------------------
-
-
-def outcome(directory, original):
-    """What came of damage: it was noticed, or it did no harm. Anything else is a failure of the test."""
-    try:
-        store = SqliteStore.open(directory, read_only=True)
-        found = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
-    except StorageError:
-        return "noticed"
-    assert found == original
-    return "harmless"
-
-
-def test_flipped_bytes_are_noticed_or_do_no_harm(run):
-    file, dice = run / "journal.sqlite", random.Random(3)
-    store = SqliteStore.open(run, read_only=True)
-    original = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
-    clean, outcomes = file.read_bytes(), []
-    for _ in range(150):
-        place = dice.randrange(len(clean))
-        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << dice.randrange(8))]) + clean[place + 1 :])
-        outcomes.append(outcome(run, original))
-    assert outcomes.count("noticed") > 50  # the others hit pages' empty space, and what is only for people
-
-
-@pytest.mark.parametrize(
-    ("harm", "text"),
-    [
-        ("UPDATE events SET body = replace(body, '\"attempt\":1', '\"attempt\":2') WHERE seq = 31", "event 31 is not"),
-        ("UPDATE events SET now = now + 1 WHERE seq = 31", "event 31 is not"),
-        ("UPDATE events SET decisions = NULL WHERE seq = 31", "event 31 is not"),
-        ("UPDATE events SET digest = '0' WHERE seq = 31", "event 31 is not"),
-        ("UPDATE events SET mark = '0' WHERE seq = 31", "event 31 is not"),
-        ("DELETE FROM events WHERE seq = 31", "event 31 is not"),
-        ("DELETE FROM events WHERE seq > 40", "ends with event 40, and 60 were committed"),
-        ("DELETE FROM events", "ends with event 0"),
-        ("UPDATE experiments SET settings = '{}'", "settings"),
-    ],
-)
-def test_rows_that_were_changed_are_noticed(run, harm, text):
-    with contextlib.closing(sqlite3.connect(run / "journal.sqlite")) as database, database:
-        database.execute(harm)
-    with pytest.raises(StorageError, match=text) as caught:
-        entries(run)
-    assert str(run) in str(caught.value)
-    with pytest.raises(StorageError, match=text):
-        SqliteStore.open(run)  # nothing is ever appended to what is damaged
-
-
-def test_a_file_that_was_cut(run):
-    file = run / "journal.sqlite"
-    clean = file.read_bytes()
-    for length in (0, 50, 4096, 5000, len(clean) // 2, len(clean) - 4096):
-        file.write_bytes(clean[:length])
-        with pytest.raises(StorageError, match="journal.sqlite"):
-            entries(run)
-
-
-# Formats --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("read_only", [True, False])
-def test_a_newer_format_is_refused(run, read_only):
-    query(run, "PRAGMA user_version = 2")
-    with pytest.raises(StorageError, match=r"format 2.*up to 1: upgrade Trialist"):
-        SqliteStore.open(run, read_only=read_only)
-
-
-def test_an_older_format_is_brought_up_to_date(run, monkeypatch):
-    before = entries(run)
-    migration = [lambda database: database.execute("ALTER TABLE trials ADD COLUMN mood TEXT")]
-    monkeypatch.setattr(sqlite, "MIGRATIONS", tuple(migration))
-    monkeypatch.setattr(sqlite, "FORMAT", 2)
-    with pytest.raises(StorageError, match="old format 1"):
-        SqliteStore.open(run, read_only=True)
-    SqliteStore.open(run).close()
-    assert query(run, "PRAGMA user_version") == [(2,)]
-    assert query(run, "SELECT count(mood) FROM trials") == [(0,)]
-    assert entries(run) == before
-    assert (run / "journal.sqlite.format_1").is_file()
-
-
-def test_a_migration_that_fails_changes_nothing(run, monkeypatch):
-    def migration(database):
-        database.execute("DROP TABLE trials")
-        raise apsw.SQLError("no")
-
-    monkeypatch.setattr(sqlite, "MIGRATIONS", (migration,))
-    monkeypatch.setattr(sqlite, "FORMAT", 2)
-    with pytest.raises(StorageError, match="no"):
-        SqliteStore.open(run)
-    assert query(run, "PRAGMA user_version") == [(1,)]
-    assert query(run, "SELECT count(*) FROM trials") == [(0,)]
-
-
-@pytest.mark.parametrize("version", range(1, sqlite.FORMAT + 1))
-@pytest.mark.parametrize("read_only", [True, False])
-def test_journals_of_every_format_are_read(tmp_path, version, read_only):
-    shutil.copy(make_fixture.path_of(version), tmp_path / "journal.sqlite")
-    store = SqliteStore.open(tmp_path, read_only=read_only)
-    assert repr(store.settings) == repr(make_fixture.SETTINGS)
-    assert repr(list(store.entries())) == repr(expected(make_fixture.TURNS))
-    assert repr(list(store.trials())) == repr(list(make_fixture.TURNS[5].trials))
-    assert [frame.checkpoint for frame in store.frames(0)] == ["/c/1"]
-    store.close()
-
-
-def test_the_fixture_is_what_its_script_makes(tmp_path):
-    store = SqliteStore.create(tmp_path, make_fixture.SETTINGS)
-    commit(store, *make_fixture.TURNS)
-    text = "SELECT sql FROM sqlite_schema ORDER BY name"
-    shutil.copy(make_fixture.path_of(sqlite.FORMAT), tmp_path / "fixture.sqlite")
-    with contextlib.closing(sqlite3.connect(tmp_path / "fixture.sqlite")) as fixture:
-        assert list(fixture.execute(text)) == query(tmp_path, text)
-        assert list(fixture.execute("SELECT mark FROM experiments")) == [(store.digest[:16],)]
-    store.close()
 
 
 # Wrong places ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,19 @@ from typing import Self
 STREAMS = ("stdout", "stderr")
 _WATCHED = tuple(
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGPIPE")
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGQUIT",
+        "SIGALRM",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGCHLD",
+        "SIGPIPE",
+    )
     if hasattr(signal, name)
 )
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -39,7 +51,9 @@ class House:
     """
 
     def __init__(self) -> None:
-        self._files = [os.dup(descriptor) for descriptor in (0, 1, 2)]  # not inherited by children: they must not hold them open
+        self._files = [
+            os.dup(descriptor) for descriptor in (0, 1, 2)
+        ]  # not inherited by children: they must not hold them open
         self._streams = (sys.stdin, sys.stdout, sys.stderr)
         self._cwd = os.getcwd()
         self._variables = vars(os.environ)["_data"]  # as bytes: to compare os.environ itself costs 0.1 ms a trial
@@ -167,7 +181,9 @@ class Room:
             os.dup2(opened, descriptor)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._warnings.__exit__(kind, error, trace)
         self.spoiled = self._house.spoiled()
         try:

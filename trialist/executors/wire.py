@@ -1,4 +1,4 @@
-"""The wire between the driver and its slots: length-prefixed msgpack frames, and the driver's end of a TCP connection.
+"""The wire between the driver and its slots: length-prefixed msgpack frames.
 
 A frame is four bytes of length (big-endian) and one message: a msgpack array of a kind and its fields. Several frames may travel in
 one write. The driver trusts no worker: whatever comes is decoded whole, under a length that was checked before, and every field's
@@ -8,8 +8,6 @@ unpickled, and msgpack's extension types are refused.
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import math
 import socket
 from collections.abc import Callable, Iterator
@@ -35,8 +33,6 @@ from trialist.messages import (
 )
 
 FRAME_BYTES_MAX = 16 * 2**20
-GREETING_BYTES_MAX = 1024  # before the token is shown
-GREETING_S = 5.0
 COLUMNS_MAX = 10_000
 TEXT_LENGTH_MAX = 200_000
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
@@ -232,7 +228,9 @@ def _decode(body: bytes, readers: dict[int, Callable[..., object]], surrogates: 
         return readers[kind](*fields)
     except WireError:
         raise
-    except Exception as error:  # msgpack has half a dozen errors of its own; a wrong number of fields is a TypeError, and so on
+    except (
+        Exception
+    ) as error:  # msgpack has half a dozen errors of its own; a wrong number of fields is a TypeError, and so on
         raise WireError(f"not a message: {str(error)[:200]}") from error
 
 
@@ -340,19 +338,6 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
 }
 
 
-# The driver's end of a connection ------------------------------------------------------------------------------------------
-
-
-class Listener(Protocol):
-    """Whoever is told what comes over a connection, in the loop's thread."""
-
-    def heard(self, message: ToDriver, size: int) -> None:
-        """A message came, in a frame of this many bytes."""
-
-    def hung_up(self, reason: str) -> None:
-        """Nothing will come any more. Called once."""
-
-
 def keep_alive(connection: socket.socket) -> None:
     """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of reach.
 
@@ -363,78 +348,3 @@ def keep_alive(connection: socket.socket) -> None:
     for name, value in _KEEPALIVE.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-class Caller(asyncio.Protocol):
-    """The driver's end of one TCP connection: nobody until the token is shown, then a slot.
-
-    ``admit`` is asked who listens to the slot of this number; ``None`` turns the caller away.
-    """
-
-    def __init__(self, token: bytes, admit: Callable[[Hello, Caller], Listener | None]) -> None:
-        self._token, self._admit = token, admit
-        self._frames = Frames(GREETING_BYTES_MAX)
-        self._listener: Listener | None = None
-        self._reason = "the connection ended"
-        self._transport: asyncio.Transport | None = None
-        self._paused = False
-        self._patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio's protocol: somebody has called, and has some seconds to say who it is."""
-        self._transport = cast("asyncio.Transport", transport)
-        keep_alive(transport.get_extra_info("socket"))
-        self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
-
-    def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol: cut, read, and pass on. A breach of the rules ends this connection and nothing else."""
-        try:
-            for body in self._frames.feed(data):
-                if self._listener is None:
-                    self._greet(body)
-                else:
-                    self._listener.heard(from_worker(body), len(body))
-        except WireError as error:
-            self._reason = f"it broke the wire's rules: {error}"
-            self.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio's protocol."""
-        if self._patience is not None:
-            self._patience.cancel()
-        if self._listener is not None:
-            listener, self._listener = self._listener, None
-            listener.hung_up(f"{self._reason}: {exc}" if exc else self._reason)
-
-    def write(self, data: bytes) -> None:
-        """Send frames; nothing happens when the connection has ended."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def pause(self) -> None:
-        """Read no more for now: the sender is made to wait."""
-        if self._transport is not None and not self._paused and not self._transport.is_closing():
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read on."""
-        if self._transport is not None and self._paused and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Hang up at once."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _greet(self, body: bytes) -> None:
-        hello = greeting(body)
-        if not hmac.compare_digest(hello.token, self._token):
-            raise WireError("it does not know this run's token")
-        self._listener = self._admit(hello, self)
-        if self._listener is None:
-            raise WireError(f"there is no slot {hello.slot} to connect")
-        self._frames.limit = FRAME_BYTES_MAX
-        if self._patience is not None:
-            self._patience.cancel()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -21,22 +22,29 @@ Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 def save(checkpoint: Saveable, target: Path) -> None:
     """Copy a directory or file, or write a dict, to ``target``; it is on the disk when this returns.
 
+    Links in a directory stay links.
+
     Raises:
         FileNotFoundError: there is nothing at the path given.
         TypeError: it is none of these, or the dict holds something that is not plain data.
+        ValueError: it is a directory that ``target`` is in.
     """
-    draft = target.with_name(target.name + ".draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    _make_directory(target.parent)
+    draft, earlier = target.with_name(target.name + ".draft"), target.with_name(target.name + ".earlier")
+    for leftover in (draft, earlier):
+        shutil.rmtree(leftover, ignore_errors=True)
+    draft.mkdir()
     try:
         _write(checkpoint, draft)
         _sync(draft)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    shutil.rmtree(target, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        target.rename(earlier)
     draft.rename(target)
     _sync_one(target.parent)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def load(source: Path) -> Path | dict[str, object]:
@@ -49,33 +57,65 @@ def load(source: Path) -> Path | dict[str, object]:
         return cast("dict[str, object]", msgpack.unpackb((source / "dict.msgpack").read_bytes(), strict_map_key=False))
     if (source / "directory").is_dir():
         return source / "directory"
-    return next((source / "file").iterdir())
+    [file] = (source / "file").iterdir()
+    return file
 
 
 def discard(path: Path, root: Path) -> None:
-    """Delete a checkpoint, if it lies under ``root``; one that is gone already is no error."""
-    if root.resolve() in path.resolve().parents:
-        shutil.rmtree(path, ignore_errors=True)
+    """Delete a checkpoint, if it lies under ``root`` and is one; one that is gone already is no error.
+
+    ``path`` came from a worker, so it may be anything. Links are followed before it is asked where it lies.
+    """
+    with suppress(OSError):
+        if root.resolve() in path.resolve().parents and _is_checkpoint(path):
+            draft = path.with_name(path.name + ".draft")
+            shutil.rmtree(draft, ignore_errors=True)
+            path.rename(draft)  # what is half deleted must not have a checkpoint's name
+            shutil.rmtree(draft)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    names = [item.name for item in path.iterdir()]
+    return not path.is_symlink() and len(names) == 1 and names[0] in {"directory", "file", "dict.msgpack"}
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, and have their names on the disk."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_one(path.parent)
 
 
 def _write(checkpoint: Saveable, draft: Path) -> None:
     if isinstance(checkpoint, Mapping):
-        try:
-            (draft / "dict.msgpack").write_bytes(msgpack.packb(dict(checkpoint)))
-        except (TypeError, ValueError, OverflowError) as error:
-            advice = "write arrays and objects to a file (torch.save, numpy.savez) and report its path"
-            raise TypeError(f"a checkpoint dict holds plain data only ({error}); {advice}") from error
-        return
-    if not isinstance(checkpoint, str | os.PathLike):
+        (draft / "dict.msgpack").write_bytes(_packed(checkpoint))
+    elif isinstance(checkpoint, str | os.PathLike):
+        if not os.fspath(checkpoint):
+            raise FileNotFoundError("checkpoint: the path is empty")
+        _copy(Path(checkpoint), draft)
+    else:
         raise TypeError(f"checkpoint must be a directory, a file, or a dict, not a {type(checkpoint).__name__}")
-    path = Path(checkpoint)
-    if path.is_dir():
-        shutil.copytree(path, draft / "directory", symlinks=True)
-    elif path.is_file():
+
+
+def _packed(checkpoint: Mapping[str, object]) -> bytes:
+    try:
+        return cast("bytes", msgpack.packb(dict(checkpoint)))
+    except (TypeError, ValueError, OverflowError) as error:
+        advice = "write arrays and objects to a file (torch.save, numpy.savez) and report its path"
+        raise TypeError(f"a checkpoint dict holds plain data only ({error}); {advice}") from error
+
+
+def _copy(path: Path, draft: Path) -> None:
+    if path.is_file():
         (draft / "file").mkdir()
         shutil.copy2(path, draft / "file" / path.name)
-    else:
+    elif not path.is_dir():
         raise FileNotFoundError(f"checkpoint: there is nothing at {str(path)!r}")
+    elif path.resolve() in draft.resolve().parents:
+        raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; give a directory of its own")
+    else:
+        shutil.copytree(path, draft / "directory", symlinks=True)
 
 
 def _sync(directory: Path) -> None:

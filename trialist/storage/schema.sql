@@ -18,16 +18,20 @@ CREATE TABLE experiments (
     mark     TEXT NOT NULL      -- without these nobody could tell that rows are missing at the end
 ) STRICT;
 
+-- A line is the JSON array [now, event, decisions, digest]. All lines in order, each with a newline, have the digest of
+-- the run: sqlite3 journal.sqlite 'SELECT line FROM events ORDER BY seq' | sha256sum
 CREATE TABLE events (
     seq       INTEGER PRIMARY KEY,  -- 1, 2, 3 ...
-    now       REAL NOT NULL,        -- seconds of this run
-    kind      TEXT    GENERATED ALWAYS AS (json_extract(body, '$.kind')) VIRTUAL,
-    trial     INTEGER GENERATED ALWAYS AS (json_extract(body, '$.trial')) VIRTUAL,
-    attempt   INTEGER GENERATED ALWAYS AS (json_extract(body, '$.attempt')) VIRTUAL,
-    body      TEXT NOT NULL,        -- JSON: the event
-    decisions TEXT,                 -- JSON: what was decided on earlier events, a list for each that had none yet
-    digest    TEXT,                 -- the experiment's, after those decisions and before this event
-    mark      TEXT NOT NULL         -- checksum of this row and all before it
+    mark      TEXT NOT NULL,        -- checksum of this line and all before it
+    now       REAL    GENERATED ALWAYS AS (line ->> 0) VIRTUAL,  -- seconds of this run
+    kind      TEXT    GENERATED ALWAYS AS (line ->> '$[1].kind') VIRTUAL,
+    trial     INTEGER GENERATED ALWAYS AS (line ->> '$[1].trial') VIRTUAL,
+    attempt   INTEGER GENERATED ALWAYS AS (line ->> '$[1].attempt') VIRTUAL,
+    body      TEXT    GENERATED ALWAYS AS (line -> 1) VIRTUAL,  -- JSON: the event
+    decisions TEXT    GENERATED ALWAYS AS (nullif(line -> 2, 'null')) VIRTUAL,  -- JSON: what was decided on earlier
+                                                                 -- events, a list for each that had none yet
+    digest    TEXT    GENERATED ALWAYS AS (line ->> 3) VIRTUAL,  -- the experiment's, after those, before this event
+    line      TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX frames ON events (trial) WHERE kind = 'Reported';
@@ -35,39 +39,40 @@ CREATE INDEX frames ON events (trial) WHERE kind = 'Reported';
 -- Made from the events, for people: a trial as it was at the last commit.
 CREATE TABLE trials (
     id         INTEGER PRIMARY KEY,
-    state      TEXT NOT NULL,
-    outcome    TEXT,
-    reason     TEXT NOT NULL,
-    attempt    INTEGER NOT NULL,
-    step       INTEGER NOT NULL,
-    config     TEXT NOT NULL,  -- JSON
-    tags       TEXT NOT NULL,  -- JSON
-    metrics    TEXT NOT NULL,  -- JSON: of the last report
-    checkpoint TEXT,
-    error      TEXT NOT NULL,
-    traceback  TEXT NOT NULL,
-    started    REAL,           -- seconds of this run
-    ended      REAL
+    state      TEXT    GENERATED ALWAYS AS (line ->> 1) VIRTUAL,
+    outcome    TEXT    GENERATED ALWAYS AS (line ->> 2) VIRTUAL,
+    reason     TEXT    GENERATED ALWAYS AS (line ->> 3) VIRTUAL,
+    attempt    INTEGER GENERATED ALWAYS AS (line ->> 4) VIRTUAL,
+    step       INTEGER GENERATED ALWAYS AS (line ->> 5) VIRTUAL,
+    config     TEXT    GENERATED ALWAYS AS (line -> 6) VIRTUAL,  -- JSON
+    tags       TEXT    GENERATED ALWAYS AS (line -> 7) VIRTUAL,  -- JSON
+    metrics    TEXT    GENERATED ALWAYS AS (line -> 8) VIRTUAL,  -- JSON: of the last report
+    checkpoint TEXT    GENERATED ALWAYS AS (line ->> 9) VIRTUAL,
+    error      TEXT    GENERATED ALWAYS AS (line ->> 10) VIRTUAL,
+    traceback  TEXT    GENERATED ALWAYS AS (line ->> 11) VIRTUAL,
+    started    REAL    GENERATED ALWAYS AS (line ->> 12) VIRTUAL,  -- seconds of this run
+    ended      REAL    GENERATED ALWAYS AS (line ->> 13) VIRTUAL,
+    line       TEXT NOT NULL  -- a JSON array of all of these, id first
 ) STRICT;
 
 -- One row a report, all its metrics in a JSON object.
 CREATE VIEW results AS
 SELECT events.seq, events.trial, events.attempt,
-       json_extract(events.body, '$.first_step') + report.key AS step,
+       (events.line ->> '$[1].first_step') + report.key AS step,
        report.value AS time_s,
        (SELECT json_group_object(metric.key, json(CASE json_type(metric.value -> report.key)
                    WHEN 'object' THEN json_quote(metric.value -> report.key ->> 'float')
                    ELSE metric.value -> report.key END))
-          FROM json_each(events.body, '$.columns') AS metric
+          FROM json_each(events.line, '$[1].columns') AS metric
          WHERE json_type(metric.value -> report.key) <> 'null') AS metrics
-  FROM events, json_each(events.body, '$.time_s') AS report
+  FROM events, json_each(events.line, '$[1].time_s') AS report
  WHERE events.kind = 'Reported';
 
 -- One row a number, for GROUP BY and for plots.
 CREATE VIEW results_long AS
 SELECT events.seq, events.trial, events.attempt,
-       json_extract(events.body, '$.first_step') + report.key AS step,
+       (events.line ->> '$[1].first_step') + report.key AS step,
        metric.key AS metric,
        CASE report.type WHEN 'object' THEN report.value ->> 'float' ELSE report.value END AS value
-  FROM events, json_each(events.body, '$.columns') AS metric, json_each(metric.value) AS report
+  FROM events, json_each(events.line, '$[1].columns') AS metric, json_each(metric.value) AS report
  WHERE events.kind = 'Reported' AND report.type <> 'null';

@@ -1,0 +1,65 @@
+import contextlib
+import random
+import sqlite3
+
+import pytest
+
+from tests.storage.runs import entries
+from trialist.errors import StorageError
+from trialist.storage.sqlite import SqliteStore
+
+
+def outcome(directory, original):
+    """What came of damage: it was noticed, or it did no harm. Anything else is a failure of the test."""
+    try:
+        store = SqliteStore.open(directory, read_only=True)
+        found = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
+    except StorageError:
+        return "noticed"
+    assert found == original
+    return "harmless"
+
+
+def test_flipped_bytes_are_noticed_or_do_no_harm(run):
+    file, dice = run / "journal.sqlite", random.Random(3)
+    store = SqliteStore.open(run, read_only=True)
+    original = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
+    clean, outcomes = file.read_bytes(), []
+    for _ in range(150):
+        place = dice.randrange(len(clean))
+        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << dice.randrange(8))]) + clean[place + 1 :])
+        outcomes.append(outcome(run, original))
+    assert outcomes.count("noticed") > 50  # the others hit pages' empty space, and what is only for people
+
+
+@pytest.mark.parametrize(
+    ("harm", "text"),
+    [
+        ("UPDATE events SET line = json_set(line, '$[0]', now + 1) WHERE seq = 31", "event 31 is not"),
+        ("UPDATE events SET line = json_set(line, '$[1].attempt', 2) WHERE seq = 31", "event 31 is not"),
+        ("UPDATE events SET line = json_set(line, '$[2]', NULL) WHERE seq = 31", "event 31 is not"),
+        ("UPDATE events SET line = json_set(line, '$[3]', '0') WHERE seq = 31", "event 31 is not"),
+        ("UPDATE events SET mark = '0' WHERE seq = 31", "event 31 is not"),
+        ("DELETE FROM events WHERE seq = 31", "event 31 is not"),
+        ("DELETE FROM events WHERE seq > 40", "ends with event 40, and 60 were committed"),
+        ("DELETE FROM events", "ends with event 0"),
+        ("UPDATE experiments SET settings = '{}'", "settings"),
+    ],
+)
+def test_rows_that_were_changed_are_noticed(run, harm, text):
+    with contextlib.closing(sqlite3.connect(run / "journal.sqlite")) as database, database:
+        database.execute(harm)
+    with pytest.raises(StorageError, match=text) as caught:
+        entries(run)
+    assert str(run) in str(caught.value)
+    with pytest.raises(StorageError, match=text):
+        SqliteStore.open(run)  # nothing is ever appended to what is damaged
+
+
+def test_a_file_that_was_cut(run):
+    file = run / "journal.sqlite"
+    clean = file.read_bytes()
+    for length in (0, 50, 4096, 5000, len(clean) // 2, len(clean) - 4096):
+        file.write_bytes(clean[:length])
+        with pytest.raises(StorageError, match="journal.sqlite"):
+            entries(run)

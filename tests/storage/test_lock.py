@@ -1,0 +1,60 @@
+import multiprocessing
+import os
+
+import pytest
+
+from tests.contracts.store import WAIT_S
+from tests.storage.runs import query
+from trialist.errors import RunLocked, StorageError
+from trialist.storage.lock import DriverLock
+from trialist.storage.sqlite import SqliteStore
+
+
+def test_a_second_driver_is_refused_by_name(tmp_path, drivers):
+    drivers.start(tmp_path)
+    for attempt in (SqliteStore.open, lambda path: SqliteStore.create(path, {})):
+        with pytest.raises(RunLocked, match=f"process {drivers.pid} on {os.uname().nodename}"):
+            attempt(tmp_path)
+    SqliteStore.open(tmp_path, read_only=True).close()
+    drivers.kill()
+    list(drivers.acknowledged())
+    SqliteStore.open(tmp_path).close()  # what the dead one left is no obstacle
+
+
+def test_a_second_driver_in_the_same_process_is_refused(tmp_path):
+    store = SqliteStore.create(tmp_path, {})
+    with pytest.raises(RunLocked, match=str(os.getpid())):
+        SqliteStore.open(tmp_path)
+    store.close()
+    SqliteStore.open(tmp_path).close()
+
+
+def test_a_lock_file_that_says_nothing_is_no_obstacle(run):
+    (run / "driver.lock").write_text("\0garbage")
+    SqliteStore.open(run).close()
+
+
+def test_a_forked_child_does_not_hold_the_lock(tmp_path):
+    lock = DriverLock(tmp_path)
+    context = multiprocessing.get_context("fork")
+    born, end = context.Event(), context.Event()
+
+    def live():
+        born.set()
+        end.wait(WAIT_S)
+
+    child = context.Process(target=live)
+    child.start()
+    assert born.wait(WAIT_S)
+    lock.abandon()  # as a dying process does: it closes its file and says nothing
+    DriverLock(tmp_path).release()
+    end.set()
+    child.join(WAIT_S)
+    assert child.exitcode == 0
+
+
+def test_what_fails_to_open_lets_go_of_the_lock(run):
+    query(run, "PRAGMA user_version = 99")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="format 99"):
+            SqliteStore.open(run)

@@ -1,0 +1,109 @@
+import resource
+import shutil
+from typing import Any, cast
+
+import pytest
+
+from tests.contracts.store import WAIT_S, commit, expected
+from tests.storage.endless import turn as endless
+from tests.storage.runs import entries
+from trialist.errors import StorageError
+from trialist.messages import Started
+from trialist.storage import writer
+from trialist.storage.base import Turn
+from trialist.storage.sqlite import SqliteStore
+
+
+def test_many_turns_share_a_commit(tmp_path):
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, *map(endless, range(2000)))
+    statistics = store.statistics()
+    assert statistics.turns == 2000
+    assert statistics.commits < 1000
+    assert statistics.deepest_queue > 1
+    assert store.pending == 0
+    store.close()
+
+
+def test_the_first_turn_after_a_quiet_time_is_committed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "PACE_S", 100.0)
+    store = SqliteStore.create(tmp_path, {})
+    cast(Any, store)._writer._began -= 100.0
+    commit(store, endless(0))
+    store.close()
+
+
+@pytest.mark.parametrize("end", ["hurry", "close"])
+def test_who_waits_need_not_wait_until_turns_have_gathered(tmp_path, monkeypatch, end):
+    monkeypatch.setattr(writer, "PACE_S", 100.0)
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, endless(0))
+    gathering = [store.append(endless(number)) for number in range(1, 20)]
+    assert not gathering[-1].done()
+    getattr(store, end)()
+    gathering[-1].result(WAIT_S)
+    store.close()
+    assert len(entries(tmp_path)) == 20
+
+
+# A disk that fails ----------------------------------------------------------------------------------------------------
+
+
+def check_dead(store, future, *texts):
+    """The turn was not acknowledged, and no other ever will be."""
+    with pytest.raises(StorageError, match=texts[0]) as caught:
+        future.result(WAIT_S)
+    for text in texts:
+        assert text in str(caught.value)
+    with pytest.raises(StorageError):
+        store.append(endless(0)).result(WAIT_S)
+    store.close()
+
+
+def test_a_full_database(tmp_path):
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, endless(0))
+    cast(Any, store)._writer._database.execute("PRAGMA max_page_count = 20")
+    futures = [store.append(endless(number)) for number in range(1, 1000)]
+    check_dead(store, futures[-1], "full", str(tmp_path), "make room")
+    done = [future.exception() is None for future in futures]
+    assert len(entries(tmp_path)) == 1 + done.count(True)  # all that was acknowledged, and nothing else
+    assert done == sorted(done, reverse=True)
+
+
+def test_a_file_that_may_not_grow(tmp_path):
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, endless(0))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
+    try:
+        futures = [store.append(endless(number)) for number in range(1, 2000)]
+        check_dead(store, futures[-1], str(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    done = [future.exception() is None for future in futures]
+    found = entries(tmp_path)
+    assert len(found) >= 1 + done.count(True)
+    assert found == expected([endless(number) for number in range(len(found))])
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda path: path.rename(path.with_name("elsewhere"))])
+def test_a_directory_that_goes_away(tmp_path, harm):
+    store = SqliteStore.create(tmp_path / "run", {})
+    commit(store, endless(0))
+    harm(tmp_path / "run")
+    check_dead(store, store.append(endless(1)), str(tmp_path / "run"), "moved or deleted")
+
+
+def test_another_file_in_its_place(tmp_path):
+    store = SqliteStore.create(tmp_path / "run", {})
+    SqliteStore.create(tmp_path / "other", {}).close()
+    (tmp_path / "other" / "journal.sqlite").replace(tmp_path / "run" / "journal.sqlite")
+    check_dead(store, store.append(endless(1)), "another file")
+
+
+def test_what_is_no_plain_data_is_not_acknowledged(tmp_path):
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, endless(0))
+    check_dead(store, store.append(Turn(1.0, [Started(1, 1, cast(str, object()))])), "not plain data")
+    assert len(entries(tmp_path)) == 1
