@@ -84,7 +84,7 @@ def terminal(monkeypatch):
 def test_a_line_says_what_matters():
     assert line(MIDWAY) == (
         "digits 1 min 15 s: 4 running, 2 paused, 30 of 40 ended (3 completed, 26 stopped, 1 failed) | "
-        "best accuracy 0.9833 (trial 7: lr=0.001235 model/width=128) | cpu 3.5 of 4 | memory 1 of 3 GiB | "
+        "best so far accuracy 0.9833 (trial 7: lr=0.001235 model/width=128) | cpu 3.5 of 4 | memory 1 of 3 GiB | "
         "12,345 reports (164.2/s)"
     )
 

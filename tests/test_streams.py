@@ -32,4 +32,4 @@ def test_integers_are_seeds_for_anybodys_generator():
 def test_streams_are_the_same_on_every_machine():
     """What a seed draws is a promise: a change here changes everybody's runs."""
     assert Streams(0).integer("trial", 0) == 4242307485
-    assert Streams(0)("random", 0).integers(2**32) == 1891029131
+    assert Streams(0)("random", 0).integers(2**32) == 3064799759

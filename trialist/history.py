@@ -9,6 +9,7 @@ Values are objectives, sign-flipped so that smaller is better: a vector a step.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -88,6 +89,10 @@ def _fold(records: dict[int, Record], entry: _Born | _Seen | _Ended) -> None:
             records[trial] = Record(trial, config, tags)
         case _Seen(trial, first_step, values):
             record = records[trial]
+            kept = bisect_left(
+                record.steps, first_step
+            )  # a retry repeats steps, and a clone goes back: the last time counts
+            del record.steps[kept:], record.values[kept:]
             record.steps.extend(range(first_step, first_step + len(values)))
             record.values.extend(values)
         case _Ended(trial, outcome):

@@ -20,7 +20,7 @@ class Streams:
 
     def __call__(self, name: str, *key: int) -> np.random.Generator:
         """Return the generator of this name and key, always from its beginning."""
-        return np.random.Generator(np.random.Philox(key=self._hash(name, key, 16)))
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(self._hash(name, key, 16))))
 
     def integer(self, name: str, *key: int) -> int:
         """Return a 32-bit number of this name and key: a seed for other people's generators."""

@@ -249,7 +249,7 @@ def test_promotion_on_one_worker_finishes_and_takes_the_best_to_the_top():
     reached = {level: [trial.id for trial in trials if trial.step >= level] for level in (1, 3, 9, 27)}
     assert len(reached[1]) == 60
     assert 20 <= len(reached[3]) <= 30
-    assert len(reached[9]) < len(reached[3]) / 2
+    assert len(reached[9]) < len(reached[3]) * 2 / 3  # more than a third, because early promotions are guesses
     assert 1 <= len(reached[27]) <= 6
     best = [trial.id for trial in trials[:20]]
     assert set(best) <= set(reached[3]), "the best third of all has been promoted at least once"

@@ -123,7 +123,7 @@ class Experiment:
 
     def start(self) -> list[Command]:
         """Return what is still to be done: nothing for a new run, the unanswered asks for a resumed one."""
-        return [*self._supply.outstanding(len(self.history))]
+        return [*self._supply.outstanding()]
 
     def handle(self, now: float, event: Event) -> list[Command]:
         """Take in one event and return what to do.
@@ -275,7 +275,9 @@ class Experiment:
         _VERDICTS[type(verdict)](self, trial, verdict)
 
     def _on_finished(self, event: Finished) -> None:
-        trial = self.trials[event.trial]
+        trial, successor = self.trials[event.trial], self._successors.get(event.trial)
+        if successor is not None and successor.donor is None:  # what has finished needs no other resources
+            trial.then = State.ENDED
         self._leave(trial, Finished, Outcome("completed"))
 
     def _on_failed(self, event: Failed) -> None:
@@ -472,7 +474,9 @@ class Experiment:
         if self.plan.fail_fast:
             self._stop_all(f"trial {trial.id} failed: {trial.error}")
         elif not self._successes and 0 < self.plan.same_failures <= self._failures[trial.error]:
-            self._stop_all(f"the first {self._failures[trial.error]} trials all failed the same way: {trial.error}")
+            self._stop_all(
+                f"{self._failures[trial.error]} trials failed the same way, and none succeeded: {trial.error}"
+            )
 
     # Reports ---------------------------------------------------------------------------------------------------------
 
@@ -567,7 +571,7 @@ class Experiment:
 
     def _choose_drop(self, choice: Drop) -> bool:
         trial = self.trials[choice.trial]
-        if trial.state is State.ENDED:
+        if trial.state is State.ENDED or (trial.state is State.STOPPING and trial.then is State.ENDED):
             raise PolicyError(f"the scheduler dropped what has ended\n{self.story(trial.id)}")
         self.judge.write(choice)
         if trial.active:

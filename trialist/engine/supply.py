@@ -22,7 +22,7 @@ class Supply:
         self._prefetch = prefetch
         self._numbers = 0  # of trials
         self._asks = 0
-        self._open: dict[int, tuple[Request, ...]] = {}
+        self._open: dict[int, Ask] = {}
         self._asked = 0  # new trials
         self._coming = 0  # of these, not yet suggested
         self._wishes: deque[int] = deque()  # trials that somebody has enqueued: they come first
@@ -69,21 +69,21 @@ class Supply:
     def ask(self, requests: Sequence[Request], seen: int) -> Ask:
         """Open an ask; ``seen`` is how much of the history it may see."""
         self._asks += 1
-        self._open[self._asks] = tuple(requests)
-        return Ask(self._asks, tuple(requests), seen)
+        self._open[self._asks] = Ask(self._asks, tuple(requests), seen)
+        return self._open[self._asks]
 
     def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
         """Close an ask: yield each request with its suggestion, None where the searcher had no more."""
-        requests = self._open.pop(event.ask, ())
+        requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
         self._coming -= sum(request.kind == "new" for request in requests)
         rest = requests[len(event.suggestions) :]
         self._ended = self._ended or any(request.kind == "new" for request in rest)
         yield from zip(requests, event.suggestions, strict=False)
         yield from ((request, None) for request in rest)
 
-    def outstanding(self, seen: int) -> list[Ask]:
-        """Return the open asks again, for a run that is resumed."""
-        return [Ask(number, requests, seen) for number, requests in self._open.items()]
+    def outstanding(self) -> list[Ask]:
+        """Return the open asks as they were, for a run that is resumed."""
+        return list(self._open.values())
 
     def put(self, trial: int, *, wished: bool = False) -> None:
         """A new trial waits to be started."""

@@ -56,7 +56,7 @@ class Fork(StrEnum):
 
     RETRY = "waiting while attempts remain, else ended"
     THEN = "where the Halt said"
-    COMPLETE = "ended, unless the trial is about to be cloned or resized: then waiting"
+    COMPLETE = "ended, unless the trial is about to be cloned: then waiting"
 
 
 TABLE: dict[State, dict[type, State | Fork]] = {

@@ -148,7 +148,7 @@ class ASHA:
 
     def _judge(self, trial: int, value: float, bracket: int, place: int) -> Verdict:
         rung = self._rungs[bracket][place]
-        standing = (math.inf if math.isnan(value) else value, trial)
+        standing = (value if math.isfinite(value) else math.inf, trial)
         rank, n = rung.record(standing), len(rung.reached)
         survivors = math.floor(n / self.reduction_factor) if self.promote else math.ceil(n / self.reduction_factor)
         if rank < survivors and standing[0] < math.inf:

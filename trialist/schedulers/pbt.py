@@ -70,7 +70,7 @@ class PBT:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Replace the trial if it is among the worst."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
-        self._scores[trial.id] = (math.inf if math.isnan(value) else value, now)
+        self._scores[trial.id] = (value if math.isfinite(value) else math.inf, now)
         best, worst = self._quantiles()
         if now < self.burn_in or trial.id not in worst:
             return Continue(self._after(now))

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from trialist.history import History
 from trialist.messages import Request, Suggestion
 from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
 from trialist.space import Space
 from trialist.streams import Streams
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 DIMENSIONS_MAX = 21_201  # of the direction numbers that SciPy has
 
@@ -32,6 +35,7 @@ class Sobol:
             raise ValueError(f"Sobol points have at most {DIMENSIONS_MAX} dimensions; the space has {space.dimension}")
         self._space = space
         self._blocks: Blocks | None = None
+        self._sequence: qmc.Sobol | None = None
         return space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
@@ -39,10 +43,11 @@ class Sobol:
         from scipy.stats import qmc  # half a second: only who uses it waits for it
 
         def make(block: int) -> Rows:
-            sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng.integer("sobol"))
-            if block:
-                sequence.fast_forward(block * BLOCK)
-            return cast(Rows, sequence.random(BLOCK))
+            if self._sequence is None or self._sequence.num_generated > block * BLOCK:
+                self._sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng.integer("sobol"))
+            if skipped := block * BLOCK - self._sequence.num_generated:
+                self._sequence.fast_forward(skipped)
+            return cast(Rows, self._sequence.random(BLOCK))
 
         self._blocks = self._blocks or Blocks(make)
         return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)
