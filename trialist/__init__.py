@@ -1,11 +1,12 @@
 """Trialist tunes anything you can call."""
 
 from trialist import space
+from trialist.callbacks import Callback
 from trialist.engine.engine import Engine
 from trialist.executors import Local, Simulated
 from trialist.reporting import TrialStopped, context, get_checkpoint, report
 from trialist.results import Result, TrialResult
-from trialist.schedulers import ASHA, FIFO, PBT
+from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
 from trialist.searchers import Grid, Perturb, Random, Sobol
 from trialist.stopping import Stopper
 
@@ -13,8 +14,10 @@ __all__ = [
     "ASHA",
     "FIFO",
     "PBT",
+    "Callback",
     "Engine",
     "Grid",
+    "HyperBand",
     "Local",
     "Perturb",
     "Random",

@@ -25,6 +25,7 @@ from trialist.storage.checkpoints import Saveable
 
 FLUSH_S = 0.005  # a report that comes later than this after the last frame is sent at once
 FLUSH_REPORTS = 64
+COUNTED = frozenset({"step", "time_s"})  # a report may bring its own, and then that one counts
 KEYS_MAX = 10_000
 KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
@@ -264,6 +265,9 @@ def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
     _flatten(metrics, "", row, 0)
     if len(row) > KEYS_MAX:
         raise ValueError(f"a report may have {KEYS_MAX} keys, not {len(row)}")
+    for name in COUNTED & row.keys():
+        if isinstance(row[name], bool) or not isinstance(row[name], int | float):
+            raise TypeError(f"a report's own {name!r} must be a number, not {_shown(row[name])}")
     if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
         raise ValueError(f"the texts of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file")
     return row

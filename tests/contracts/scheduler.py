@@ -181,11 +181,13 @@ class SchedulerContract:
 
     def test_a_question_without_consequence_leaves_the_state_as_it_was(self):
         scheduler = self.fresh()
+        closed = False  # with the first Wait after the last new trial it may close what nobody will fill
         for method, arguments, _ in self.recorded().calls:
             before = to_plain(scheduler.state())
             answer = getattr(scheduler, method)(*arguments)
             if isinstance(answer, Wait):
-                assert to_plain(scheduler.state()) == before
+                assert to_plain(scheduler.state()) == before or not (closed or arguments[0])
+                closed = closed or not arguments[0]
 
     def test_setup_forgets_another_run(self):
         used = self.make()

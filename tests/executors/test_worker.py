@@ -48,20 +48,32 @@ print("left politely")
 # Objectives ----------------------------------------------------------------------------------------------------------
 
 
+OBJECTIVES = {}
+
+
+def in_worker(function):
+    OBJECTIVES[function.__name__] = function
+    return function
+
+
+@in_worker
 def nothing(config):
     pass
 
 
+@in_worker
 def one_result(config):
     return {"loss": config["x"] * 2}
 
 
+@in_worker
 def wait_between(config):
     reporting.report(loss=1.0)
     time.sleep(0.3)
     reporting.report(loss=2.0)
 
 
+@in_worker
 def sleep_long(config):
     reporting.report(loss=1.0)
     try:
@@ -70,12 +82,14 @@ def sleep_long(config):
         Path("cleaned up").write_text("yes")
 
 
+@in_worker
 def spin(config):
     reporting.report(loss=1.0)
     while True:
         pass
 
 
+@in_worker
 def spawn_and_wait(config):
     child = subprocess.Popen(["sleep", "1000"])
     grandchild = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
@@ -83,38 +97,45 @@ def spawn_and_wait(config):
     time.sleep(1000)
 
 
+@in_worker
 def close_the_streams(config):
     os.close(1)
     os.close(2)
     os.close(0)
 
 
+@in_worker
 def close_everything(config):
     os.closerange(3, 100)
 
 
+@in_worker
 def show(config):
     print("shown", flush=True)  # noqa: T201
     return {"stdin": os.fstat(0).st_ino > 0}
 
 
+@in_worker
 def zombie(config):
     if os.fork() == 0:
         os._exit(0)
     time.sleep(0.1)
 
 
+@in_worker
 def leave_a_child(config):
     child = subprocess.Popen(["sleep", "1000"])
     return {"child": child.pid}
 
 
+@in_worker
 def report_from_a_thread(config):
     thread = threading.Thread(target=lambda: reporting.report(loss=1.0))
     thread.start()
     thread.join()
 
 
+@in_worker
 def swallow(config):
     while True:
         try:
@@ -124,10 +145,12 @@ def swallow(config):
             return
 
 
+@in_worker
 def huge(config):
     reporting.report({f"k{n}": "x" * 60_000 for n in range(100)})
 
 
+@in_worker
 def weird_error(config):
     class Odd(Exception):
         def __str__(self):
@@ -136,6 +159,7 @@ def weird_error(config):
     raise Odd
 
 
+@in_worker
 def draw(config):
     import random
 
@@ -145,7 +169,7 @@ def draw(config):
 
 
 def objective(config):
-    return globals()[config["do"]](config)
+    return OBJECTIVES[config["do"]](config)
 
 
 class Doubling:
@@ -319,6 +343,7 @@ def test_a_beat_is_answered_at_rest_and_at_work(slot):
     assert isinstance(slot.read_until(*ENDINGS)[-1], Halted)
 
 
+@in_worker
 def spin_politely(config):
     while True:
         reporting.report(loss=1.0)

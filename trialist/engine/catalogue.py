@@ -12,10 +12,10 @@ from typing import cast
 
 from trialist.errors import nearest
 from trialist.messages import Plain
-from trialist.schedulers import ASHA, FIFO, PBT, Scheduler
+from trialist.schedulers import ASHA, FIFO, PBT, HyperBand, Scheduler
 from trialist.searchers import Grid, Perturb, Random, Searcher, Sobol
 
-SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "pbt": PBT}
+SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "hyperband": HyperBand, "pbt": PBT}
 SEARCHERS: dict[str, type] = {"random": Random, "grid": Grid, "sobol": Sobol}
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | {"perturb": Perturb}
 

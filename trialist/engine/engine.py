@@ -21,7 +21,7 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
 from trialist.engine.parts import Default, Parts, check
 from trialist.engine.plan import Mode
-from trialist.engine.running import in_thread, interruptible, quick_switching, run_loop, say
+from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.engine.trial import Trial
 from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
@@ -52,7 +52,7 @@ class Engine:
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
         searcher: what decides what to try: "random", "grid", "sobol", or an object.
-        scheduler: what decides how far to let a trial go: "fifo", "asha", "pbt", or an object: ``ASHA(max_t=20)``.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object: ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
@@ -115,8 +115,8 @@ class Engine:
                 classes, ``executor``, ``callbacks``, ``verbose``.
 
         Raises:
-            ValueError: something is missing, or is not what the run was told.
-            StorageError: there is no run, or its journal is damaged.
+            ValueError: there is no run, or something is missing, or is not what the run was told.
+            StorageError: its journal is damaged, or cannot be read.
         """
         directory = Path(path)
         store = SqliteStore.open(directory, read_only=True)
@@ -138,11 +138,9 @@ class Engine:
             RunInterrupted: SIGINT or SIGTERM; a ``SystemExit`` with code 130 or 143. The run can be resumed.
             TrialistError: the run had to stop; it can be resumed.
         """
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return run_loop(self.run_async())
-        return in_thread(lambda: run_loop(self.run_async()))
+        if inside_loop():
+            return in_thread(lambda: run_loop(self.run_async()))
+        return run_loop(self.run_async())
 
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""

@@ -115,6 +115,7 @@ class Experiment:
         self._failures: Counter[str] = Counter()
         self._successes = 0
         self._now = 0.0
+        self._closed = False  # the scheduler has waited, knowing that no new trial will come
         self._cause = ""  # why no more trials were started
         self._idle = ("", 0)  # that cause, and how many slots stand empty for it
         self._commands: list[Command] = []
@@ -527,8 +528,7 @@ class Experiment:
         if self.stopped is not None or self._line.blocked(self.ledger.capacity) or not self.ledger.fits(self._request):
             self._cause = "nothing left" if self.stopped is not None else self._cause
             return False
-        can_ask = bool(self._supply) or self._supply.asking or self._supply.may_ask
-        choice = self.judge.next(can_ask=can_ask)
+        choice = self.judge.next(can_ask=self._can_ask)
         return _CHOICES[type(choice)](self, choice)
 
     def _choose_new(self, choice: New) -> bool:
@@ -582,18 +582,22 @@ class Experiment:
 
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
-        if self.active or self._supply.asking or len(self._line):
-            return False
-        if not self.counts[State.PAUSED] and (self._supply or self._supply.may_ask):
+        idle = not self.active and not self._supply.asking and not len(self._line)
+        paused = [trial for trial in self.trials.values() if trial.state is State.PAUSED] if idle else []
+        if idle and not paused and self._can_ask:
             raise PolicyError(
                 "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
             )
-        paused = [trial for trial in self.trials.values() if trial.state is State.PAUSED]
-        if paused:
+        if paused or not (self._can_ask or self._closed):  # a Wait that changes nothing is not worth a line in the journal
+            self._closed = self._closed or not self._can_ask
             self.judge.write(choice)
         for trial in paused:
             self._cancel(trial, "never resumed")
         return bool(paused)  # with these gone, the answer may be another one
+
+    @property
+    def _can_ask(self) -> bool:
+        return bool(self._supply) or self._supply.asking or self._supply.may_ask
 
     @property
     def _limit(self) -> float:

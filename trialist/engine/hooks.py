@@ -51,7 +51,9 @@ class Hooks:
         elif isinstance(event, Reported):
             self._results(event, trial)
         else:
-            self._about(_ending(event, trial), trial)
+            hook = _ending(event, trial)
+            if hook is not None:
+                self._about(hook, trial)
 
     def _results(self, event: Reported, trial: Trial) -> None:
         if "on_trial_result" in self.runner.wanted:
@@ -74,9 +76,9 @@ class Hooks:
         self.runner.emit(hook, iteration=self.iteration, **arguments)
 
 
-def _ending(event: Event, trial: Trial) -> str:
-    """A trial's work ended: for good, or to be tried again."""
+def _ending(event: Event, trial: Trial) -> str | None:
+    """A trial's work ended: for good, or to be tried again; a pause has no hook."""
     if trial.state is State.ENDED:
         failed = trial.outcome is not None and trial.outcome.kind in ("failed", "lost")
         return "on_trial_error" if failed else "on_trial_complete"
-    return "on_trial_recover" if isinstance(event, Failed | Lost) else "on_trial_save"
+    return "on_trial_recover" if isinstance(event, Failed | Lost) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -97,6 +97,9 @@ class _Check:
         points = self._points(space) if space else ()
         plan = self._plan(scheduler, searcher, sweep or 1, len(points))
         storage = self._try(self._storage)
+        callbacks = self._try(self._callbacks) or ()
+        if space is not None and space.has_constraints:
+            self._try(lambda: space.sample(1, Streams(0)("possible")))  # impossible constraints never come true later
         refuse(self.problems, "the run cannot start")
         assert space is not None, "refused above"
         assert searcher is not None, "refused above"
@@ -104,7 +107,6 @@ class _Check:
         assert executor is not None, "refused above"
         if plan.trial_timeout_s is not None:
             rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
-        callbacks = tuple(cast("Iterable[Callback]", given["callbacks"]))
         name = cast("str | None", given["name"]) or _name(objective)
         verbose = cast(int, given["verbose"])
         return Parts(
@@ -186,6 +188,12 @@ class _Check:
                 )
             elif not whole and not cast(float, value) > 0:
                 self.problems.append(f"{name} must be more than 0, not {value!r}")
+
+    def _callbacks(self) -> tuple[Callback, ...]:
+        given = self.given["callbacks"]
+        if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
+            raise TypeError(f"callbacks must be a list of trialist.Callback objects, not {given!r}")
+        return tuple(given)
 
     def _storage(self) -> Path | None:
         given = self.given["storage"]

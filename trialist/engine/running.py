@@ -31,6 +31,14 @@ def run_loop(main: Coroutine[object, None, T]) -> T:
         return runner.run(main)
 
 
+def inside_loop() -> bool:
+    """Tell whether an event loop runs in this thread."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
+
+
 def in_thread(work: Callable[[], T]) -> T:
     """Do it in a thread of its own, and wait: for those who are in a loop already and cannot await."""
     with ThreadPoolExecutor(1, thread_name_prefix="trialist-run") as pool:

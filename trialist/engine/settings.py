@@ -70,12 +70,16 @@ def _space(given: object) -> Plain:
 def _stop(given: object) -> Plain:
     if given is None:
         return None
+    if isinstance(given, list | tuple):
+        return [_stop(item) for item in given]
     if not isinstance(given, Mapping):
         raise TypeError("a stop rule with code in it")
     return {metric: to_plain(list(value) if isinstance(value, tuple) else value) for metric, value in given.items()}
 
 
 def _read_stop(data: Plain) -> object:
+    if isinstance(data, list):
+        return [_read_stop(item) for item in data]
     if not isinstance(data, dict):
         return None
     return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}

@@ -78,7 +78,8 @@ def failure(trial: int, attempt: int, error: BaseException) -> Failed:
     if isinstance(error, SystemExit):
         line = f"SystemExit: the objective called sys.exit({error.code!r})"
     else:
-        line = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        said = next(iter(str(error).splitlines()), "")
+        line = f"{type(error).__qualname__}: {said}".removesuffix(": ")
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     text = "".join(traceback.format_exception(type(error), error, frames))
     return Failed(trial, attempt, line[:ERROR_LENGTH_MAX], _middle_out(text, TRACEBACK_LENGTH_MAX))

@@ -10,6 +10,7 @@ Ray is not imported here: a slot is whatever calls ``serve``.
 
 from __future__ import annotations
 
+import inspect
 import os
 import queue
 import signal
@@ -20,6 +21,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TypeAlias
@@ -50,8 +52,12 @@ from trialist.messages import Config, Extend, Halt, Halted, Launch, Reported, St
 from trialist.reporting import Session, TrialStopped, serving
 
 CONNECT_S = 3.0
+Objective: TypeAlias = Callable[[dict[str, object]], object]
+
 TICK_S = 0.025  # how often the second thread looks up while a trial runs
-IDLE_TICK_S = 0.1
+IDLE_Objective: TypeAlias = Callable[[dict[str, object]], object]
+
+TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DRAIN_S = 5.0
@@ -205,11 +211,19 @@ class _Lease:
         self.halted = False
         self.interrupt = False  # the driver wants the code interrupted
         self.interrupted = False  # it has been
+        self._returned = False  # user code has: what is still to be said can wait for the ending
         self._outbox, self._listen = outbox, listen
+
+    def call(self, objective: Objective, config: dict[str, object]) -> object:
+        """Call the objective."""
+        result = objective(config)
+        self._returned = not (inspect.isgenerator(result) or inspect.iscoroutine(result))
+        return result
 
     def send(self, frame: Reported) -> None:
         """Part of ``Link``."""
-        self._outbox.send(encode_reported(frame))
+        carry = self._outbox.post if self._returned and not frame.waiting else self._outbox.send
+        carry(encode_reported(frame))
 
     def answer(self) -> Extend | Halt:
         """Part of ``Link``."""
@@ -224,7 +238,7 @@ class _Space(Protocol):
     def resolve(self, plain: Config) -> dict[str, object]: ...
 
 
-_Payload: TypeAlias = tuple[Callable[[dict[str, object]], object], _Space, tuple[str, ...]]
+_Payload: TypeAlias = tuple[Objective, _Space, tuple[str, ...]]
 
 
 def serve(wire: Wire, payload: bytes, root: Path) -> None:
@@ -300,7 +314,7 @@ class _Slot:
         try:
             lease.session = session
             with serving(session, whole_process=True):
-                return perform(objective, session)
+                return perform(partial(lease.call, objective), session)
         finally:
             lease.session = None
 

@@ -3,6 +3,7 @@
 from trialist.schedulers.asha import ASHA
 from trialist.schedulers.base import Scheduler, TrialView
 from trialist.schedulers.fifo import FIFO
+from trialist.schedulers.hyperband import HyperBand
 from trialist.schedulers.pbt import PBT
 
-__all__ = ["ASHA", "FIFO", "PBT", "Scheduler", "TrialView"]
+__all__ = ["ASHA", "FIFO", "PBT", "HyperBand", "Scheduler", "TrialView"]

@@ -49,8 +49,9 @@ class Scheduler(Protocol):
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.
 
-        State may change only with an answer other than ``Wait``. After ``New`` the searcher may still be thinking: the
-        same question then comes again, with the same state.
+        State may change with every answer but ``Wait``, and with the first ``Wait`` after the last new trial (``can_ask``
+        is False from then on). After ``New`` the searcher may still be thinking: the same question then comes again,
+        with the same state.
         """
 
     def state(self) -> Plain:

@@ -1,9 +1,8 @@
 """The one thread that writes a journal.
 
-It takes whatever has queued up, and commits that as one transaction. The first turn after a quiet time is committed at
-once. Under load there is a commit every ``PACE_S``, or as soon as somebody hurries: each costs a sync, and takes time
-from the event loop, however few turns it holds. The loop itself only puts turns into a queue; making text of them is
-the thread's work too.
+It takes whatever has queued up, and commits that as one transaction. Each commit costs a sync, and time that the event
+loop could use, however little it holds. So while events come fast, the thread lets them gather for a moment before the
+next. The loop itself only puts turns into a queue; making text of them is the thread's work too.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ from trialist.storage.database import blame, connect, make_durable, transaction
 from trialist.storage.lock import DriverLock
 
 CLOSE_S = 60.0  # how long close() waits for the disk
-PACE_S = 0.01  # from the beginning of a commit to that of the next
+FAST = 2000  # events a second: with so many, what a crash may repeat (the last PACE_S) was quickly done
+PACE_S = 0.01  # from the beginning of a commit to that of the next, while events come fast
 
 _Waiting: TypeAlias = tuple[Turn, Future[None]]
 
@@ -46,7 +46,8 @@ class Writer:
         self._files = _identities(path)
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._hurried = threading.Event()
-        self._began = -PACE_S  # the last commit
+        self._began = 0.0  # the last commit
+        self._fast = False
         self._appended = 0  # counted by the caller, the next by the thread: so neither needs a lock
         self._settled = 0
         self._failure: StorageError | None = None
@@ -130,12 +131,11 @@ class Writer:
         return batch, True
 
     def _pace(self) -> None:
-        """Let turns gather, unless the last commit was long ago or somebody waits for the next."""
+        """Let turns gather while they come fast, unless somebody waits for the next commit."""
         rest = self._began + PACE_S - time.perf_counter()
-        if rest > 0:
+        if self._fast and rest > 0:
             self._hurried.wait(rest)
         self._hurried.clear()
-        self._began = time.perf_counter()
 
     def _settle(self, batch: list[_Waiting]) -> None:
         """Commit a batch, or find out that it cannot be; then tell those who wait."""
@@ -149,6 +149,8 @@ class Writer:
 
     def _commit(self, turns: list[Turn]) -> StorageError | None:
         depth, began = self.pending, time.perf_counter()
+        self._fast = sum(len(turn.events) for turn in turns) > FAST * (began - self._began)
+        self._began = began
         try:
             with blame(self._path), transaction(self._database):
                 tables.append(self._database, self._chain, turns)

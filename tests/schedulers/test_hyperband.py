@@ -1,0 +1,68 @@
+"""HyperBand: brackets, halvings, and that nothing can dead-lock it."""
+
+import math
+
+import pytest
+
+from tests.contracts.scheduler import SchedulerContract
+from tests.engine.driving import Curve, simulate
+from trialist.executors.simulated import Simulated
+from trialist.schedulers import HyperBand
+from trialist.streams import Streams
+
+
+class TestHyperBand(SchedulerContract):
+    def make(self):
+        return HyperBand(max_t=27, reduction_factor=3)
+
+
+def levels(**settings):
+    scheduler = HyperBand(**settings)
+    scheduler.setup(Streams(0))
+    return scheduler._levels
+
+
+@pytest.mark.parametrize(
+    ("max_t", "eta", "expected"),
+    [
+        (243, 3, [1, 3, 9, 27, 81, 243]),
+        (1000, 10, [1, 10, 100, 1000]),
+        (10**6, 10, [10**k for k in range(7)]),
+        (9**5, 9, [9**k for k in range(6)]),
+        (100, 3, [1, 3, 11, 33, 100]),
+        (1, 3, [1]),
+    ],
+)
+def test_no_level_is_lost(max_t, eta, expected):
+    assert levels(max_t=max_t, reduction_factor=eta) == expected
+
+
+def test_a_bracket_is_halved_level_by_level():
+    # R = 9, eta = 3: the first bracket admits ceil(3 / 3 * 9) = 9 trials, of which 3 go on to 3 and 1 to 9.
+    simulation = simulate(Curve(steps=100), HyperBand(max_t=9, reduction_factor=3), Simulated(workers=4), samples=9)
+    trials = sorted(simulation.experiment.trials.values(), key=lambda trial: trial.config["x"])
+    assert [trial.step for trial in trials] == [9, 3, 3, 1, 1, 1, 1, 1, 1]
+    assert [trial.outcome.kind for trial in trials] == ["completed", *["stopped"] * 8]
+
+
+def test_brackets_trade_breadth_for_depth():
+    # ceil(3/3 * 9) = 9 trials from 1, ceil(3/2 * 3) = 5 from 3, ceil(3/1 * 1) = 3 from 9, and again.
+    simulation = simulate(Curve(steps=100), HyperBand(max_t=9, reduction_factor=3), Simulated(workers=4), samples=20)
+    brackets = [simulation.experiment.trials[number].tags["bracket"] for number in range(20)]
+    assert brackets == [2] * 9 + [1] * 5 + [0] * 3 + [2] * 3
+
+
+@pytest.mark.parametrize("samples", range(1, 30, 4))
+@pytest.mark.parametrize(("max_t", "eta"), [(1, 2), (2, 3), (7, 2), (10, 3), (81, 3), (100, 4), (16, 1.5)])
+def test_it_never_locks_for_any_number_of_samples(samples, max_t, eta):
+    for workers in (1, 3):
+        scheduler = HyperBand(max_t=max_t, reduction_factor=eta)
+        simulation = simulate(Curve(steps=200), scheduler, Simulated(workers=workers), samples=samples)
+        assert simulation.experiment.done
+        assert {trial.step for trial in simulation.experiment.trials.values()} <= {math.ceil(x) for x in scheduler._levels}
+
+
+@pytest.mark.parametrize("settings", [{"max_t": 0}, {"reduction_factor": 1}, {"reduction_factor": math.nan}])
+def test_levels_that_make_no_sense_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        HyperBand(**settings)
