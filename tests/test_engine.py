@@ -19,9 +19,11 @@ from trialist import (
     Stopper,
     TrialStopped,
     context,
+    enqueue,
     get_checkpoint,
     report,
     space,
+    stop,
 )
 from trialist.callbacks import Callback
 from trialist.engine.engine import run_id
@@ -489,8 +491,8 @@ class TestResume:
 
     def test_refuses_other_data(self, tmp_path):
         path = run(parabola, storage=tmp_path).path
-        with pytest.raises(ValueError, match=r"num_samples was 1 and cannot become 7"):
-            Engine.resume(path, parabola, num_samples=7)
+        with pytest.raises(ValueError, match=r"metric was 'loss' and cannot become 'gain'"):
+            Engine.resume(path, parabola, metric="gain")
         with pytest.raises(ValueError, match=r"'num_sample' is no keyword of Engine; did you mean 'num_samples'"):
             Engine.resume(path, parabola, num_sample=7)
 
@@ -517,3 +519,52 @@ class TestAStepOfOnesOwn:
         result = run(objective, stop={"step": 300})
         assert result.best_metrics["step"] == 300
         assert [row["step"] for row in result[0].history] == [0, 100, 200, 300]
+
+
+class TestMoreThanWasPlanned:
+    def test_configs_are_enqueued_before_the_run(self):
+        engine = Engine(parabola, SPACE, metric="loss", num_samples=3, executor="local", storage=None, verbose=0)
+        engine.enqueue({"x": 0.3})
+        with pytest.raises(ValueError, match="7"):
+            engine.enqueue({"x": 7.0})
+        result = engine.run()
+        assert len(result) == 4
+        assert result.best_config == {"x": 0.3}
+
+    def test_configs_are_enqueued_while_it_runs(self):
+        engine = Engine(
+            lambda config: engine.enqueue({"x": 0.3}) if context().trial_id == 0 else None or {"loss": 1.0},
+            SPACE,
+            num_samples=3,
+            executor=Local(cpus=1),
+            storage=None,
+            verbose=0,
+        )
+        result = engine.run()
+        assert [trial.config for trial in result].count({"x": 0.3}) == 1
+        assert len(result) == 4
+
+    def test_another_process_enqueues_and_stops(self, tmp_path):
+        def objective(config):
+            where = context()
+            if where.trial_id == 0:
+                enqueue(where.directory.parents[1], {"x": 0.25})
+            while True:
+                time.sleep(0.01)
+                report(loss=config["x"])
+                if config["x"] == 0.25:
+                    stop(where.directory.parents[1], trial=0)
+
+        result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=2), time_budget_s=10)
+        assert result[1].config == {"x": 0.25}
+        assert result[0].reason == "somebody asked for it"
+
+    def test_a_finished_run_gets_more_samples(self, tmp_path):
+        path = run(parabola, num_samples=3, storage=tmp_path).path
+        more = Engine.resume(path, parabola, num_samples=5, executor="local", verbose=0).run()
+        again = Engine.resume(path, parabola, num_samples=6, executor="local", verbose=0).run()
+        at_once = run(parabola, num_samples=6)
+        assert len(more) == 5
+        assert [trial.config for trial in again] == [trial.config for trial in at_once]
+        with pytest.raises(ValueError, match="there can be more, not 2"):
+            Engine.resume(path, parabola, num_samples=2, executor="local", verbose=0).run()

@@ -9,6 +9,7 @@ from trialist.results import Result, TrialResult
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
 from trialist.searchers import Grid, Perturb, Random, Sobol
 from trialist.stopping import Stopper
+from trialist.storage.inbox import enqueue, stop
 
 __all__ = [
     "ASHA",
@@ -28,7 +29,9 @@ __all__ = [
     "TrialResult",
     "TrialStopped",
     "context",
+    "enqueue",
     "get_checkpoint",
     "report",
     "space",
+    "stop",
 ]

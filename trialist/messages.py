@@ -239,6 +239,22 @@ class Enqueued:
 
     config: Config
     checkpoint: Checkpoint | None = None
+    letter: int = 0  # its number in the run's inbox; 0 if it came another way
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody wants a trial to end, or (None) the whole run."""
+
+    trial: int | None
+    letter: int = 0  # as in Enqueued
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesAdded:
+    """Somebody wants so many more new trials than was planned."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +331,18 @@ class Ticked:
 
 
 Event: TypeAlias = (
-    CapacityChanged | Suggested | Enqueued | Started | Reported | Finished | Failed | Halted | Lost | Ticked
+    CapacityChanged
+    | Suggested
+    | Enqueued
+    | StopRequested
+    | SamplesAdded
+    | Started
+    | Reported
+    | Finished
+    | Failed
+    | Halted
+    | Lost
+    | Ticked
 )
 TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
 

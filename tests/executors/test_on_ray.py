@@ -49,10 +49,10 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not 
 
 DEADLINE_S = 60.0
 GRACE_S = 2.0
-ENDINGS = Finished | Failed | Halted | Lost
+ENDINGS = (Finished, Failed, Halted, Lost)
 
 
-# Objectives: they run in the workers -----------------------------------------------------------------------------------------
+# Objectives: they run in the workers ---------------------------------------------------------------------------------
 
 
 def report_thrice(config):
@@ -94,7 +94,7 @@ def print_much(config):
     print("complained", file=sys.stderr)  # noqa: T201
     subprocess.run(["echo", "said by a child"], check=True)
     ctypes.CDLL(None).puts(b"said by C")
-    return {"loss": 1.0, "cwd": os.getcwd()}
+    return {"loss": 1.0, "cwd": str(Path.cwd())}
 
 
 def misbehave(config):
@@ -197,7 +197,7 @@ class PlainSpace:
         return {**config, "resolved": True}
 
 
-# The driver ------------------------------------------------------------------------------------------------------------------
+# The driver ----------------------------------------------------------------------------------------------------------
 
 
 class Driver:
@@ -265,7 +265,7 @@ class Driver:
             for event in mine:
                 self.backlog.remove(event)
                 found.append(event)
-                if isinstance(event, kind or ENDINGS) or isinstance(event, ENDINGS):
+                if isinstance(event, (kind or Lost, *ENDINGS)):
                     return found
             self.backlog += self.take()
         raise TimeoutError(f"trial {trial}: {found}")
@@ -328,6 +328,26 @@ class TestCluster:  # first, while no other test has a Ray open
         driver.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
+
+    def test_slots_that_cannot_dial_are_called(self, tmp_path, caplog):
+        driver = Driver(OnRay(num_cpus=1), tmp_path)
+        driver.open()
+        driver.executor._pool._address = ("127.0.0.1", 1)  # where nobody listens
+        assert losses(driver.run(report_thrice)) == [3.0, 2.0, 1.0]
+        assert "cannot connect" in caplog.text
+        driver.close()
+
+    def test_a_slot_that_never_comes_is_lost_and_then_the_run_ends(self, tmp_path):
+        driver = Driver(OnRay(num_cpus=1, start_s=0.01), tmp_path)
+        driver.open()
+        for _ in range(2):
+            lost = driver.run(report_thrice)[-1]
+            assert isinstance(lost, Lost)
+            assert lost.preempted  # no fault of the trial's
+            assert "could be started" in lost.reason
+        with pytest.raises(ExecutorError, match="3 workers in a row"):
+            driver.run(report_thrice)
+        driver.close()
 
     def test_a_cluster_that_is_not_there_is_an_error_with_advice(self, tmp_path):
         driver = Driver(OnRay(address="127.0.0.1:1"), tmp_path)
@@ -412,6 +432,16 @@ class TestTrials:
         assert [step for frame in frames for step in range(frame.first_step, frame.last_step + 1)] == list(
             range(1, 10_001)
         )
+
+    def test_a_driver_that_lags_behind_makes_its_workers_wait(self, driver):
+        trial = driver.launch(report_many, count=10**9)
+        driver.wait_for(trial, Reported)
+        driver.wait_until(lambda: driver.executor._pool._paused)
+        before = driver.executor._pool._unread
+        driver.runner.run(asyncio.sleep(0.5))
+        assert driver.executor._pool._unread - before < 2**20
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted)
 
     def test_a_checkpoint_is_given_back_and_steps_go_on_from_it(self, driver):
         trial = driver.launch(with_checkpoint, steps=2)

@@ -160,8 +160,8 @@ def test_reports_that_are_too_many_for_one_frame_go_in_several():
     parts = [from_worker(piece) for piece in Frames().feed(encode_unchecked(big))]
     assert len(parts) > 2
     assert [value for part in parts for value in part.columns["number"]] == columns["number"]
-    assert [part.first_step for part in parts][0] == 10
-    assert [part.last_step for part in parts][-1] == 49
+    assert parts[0].first_step == 10
+    assert parts[-1].last_step == 49
     assert [(part.waiting, part.checkpoint) for part in parts] == [(False, None)] * (len(parts) - 1) + [
         (True, "/saved")
     ]

@@ -24,19 +24,23 @@ from trialist.errors import InternalError
 from trialist.executors.base import Executor, Run
 from trialist.messages import Command, Decision, Discard, Event, Extend, Halt, Launch
 from trialist.progress import Progress, Snapshot
+from trialist.storage import inbox
 from trialist.storage.base import Store, TrialRow, Turn
 
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
 PROGRESS_S = 0.25
+LETTERS_S = 0.5
 YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so often, for signals
 
 
 @dataclass
 class Leftover:
-    """What an earlier session left to be done: decisions to be written, of its last events in order, and commands."""
+    """What is to be done first: decisions of an earlier session to be written, of its last events in order; its
+    commands; and events that happened before this session began."""
 
     decisions: list[Sequence[Decision]] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
 
 @dataclass
@@ -67,15 +71,16 @@ class Controller:
         self._uncommitted: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
         self._opened = False
+        self._letters = self.experiment.letters
         self._yielded = time.perf_counter()
-        if self.experiment.done:  # a run that was over is resumed: its result is all that is wanted
+        if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
             return
-        watchers = [self._loop.create_task(self.meter.watch()), self._loop.create_task(self._show())]
+        watchers = [self._loop.create_task(watch) for watch in (self.meter.watch(), self._show(), self._read_letters())]
         try:
             await self.executor.open(self.run)
             self._opened = True
             self.hooks.begin(self.name)
-            await self._run(leftover.commands)
+            await self._run(leftover)
         except asyncio.CancelledError:
             if self._failure is not None:
                 raise self._failure from None
@@ -92,21 +97,34 @@ class Controller:
         directory = str(self.run.directory) if self.run.directory else None
         return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
 
+    def tell(self, event: Event) -> None:
+        """Take in an event from another thread."""
+        self._loop.call_soon_threadsafe(self.executor.tell, event)
+
     async def _show(self) -> None:
         """Show the run now and then, also while nothing happens in it."""
         while True:
             await asyncio.sleep(PROGRESS_S)
             self.progress.update(self.snapshot())
 
+    async def _read_letters(self) -> None:
+        """Pass on what other processes want of the run."""
+        while self.run.directory is not None:
+            await asyncio.sleep(LETTERS_S)
+            for letter in await asyncio.to_thread(inbox.letters, self.run.directory, self._letters):
+                self._letters = letter.letter
+                self.executor.tell(letter)
+
     def now(self) -> float:
         """Seconds of the run."""
         return self.executor.now() if self._opened else self.run.began_s
 
-    async def _run(self, leftover: Sequence[Command]) -> None:
+    async def _run(self, leftover: Leftover) -> None:
         """The loop. Its first turn says what machines there are, then which workers of an earlier session are gone."""
         experiment = self.experiment
-        self._carry_out([*leftover, *experiment.start()], None)
-        await self._turn([*await self.executor.events(experiment.deadline), *experiment.orphans()])
+        self._carry_out([*leftover.commands, *experiment.start()], None)
+        machines = await self.executor.events(experiment.deadline)
+        await self._turn([*machines, *experiment.orphans(), *leftover.events])
         while not experiment.done:
             await self._turn(await self.executor.events(experiment.deadline))
         await self._finish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
@@ -19,7 +18,7 @@ from trialist.engine import settings
 from trialist.engine.controller import Controller, Leftover
 from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
-from trialist.engine.parts import Default, Parts, check
+from trialist.engine.parts import Default, Parts, as_space, check
 from trialist.engine.plan import Mode
 from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
@@ -27,7 +26,7 @@ from trialist.engine.trial import Trial
 from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
-from trialist.messages import Ask, Checkpoint, Discard, Reported, Suggested
+from trialist.messages import Ask, Checkpoint, Config, Discard, Enqueued, Event, Reported, SamplesAdded, Suggested
 from trialist.progress import Best, choose_progress, summary_lines
 from trialist.results import Frames, Result, TrialResult
 from trialist.schedulers import Scheduler
@@ -52,7 +51,8 @@ class Engine:
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
         searcher: what decides what to try: "random", "grid", "sobol", or an object.
-        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object: ``ASHA(max_t=20)``.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
+            ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
@@ -101,6 +101,9 @@ class Engine:
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
+        self._first_samples = num_samples  # what that run was told at its beginning
+        self._wishes: list[Event] = []  # enqueued before the run goes on
+        self._controller: Controller | None = None  # while it goes on
 
     @classmethod
     def resume(
@@ -112,7 +115,7 @@ class Engine:
             path: the run's directory: ``result.path``, or what the interrupted run named.
             objective: as before; code is not kept.
             keywords: the other things that are no data and were given to the run: functions, objects of your own
-                classes, ``executor``, ``callbacks``, ``verbose``.
+                classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
 
         Raises:
             ValueError: there is no run, or something is missing, or is not what the run was told.
@@ -128,7 +131,25 @@ class Engine:
         refuse((f"{name!r} is no keyword of Engine{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
         engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
         engine._directory = directory
+        engine._first_samples = cast("dict[str, int]", told["data"])["num_samples"]
         return engine
+
+    def enqueue(self, config: Mapping[str, object]) -> None:
+        """Try this configuration, whole or in part, before what the searcher suggests and beyond its samples.
+
+        May be called before the run and, from any thread, while it goes on. Other processes use ``trialist.enqueue``.
+
+        Raises:
+            ValueError: the configuration is none of the space; everything that is wrong is told.
+        """
+        space = as_space(self._keywords["space"])
+        seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
+        whole = space.complete(dict(config), Streams(seed)("enqueue"))
+        wish = Enqueued(cast(Config, space.plain(whole)))
+        if self._controller is not None:
+            self._controller.tell(wish)
+        else:
+            self._wishes.append(wish)
 
     def run(self) -> Result:
         """Run to the end and return the result. Works inside a running event loop too, in a thread of its own.
@@ -150,11 +171,28 @@ class Engine:
             with interruptible(), quick_switching():
                 store, directory, past = self._open(parts)
                 with closing(store):
-                    return await _run(parts, store, directory, past)
+                    return await self._run(parts, store, directory, past)
         except RunInterrupted:
             if directory is not None:
                 say(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()")
             raise
+
+    async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
+        meter, wanted = Meter(), parts.plan.samples
+        parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
+        experiment, began_s, leftover = _replay(parts, past)
+        leftover.events += [*_more_samples(experiment, wanted), *self._wishes]
+        controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
+        self._controller, self._wishes = controller, []
+        try:
+            await controller.drive(leftover)
+        finally:
+            self._controller = None
+        result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
+        if parts.verbose > 0:
+            last = replace(controller.snapshot(), best=_best(result))
+            say(*summary_lines(last, result.statistics))
+        return result
 
     def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
         """Return the store to write to, the run's directory, and the store to replay from."""
@@ -182,16 +220,16 @@ def run_id(name: str) -> str:
 # A run, from its beginning to its end ---------------------------------------------------------------------------------
 
 
-async def _run(parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
-    meter = Meter()
-    experiment, began_s, leftover = _replay(parts, past)
-    controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
-    await controller.drive(leftover)
-    result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
-    if parts.verbose > 0:
-        last = replace(controller.snapshot(), best=_best(result))
-        say(*summary_lines(last, result.statistics))
-    return result
+def _more_samples(experiment: Experiment, wanted: int | None) -> list[Event]:
+    """A resumed run may be given more samples than it was told."""
+    before = experiment.samples
+    if before == wanted:
+        return []
+    if before is None or wanted is None or wanted < before:
+        raise ValueError(f"the run was told to try {before} trials; on resume there can be more, not {wanted}")
+    if experiment.stopped is not None:
+        raise ValueError(f"the run was stopped ({experiment.stopped}): it takes no more samples")
+    return [SamplesAdded(wanted - before)]
 
 
 def _best(result: Result) -> Best | None:

@@ -50,8 +50,10 @@ from trialist.messages import (
     Request,
     Resize,
     Resume,
+    SamplesAdded,
     Started,
     Stop,
+    StopRequested,
     Suggested,
     Suggestion,
     Tags,
@@ -100,6 +102,7 @@ class Experiment:
         self.touched: set[int] = set()  # trials changed since somebody emptied this
         self.warnings: list[str] = []
         self.echoes = 0
+        self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
         self.reports = 0
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._learns = learns
@@ -183,6 +186,11 @@ class Experiment:
         return self._record.digest
 
     @property
+    def samples(self) -> int | None:
+        """How many new trials there are to be; None for no end."""
+        return self._supply.samples
+
+    @property
     def feasible(self) -> bool:
         """A trial could be run on the machines there are."""
         return self.ledger.capacity(self._request) > 0
@@ -222,6 +230,9 @@ class Experiment:
     # Events ----------------------------------------------------------------------------------------------------------
 
     def _is_echo(self, event: Event) -> bool:
+        if isinstance(event, Enqueued | StopRequested) and event.letter:
+            known, self.letters = event.letter <= self.letters, max(self.letters, event.letter)
+            return known
         if not isinstance(event, _TRIAL_EVENTS):
             return False
         trial = self.trials.get(event.trial)
@@ -241,6 +252,19 @@ class Experiment:
             self._cancel(trial, self.stopped)
         else:
             self._supply.put(trial.id, wished=True)
+
+    def _on_stop_requested(self, event: StopRequested) -> None:
+        if event.trial is None:
+            self._stop_all("somebody asked for it")
+            return
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is State.ENDED:
+            self.warn(f"trial {event.trial} was to be stopped, but there is none that lives")
+        else:
+            self._put_an_end_to(trial, "somebody asked for it")
+
+    def _on_samples_added(self, event: SamplesAdded) -> None:
+        self._supply.add(event.count)
 
     def _on_suggested(self, event: Suggested) -> None:
         for request, suggestion in self._supply.answered(event):
@@ -368,7 +392,14 @@ class Experiment:
         trial.outcome = outcome
         self._move(trial, Halt)
 
+    def _put_an_end_to(self, trial: Trial, reason: str) -> None:
+        if trial.active:
+            self._halt(trial, State.ENDED, Outcome("stopped", reason))
+        else:
+            self._cancel(trial, reason)
+
     def _cancel(self, trial: Trial, reason: str) -> None:
+        self._supply.remove(trial.id)
         self._line.remove(trial.id)
         self._commands.append(Cancel(trial.id))
         outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
@@ -574,10 +605,7 @@ class Experiment:
         if trial.state is State.ENDED or (trial.state is State.STOPPING and trial.then is State.ENDED):
             raise PolicyError(f"the scheduler dropped what has ended\n{self.story(trial.id)}")
         self.judge.write(choice)
-        if trial.active:
-            self._halt(trial, State.ENDED, Outcome("stopped", choice.reason))
-        else:
-            self._cancel(trial, choice.reason)
+        self._put_an_end_to(trial, choice.reason)
         return True
 
     def _choose_wait(self, choice: Wait) -> bool:
@@ -588,7 +616,7 @@ class Experiment:
             raise PolicyError(
                 "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
             )
-        if paused or not (self._can_ask or self._closed):  # a Wait that changes nothing is not worth a line in the journal
+        if paused or not (self._can_ask or self._closed):  # else it changes nothing, and is not written
             self._closed = self._closed or not self._can_ask
             self.judge.write(choice)
         for trial in paused:
@@ -630,10 +658,8 @@ class Experiment:
         self.stopped = reason
         self._supply.end()
         for trial in list(self.trials.values()):
-            if trial.active:
-                self._halt(trial, State.ENDED, Outcome("stopped", reason))
-            elif trial.state is not State.ENDED:
-                self._cancel(trial, reason)
+            if trial.state is not State.ENDED:
+                self._put_an_end_to(trial, reason)
 
     # Notes -----------------------------------------------------------------------------------------------------------
 
@@ -662,6 +688,8 @@ _TRIAL_EVENTS = (Started, Reported, Finished, Failed, Halted, Lost)
 _HANDLERS: dict[type, Callable[..., None]] = {
     CapacityChanged: Experiment._on_capacity,
     Enqueued: Experiment._on_enqueued,
+    StopRequested: Experiment._on_stop_requested,
+    SamplesAdded: Experiment._on_samples_added,
     Suggested: Experiment._on_suggested,
     Started: Experiment._on_started,
     Reported: Experiment._on_reported,

@@ -52,6 +52,11 @@ class Parts:
     storage: Path | None
     name: str
     verbose: int
+    sweep: int  # how many trials one sample means
+
+    def samples(self, num_samples: int) -> int | None:
+        """How many new trials ``num_samples`` means."""
+        return samples_of(num_samples, self.sweep, len(self.points))
 
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
         """Answer an ask: the user's points first, then the searcher."""
@@ -65,6 +70,13 @@ class Parts:
     def _point(self, index: int, streams: Streams) -> Suggestion:
         config = self.space.complete(dict(self.points[index]), streams("point", index))
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
+    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points."""
+    if num_samples == -1:
+        return None
+    return num_samples * sweep + (points if sweep > 1 else 0)
 
 
 def check(keywords: Mapping[str, object]) -> Parts:
@@ -88,14 +100,14 @@ class _Check:
         objective = given["objective"]
         if not callable(objective) and not isinstance(objective, Workload):
             self.problems.append(f"objective must be something to call, not {objective!r}")
-        space = self._try(lambda: _as_space(given["space"]))
+        space = self._try(lambda: as_space(given["space"]))
         scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
         searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         executor = self._try(lambda: _executor(given["executor"], objective))
         sweep = self._try(lambda: searcher.setup(space)) if searcher and space else 1
         points = self._points(space) if space else ()
-        plan = self._plan(scheduler, searcher, sweep or 1, len(points))
+        plan = self._plan(scheduler, searcher, samples_of(cast(int, given["num_samples"]), sweep or 1, len(points)))
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
         if space is not None and space.has_constraints:
@@ -110,7 +122,19 @@ class _Check:
         name = cast("str | None", given["name"]) or _name(objective)
         verbose = cast(int, given["verbose"])
         return Parts(
-            objective, space, plan, scheduler, searcher, rule, executor, points, callbacks, storage, name, verbose
+            objective,
+            space,
+            plan,
+            scheduler,
+            searcher,
+            rule,
+            executor,
+            points,
+            callbacks,
+            storage,
+            name,
+            verbose,
+            sweep or 1,
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -130,7 +154,7 @@ class _Check:
             self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
         return tuple(given)
 
-    def _plan(self, scheduler: Scheduler, searcher: Searcher | None, sweep: int, points: int) -> Plan:
+    def _plan(self, scheduler: Scheduler, searcher: Searcher | None, samples: int | None) -> Plan:
         given = self.given
         metrics = _listed(given["metric"])
         modes = cast("tuple[Mode, ...]", _listed(given["mode"]))
@@ -145,12 +169,12 @@ class _Check:
             self.problems.append(
                 f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
             )
-        samples, seed = cast(int, given["num_samples"]), cast("int | None", given["seed"])
+        seed = cast("int | None", given["seed"])
         prefetch = cast("int | None", given["prefetch"])
         return Plan(
             metrics=metrics,
             modes=modes[: len(metrics)],
-            samples=None if samples == -1 else samples * sweep + (points if sweep > 1 else 0),
+            samples=samples,
             resources=dict(resources),
             max_concurrent_trials=cast("int | None", given["max_concurrent_trials"]),
             time_budget_s=cast("float | None", given["time_budget_s"]),
@@ -219,7 +243,8 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
 )
 
 
-def _as_space(given: object) -> Space:
+def as_space(given: object) -> Space:
+    """Return the space that a user has given, as a dict or as a Space."""
     if isinstance(given, Space):
         return given
     if not isinstance(given, Mapping):

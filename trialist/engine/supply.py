@@ -33,6 +33,11 @@ class Supply:
         return len(self._wishes) + len(self._fresh)
 
     @property
+    def samples(self) -> int | None:
+        """How many new trials to ask for in all; None for no end."""
+        return None if self._samples == math.inf else int(self._samples)
+
+    @property
     def asking(self) -> bool:
         """The searcher has an ask that it has not answered."""
         return bool(self._open)
@@ -84,6 +89,16 @@ class Supply:
     def outstanding(self) -> list[Ask]:
         """Return the open asks as they were, for a run that is resumed."""
         return list(self._open.values())
+
+    def add(self, samples: int) -> None:
+        """Somebody wants so many more."""
+        self._samples += samples
+
+    def remove(self, trial: int) -> None:
+        """A trial that waited here, perhaps, will not be started."""
+        for waiting in (self._wishes, self._fresh):
+            if trial in waiting:
+                waiting.remove(trial)
 
     def put(self, trial: int, *, wished: bool = False) -> None:
         """A new trial waits to be started."""

@@ -56,6 +56,9 @@ class Executor(Protocol):
     def do(self, command: Command) -> None:
         """Carry out a command, or begin to. Never blocks and never raises: what goes wrong comes back as an event."""
 
+    def tell(self, event: Event) -> None:
+        """Hand over an event that happened elsewhere: it comes with the next ones. From the loop's thread."""
+
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events; return all that have arrived, at least one: ``Ticked`` if none had come at time ``until``.
 

@@ -1,6 +1,7 @@
 """The driver's ends of its connections to slots: a TCP connection that the slot dials, or calls where it cannot.
 
-Both carry the same frames, and tell a ``Listener`` what comes. A breach of the wire's rules ends the connection and nothing else.
+Both carry the same frames, and tell a ``Listener`` what comes. A breach of the wire's rules ends the connection and
+nothing else.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Caller(asyncio.Protocol):
         self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
 
     def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol: cut, read, and pass on. A breach of the rules ends this connection and nothing else."""
+        """Part of asyncio's protocol: cut, read, and pass on. A breach of the rules ends this connection and nothing
+        else."""
         try:
             for body in self._frames.feed(data):
                 if self._listener is None:

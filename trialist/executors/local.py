@@ -97,6 +97,10 @@ class Local:
             case Cancel():
                 pass
 
+    def tell(self, event: Event) -> None:
+        """Pass it on."""
+        self._inbox.put(event)
+
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events."""
         return await self._inbox.take(None if until is None else max(until - self.now(), 0.0))

@@ -56,6 +56,7 @@ def _iterate(generator: Generator[object, None, object], session: Session) -> ob
 
 def conclude(session: Session, result: object) -> None:
     """Make a returned result the last report; send what is left."""
+    session.returned = True
     if result is not None:
         session.report(as_metrics(result, session))
     session.flush()

@@ -1,13 +1,15 @@
 """Trials in processes that Ray places, starts, and supervises: on this machine, or on a cluster.
 
-A slot (see ``slots.py``, ``pool.py``) is a Ray actor. It makes one long call, ``serve`` (see ``worker.py``), dials the driver, and all that is said
-between them travels over that one connection (see ``wire.py``). That the pending call fails is Ray's way to say that the slot has
-died, and of what.
+A slot (see ``slots.py``, ``pool.py``) is a Ray actor. It makes one long call, ``serve`` (see ``worker.py``), dials the
+driver, and all that is said between them travels over that one connection (see ``wire.py``). That the pending call
+fails is Ray's way to say that the slot has died, and of what.
 
-On a Ray that we started, the ledger is the only one who books: slots ask Ray for nothing, so that none ever waits for Ray's own books,
-and what trials start on Ray themselves finds room. On a cluster that we joined, slots ask Ray for what their trials were granted.
+On a Ray that we started, the ledger is the only one who books: slots ask Ray for nothing, so that none ever waits for
+Ray's own books, and what trials start on Ray themselves finds room. On a cluster that we joined, slots ask Ray for what
+their trials were granted.
 
-This is the one file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a thread.
+This is the one file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a
+thread.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import cloudpickle
@@ -73,12 +76,13 @@ class _Cluster:
                 self._connect(ray, address)
                 self.connected = True
         self._ray: Any = ray
-        self._dialling, self._called = ray.remote(_slot_class()), ray.remote(concurrency_groups=_WIRE)(_slot_class())
+        self._dialling: Any = self._ray.remote(_slot_class())
+        self._called: Any = self._ray.remote(concurrency_groups=_WIRE)(_slot_class())
         self._payload: Any = ray.put(payload)
         self._root = root
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
 
-    def _connect(self, ray: Any, address: str) -> None:
+    def _connect(self, ray: ModuleType, address: str) -> None:
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if self.ours:
             settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
@@ -103,7 +107,8 @@ class _Cluster:
         return "127.0.0.1" if self.ours else str(self._ray.util.get_node_ip_address())
 
     def can_dial(self) -> bool:
-        """Tell whether slots may be expected to reach this process. Where Ray encrypts, we do not go past it in the clear."""
+        """Tell whether slots may be expected to reach this process. Where Ray encrypts, we do not go past it in the
+        clear."""
         return os.environ.get("RAY_USE_TLS", "0") != "1" and not (self.address or "").startswith("ray://")
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
@@ -115,12 +120,13 @@ class _Cluster:
         actor = slot_class.options(**options, **self._request(placement)).remote(environment)
         return actor, actor.serve.remote(dial, self._payload, self._root).future()
 
-    def exchange(self, handle: Any, data: bytes, wait_s: float) -> Future[bytes]:
+    def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
         """Part of ``Starter``."""
-        future: Future[bytes] = handle.exchange.options(concurrency_group="wire").remote(data, wait_s).future()
+        actor: Any = handle
+        future: Future[bytes] = actor.exchange.options(concurrency_group="wire").remote(data, wait_s).future()
         return future
 
-    def kill(self, handle: Any) -> None:
+    def kill(self, handle: object) -> None:
         """Part of ``Starter``."""
         self._ray.kill(handle)
 
@@ -154,7 +160,8 @@ class _Cluster:
 
 
 def _slot_class() -> type:
-    """Make the actor's class. A local class travels by value, so that a slot's process sets its environment before it imports us."""
+    """Make the actor's class. A local class travels by value, so that a slot's process sets its environment before it
+    imports us."""
 
     class Slot:
         def __init__(self, environment: dict[str, str]) -> None:
@@ -195,7 +202,8 @@ def _knock(address: str) -> None:
 
 
 def _settings() -> dict[str, str]:
-    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its mind."""
+    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its
+    mind."""
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
 
@@ -221,21 +229,23 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 class OnRay:
     """Runs trials on Ray: in processes of this machine, or of a cluster.
 
-    If this process has Ray running already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is joined, and left as it
-    was; else one is started for this run on this machine, with authentication, and stopped at the end.
+    If this process has Ray running already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is joined,
+    and left as it was; else one is started for this run on this machine, with authentication, and stopped at the end.
 
     Args:
         address: of a cluster to join, as ``ray.init`` takes it.
         num_cpus: how many CPUs a Ray that is started here counts; all by default.
         num_gpus: how many GPUs; those that are found by default.
-        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is interrupted.
+        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is
+            interrupted.
         reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
-        carrier: how processes are talked to: over a connection that they dial, or by calls of Ray's, which is slower. Where dialling
-            turns out to be impossible, Ray's calls are used.
+        carrier: how processes are talked to: over a connection that they dial, or by calls of Ray's, which is slower.
+            Where dialling turns out to be impossible, Ray's calls are used.
         start_s: how long the start of a process may take.
-        silence_s: how long a process may give no sign of life before it is taken for dead. One that computes for so long without
-            once letting go of Python's interpreter lock gives none.
-        host: where to listen for processes; by default the loopback on a Ray started here, else this node's address in the cluster.
+        silence_s: how long a process may give no sign of life before it is taken for dead. One that computes for so
+            long without once letting go of Python's interpreter lock gives none.
+        host: where to listen for processes; by default the loopback on a Ray started here, else this node's address in
+            the cluster.
         port: 0 for any.
     """
 
@@ -275,7 +285,7 @@ class OnRay:
         payload = _pack(run)
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialist-")
-        self._root = Path(self._temporary or run.directory or "").resolve()
+        self._root = _absolute(self._temporary or run.directory or "")
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._ray, self._cleaner = Deputy("trialist-ray"), Deputy("trialist-discard")
@@ -307,6 +317,10 @@ class OnRay:
                 self._cleaner.tell(checkpoints.discard, Path(command.path), self._root)
             case _:
                 pass  # Cancel: nothing was begun
+
+    def tell(self, event: Event) -> None:
+        """Part of ``Executor``."""
+        self._inbox.put(event)
 
     async def events(self, until: float | None) -> list[Event]:
         """Part of ``Executor``."""
@@ -353,6 +367,11 @@ class OnRay:
         while True:
             await asyncio.sleep(BEAT_S)
             self._pool.beat()
+
+
+def _absolute(path: str | Path) -> Path:
+    """A worker's working directory is another."""
+    return Path(path).resolve()
 
 
 def _pack(run: Run) -> bytes:

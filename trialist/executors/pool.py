@@ -1,6 +1,7 @@
 """All slots of a run: trials go in, and what happens to them comes out of the inbox.
 
-Nothing here knows Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in another thread.
+Nothing here knows Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in another
+thread.
 """
 
 from __future__ import annotations
@@ -41,27 +42,29 @@ class Starter(Protocol):
         """The machine is ours alone: nobody else books on it, and its processes can be signalled from here."""
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
-        """Begin to start a process; return a handle, and what comes when it has left or died. ``None``: it cannot dial."""
+        """Begin to start a process; return a handle, and what comes when it has left or died. ``None``: it cannot
+        dial."""
 
-    def exchange(self, handle: Any, data: bytes, wait_s: float) -> Future[bytes]:
+    def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
         """Call a process that cannot dial."""
 
-    def kill(self, handle: Any) -> None:
+    def kill(self, handle: object) -> None:
         """End a process, whatever it does."""
 
 
 class Deputy:
-    """One daemon thread for calls that block. Ray's own processes die with the thread that started them, so it stays."""
+    """One daemon thread for calls that block. Ray's own processes die with the thread that started them, so it
+    stays."""
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
         """Have this called, after all that was handed over before; return what will come of it."""
         return asyncio.wrap_future(self.tell(function, *arguments))
 
-    def tell(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
         """The same where nobody need ever look at the outcome."""
         future: Future[Any] = Future()
         self._calls.put((future, partial(function, *arguments)))
@@ -222,7 +225,8 @@ class Pool:
             self.launch(launch)
 
     def destroy(self, slot: Slot) -> None:
-        """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to them."""
+        """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
+        them."""
         if slot.handle is not None:
             self._deputy.tell(self._starter.kill, slot.handle)
             slot.handle = None

@@ -132,6 +132,10 @@ class Simulated:
             case Cancel():
                 pass
 
+    def tell(self, event: Event) -> None:
+        """It happens now."""
+        self._at(self._now, event)
+
     async def events(self, until: float | None) -> list[Event]:
         """Jump to the next thing that happens, and return all that happens at that time."""
         batch: list[Event] = []

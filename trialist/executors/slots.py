@@ -176,7 +176,8 @@ class Slot:
             self.pool.lost(self, reason or self.reason or self.cause)
 
     def beat(self) -> None:
-        """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten meanwhile."""
+        """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
+        meanwhile."""
         self.silent += 1
         if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
             silence = f"{self.pool.rules.silence_s:g} s"
@@ -202,7 +203,7 @@ class Slot:
         mine = self.launch
         return mine is not None and (event.trial, event.attempt) == (mine.trial, mine.attempt)
 
-    def _later(self, delay_s: float, function: Callable[..., None], *arguments: Any) -> None:
+    def _later(self, delay_s: float, function: Callable[..., None], *arguments: object) -> None:
         self.timers.append(asyncio.get_running_loop().call_later(delay_s, function, *arguments))
 
     def _cancel_timers(self) -> None:

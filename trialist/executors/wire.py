@@ -1,9 +1,9 @@
 """The wire between the driver and its slots: length-prefixed msgpack frames.
 
-A frame is four bytes of length (big-endian) and one message: a msgpack array of a kind and its fields. Several frames may travel in
-one write. The driver trusts no worker: whatever comes is decoded whole, under a length that was checked before, and every field's
-type is checked; what is not a message of the right kind raises ``WireError`` and costs its sender the connection. Nothing is ever
-unpickled, and msgpack's extension types are refused.
+A frame is four bytes of length (big-endian) and one message: a msgpack array of a kind and its fields. Several frames
+may travel in one write. The driver trusts no worker: whatever comes is decoded whole, under a length that was checked
+before, and every field's type is checked; what is not a message of the right kind raises ``WireError`` and costs its
+sender the connection. Nothing is ever unpickled, and msgpack's extension types are refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import starmap
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import msgpack
 
@@ -84,7 +84,7 @@ Ending: TypeAlias = Finished | Failed | Halted
 ToDriver: TypeAlias = Started | Reported | Ending | Spent | Beat
 
 
-# Messages to frames ------------------------------------------------------------------------------------------------------
+# Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
 _STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(10, 16)
@@ -128,7 +128,7 @@ def encode(message: ToWorker | ToDriver | Hello) -> bytes:
     # A config goes out as it is, lone surrogates and all. What comes back ends in a journal, which wants proper text.
     surrogates = "surrogatepass" if isinstance(message, Launch) else "replace"
     try:
-        body = msgpack.packb(_FIELDS[type(message)](message), unicode_errors=surrogates)
+        body: bytes = msgpack.packb(_FIELDS[type(message)](message), unicode_errors=surrogates)
     except (TypeError, ValueError, OverflowError) as error:
         raise WireError(f"a {type(message).__name__} holds what is not plain data: {error}") from error
     if len(body) > FRAME_BYTES_MAX:
@@ -137,7 +137,8 @@ def encode(message: ToWorker | ToDriver | Hello) -> bytes:
 
 
 def encode_reported(frame: Reported) -> bytes:
-    """Return the frame of these reports, or several where one would be too large; the last keeps the waiting and the checkpoint.
+    """Return the frame of these reports, or several where one would be too large; the last keeps the waiting and the
+    checkpoint.
 
     Raises:
         WireError: one report alone is too large.
@@ -160,7 +161,7 @@ def _part(frame: Reported, start: int, stop: int) -> Reported:
     return Reported(*head, frame.waiting, frame.checkpoint) if stop == len(frame.time_s) else Reported(*head)
 
 
-# Frames to messages ------------------------------------------------------------------------------------------------------
+# Frames to messages --------------------------------------------------------------------------------------------------
 
 
 class Frames:
@@ -262,7 +263,7 @@ def _read_hello(token: object, slot: object, pid: object) -> Hello:
     return Hello(token, _number(slot), _number(pid))
 
 
-def _read_reported(
+def _read_reported(  # noqa: PLR0917 - they come as one array
     trial: object,
     attempt: object,
     first_step: object,
@@ -305,7 +306,7 @@ def _check(column: list[object]) -> None:
         raise WireError("a column holds an integer of more than 63 bits")
 
 
-def _read_launch(
+def _read_launch(  # noqa: PLR0917 - as above
     trial: int,
     attempt: int,
     config: dict[str, Any],
@@ -339,9 +340,11 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of reach.
+    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of
+    reach.
 
-    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one is not lost.
+    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one
+    is not lost.
     """
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,16 +1,16 @@
 """What runs in a slot's process: one trial after another, in the process's main thread.
 
-Whoever waits for the driver listens to it: the main thread between two trials, and the thread that stands in ``report()``. No thread is
-woken to wake another, which is most of what a round trip costs. While user code is at work, a second thread looks up now and then:
-whether the driver has said something (a Halt), is gone (then so is the process), and whether something has waited too long to be sent.
-Reports leave from the thread that reports; a sender thread would wait for the interpreter lock, 5 ms where user code is busy.
+Whoever waits for the driver listens to it: the main thread between two trials, and the thread that stands in
+``report()``. No thread is woken to wake another, which is most of what a round trip costs. While user code is at work,
+a second thread looks up now and then: whether the driver has said something (a Halt), is gone (then so is the process),
+and whether something has waited too long to be sent. Reports leave from the thread that reports; a sender thread would
+wait for the interpreter lock, 5 ms where user code is busy.
 
 Ray is not imported here: a slot is whatever calls ``serve``.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import queue
 import signal
@@ -21,7 +21,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TypeAlias
@@ -55,9 +54,7 @@ CONNECT_S = 3.0
 Objective: TypeAlias = Callable[[dict[str, object]], object]
 
 TICK_S = 0.025  # how often the second thread looks up while a trial runs
-IDLE_Objective: TypeAlias = Callable[[dict[str, object]], object]
-
-TICK_S = 0.1
+IDLE_TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DRAIN_S = 5.0
@@ -68,14 +65,15 @@ def environment(cpus: float, gpus: str | None) -> dict[str, str]:
     """Return what a fresh slot's environment needs, before anything heavy is imported there.
 
     Args:
-        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless this process says otherwise.
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless this process
+            says otherwise.
         gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves what whoever starts the process sets.
     """
     threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
     return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
 
 
-# Two carriers of the same bytes ------------------------------------------------------------------------------------------
+# Two carriers of the same bytes --------------------------------------------------------------------------------------
 
 
 class Wire(Protocol):
@@ -139,7 +137,8 @@ class Exchange:
         self._changed = threading.Condition()
 
     def exchange(self, data: bytes, wait_s: float) -> bytes:
-        """Take what the driver says; wait for something to answer, but not with ``wait_s`` = 0: then nothing is answered."""
+        """Take what the driver says; wait for something to answer, but not with ``wait_s`` = 0: then nothing is
+        answered."""
         if data:
             self._incoming.put(data)
         if not wait_s:
@@ -170,11 +169,12 @@ class Exchange:
             self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
 
 
-# A trial's own way to the driver -----------------------------------------------------------------------------------------
+# A trial's own way to the driver -------------------------------------------------------------------------------------
 
 
 class _Outbox:
-    """Frames on their way out. What is posted waits for company; what is sent takes all that was posted along, in one write."""
+    """Frames on their way out. What is posted waits for company; what is sent takes all that was posted along, in one
+    write."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -211,18 +211,12 @@ class _Lease:
         self.halted = False
         self.interrupt = False  # the driver wants the code interrupted
         self.interrupted = False  # it has been
-        self._returned = False  # user code has: what is still to be said can wait for the ending
         self._outbox, self._listen = outbox, listen
-
-    def call(self, objective: Objective, config: dict[str, object]) -> object:
-        """Call the objective."""
-        result = objective(config)
-        self._returned = not (inspect.isgenerator(result) or inspect.iscoroutine(result))
-        return result
 
     def send(self, frame: Reported) -> None:
         """Part of ``Link``."""
-        carry = self._outbox.post if self._returned and not frame.waiting else self._outbox.send
+        ending = self.session is not None and self.session.returned and not frame.waiting
+        carry = self._outbox.post if ending else self._outbox.send  # the last reports travel with the ending
         carry(encode_reported(frame))
 
     def answer(self) -> Extend | Halt:
@@ -231,7 +225,7 @@ class _Lease:
         return self.answers.popleft()
 
 
-# The slot ------------------------------------------------------------------------------------------------------------------
+# The slot ------------------------------------------------------------------------------------------------------------
 
 
 class _Space(Protocol):
@@ -242,12 +236,13 @@ _Payload: TypeAlias = tuple[Objective, _Space, tuple[str, ...]]
 
 
 def serve(wire: Wire, payload: bytes, root: Path) -> None:
-    """Run the trials that the driver launches, one after another, until it says goodbye. To be called in the main thread.
+    """Run the trials that the driver launches, one after another, until it says goodbye. To be called in the main
+    thread.
 
     Args:
         wire: the way to the driver.
-        payload: ``(objective, space, metrics)`` in cloudpickle's form; read when the first trial comes, and what that raises is
-            the trial's failure.
+        payload: ``(objective, space, metrics)`` in cloudpickle's form; read when the first trial comes, and what that
+            raises is the trial's failure.
         root: the run's directory.
     """
     _Slot(wire, payload, root).serve()
@@ -314,7 +309,7 @@ class _Slot:
         try:
             lease.session = session
             with serving(session, whole_process=True):
-                return perform(partial(lease.call, objective), session)
+                return perform(objective, session)
         finally:
             lease.session = None
 
@@ -324,7 +319,8 @@ class _Slot:
         return self._loaded
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal, in the main thread, wherever user code is. Once a trial: it is not to be disturbed while it cleans up."""
+        """Handle the signal, in the main thread, wherever user code is. Once a trial: it is not to be disturbed while
+        it cleans up."""
         lease = self._lease
         if lease is None or lease.session is None or not lease.interrupt or lease.interrupted:
             return
@@ -332,7 +328,7 @@ class _Slot:
             lease.interrupted = True
             raise TrialStopped
 
-    # Listening ----------------------------------------------------------------------------------------------------------
+    # Listening -------------------------------------------------------------------------------------------------------
 
     def _listen(self, enough: Callable[[], bool]) -> None:
         """Hear the driver out until there is enough."""
@@ -350,7 +346,8 @@ class _Slot:
             self._tend()
 
     def _receive(self, *, wait: bool) -> None:
-        """Take what has come from the driver. If it is gone, or makes no sense, the process ends: a deaf slot is a lost one."""
+        """Take what has come from the driver. If it is gone, or makes no sense, the process ends: a deaf slot is a lost
+        one."""
         try:
             data = self._wire.receive(wait=wait)
             for body in self._frames.feed(data or b""):
