@@ -102,6 +102,7 @@ class Engine:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
         self._first_samples = num_samples  # what that run was told at its beginning
+        self._more = False  # it is to get more samples than that
         self._wishes: list[Event] = []  # enqueued before the run goes on
         self._controller: Controller | None = None  # while it goes on
 
@@ -131,6 +132,7 @@ class Engine:
         refuse((f"{name!r} is no keyword of Engine{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
         engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
         engine._directory = directory
+        engine._more = "num_samples" in keywords
         engine._first_samples = cast("dict[str, int]", told["data"])["num_samples"]
         return engine
 
@@ -181,7 +183,9 @@ class Engine:
         meter, wanted = Meter(), parts.plan.samples
         parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
         experiment, began_s, leftover = _replay(parts, past)
-        leftover.events += [*_more_samples(experiment, wanted), *self._wishes]
+        if self._more:
+            leftover.events += _more_samples(experiment, wanted)
+        leftover.events += self._wishes
         controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
         self._controller, self._wishes = controller, []
         try:
