@@ -84,6 +84,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     step: int = 0
     resources: dict[str, float] = field(default_factory=dict)
+    returned: bool = False  # user code has: nothing but the ending follows
 
     def __post_init__(self) -> None:
         self._until: Until = self.launch.until
@@ -234,12 +235,14 @@ def report(
 
 
 def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-    """Return the state to go on from, as it was reported: the path of a directory or file, or a dict; None at a start."""
+    """Return the state to go on from, as it was reported: the path of a directory or file, or a dict; None at a
+    start."""
     return _session("get_checkpoint").get_checkpoint()
 
 
 def decides(metrics: Mapping[str, object]) -> bool:
-    """Tell whether a report of these metrics would wait for a decision, after which the trial may be paused or cloned."""
+    """Tell whether a report of these metrics would wait for a decision, after which the trial may be paused or
+    cloned."""
     return _session("decides").decides(metrics)
 
 

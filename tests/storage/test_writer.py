@@ -9,7 +9,6 @@ from tests.storage.endless import turn as endless
 from tests.storage.runs import entries
 from trialist.errors import StorageError
 from trialist.messages import Started
-from trialist.storage import writer
 from trialist.storage.base import Turn
 from trialist.storage.sqlite import SqliteStore
 
@@ -23,27 +22,6 @@ def test_many_turns_share_a_commit(tmp_path):
     assert statistics.deepest_queue > 1
     assert store.pending == 0
     store.close()
-
-
-def test_the_first_turn_after_a_quiet_time_is_committed_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "PACE_S", 100.0)
-    store = SqliteStore.create(tmp_path, {})
-    cast(Any, store)._writer._began -= 100.0
-    commit(store, endless(0))
-    store.close()
-
-
-@pytest.mark.parametrize("end", ["hurry", "close"])
-def test_who_waits_need_not_wait_until_turns_have_gathered(tmp_path, monkeypatch, end):
-    monkeypatch.setattr(writer, "PACE_S", 100.0)
-    store = SqliteStore.create(tmp_path, {})
-    commit(store, endless(0))
-    gathering = [store.append(endless(number)) for number in range(1, 20)]
-    assert not gathering[-1].done()
-    getattr(store, end)()
-    gathering[-1].result(WAIT_S)
-    store.close()
-    assert len(entries(tmp_path)) == 20
 
 
 # A disk that fails ----------------------------------------------------------------------------------------------------

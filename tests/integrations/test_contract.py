@@ -1,0 +1,36 @@
+"""What every searcher must keep, the libraries' do too, on the same spaces."""
+
+from typing import ClassVar
+
+import pytest
+
+from tests.contracts.searcher import SPACES, SearcherContract
+from trialist.integrations import BayesOpt, HyperOpt, Optuna
+from trialist.space import Space
+
+
+class TestHyperOpt(SearcherContract):
+    def make(self):
+        pytest.importorskip("hyperopt")
+        return HyperOpt(n_initial_points=4)
+
+
+class TestOptuna(SearcherContract):
+    def make(self):
+        pytest.importorskip("optuna")
+        return Optuna()
+
+
+class TestBayesOpt(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("bayes_opt")
+        return BayesOpt(random_search_steps=9)
+
+    def ready(self, space):
+        """The model is slow where there are many columns; drawing is what is tested there."""
+        searcher = self.make()
+        searcher.random_search_steps = 9 if space.dimension <= 3 else 40
+        assert searcher.setup(space) >= 1
+        return searcher

@@ -1,0 +1,239 @@
+"""Callbacks that were written for Ray Tune."""
+
+from __future__ import annotations
+
+import pytest
+from tests.tune.objectives import failing, objective, run, saving
+
+from trialist import callbacks as engine
+from trialist.callbacks import TrialInfo
+from trialist.tune.callback import Callback, CallbackList, to_engine
+from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, together
+from trialist.tune.trial import RunFacts, Trial, TrialBook, run_digits
+
+FACTS = {"name": "objective", "varied": frozenset({"weight", "bias"})}
+
+
+class Recorder(Callback):
+    """Writes down every call."""
+
+    def __init__(self):
+        self.calls = []
+
+    def setup(self, stop=None, num_samples=None, total_num_samples=None, **info):
+        self.calls.append(("setup", num_samples, total_num_samples))
+
+    def on_trial_start(self, iteration, trials, trial, **info):
+        self.calls.append(("start", trial, trial.status, dict(trial.config)))
+
+    def on_trial_result(self, iteration, trials, trial, result, **info):
+        self.calls.append(("result", trial, result))
+
+    def on_checkpoint(self, iteration, trials, trial, checkpoint, **info):
+        self.calls.append(("checkpoint", trial, checkpoint.to_dict()))
+
+    def on_trial_complete(self, iteration, trials, trial, **info):
+        self.calls.append(("complete", trial, trial.status, trial.last_result))
+
+    def on_trial_error(self, iteration, trials, trial, **info):
+        self.calls.append(("error", trial, trial.status, trial.get_error()))
+
+    def on_experiment_end(self, trials, **info):
+        self.calls.append(("end", [str(trial) for trial in trials]))
+
+    def of(self, kind):
+        return [call[1:] for call in self.calls if call[0] == kind]
+
+
+def recorded(function, tmp_path, **keywords):
+    recorder, facts = Recorder(), RunFacts(**FACTS, num_samples=3)
+    result = run(function, tmp_path, callbacks=to_engine([recorder], facts), **keywords)
+    assert not result.warnings
+    return recorder, result
+
+
+def test_a_callback_of_ray_tune_is_called_with_its_trials_and_results(tmp_path):
+    recorder, result = recorded(objective, tmp_path)
+    trial, first = recorder.of("result")[0]
+    assert str(trial) == f"objective_{run_digits(result.path)}_{trial.number:05d}"
+    assert first["score"] == trial.config["bias"]
+    assert (first["training_iteration"], first["step"], first["more"]) == (1, 0, {})
+    assert first["trial_id"] == trial.trial_id
+    assert first["experiment_tag"] == trial.experiment_tag
+    assert len(recorder.of("result")) == 90
+
+
+def test_setup_is_told_how_many_samples_there_are(tmp_path):
+    assert recorded(objective, tmp_path)[0].of("setup") == [(3, 3)]
+
+
+def test_a_trial_is_one_object_for_its_whole_life(tmp_path):
+    recorder, _ = recorded(objective, tmp_path)
+    objects = {trial.trial_id: {id(seen) for seen, _ in recorder.of("result") if seen == trial} for trial, _ in recorder.of("result")}
+    assert [len(same) for same in objects.values()] == [1, 1, 1]
+
+
+def test_the_last_result_of_an_ended_trial_says_that_it_is_done(tmp_path):
+    recorder, _ = recorded(objective, tmp_path)
+    assert {status for _, status, _ in recorder.of("complete")} == {"TERMINATED"}
+    assert {(last["done"], last["training_iteration"]) for _, _, last in recorder.of("complete")} == {(True, 30)}
+
+
+def test_a_failed_trial_is_an_error(tmp_path):
+    recorder, _ = recorded(failing, tmp_path)
+    assert {(status, error) for _, status, error in recorder.of("error")} == {("ERROR", "RuntimeError: no luck")}
+
+
+def test_on_checkpoint_is_given_what_was_saved(tmp_path):
+    recorder, _ = recorded(saving, tmp_path, num_samples=1)
+    assert [saved for _, saved in recorder.of("checkpoint")][-1] == {"step": 10}
+
+
+def test_the_end_of_the_run_is_told_last(tmp_path):
+    recorder, _ = recorded(objective, tmp_path)
+    assert recorder.calls[-1][0] == "end"
+    assert len(recorder.calls[-1][1]) == 3
+
+
+def test_only_the_hooks_that_are_overridden_cost_anything():
+    [adapter] = to_engine([Recorder()], RunFacts())
+    [logger] = to_engine([Logged()], RunFacts())
+    named = [{hook for hook in engine.HOOKS if engine._overrides(callback, hook)} for callback in (adapter, logger)]
+    assert "on_step_end" not in named[0]
+    assert named[1] == {"setup", "on_trial_result", "on_trial_complete", "on_trial_error"}
+
+
+def test_a_callback_that_takes_no_keywords_is_set_up_all_the_same(tmp_path):
+    class Old(Callback):
+        ready = False
+
+        def setup(self):
+            self.ready = True
+
+    old = Old()
+    assert not run(objective, tmp_path, callbacks=to_engine([old], RunFacts())).warnings
+    assert old.ready
+
+
+def test_a_callback_that_raises_is_named_and_the_run_goes_on(tmp_path):
+    class Broken(Callback):
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            raise KeyError("score")
+
+    result = run(objective, tmp_path, callbacks=to_engine([Broken()], RunFacts()))
+    assert [trial.outcome for trial in result] == ["completed"] * 3
+    assert "KeyError('score')" in result.warnings[0]
+
+
+def test_the_engines_own_callbacks_are_taken_as_they_are():
+    own = engine.Callback()
+    assert to_engine([own], RunFacts()) == [own]
+
+
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(TypeError, match=r"tune\.Callback"):
+        to_engine([print], RunFacts())
+
+
+def test_a_list_of_callbacks_is_several_callbacks():
+    assert len(to_engine([CallbackList([Recorder(), Recorder()])], RunFacts())) == 2
+
+
+# Loggers of users' own ------------------------------------------------------------------------------------------------
+
+
+class Logged(LoggerCallback):
+    """Keeps what it is to log."""
+
+    def __init__(self):
+        self.rows, self.ends = [], []
+
+    def log_trial_result(self, iteration, trial, result):
+        self.rows.append((trial.trial_id, result["training_iteration"]))
+
+    def log_trial_end(self, trial, failed=False):
+        self.ends.append(failed)
+
+
+def test_a_users_logger_gets_every_result_and_every_end(tmp_path):
+    logger = Logged()
+    assert not run(objective, tmp_path, callbacks=to_engine([logger], RunFacts())).warnings
+    assert len(set(logger.rows)) == 90
+    assert logger.ends == [False] * 3
+
+
+def test_a_users_logger_is_told_of_failures(tmp_path):
+    logger = Logged()
+    run(failing, tmp_path, callbacks=to_engine([logger], RunFacts()))
+    assert logger.ends == [True] * 3
+
+
+def test_a_subclass_of_a_logger_that_comes_along_is_called_as_well():
+    class Both(CSVLoggerCallback):
+        def log_trial_end(self, trial, failed=False):
+            super().log_trial_end(trial, failed)
+
+    assert len(to_engine([Both()], RunFacts())) == 2
+    assert len(to_engine([CSVLoggerCallback()], RunFacts())) == 1
+
+
+def test_loggers_that_name_rows_alike_share_a_process():
+    made = together(to_engine([CSVLoggerCallback(), Recorder(), JsonLoggerCallback()], RunFacts()))
+    assert [getattr(callback, "kinds", None) for callback in made] == [("csv", "json"), None]
+
+
+# Trials ---------------------------------------------------------------------------------------------------------------
+
+
+def picture(**changes):
+    info = {"id": 0, "config": {"weight": 0.16088, "bias": 0.733563}, "state": "running", "outcome": None, "attempt": 1}
+    rest = {"step": 0, "metrics": {}, "error": "", "checkpoint": None, "directory": None}
+    return TrialInfo(**info | rest | changes)
+
+
+def test_a_trial_is_named_as_in_the_book():
+    trial = Trial(RunFacts(**FACTS, directory="/runs/objective-20220523-155201-859550"), picture())
+    assert str(trial) == "objective_85955_00000"
+    assert trial.experiment_tag == "0_bias=0.73356,weight=0.16088"
+
+
+def test_the_digits_of_a_run_come_from_its_directory():
+    assert run_digits("/runs/x-20220523-155201-0a1b2c") == "0a1b2"
+    assert run_digits("/runs/my run") == run_digits("/elsewhere/my run") != run_digits("/runs/other")
+
+
+def test_constants_are_not_part_of_the_tag():
+    facts = RunFacts("f", varied=frozenset({"model/lr"}))
+    trial = Trial(facts, picture(config={"model": {"lr": 0.1, "depth": 3}, "seed": 7}))
+    assert trial.evaluated_params == {"model/lr": 0.1}
+    assert trial.experiment_tag == "0_lr=0.1"
+
+
+def test_a_trial_can_be_named_by_the_user():
+    facts = RunFacts("f", trial_name_creator=lambda trial: f"{trial.config['weight']}-{trial}")
+    assert str(Trial(facts, picture())) == f"0.16088-f_{facts.run}_00000"
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "status"),
+    [
+        ("waiting", None, "PENDING"),
+        ("running", None, "RUNNING"),
+        ("stopping", None, "RUNNING"),
+        ("paused", None, "PAUSED"),
+        ("ended", "completed", "TERMINATED"),
+        ("ended", "stopped (rank 3 of 4)", "TERMINATED"),
+        ("ended", "failed (oops)", "ERROR"),
+        ("ended", "lost (gone)", "ERROR"),
+    ],
+)
+def test_a_status_is_in_ray_tunes_words(state, outcome, status):
+    assert Trial(RunFacts(), picture(state=state, outcome=outcome)).status == status
+
+
+def test_a_book_keeps_one_object_a_trial_with_the_newest_picture_in_it():
+    book = TrialBook(RunFacts())
+    first = book.see(picture())
+    assert book.see(picture(step=3, metrics={"step": 3, "time_s": 1.0, "score": 2.0})) is first
+    assert (first.last_result["training_iteration"], first.last_result["score"]) == (3, 2.0)
+    assert list(book.all([picture()])) == [first]

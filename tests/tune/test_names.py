@@ -1,0 +1,93 @@
+"""What users call things, what the engine does, and that nothing is lost between them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trialist.reporting import clean
+from trialist.tune import names
+from trialist.tune.pretty import pretty_print
+
+NAMES = ["training_iteration", "time_total_s", "step", "_step", "__step", "time_s", "_auto", "_dicts", "loss", "a/b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_comes_back_as_it_was(name):
+    assert names.from_engine(names.to_engine(name)) == name
+
+
+def test_no_two_names_become_the_same():
+    assert len(set(map(names.to_engine, NAMES))) == len(NAMES)
+
+
+def test_counted_metrics_have_the_engine_s_names_inside():
+    assert [names.to_engine(name) for name in ("training_iteration", "time_total_s")] == ["step", "time_s"]
+
+
+def test_a_step_of_the_user_s_own_is_not_the_counted_one():
+    assert names.to_engine("step") not in ("step", "time_s")
+    assert names.to_engine("step/inner").startswith("_step/")
+
+
+keys = st.sampled_from(["step", "a", "b/c", "_step", "time_s", "training_iteration", "x y", "_auto"])
+metrics = st.recursive(
+    st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.booleans(),
+    lambda inner: st.dictionaries(st.sampled_from(["p", "q", "step"]), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(keys, metrics, max_size=5))
+def test_a_report_comes_back_as_it_was_nested_and_with_empty_dicts(report):
+    row = clean(names.escape(report))
+    assert names.unescape(row) == {
+        key: value if not isinstance(value, int) or abs(value) < 2**63 else pytest.approx(value)
+        for key, value in report.items()
+    } or any(abs(number) >= 2**63 for number in _integers(report))
+
+
+def _integers(value):
+    if isinstance(value, dict):
+        return [number for item in value.values() for number in _integers(item)]
+    return [value] if isinstance(value, int) else []
+
+
+def test_a_result_has_the_automatic_metrics_of_ray_tune():
+    row = names.Stamp().on(names.escape({"score": 1.0, "step": 7})) | {"step": 3, "time_s": 0.5}
+    result = names.result_of(row, trial_id="85955_00000", experiment_id="85955", done=True)
+    assert (result["training_iteration"], result["time_total_s"], result["step"], result["score"]) == (3, 0.5, 7, 1.0)
+    assert (result["done"], result["trial_id"], result["iterations_since_restore"]) == (True, "85955_00000", 1)
+    kinds = {"hostname": str, "pid": int, "date": str, "timestamp": int, "time_this_iter_s": float, "node_ip": str}
+    assert {name: type(result[name]) for name in kinds} == kinds
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", result["date"])
+
+
+def test_what_a_user_reports_goes_before_what_is_automatic():
+    row = names.Stamp().on({"timestamp": 5, "done": False})
+    assert names.result_of(row, done=True) | {"x": 1} == {**names.result_of(row), "timestamp": 5, "x": 1}
+
+
+class TestPrettyPrint:
+    def test_shows_what_the_book_shows(self):
+        result = {
+            "done": True,
+            "experiment_tag": "0_bias=0.73356,weight=0.16088",
+            "hostname": "mac",
+            "more_metrics": {},
+            "score": 1.5999446700996236,
+            "step": 29,
+            "trial_id": "85955_00000",
+            "config": {"bias": 0.7},
+        }
+        assert pretty_print(result) == (
+            "done: true\nexperiment_tag: 0_bias=0.73356,weight=0.16088\nhostname: mac\nmore_metrics: {}\n"
+            "score: 1.5999446700996236\nstep: 29\ntrial_id: '85955_00000'\n"
+        )
+
+    def test_shows_what_is_nested_and_leaves_out_what_it_is_told(self):
+        assert pretty_print({"a": {"b": 1, "c": "it's"}, "d": None, "e": 2}, exclude=["e"]) == (
+            "a:\n  b: 1\n  c: 'it''s'\n"
+        )

@@ -1,0 +1,277 @@
+"""Schedulers under Ray Tune's names, and users' own."""
+
+from __future__ import annotations
+
+import pytest
+from tests.tune.objectives import SPACE, failing, objective, run, saving
+
+from trialist import space as s
+from trialist.errors import PolicyError
+from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
+from trialist.searchers import Random
+from trialist.tune.schedulers import (
+    ASHAScheduler,
+    AsyncHyperBandScheduler,
+    FIFOScheduler,
+    HyperBandScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    ResourceChangingScheduler,
+    TrialScheduler,
+    create_scheduler,
+)
+from trialist.tune.trial import RunFacts
+
+# The engine's, by Ray Tune's names ------------------------------------------------------------------------------------
+
+
+def test_asha_has_ray_tunes_defaults():
+    assert ASHAScheduler().to_engine() == ASHA(max_t=100, grace_period=1, reduction_factor=4, brackets=1)
+    assert ASHAScheduler is AsyncHyperBandScheduler
+
+
+def test_a_time_attribute_has_the_users_name():
+    assert ASHAScheduler("time_total_s", max_t=9).to_engine().time_attr == "time_s"
+    assert ASHAScheduler("timesteps_total", max_t=9).to_engine().time_attr == "timesteps_total"
+    assert HyperBandScheduler("step", max_t=9).to_engine().time_attr == "_step"
+
+
+def test_the_old_name_of_a_metric_means_that_more_is_better():
+    scheduler = AsyncHyperBandScheduler(time_attr="timesteps_total", reward_attr="mean_accuracy")
+    assert (scheduler.metric, scheduler.mode) == ("mean_accuracy", "max")
+
+
+def test_two_names_of_a_metric_are_one_too_many():
+    with pytest.raises(ValueError, match="reward_attr"):
+        ASHAScheduler(metric="loss", mode="min", reward_attr="accuracy")
+
+
+def test_asha_stops_trials(tmp_path):
+    result = run(objective, tmp_path, num_samples=20, scheduler=ASHAScheduler(max_t=30).to_engine(RunFacts()))
+    assert {trial.outcome for trial in result} == {"completed", "stopped"}
+
+
+def test_hyperband_is_the_engines():
+    assert HyperBandScheduler(metric="score", mode="min").to_engine() == HyperBand(max_t=81, reduction_factor=3)
+
+
+def test_fifo_is_the_engines_unless_a_subclass_has_ideas_of_its_own():
+    class Own(FIFOScheduler):
+        pass
+
+    assert FIFOScheduler().to_engine() == FIFO()
+    assert not isinstance(Own().to_engine(), FIFO)
+
+
+def test_pbt_goes_with_any_searcher():
+    pbt = PopulationBasedTraining(
+        "training_iteration",
+        perturbation_interval=2,
+        hyperparam_mutations={"lr": s.uniform(0, 1), "layers": [1, 2, 4]},
+        quantile_fraction=0.5,
+        resample_probability=0.1,
+        perturbation_factors=(1.5, 0.5),
+    )
+    searcher = pbt.searcher(Random())
+    assert pbt.to_engine() == PBT(interval=2, quantile=0.5)
+    assert (searcher.factors, searcher.resample_probability) == ((1.5, 0.5), 0.1)
+    assert pbt.complete({"seed": 1}) == {"seed": 1, "lr": s.uniform(0, 1), "layers": s.ordinal([1, 2, 4])}
+
+
+def test_pbt_clones(tmp_path):
+    pbt = PopulationBasedTraining(
+        "training_iteration", perturbation_interval=2, hyperparam_mutations={"weight": s.uniform(0, 1)}
+    )
+    result = run(
+        saving,
+        tmp_path,
+        space=pbt.complete({}),
+        num_samples=4,
+        max_concurrent_trials=4,
+        scheduler=pbt.to_engine(),
+        searcher=pbt.searcher(Random()),
+    )
+    assert {trial.outcome for trial in result} == {"completed"}
+
+
+@pytest.mark.parametrize(
+    ("given", "mutations", "named"),
+    [
+        ({"lr": s.uniform(0, 2)}, {"lr": s.uniform(0, 1)}, "lr is"),
+        ({"lr": 0.1}, {"lr": s.uniform(0, 1)}, "points_to_evaluate"),
+        ({"lr": s.uniform(0, 1), "b": s.uniform(0, 1)}, {"lr": s.uniform(0, 1)}, "b varies"),
+        ({"model": {"lr": 0.1}}, {"model": {"lr": s.uniform(0, 1)}}, "model/lr"),
+    ],
+)
+def test_pbt_refuses_a_space_that_says_something_else(given, mutations, named):
+    with pytest.raises(ValueError, match=named):
+        PopulationBasedTraining(hyperparam_mutations=mutations).complete(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("custom_explore_fn", lambda config: config), ("require_attrs", False), ("synch", True)]
+)
+def test_pbt_refuses_by_name_what_it_lacks(name, value):
+    with pytest.raises(ValueError, match=name):
+        PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)}, **{name: value})
+
+
+def test_pbt_varies_domains_and_lists():
+    with pytest.raises(TypeError, match="lr"):
+        PopulationBasedTraining(hyperparam_mutations={"lr": lambda: 0.1})
+    with pytest.raises(ValueError, match="hyperparam_mutations"):
+        PopulationBasedTraining()
+
+
+@pytest.mark.parametrize("missing", [MedianStoppingRule, ResourceChangingScheduler])
+def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
+    with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialist: "):
+        missing(metric="loss", mode="min")
+
+
+def test_schedulers_are_made_by_name():
+    assert create_scheduler("ASHA", max_t=7).to_engine().max_t == 7
+    with pytest.raises(ValueError, match="did you mean 'hyperband'"):
+        create_scheduler("hyperbnd")
+    with pytest.raises(ValueError, match="did you mean 'max_t'"):
+        create_scheduler("asha", maxt=7)
+
+
+# Users' own -----------------------------------------------------------------------------------------------------------
+
+
+class Recorder(FIFOScheduler):
+    """Writes down what it is told, and answers as it is told."""
+
+    def __init__(self, answer=lambda trial, result: TrialScheduler.CONTINUE):
+        self.answer, self.calls = answer, []
+
+    def on_trial_add(self, tune_controller, trial):
+        self.calls.append(("add", trial.trial_id))
+
+    def on_trial_result(self, tune_controller, trial, result):
+        self.calls.append(("result", trial.trial_id, result["training_iteration"]))
+        return self.answer(trial, result)
+
+    def on_trial_complete(self, tune_controller, trial, result):
+        self.calls.append(("complete", trial.trial_id, result["training_iteration"]))
+
+    def on_trial_remove(self, tune_controller, trial):
+        self.calls.append(("remove", trial.trial_id))
+
+    def on_trial_error(self, tune_controller, trial):
+        self.calls.append(("error", trial.trial_id, trial.status))
+
+    def of(self, kind):
+        return [call[1:] for call in self.calls if call[0] == kind]
+
+
+def asked(scheduler, function, tmp_path, **keywords):
+    facts = RunFacts("objective", metric="score", mode="min")
+    return run(function, tmp_path, scheduler=scheduler.to_engine(facts), **keywords)
+
+
+def test_a_users_scheduler_sees_every_result(tmp_path):
+    scheduler = Recorder()
+    asked(scheduler, objective, tmp_path)
+    assert len(scheduler.of("add")) == len(scheduler.of("complete")) == 3
+    assert len(scheduler.of("result")) == 90
+    assert (scheduler.metric, scheduler.mode) == ("score", "min")
+
+
+def test_a_users_scheduler_stops_trials(tmp_path):
+    scheduler = Recorder(lambda trial, result: "STOP" if result["step"] == 4 else "CONTINUE")
+    result = asked(scheduler, objective, tmp_path)
+    assert [(trial.outcome, trial.metrics["step"]) for trial in result] == [("stopped", 5)] * 3
+    assert "Recorder" in result[0].reason
+
+
+def test_a_users_scheduler_pauses_trials_and_lets_them_go_on(tmp_path):
+    scheduler = Recorder(lambda trial, result: "PAUSE" if result["training_iteration"] % 3 == 0 else "CONTINUE")
+    result = asked(scheduler, saving, tmp_path, max_concurrent_trials=1)
+    assert [(trial.outcome, trial.attempts, trial.metrics["step"]) for trial in result] == [("completed", 4, 10)] * 3
+
+
+def test_new_trials_come_before_paused_ones_where_the_scheduler_prefers_pending_ones(tmp_path):
+    scheduler = Recorder(lambda trial, result: "PAUSE" if result["training_iteration"] == 1 else "CONTINUE")
+    asked(scheduler, saving, tmp_path, max_concurrent_trials=1)
+    order = [call[0] for call in scheduler.calls if call[0] in ("add", "complete")]
+    assert order == ["add"] * 3 + ["complete"] * 3
+
+
+def test_a_trial_that_is_never_chosen_again_is_removed(tmp_path):
+    class Never(Recorder):
+        def choose_trial_to_run(self, tune_controller):
+            return None
+
+    scheduler = Never(lambda trial, result: "PAUSE")
+    result = asked(scheduler, saving, tmp_path)
+    assert len(scheduler.of("remove")) == 3
+    assert {trial.outcome for trial in result} == {"stopped"}
+
+
+def test_a_users_scheduler_can_stop_another_trial(tmp_path):
+    class Jealous(Recorder):
+        def on_trial_result(self, tune_controller, trial, result):
+            others = [other for other in tune_controller.get_trials() if other.status == "PAUSED"]
+            for other in others:
+                tune_controller.stop_trial(other)
+            return "CONTINUE" if others else "PAUSE"
+
+    result = asked(Jealous(), saving, tmp_path, max_concurrent_trials=1, num_samples=2)
+    assert sorted(trial.outcome for trial in result) == ["completed", "stopped"]
+
+
+def test_a_users_scheduler_is_told_of_errors(tmp_path):
+    scheduler = Recorder()
+    asked(scheduler, failing, tmp_path)
+    assert {status for _, status in scheduler.of("error")} == {"ERROR"}
+
+
+@pytest.mark.parametrize("answer", ["NOOP", None, "GO"])
+def test_an_answer_that_is_none_ends_the_run_by_name(answer, tmp_path):
+    with pytest.raises(PolicyError, match="must return CONTINUE, PAUSE, or STOP"):
+        asked(Recorder(lambda trial, result: answer), objective, tmp_path)
+
+
+def test_a_controller_says_what_it_cannot_do(tmp_path):
+    class Meddling(Recorder):
+        def on_trial_add(self, tune_controller, trial):
+            tune_controller.pause_trial(trial)
+
+    with pytest.raises(PolicyError, match="no 'pause_trial' here; it has get_trials"):
+        asked(Meddling(), objective, tmp_path)
+
+
+def test_a_scheduler_that_lacks_a_hook_says_so(tmp_path):
+    class Empty(TrialScheduler):
+        pass
+
+    with pytest.raises(PolicyError, match="NotImplementedError"):
+        asked(Empty(), objective, tmp_path)
+
+
+def test_a_users_scheduler_has_its_memory_after_a_resume(tmp_path):
+    from trialist import Engine
+
+    class Halving(Recorder):
+        """Stops whoever is worse than the best at step 3."""
+
+        best = float("inf")
+
+        def on_trial_result(self, tune_controller, trial, result):
+            if result["training_iteration"] == 3:
+                self.best = min(self.best, result["score"])
+                return "CONTINUE" if result["score"] <= self.best else "STOP"
+            return "CONTINUE"
+
+    result = asked(Halving(), objective, tmp_path, max_concurrent_trials=1)
+    again = Halving()
+    facts = RunFacts("objective", metric="score", mode="min")
+    resumed = Engine.resume(result.path, objective, scheduler=again.to_engine(facts), executor="local", verbose=0).run()
+    assert [trial.metrics for trial in resumed] == [trial.metrics for trial in result]
+    assert again.best == min(row["score"] for trial in result for row in trial.history if row["step"] == 3)
+
+
+def test_the_space_of_the_tests_is_the_books():
+    assert set(SPACE) == {"weight", "bias"}

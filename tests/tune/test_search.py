@@ -1,0 +1,409 @@
+"""Searchers by Ray Tune's names: what they make of their parameters, and users' own subclasses."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from trialist import Engine, space
+from trialist.history import History, HistoryLog
+from trialist.integrations import BayesOpt, HyperOpt, Optuna
+from trialist.messages import Outcome, Request
+from trialist.searchers import Random
+from trialist.space import Space
+from trialist.streams import Streams
+from trialist.tune.search import (
+    BasicVariantGenerator,
+    BayesOptSearch,
+    ConcurrencyLimiter,
+    HyperOptSearch,
+    OptunaSearch,
+    Repeater,
+    Searcher,
+    create_searcher,
+)
+from trialist.tune.trial import RunFacts
+
+PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
+QUIET = {"executor": "local", "max_concurrent_trials": 1, "storage": None, "verbose": 0, "seed": 0}
+
+
+def bowl(config):
+    return {"score": -((config["x"] - 0.3) ** 2) - (config["y"] - 2) ** 2}
+
+
+def run(search, what=PLANE, objective=bowl, metric="score", mode="max", **keywords):
+    searcher = search.to_engine(RunFacts(metric=metric, mode=mode), what)
+    return Engine(objective, what, metric=metric, mode=mode, searcher=searcher, **{**QUIET, **keywords}).run()
+
+
+class Climber(Searcher):
+    """As a user would write one: near the best so far."""
+
+    def __init__(self, metric=None, mode=None):
+        super().__init__(metric=metric, mode=mode)
+        self.told, self.reports, self.live, self.best = [], [], {}, None
+        self.random = np.random.default_rng(0)
+
+    def set_search_properties(self, metric, mode, config, **spec):
+        self._metric, self._mode, self.config = metric or self._metric, mode or self._mode, config
+        return True
+
+    def suggest(self, trial_id):
+        centre = self.best[1]["x"] if self.best else 0.0
+        self.live[trial_id] = {"x": float(np.clip(centre + self.random.normal(), -5, 5))}
+        return self.live[trial_id]
+
+    def on_trial_result(self, trial_id, result):
+        self.reports.append((trial_id, result["training_iteration"], result[self.metric]))
+
+    def on_trial_complete(self, trial_id, result=None, error=False):
+        config = self.live.pop(trial_id)
+        self.told.append((trial_id, result and result[self.metric], error))
+        if result and (self.best is None or result[self.metric] > self.best[0]):
+            self.best = result[self.metric], config
+
+
+# A user's subclass ---------------------------------------------------------------------------------------------------
+
+
+def test_a_users_searcher_runs_and_hears_of_results_as_they_were_reported():
+    climber = Climber()
+    result = run(climber, num_samples=20)
+    climber.on_experiment_end(result)
+    assert climber.metric == "score"
+    assert climber.mode == "max"
+    assert climber.config is not None
+    assert len(climber.told) == 20
+    assert [told[1] for told in climber.told] == [trial.metrics["score"] for trial in result]
+    assert [report[2] for report in climber.reports] == [trial.metrics["score"] for trial in result][:19]
+    assert climber.best[1]["x"] == result.best().config["x"]
+
+
+def test_what_a_users_searcher_does_not_suggest_is_drawn_and_what_the_space_lacks_is_taken():
+    class Partial(Climber):
+        def suggest(self, trial_id):
+            return {**super().suggest(trial_id), "extra": {"list": (1, np.float64(2.5))}}
+
+    result = run(Partial(), {**PLANE, "double": space.sample_from(lambda config: config["x"] * 2)}, num_samples=6)
+    assert len({trial.config["y"] for trial in result}) == 6
+    assert all(trial.config["double"] == trial.config["x"] * 2 for trial in result)
+    assert all(trial.config["extra"] == {"list": [1, 2.5]} for trial in result)
+
+
+def test_trials_that_fail_are_told_as_errors_and_early_ended_ones_as_results():
+    def objective(config):
+        if config["x"] > 0:
+            raise ValueError("positive")
+        return {"score": config["x"]}
+
+    climber = Climber()
+    result = run(climber, objective=objective, num_samples=12)
+    climber.on_experiment_end(result)
+    told = {trial_id: (value, error) for trial_id, value, error in climber.told}
+    assert {error for _, error in told.values()} == {True, False}
+    assert all((value is None) == error for value, error in told.values())
+
+
+def test_finished_ends_the_search():
+    class Three(Climber):
+        def suggest(self, trial_id):
+            return self.FINISHED if len(self.told) + len(self.live) == 3 else super().suggest(trial_id)
+
+    assert len(run(Three(), num_samples=20)) == 3
+
+
+def test_not_now_is_asked_again_and_refused_in_words_while_trials_run():
+    class Hesitant(Climber):
+        calls = 0
+
+        def suggest(self, trial_id):
+            self.calls += 1
+            return None if self.calls % 3 else super().suggest(trial_id)
+
+    assert len(run(Hesitant(), num_samples=5)) == 5
+
+    class Busy(Climber):
+        def suggest(self, trial_id):
+            return None if self.live else super().suggest(trial_id)
+
+    engine = Busy().to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    engine.setup(Space(PLANE))
+    with pytest.raises(RuntimeError, match="max_concurrent_trials"):
+        engine.suggest(History(), [Request(0, sample=0), Request(1, sample=1)], Streams(0))
+
+
+def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
+    first = Climber().to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    first.setup(Space(PLANE))
+    log = HistoryLog()
+    for number in range(5):
+        [answer] = first.suggest(log.until(len(log)), [Request(number, sample=number)], Streams(0))
+        log.born(number, answer.config, answer.tags)
+        log.seen(number, 1, [(float(number),)])
+        log.ended(number, Outcome("completed"))
+    late = Climber()
+    engine = late.to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    engine.setup(Space(PLANE))
+    engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
+    assert [value for _, value, _ in late.told] == [-0.0, -1.0, -2.0, -3.0, -4.0], "as reported: the engine's are costs"
+
+    class Taught(Climber):
+        def __init__(self):
+            super().__init__()
+            self.points = []
+
+        def add_evaluated_point(self, parameters, value, error=False, pruned=False, intermediate_values=None):
+            self.points.append((parameters["x"], value, error, intermediate_values))
+
+    taught = Taught()
+    engine = taught.to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    engine.setup(Space(PLANE))
+    engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
+    assert [point[1] for point in taught.points] == [-0.0, -1.0, -2.0, -3.0, -4.0]
+    assert taught.told == []
+
+
+def test_trial_ids_are_those_that_users_see_elsewhere():
+    climber, facts = Climber(), RunFacts(metric="score", mode="max")
+    engine = climber.to_engine(facts, PLANE)
+    engine.setup(Space(PLANE))
+    engine.suggest(History(), [Request(7, sample=0)], Streams(0))
+    assert list(climber.live) == [facts.trial_id(7)]
+
+
+def test_metric_and_mode_must_fit_each_other():
+    for metric, mode in (("loss", "lowest"), (["a", "b"], ["min"]), ("a", ["min"])):
+        with pytest.raises(ValueError, match="mode"):
+            Searcher(metric, mode)
+
+
+# Libraries -----------------------------------------------------------------------------------------------------------
+
+
+def test_hyperopt_takes_the_tutorials_space():
+    hp = pytest.importorskip("hyperopt").hp
+    own = {"lr": hp.loguniform("lr", -10, -1), "momentum": hp.uniform("momentum", 0.1, 0.9)}
+    search = HyperOptSearch(own, metric="mean_accuracy", mode="max")
+
+    def objective(config):
+        return {"mean_accuracy": config["lr"] * config["momentum"]}
+
+    result = Engine(
+        objective, {}, metric="mean_accuracy", mode="max", searcher=search.to_engine(), num_samples=10, **QUIET
+    )
+    assert all(trial.config.keys() == {"lr", "momentum"} for trial in result.run())
+
+
+def test_each_parameter_of_the_libraries_reaches_the_engines_searcher():
+    assert HyperOptSearch(
+        n_initial_points=3, random_state_seed=7, gamma=0.5, points_to_evaluate=[{"x": 1}]
+    ).to_engine() == (HyperOpt(n_initial_points=3, seed=7, gamma=0.5, points=({"x": 1},), earlier=[]))
+    utility = {"kind": "ei", "xi": 0.1}
+    made = BayesOptSearch(
+        {"x": (0, 1)}, utility_kwargs=utility, random_search_steps=4, repeat_float_precision=2
+    ).to_engine()
+    wanted = {"random_search_steps": 4, "patience": 5, "skip_duplicate": True, "precision": 2, "seed": 42}
+    assert made == BayesOpt(kind="ei", xi=0.1, space={"x": (0, 1)}, earlier=[], **wanted)
+    search = OptunaSearch(metric="score", mode="max", points_to_evaluate=[{"x": 1}], evaluated_rewards=[5.0], seed=1)
+    assert search.to_engine() == Optuna(mode="max", seed=1, earlier=[({"x": 1}, (-5.0,))])
+
+
+def test_rewards_that_are_known_are_not_tried_again():
+    pytest.importorskip("optuna")
+    points = [{"x": float(x), "y": 2.0} for x in range(-4, 4)]
+    search = OptunaSearch(points_to_evaluate=points, evaluated_rewards=[bowl(point)["score"] for point in points])
+    result = run(search, num_samples=8)
+    assert not [trial for trial in result if trial.config in points]
+
+
+def test_what_cannot_be_had_is_refused_by_name():
+    for make, text in (
+        (lambda: OptunaSearch(sampler=object(), seed=1), "seed"),
+        (lambda: OptunaSearch(points_to_evaluate=[{}], evaluated_rewards=[]), "rewards"),
+        (lambda: BayesOptSearch(patience=0), "patience"),
+        (lambda: BayesOptSearch(utility_kwargs={"kapa": 1}), "kapa"),
+        (lambda: ConcurrencyLimiter(Climber(), 2, batch=True), "batch"),
+        (lambda: ConcurrencyLimiter(Climber(), 0), "max_concurrent"),
+        (lambda: Repeater(Climber(), 0), "repeat"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            make()
+    for make in (lambda: ConcurrencyLimiter(BasicVariantGenerator(), 2), lambda: Repeater("random")):
+        with pytest.raises(TypeError, match="wants a Searcher"):
+            make()
+
+
+def test_an_earlier_analysis_is_known_beforehand():
+    pandas = pytest.importorskip("pandas")
+
+    class Analysis:
+        def dataframe(self, metric, mode):
+            return pandas.DataFrame({"logdir": ["a", "b", "c"], metric: [1.0, 2.0, float("nan")]})
+
+        def get_all_configs(self):
+            return {name: {"x": 1.0, "y": number} for number, name in enumerate("abc")}
+
+    search = BayesOptSearch(analysis=Analysis(), metric="score", mode="max")
+    assert search.to_engine().earlier == [({"x": 1.0, "y": 0}, (-1.0,)), ({"x": 1.0, "y": 1}, (-2.0,))]
+
+
+def test_what_was_found_can_be_saved_and_known_by_another_searcher(tmp_path):
+    pytest.importorskip("optuna")
+    search = OptunaSearch(metric="score", mode="max")
+    search.on_experiment_end(run(search, num_samples=4))
+    search.save(str(tmp_path / "state"))
+    other = ConcurrencyLimiter(OptunaSearch(metric="score", mode="max"), 2)
+    other.restore(str(tmp_path / "state"))
+    earlier = other.to_engine().earlier
+    assert [-costs[0] for _, costs in earlier] == [bowl(config)["score"] for config, _ in earlier]
+    assert len(run(other, num_samples=3)) == 3
+
+
+def test_users_wrappers_may_ask_a_librarys_searcher_themselves():
+    pytest.importorskip("hyperopt")
+
+    class Wrapper(Searcher):
+        def __init__(self, inner):
+            super().__init__(inner.metric, inner.mode)
+            self.inner = inner
+
+        def set_search_properties(self, metric, mode, config, **spec):
+            return self.inner.set_search_properties(metric, mode, config, **spec)
+
+        def suggest(self, trial_id):
+            return self.inner.suggest(trial_id)
+
+        def on_trial_complete(self, trial_id, result=None, error=False):
+            self.inner.on_trial_complete(trial_id, result, error)
+
+    result = run(Wrapper(HyperOptSearch(metric="score", mode="max", n_initial_points=4)), num_samples=8)
+    assert len({trial.config["x"] for trial in result}) == 8
+
+
+# Wrappers ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_limiters_limit_is_for_the_engine_and_its_searcher_is_asked_directly():
+    inner = Climber("score", "max")
+    limiter = ConcurrencyLimiter(inner, max_concurrent=3)
+    assert limiter.max_concurrent == 3
+    assert (limiter.metric, limiter.mode) == ("score", "max")
+    assert len(run(limiter, num_samples=5)) == 5
+    assert len(inner.told) == 4
+    assert isinstance(ConcurrencyLimiter(HyperOptSearch(), 2).to_engine(), HyperOpt)
+
+
+def test_a_limiter_that_a_wrapper_asks_says_not_now():
+    limiter = ConcurrencyLimiter(Climber("score", "max"), 2)
+    assert limiter.suggest("a")
+    assert limiter.suggest("b")
+    assert limiter.suggest("c") is None
+    limiter.on_trial_complete("a", {"score": 1.0})
+    assert limiter.suggest("c")
+
+
+def test_a_repeater_tries_each_suggestion_several_times_and_tells_the_mean():
+    climber = Climber()
+
+    def objective(config):
+        return {"score": config["x"] + config["__trial_index__"]}
+
+    result = run(Repeater(climber, repeat=3), objective=objective, num_samples=12)
+    configs = [trial.config for trial in result]
+    assert [config["__trial_index__"] for config in configs] == [0, 1, 2] * 4
+    assert [config["x"] for config in configs] == [x for config in configs[::3] for x in [config["x"]] * 3]
+    assert [told[1] for told in climber.told] == pytest.approx([config["x"] + 1 for config in configs[:9:3]])
+
+
+def test_a_repeaters_failures_are_left_out_of_the_mean():
+    climber = Climber()
+
+    def objective(config):
+        if config["__trial_index__"] == 1 or config["x"] > 0:
+            raise ValueError("no")
+        return {"score": config["x"]}
+
+    run(Repeater(climber, repeat=2), objective=objective, num_samples=12)
+    assert all(error == (value is None) for _, value, error in climber.told)
+    assert any(not error for _, _, error in climber.told)
+
+
+def test_a_repeater_goes_on_in_a_fresh_instance():
+    def fresh():
+        made = Repeater(HyperOptSearch(n_initial_points=2), repeat=2, set_index=False).to_engine()
+        made.setup(Space(PLANE))
+        return made
+
+    pytest.importorskip("hyperopt")
+    live, log = fresh(), HistoryLog()
+    for number in range(7):
+        [answer] = live.suggest(log.until(len(log)), [Request(number, sample=number)], Streams(0))
+        log.born(number, answer.config, answer.tags)
+        log.seen(number, 1, [(answer.config["x"],)])
+        log.ended(number, Outcome("completed"))
+    history = log.until(len(log))
+    requests = [Request(number, sample=number) for number in (7, 8)]
+    assert fresh().suggest(history, requests, Streams(0)) == live.suggest(history, requests, Streams(0))
+    assert history.trials[6].config == live.suggest(history, requests[:1], Streams(0))[0].config
+
+
+# Random search -------------------------------------------------------------------------------------------------------
+
+
+def test_the_basic_generator_hands_points_limit_and_seed_to_the_engine():
+    basic = BasicVariantGenerator([{"x": 1.0}], max_concurrent=4, random_state=7)
+    assert isinstance(basic.to_engine(), Random)
+    assert (basic.points_to_evaluate, basic.max_concurrent, basic.seed) == ([{"x": 1.0}], 4, 7)
+    for generator in (np.random.default_rng, np.random.RandomState):
+        seeds = [BasicVariantGenerator(random_state=generator(1)).seed for _ in range(2)]
+        assert seeds[0] == seeds[1] is not None
+
+
+def test_what_is_drawn_may_stay_the_same_over_the_grid():
+    what = {"a": space.grid_search([1, 2, 3]), "x": space.uniform(0, 1)}
+    for constant, different in ((True, 2), (False, 6)):
+        searcher = BasicVariantGenerator(constant_grid_search=constant).to_engine()
+        result = Engine(
+            lambda config: config["x"], what, metric="loss", searcher=searcher, num_samples=2, **QUIET
+        ).run()
+        assert [trial.config["a"] for trial in result] == [1, 2, 3] * 2
+        assert len({trial.config["x"] for trial in result}) == different
+
+
+# Names ---------------------------------------------------------------------------------------------------------------
+
+
+def test_searchers_are_made_by_name():
+    assert isinstance(create_searcher("random", metric="loss", mode="min"), BasicVariantGenerator)
+    assert create_searcher("HyperOpt", metric="loss", mode="min", gamma=0.5).metric == "loss"
+    assert isinstance(create_searcher("optuna"), OptunaSearch)
+    assert isinstance(create_searcher("bayesopt", random_state=1), BayesOptSearch)
+    with pytest.raises(ValueError, match="'bayesopt' instead"):
+        create_searcher("ax")
+    with pytest.raises(ValueError, match="did you mean 'hyperopt'"):
+        create_searcher("hyperop")
+    with pytest.raises(TypeError, match="gama"):
+        create_searcher("hyperopt", gama=0.5)
+
+
+def test_the_old_paths_import_the_same():
+    from trialist.tune import suggest
+    from trialist.tune.suggest.bayesopt import BayesOptSearch as OldBayes
+    from trialist.tune.suggest.hyperopt import HyperOptSearch as OldHyper
+    from trialist.tune.suggest.optuna import OptunaSearch as OldOptuna
+
+    assert (OldBayes, OldHyper, OldOptuna) == (BayesOptSearch, HyperOptSearch, OptunaSearch)
+    assert suggest.ConcurrencyLimiter is ConcurrencyLimiter
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["hyperopt.HyperOptSearch", "optuna.OptunaSearch", "bayesopt.BayesOptSearch", "basic_variant.BasicVariantGenerator"]
+    + ["concurrency_limiter.ConcurrencyLimiter", "repeater.Repeater", "searcher.Searcher"],
+)
+def test_the_parameters_are_those_of_ray_tune(path):
+    module, name = path.split(".")
+    ray = pytest.importorskip(f"ray.tune.search.{module}")
+    ours = getattr(__import__(f"trialist.tune.search.{module}", fromlist=[name]), name)
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(getattr(ray, name)).parameters)

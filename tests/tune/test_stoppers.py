@@ -1,0 +1,174 @@
+"""Stoppers with Ray Tune's interface."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from tests.tune.objectives import objective, run
+
+from trialist.tune.stopper import (
+    CombinedStopper,
+    ExperimentPlateauStopper,
+    FunctionStopper,
+    MaximumIterationStopper,
+    NoopStopper,
+    Stopper,
+    TimeoutStopper,
+    TrialPlateauStopper,
+    to_engine,
+)
+from trialist.tune.trial import RunFacts
+
+FACTS = RunFacts("objective")
+
+
+def steps(stop, tmp_path, **keywords):
+    rule, budget_s = to_engine(stop, FACTS)
+    result = run(objective, tmp_path, stop=rule, time_budget_s=budget_s, **keywords)
+    return result, [trial.metrics["step"] for trial in result if trial.metrics]
+
+
+def test_a_dict_stops_by_the_names_that_users_know(tmp_path):
+    assert steps({"training_iteration": 10}, tmp_path)[1] == [10] * 3
+    assert steps({"step": 3}, tmp_path)[1] == [4] * 3, "the user's own step counts from 0"
+
+
+def test_a_function_is_asked_about_every_result(tmp_path):
+    asked = []
+
+    def stopper(trial_id, result):
+        asked.append((trial_id, result["training_iteration"]))
+        return result["step"] == 4
+
+    assert steps(stopper, tmp_path)[1] == [5] * 3
+    assert asked.count((FACTS.trial_id(0), 5)) == 1
+
+
+def test_a_users_stopper_ends_trials_and_the_run(tmp_path):
+    class Enough(Stopper):
+        seen = 0
+
+        def __call__(self, trial_id, result):
+            self.seen += 1
+            return result["training_iteration"] >= 2
+
+        def stop_all(self):
+            return self.seen >= 5
+
+    result, ended = steps(Enough(), tmp_path, num_samples=50, max_concurrent_trials=1)
+    assert ended == [2, 2, 1]
+    assert result.stopped == "stop rule Enough"
+
+
+def test_a_maximum_of_iterations_is_tested_by_the_worker(tmp_path):
+    assert to_engine(MaximumIterationStopper(7), FACTS) == ({"step": 7}, None)
+    assert steps(MaximumIterationStopper(7), tmp_path)[1] == [7] * 3
+
+
+def test_a_maximum_of_iterations_works_in_an_engine_as_well(tmp_path):
+    result = run(objective, tmp_path, stop=MaximumIterationStopper(7))
+    assert [trial.metrics["step"] for trial in result] == [7] * 3
+
+
+def test_a_timeout_is_the_engines_time_budget():
+    assert to_engine(TimeoutStopper(datetime.timedelta(minutes=2)), FACTS) == (None, 120.0)
+    assert to_engine(CombinedStopper(TimeoutStopper(9), TimeoutStopper(5)), FACTS) == ([], 5.0)
+
+
+def test_a_timeout_that_is_over_ends_a_run_in_an_engine_as_well(tmp_path):
+    assert run(objective, tmp_path, stop=TimeoutStopper(0)).stopped is not None
+
+
+def test_a_timeout_is_a_number_or_a_timedelta():
+    with pytest.raises(TypeError, match="'1h'"):
+        TimeoutStopper("1h")
+
+
+def test_any_of_several_stoppers_stops(tmp_path):
+    combined = CombinedStopper(MaximumIterationStopper(9), FunctionStopper(lambda _, result: result["step"] >= 5))
+    assert steps(combined, tmp_path)[1] == [6] * 3
+
+
+def test_all_of_several_stoppers_are_asked():
+    first, second = MaximumIterationStopper(1), MaximumIterationStopper(2)
+    combined = CombinedStopper(first, second)
+    assert combined("a", {})
+    assert first.max_iter == 1
+    assert second("a", {}), "it has counted the first result"
+
+
+def feed(stopper, values, trial="a"):
+    return [stopper(trial, {"loss": value}) for value in values]
+
+
+def test_a_trial_on_a_plateau_is_stopped():
+    assert feed(TrialPlateauStopper("loss"), [1.0, 1.0, 1.0, 1.0]) == [False, False, False, True]
+    assert not any(feed(TrialPlateauStopper("loss"), [1.0, 2.0, 3.0, 4.0, 5.0]))
+
+
+def test_a_plateau_is_of_one_trial():
+    stopper = TrialPlateauStopper("loss", num_results=2, grace_period=2)
+    assert not any(stopper(trial, {"loss": 1.0}) for trial in "ab")
+
+
+def test_the_grace_period_comes_first():
+    assert feed(TrialPlateauStopper("loss", num_results=2, grace_period=5), [1.0] * 5) == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize(("mode", "answer"), [("min", True), ("max", False)])
+def test_a_threshold_must_be_reached_before_a_plateau_counts(mode, answer):
+    stopper = TrialPlateauStopper("loss", num_results=2, grace_period=2, metric_threshold=2.0, mode=mode)
+    assert feed(stopper, [1.0, 1.0])[-1] is answer
+
+
+def test_a_threshold_needs_a_mode():
+    with pytest.raises(ValueError, match="mode"):
+        TrialPlateauStopper("loss", metric_threshold=0.0)
+
+
+def test_a_plateau_needs_numbers():
+    assert not any(feed(TrialPlateauStopper("loss"), [None] * 6))
+    assert not any(feed(TrialPlateauStopper("loss"), [float("nan")] * 6))
+
+
+def test_an_experiment_on_a_plateau_ends():
+    stopper = ExperimentPlateauStopper("loss", top=3)
+    assert feed(stopper, [5.0, 1.0, 1.0, 1.0]) == [False, False, False, True]
+    assert stopper.stop_all()
+
+
+def test_patience_waits_for_more_results():
+    assert feed(ExperimentPlateauStopper("loss", top=2, patience=2), [1.0] * 4) == [False, False, True, True]
+
+
+def test_a_better_result_breaks_a_plateau():
+    assert feed(ExperimentPlateauStopper("loss", top=2, mode="max"), [1.0, 1.0, 9.0]) == [False, True, False]
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "most"}, {"top": 1}, {"patience": -1}, {"std": 0.0}])
+def test_what_an_experiment_plateau_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ExperimentPlateauStopper("loss", **wrong)
+
+
+def test_a_stopper_that_does_nothing_stops_nothing(tmp_path):
+    assert steps(NoopStopper(), tmp_path)[1] == [30] * 3
+
+
+@pytest.mark.parametrize("wrong", [7, "loss", MaximumIterationStopper])
+def test_what_is_no_stop_rule_is_refused(wrong):
+    with pytest.raises(TypeError, match="stop"):
+        to_engine(wrong, FACTS)
+
+
+def test_a_stopper_of_another_kind_is_refused():
+    class Other:
+        def __call__(self, trial_id, result):
+            return False
+
+        def stop_all(self):
+            return False
+
+    with pytest.raises(TypeError, match="subclass"):
+        to_engine(Other(), FACTS)
