@@ -532,9 +532,15 @@ class TestMoreThanWasPlanned:
         assert result.best_config == {"x": 0.3}
 
     def test_configs_are_enqueued_while_it_runs(self):
+        def objective(config):
+            if context().trial_id == 0:
+                engine.enqueue({"x": 0.3})
+            return {"loss": 1.0}
+
         engine = Engine(
-            lambda config: engine.enqueue({"x": 0.3}) if context().trial_id == 0 else None or {"loss": 1.0},
+            objective,
             SPACE,
+            metric="loss",
             num_samples=3,
             executor=Local(cpus=1),
             storage=None,

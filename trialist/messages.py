@@ -32,7 +32,7 @@ Tags: TypeAlias = dict[str, Plain]
 class Boundary(NamedTuple):
     """Ends a lease: a report whose ``metric`` is at or past ``value``.
 
-    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report that brings its own goes first.
+    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report may bring its own instead.
     """
 
     metric: str
@@ -154,7 +154,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Verdict: end the trial. It is ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
+    """Verdict: end the trial: ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
 
     reason: str
     everyone: bool = False

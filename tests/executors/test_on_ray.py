@@ -166,6 +166,14 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.wait_until(lambda: not alive(int(pid)))
         driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
 
+    def test_an_executor_serves_one_run_after_another(self, cluster, tmp_path):
+        executor = OnRay()
+        for _ in range(2):
+            driver = Driver(executor, tmp_path, objective)
+            driver.open()
+            assert isinstance(driver.run(report_thrice)[-1], Finished)
+            driver.close()
+
     def test_slots_that_cannot_dial_are_called(self, cluster, tmp_path, caplog):
         driver = Driver(OnRay(), tmp_path, objective)
         driver.open()

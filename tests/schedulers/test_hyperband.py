@@ -59,7 +59,8 @@ def test_it_never_locks_for_any_number_of_samples(samples, max_t, eta):
         scheduler = HyperBand(max_t=max_t, reduction_factor=eta)
         simulation = simulate(Curve(steps=200), scheduler, Simulated(workers=workers), samples=samples)
         assert simulation.experiment.done
-        assert {trial.step for trial in simulation.experiment.trials.values()} <= {math.ceil(x) for x in scheduler._levels}
+        levels = {math.ceil(level) for level in scheduler._levels}
+        assert {trial.step for trial in simulation.experiment.trials.values()} <= levels
 
 
 @pytest.mark.parametrize("settings", [{"max_t": 0}, {"reduction_factor": 1}, {"reduction_factor": math.nan}])

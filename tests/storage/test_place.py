@@ -2,21 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from trialist.errors import StorageError
 from trialist.storage import place
 from trialist.storage.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])
-def test_a_network_disk_is_refused_unless_forced(run, monkeypatch, kind):
-    monkeypatch.delenv(place.FORCE, raising=False)
+def test_a_network_disk_is_warned_of(run, monkeypatch, kind):
     monkeypatch.setattr(place, "file_system", lambda directory: kind)
     for attempt in (SqliteStore.open, lambda path: SqliteStore.create(path / "new", {})):
-        with pytest.raises(StorageError, match=rf"{run}.*network disk \({kind}\).*{place.FORCE}=1"):
-            attempt(run)
+        with pytest.warns(RuntimeWarning, match=rf"{run}.*network disk \({kind}\)"):
+            attempt(run).close()
     SqliteStore.open(run, read_only=True).close()
-    monkeypatch.setenv(place.FORCE, "1")
-    SqliteStore.open(run).close()
 
 
 @pytest.mark.parametrize("kind", ["ext4", "tmpfs", "fuse.fuse-overlayfs", "fuseblk", ""])

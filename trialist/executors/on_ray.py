@@ -286,6 +286,7 @@ class OnRay:
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialist-")
         self._root = _absolute(self._temporary or run.directory or "")
+        self._nodes = ()
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._ray, self._cleaner = Deputy("trialist-ray"), Deputy("trialist-discard")

@@ -49,8 +49,8 @@ class Scheduler(Protocol):
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.
 
-        State may change with every answer but ``Wait``, and with the first ``Wait`` after the last new trial (``can_ask``
-        is False from then on). After ``New`` the searcher may still be thinking: the same question then comes again,
+        State may change with every answer but ``Wait``, and with the first ``Wait`` after the last new trial: from then
+        on ``can_ask`` is False. After ``New`` the searcher may still be thinking: the same question then comes again,
         with the same state.
         """
 

@@ -1,12 +1,12 @@
-"""HyperBand (Li et al. 2016, arXiv 1603.06560), synchronous: successive halving in brackets that trade breadth for depth.
+"""HyperBand (Li et al. 2016, arXiv 1603.06560): successive halving in brackets that trade breadth for depth, in step.
 
-Notation: eta = reduction factor; R = max_t; s = a bracket's number of halvings, from s_max down to 0, and again. Bracket s admits
-n = ceil((s_max + 1) / (s + 1) * eta^s) trials and lets them run to R eta^-s first. At each level its members pause until all have come, or
-died; the best floor(n / eta) of them go on to eta times as much, the others end. Levels are found by repeated division of R, never
-by a logarithm, and are floored to whole units.
+Notation: eta = reduction factor; R = max_t; s = a bracket's number of halvings, from s_max down to 0, and again.
+Bracket s admits n = ceil((s_max + 1) / (s + 1) * eta^s) trials and lets them run to R eta^-s first. At each level its
+members pause until all have come, or died; the best floor(n / eta) of them go on to eta times as much, the others
+end. Levels are found by repeated division of R, never by a logarithm, and are floored to whole units.
 
-It cannot dead-lock. A dead trial counts as the worst. A bracket that nobody will fill any more (``can_ask`` is False) goes on with
-the members it has. Who is paused holds no resources.
+It cannot dead-lock. A dead trial counts as the worst. A bracket that nobody will fill any more (``can_ask`` is False)
+goes on with the members it has. Who is paused holds no resources.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class Bracket:
     def complete(self) -> bool:
         """All who could come have come."""
         return self.room == 0 and bool(self.members) and self.scores.keys() >= self.members
+
+    def plain(self) -> list[Plain]:
+        """Everything it remembers."""
+        scores: list[Plain] = [[trial, score] for trial, score in self.scores.items()]
+        return [self.halvings, self.room, self.place, [*sorted(self.members)], scores]
 
     def halve(self, eta: float) -> list[int]:
         """Go to the next level; return those who may not come along, worst last."""
@@ -180,9 +185,7 @@ class HyperBand:
     def state(self) -> Plain:
         """Every bracket with its members, and who is to be dropped and resumed."""
         return {
-            "brackets": [
-                [b.halvings, b.room, b.place, sorted(b.members), [[t, s] for t, s in b.scores.items()]] for b in self._brackets
-            ],
+            "brackets": [bracket.plain() for bracket in self._brackets],
             "of": [[trial, number] for trial, number in self._bracket_of.items()],
             "losers": list(self._losers),
             "winners": list(self._winners),
@@ -197,6 +200,6 @@ class HyperBand:
             for halvings, room, place, members, scores in saved["brackets"]
         ]
         rest = cast("dict[str, list[int]]", state)
-        self._bracket_of = {trial: number for trial, number in cast("dict[str, list[tuple[int, int]]]", state)["of"]}
+        self._bracket_of = dict(cast("dict[str, list[tuple[int, int]]]", state)["of"])
         self._losers, self._winners = deque(rest["losers"]), deque(rest["winners"])
         self._full = bool(rest["full"])

@@ -32,7 +32,8 @@ class Grid:
             endless = [p.path for p in space.parameters if p.column is not None and p.domain.cardinality is None]
             raise ValueError(
                 f"searcher='grid' needs a finite space; {', '.join(endless)} can have any value in a range: use "
-                "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search point too"
+                "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search "
+                "point too"
             )
         self._space = space
         self._indices = self._allowed(space, space.cardinality) if space.has_constraints else None

@@ -93,9 +93,6 @@ class Store(Protocol):
         The future fails with ``StorageError`` if it could not be committed, and so does every later one.
         """
 
-    def hurry(self) -> None:
-        """Say that somebody waits for what was appended: it is committed at once, and not when it suits the store."""
-
     def entries(self) -> Iterator[Entry]:
         """Read the journal from its beginning, checking its checksums.
 

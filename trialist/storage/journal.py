@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -72,7 +72,8 @@ def decode(text: str) -> Plain:
 def lines(turn: Turn) -> Iterator[str]:
     """Write a turn: a line for each event, or one for its decisions alone. A turn without either needs none."""
     now, decisions, digest = float(turn.now), turn.decisions or None, turn.digest or None
-    for body in turn.events or ([{"kind": "Decided"}] if decisions else []):
+    bodies: Sequence[object] = turn.events or ([{"kind": "Decided"}] if decisions else [])
+    for body in bodies:
         yield encode((now, body, decisions, digest))
         decisions = digest = None
 

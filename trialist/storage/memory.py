@@ -68,9 +68,6 @@ class MemoryStore:
             self._hash(turn)
         return self._done
 
-    def hurry(self) -> None:
-        pass
-
     def entries(self) -> Iterator[Entry]:
         self._check_kept()
         return journal.assemble(self._turns)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
 from trialist.errors import StorageError
 
-FORCE = "TRIALIST_NETWORK_DISK"  # an environment variable: anything in it means yes
 _REMOTE = ("nfs", "cifs", "smb", "fuse.")  # how their names begin
 _CONTAINER = "fuse.fuse-overlayfs"  # the disk of a container that root did not start
 
@@ -28,17 +28,16 @@ def make_directory(directory: Path) -> None:
         raise StorageError(f"a run cannot be kept in {str(directory)!r}: {error.strerror}") from error
 
 
-def refuse_network(directory: Path) -> None:
-    """Refuse a disk on which SQLite cannot keep its promises.
-
-    Raises:
-        StorageError: it is one, and nobody said that it may be.
-    """
+def warn_of_network(directory: Path) -> None:
+    """Warn of a disk on which SQLite may not be able to keep its promises. It is not refused: a cluster needs one that its
+    machines share, and where only the driver's machine opens the journal, it works as far as the disk tells the truth."""
     kind = file_system(directory)
-    if kind.startswith(_REMOTE) and kind != _CONTAINER and not os.environ.get(FORCE):
-        raise StorageError(
-            f"{str(directory)!r} is on a network disk ({kind}), where locks and syncs may not do what they say: "
-            f"keep the run on a disk of this machine, or set {FORCE}=1 if only this machine will open it"
+    if kind.startswith(_REMOTE) and kind != _CONTAINER:
+        warnings.warn(
+            f"{str(directory)!r} is on a network disk ({kind}), where locks and syncs may not do what they say: let only one "
+            "machine open this run, and do not rely on what was acknowledged if that disk loses power",
+            RuntimeWarning,
+            stacklevel=2,
         )
 
 

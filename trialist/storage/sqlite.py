@@ -95,10 +95,6 @@ class SqliteStore:
             return self._writer.append(turn)
         return failed(StorageError(f"{self._path} was opened to be read only"))
 
-    def hurry(self) -> None:
-        if self._writer:
-            self._writer.hurry()
-
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
             lines = tables.lines(database, self._path, journal.Chain())
@@ -126,5 +122,5 @@ class SqliteStore:
 
 
 def _lock(directory: Path) -> DriverLock:
-    place.refuse_network(directory)
+    place.warn_of_network(directory)
     return DriverLock(directory)

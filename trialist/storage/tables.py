@@ -28,7 +28,7 @@ _CREATE = """
         :checksum, 0, :mark)"""
 _APPEND = """
     INSERT INTO events (seq, mark, line)
-    SELECT :first + key, substr(value, 1, :mark), substr(value, :mark + 1) FROM json_each(:rows)"""
+    SELECT :before + rowid, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
 _SHOW = "INSERT OR REPLACE INTO trials (id, line) SELECT value ->> 0, value FROM json_each(?)"
 FRAMES = "SELECT line FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
 
@@ -55,14 +55,16 @@ def create(database: apsw.Connection, directory: Path, version: int, settings: d
 
 def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn]) -> None:
     """Write turns: their events, and their trials as they are after all of them."""
-    first, rows = chain.length + 1, []
+    before, rows = chain.length, []
     for turn in turns:
         for line in journal.lines(turn):
             chain.add(line)
             rows.append(chain.mark + line)
-    database.execute(_APPEND, {"first": first, "mark": journal.MARK_LENGTH, "rows": journal.encode(rows)})
+    if rows:
+        database.execute(_APPEND, {"before": before, "mark": journal.MARK_LENGTH, "rows": apsw.carray(tuple(rows))})
     latest = {row.id: row for turn in turns for row in turn.trials}
-    database.execute(_SHOW, (journal.encode([_values(row) for row in latest.values()]),))
+    if latest:
+        database.execute(_SHOW, (journal.encode([_values(row) for row in latest.values()]),))
     database.execute("UPDATE experiments SET events = ?, mark = ?", (chain.length, chain.mark))
 
 

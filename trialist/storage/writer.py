@@ -1,8 +1,7 @@
 """The one thread that writes a journal.
 
-It takes whatever has queued up, and commits that as one transaction. Each commit costs a sync, and time that the event
-loop could use, however little it holds. So while events come fast, the thread lets them gather for a moment before the
-next. The loop itself only puts turns into a queue; making text of them is the thread's work too.
+It takes whatever has queued up while it was busy, and commits that as one transaction: under load a sync is shared by
+many turns. The caller, an event loop, only puts turns into a queue; making text of them is the thread's work too.
 """
 
 from __future__ import annotations
@@ -26,8 +25,6 @@ from trialist.storage.database import blame, connect, make_durable, transaction
 from trialist.storage.lock import DriverLock
 
 CLOSE_S = 60.0  # how long close() waits for the disk
-FAST = 2000  # events a second: with so many, what a crash may repeat (the last PACE_S) was quickly done
-PACE_S = 0.01  # from the beginning of a commit to that of the next, while events come fast
 
 _Waiting: TypeAlias = tuple[Turn, Future[None]]
 
@@ -45,9 +42,6 @@ class Writer:
         self._chain = chain
         self._files = _identities(path)
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._hurried = threading.Event()
-        self._began = 0.0  # the last commit
-        self._fast = False
         self._appended = 0  # counted by the caller, the next by the thread: so neither needs a lock
         self._settled = 0
         self._failure: StorageError | None = None
@@ -90,10 +84,6 @@ class Writer:
         self._queue.put((turn, future))
         return future
 
-    def hurry(self) -> None:
-        """Commit at once; see ``Store.hurry``."""
-        self._hurried.set()
-
     def close(self) -> None:
         """Commit what was appended, and let go; closing twice is no error.
 
@@ -103,7 +93,6 @@ class Writer:
         if not self._closed:
             self._closed = True
             self._queue.put(None)
-            self.hurry()
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
             raise StorageError(f"{self._path}: the disk has not answered for {CLOSE_S:.0f} s")
@@ -122,20 +111,12 @@ class Writer:
         """Wait for a turn, and take it with all others that are there. False: there will be no more."""
         batch: list[_Waiting] = []
         item = self._queue.get()
-        self._pace()
         with suppress(queue.Empty):
             while item is not None:
                 batch.append(item)
                 item = self._queue.get_nowait()
             return batch, False
         return batch, True
-
-    def _pace(self) -> None:
-        """Let turns gather while they come fast, unless somebody waits for the next commit."""
-        rest = self._began + PACE_S - time.perf_counter()
-        if self._fast and rest > 0:
-            self._hurried.wait(rest)
-        self._hurried.clear()
 
     def _settle(self, batch: list[_Waiting]) -> None:
         """Commit a batch, or find out that it cannot be; then tell those who wait."""
@@ -149,8 +130,6 @@ class Writer:
 
     def _commit(self, turns: list[Turn]) -> StorageError | None:
         depth, began = self.pending, time.perf_counter()
-        self._fast = sum(len(turn.events) for turn in turns) > FAST * (began - self._began)
-        self._began = began
         try:
             with blame(self._path), transaction(self._database):
                 tables.append(self._database, self._chain, turns)
