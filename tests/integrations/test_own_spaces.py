@@ -194,3 +194,12 @@ def test_optunas_other_samplers_can_be_had():
     searcher = Optuna(sampler=optuna.samplers.RandomSampler(seed=1))
     assert not searcher.exact_resume
     assert live(searcher, 4)[0] == live(Optuna(sampler=optuna.samplers.RandomSampler(seed=1)), 4)[0]
+
+
+def test_optuna_that_was_told_of_one_objective_says_so_where_there_are_two():
+    pytest.importorskip("optuna")
+    searcher = Optuna()
+    with pytest.raises(ValueError, match="each of the 2 metrics"):
+        live(searcher, 1, cost=lambda config: 0.0)
+        searcher._library.add(5, {"x": 1.0, "y": 1.0})
+        searcher._library.tell(5, (1.0, 2.0))

@@ -11,12 +11,20 @@ from collections.abc import Mapping
 from typing import cast
 
 from trialist.errors import nearest
+from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Plain
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand, Scheduler
 from trialist.searchers import Grid, Perturb, Random, Searcher, Sobol
 
 SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "hyperband": HyperBand, "pbt": PBT}
-SEARCHERS: dict[str, type] = {"random": Random, "grid": Grid, "sobol": Sobol}
+SEARCHERS: dict[str, type] = {
+    "random": Random,
+    "grid": Grid,
+    "sobol": Sobol,
+    "bayesopt": BayesOpt,
+    "hyperopt": HyperOpt,
+    "optuna": Optuna,
+}
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | {"perturb": Perturb}
 
 
@@ -67,6 +75,8 @@ def to_plain(given: object) -> Plain:
         return {"name": names[type(given)], "options": {f.name: to_plain(getattr(given, f.name)) for f in fields}}
     if isinstance(given, tuple | list):
         return [to_plain(item) for item in given]
+    if isinstance(given, dict) and given.keys() != {"name", "options"}:
+        return {str(key): to_plain(item) for key, item in given.items()}
     if given is None or isinstance(given, str | bool | int | float):
         return given
     raise TypeError(f"{given!r} is no plain data")
@@ -77,4 +87,6 @@ def from_plain(described: Plain) -> object:
     if isinstance(described, dict) and described.keys() == {"name", "options"}:
         options = cast("dict[str, Plain]", described["options"])
         return _KNOWN[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
+    if isinstance(described, dict):
+        return {key: from_plain(item) for key, item in described.items()}
     return tuple(map(from_plain, described)) if isinstance(described, list) else described

@@ -29,13 +29,16 @@ def make_directory(directory: Path) -> None:
 
 
 def warn_of_network(directory: Path) -> None:
-    """Warn of a disk on which SQLite may not be able to keep its promises. It is not refused: a cluster needs one that its
-    machines share, and where only the driver's machine opens the journal, it works as far as the disk tells the truth."""
+    """Warn of a disk on which SQLite may not be able to keep its promises.
+
+    It is not refused: the machines of a cluster need a disk that they share, and where only the driver's opens the
+    journal, it works as far as that disk tells the truth.
+    """
     kind = file_system(directory)
     if kind.startswith(_REMOTE) and kind != _CONTAINER:
         warnings.warn(
-            f"{str(directory)!r} is on a network disk ({kind}), where locks and syncs may not do what they say: let only one "
-            "machine open this run, and do not rely on what was acknowledged if that disk loses power",
+            f"{str(directory)!r} is on a network disk ({kind}), where locks and syncs may not do what they say: "
+            "let only one machine open this run, and do not rely on what was acknowledged if that disk loses power",
             RuntimeWarning,
             stacklevel=2,
         )
