@@ -112,6 +112,20 @@ def test_a_signal_stops_cleanly_and_says_how_to_go_on(tmp_path, number, code):
     assert driver.finish().startswith("30 ")
 
 
+def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("PACE_S", "30")  # user code that does not listen: a polite end would wait for it
+    driver = Driver(tmp_path, "local")
+    process = driver.start()
+    driver.wait_for_events(4, process)
+    process.send_signal(signal.SIGINT)
+    process.stderr.readline()  # it says that it is stopping
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=DEADLINE_S) == 130
+    process.communicate()
+    monkeypatch.setenv("PACE_S", "0")
+    assert driver.finish().startswith("30 ")
+
+
 def test_a_signal_stops_ray_too_and_leaves_no_process_behind(tmp_path):
     driver = Driver(tmp_path, "ray")
     process = driver.start()
