@@ -551,19 +551,26 @@ class TestMoreThanWasPlanned:
         assert len(result) == 4
 
     def test_another_process_enqueues_and_stops(self, tmp_path):
+        """The objective plays the other process: it knows nothing but the run's directory."""
+
         def objective(config):
             where = context()
+            here = where.directory.parents[1]
             if where.trial_id == 0:
-                enqueue(where.directory.parents[1], {"x": 0.25})
+                enqueue(here, {"x": 0.25})
+            elif config["x"] == 0.25:
+                stop(here, trial=0)
+                enqueue(here, {"x": 0.5})
+            else:
+                stop(here)
             while True:
                 time.sleep(0.01)
                 report(loss=config["x"])
-                if config["x"] == 0.25:
-                    stop(where.directory.parents[1], trial=0)
 
-        result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=2), time_budget_s=10)
-        assert result[1].config == {"x": 0.25}
-        assert result[0].reason == "somebody asked for it"
+        result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=2))
+        assert [trial.config["x"] for trial in result][1:] == [0.25, 0.5]
+        assert [trial.reason for trial in result] == ["somebody asked for it"] * 3
+        assert result.stopped == "somebody asked for it"
 
     def test_a_finished_run_gets_more_samples(self, tmp_path):
         path = run(parabola, num_samples=3, storage=tmp_path).path

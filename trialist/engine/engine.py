@@ -15,25 +15,25 @@ from typing import cast
 
 from trialist.callbacks import Callback, CallbackRunner
 from trialist.engine import settings
-from trialist.engine.controller import Controller, Leftover
+from trialist.engine.controller import Controller
 from trialist.engine.experiment import Experiment
+from trialist.engine.harvest import best_of, harvest, reader
 from trialist.engine.hooks import Hooks
 from trialist.engine.parts import Default, Parts, as_space, check
 from trialist.engine.plan import Mode
+from trialist.engine.replaying import more_samples, replay
 from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
-from trialist.engine.trial import Trial
-from trialist.errors import ReplayError, RunInterrupted, nearest, refuse
+from trialist.errors import RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
-from trialist.messages import Ask, Checkpoint, Config, Discard, Enqueued, Event, Reported, SamplesAdded, Suggested
-from trialist.progress import Best, choose_progress, summary_lines
-from trialist.results import Frames, Result, TrialResult
+from trialist.messages import Ask, Config, Enqueued, Event, Suggested
+from trialist.progress import choose_progress, summary_lines
+from trialist.results import Result
 from trialist.schedulers import Scheduler
 from trialist.searchers import Searcher
 from trialist.space import Space
 from trialist.stopping import Stop
-from trialist.storage.base import Statistics as StoreStatistics
 from trialist.storage.base import Store
 from trialist.storage.memory import MemoryStore
 from trialist.storage.sqlite import SqliteStore
@@ -182,9 +182,9 @@ class Engine:
     async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
         meter, wanted = Meter(), parts.plan.samples
         parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
-        experiment, began_s, leftover = _replay(parts, past)
+        experiment, began_s, leftover = replay(parts, past)
         if self._more:
-            leftover.events += _more_samples(experiment, wanted)
+            leftover.events += more_samples(experiment, wanted)
         leftover.events += self._wishes
         controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
         self._controller, self._wishes = controller, []
@@ -192,9 +192,9 @@ class Engine:
             await controller.drive(leftover)
         finally:
             self._controller = None
-        result = _result(parts, experiment, _reader(store, directory), controller, store.statistics())
+        result = harvest(parts, experiment, controller, reader(store, directory), store.statistics())
         if parts.verbose > 0:
-            last = replace(controller.snapshot(), best=_best(result))
+            last = replace(controller.snapshot(), best=best_of(result))
             say(*summary_lines(last, result.statistics))
         return result
 
@@ -221,58 +221,6 @@ def run_id(name: str) -> str:
     return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
 
 
-# A run, from its beginning to its end ---------------------------------------------------------------------------------
-
-
-def _more_samples(experiment: Experiment, wanted: int | None) -> list[Event]:
-    """A resumed run may be given more samples than it was told."""
-    before = experiment.samples
-    if before == wanted:
-        return []
-    if before is None or wanted is None or wanted < before:
-        raise ValueError(f"the run was told to try {before} trials; on resume there can be more, not {wanted}")
-    if experiment.stopped is not None:
-        raise ValueError(f"the run was stopped ({experiment.stopped}): it takes no more samples")
-    return [SamplesAdded(wanted - before)]
-
-
-def _best(result: Result) -> Best | None:
-    """What the summary calls the best is what the result calls so, not the best value on the way there."""
-    try:
-        trial = result.best()
-    except ValueError:
-        return None
-    metric = result.metric or ""
-    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
-
-
-def _replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftover]:
-    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be done.
-
-    Events whose decisions were not written any more are decided now, as they would have been. Of the commands that
-    follow, only deletions still mean something: the workers that the others are for are gone.
-    """
-    streams = Streams(parts.plan.seed)
-    parts.scheduler.setup(streams)
-    experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
-    began_s, leftover = 0.0, Leftover()
-    for number, entry in enumerate(past.entries() if past else ()):
-        if entry.digest is not None and entry.digest != experiment.digest:
-            raise ReplayError(
-                f"the journal goes another way than the replay before event {number} "
-                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler "
-                "or stop rule than is given now"
-            )
-        began_s = entry.now
-        if entry.decisions is not None:
-            experiment.replay(entry.now, entry.event, entry.decisions)
-        else:
-            commands = experiment.handle(entry.now, entry.event)
-            leftover.commands += [command for command in commands if isinstance(command, Discard)]
-            leftover.decisions.append(experiment.judge.take())
-    return experiment, began_s, leftover
-
-
 def _controller(
     parts: Parts, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
 ) -> Controller:
@@ -288,62 +236,3 @@ def _controller(
     progress = choose_progress(parts.verbose)
     hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn), run)
     return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name)
-
-
-def _result(
-    parts: Parts, experiment: Experiment, frames: Frames, controller: Controller, commits: StoreStatistics
-) -> Result:
-    plan, directory = parts.plan, controller.run.directory
-    trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
-    return Result(
-        name=parts.name,
-        metric=plan.metrics[0] if plan.metrics else None,
-        mode=plan.modes[0] if plan.modes else "min",
-        trials=trials,
-        path=directory,
-        stopped=experiment.stopped,
-        wall_s=controller.now(),
-        statistics=controller.meter.statistics(experiment, commits.commits, commits.commit_s, commits.longest_commit_s),
-        warnings=tuple(experiment.warnings),
-    )
-
-
-def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> TrialResult:
-    outcome = trial.outcome
-    best = None if trial.best is None else (parts.plan.signs[0] * trial.best[0], trial.best[1])
-    return TrialResult(
-        id=trial.id,
-        state=trial.state.value,
-        outcome=outcome.kind if outcome else None,
-        reason=outcome.reason if outcome else "",
-        attempts=trial.attempt,
-        config=parts.space.resolve(dict(trial.config)),
-        metrics=trial.metrics,
-        best=best,
-        error=trial.error,
-        traceback=trial.traceback,
-        directory=run.trial_directory(trial.id),
-        started=trial.started,
-        ended=trial.ended,
-        _frames=frames,
-        _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
-    )
-
-
-def _path(checkpoint: Checkpoint | None) -> Path | None:
-    return Path(checkpoint.path) if checkpoint else None
-
-
-def _reader(store: Store, directory: Path | None) -> Frames:
-    """Return what reads a trial's frames, also once the run is closed."""
-    if directory is None:
-        return store.frames
-
-    def read(trial: int) -> list[Reported]:
-        reader = SqliteStore.open(directory, read_only=True)
-        try:
-            return list(reader.frames(trial))
-        finally:
-            reader.close()
-
-    return read

@@ -1,0 +1,88 @@
+"""From a run that is over to what its user gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from trialist.engine.controller import Controller
+from trialist.engine.experiment import Experiment
+from trialist.engine.parts import Parts
+from trialist.engine.trial import Trial
+from trialist.executors.base import Run
+from trialist.messages import Checkpoint, Reported
+from trialist.progress import Best
+from trialist.results import Frames, Result, TrialResult
+from trialist.storage.base import Statistics as StoreStatistics
+from trialist.storage.base import Store
+from trialist.storage.sqlite import SqliteStore
+
+
+def harvest(
+    parts: Parts, experiment: Experiment, controller: Controller, frames: Frames, commits: StoreStatistics
+) -> Result:
+    """Return the result of a run."""
+    plan, directory = parts.plan, controller.run.directory
+    trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    return Result(
+        name=parts.name,
+        metric=plan.metrics[0] if plan.metrics else None,
+        mode=plan.modes[0] if plan.modes else "min",
+        trials=trials,
+        path=directory,
+        stopped=experiment.stopped,
+        wall_s=controller.now(),
+        statistics=controller.meter.statistics(experiment, commits.commits, commits.commit_s, commits.longest_commit_s),
+        warnings=tuple(experiment.warnings),
+    )
+
+
+def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> TrialResult:
+    outcome = trial.outcome
+    best = None if trial.best is None else (parts.plan.signs[0] * trial.best[0], trial.best[1])
+    return TrialResult(
+        id=trial.id,
+        state=trial.state.value,
+        outcome=outcome.kind if outcome else None,
+        reason=outcome.reason if outcome else "",
+        attempts=trial.attempt,
+        config=parts.space.resolve(dict(trial.config)),
+        metrics=trial.metrics,
+        best=best,
+        error=trial.error,
+        traceback=trial.traceback,
+        directory=run.trial_directory(trial.id),
+        started=trial.started,
+        ended=trial.ended,
+        _frames=frames,
+        _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
+    )
+
+
+def _path(checkpoint: Checkpoint | None) -> Path | None:
+    return Path(checkpoint.path) if checkpoint else None
+
+
+def reader(store: Store, directory: Path | None) -> Frames:
+    """Return what reads a trial's frames, also once the run is closed."""
+    if directory is None:
+        return store.frames
+
+    def read(trial: int) -> list[Reported]:
+        reader = SqliteStore.open(directory, read_only=True)
+        try:
+            return list(reader.frames(trial))
+        finally:
+            reader.close()
+
+    return read
+
+
+def best_of(result: Result) -> Best | None:
+    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    try:
+        trial = result.best()
+    except ValueError:
+        return None
+    metric = result.metric or ""
+    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
