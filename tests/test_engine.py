@@ -397,6 +397,19 @@ class TestAResult:
         result = run(lambda config: {"loss": config["x"]}, num_samples=5, mode="max")
         assert result.best_metrics["loss"] == max(trial.metrics["loss"] for trial in result)
 
+    def test_shows_its_progress_as_the_user_wants_it(self):
+        shown = []
+
+        class Shown:
+            def update(self, snapshot):
+                shown.append(snapshot)
+
+            def close(self, snapshot):
+                shown.append(snapshot)
+
+        run(parabola, num_samples=3, progress=Shown())
+        assert shown[-1].outcomes == {"completed": 3}
+
     def test_tells_callbacks_of_everything(self):
         told = []
 
@@ -449,6 +462,8 @@ class TestBeforeTheFirstTrial:
             ({"points_to_evaluate": 5}, "must be a list"),
             ({"seed": "lucky"}, "seed must be an integer"),
             ({"verbose": None}, "verbose"),
+            ({"progress": 5}, "progress must be an object with update and close"),
+            ({"callbacks": 5}, "callbacks must be a list"),
         ],
     )
     def test_a_bad_argument_is_refused_with_its_value(self, keywords, message):

@@ -38,6 +38,7 @@ class TrialInfo:
     error: str
     checkpoint: str | None
     directory: str | None
+    traceback: str = ""  # of its last error
 
     @classmethod
     def of(cls, trial: Trial, config: Mapping[str, object], directory: str | None) -> TrialInfo:
@@ -59,6 +60,7 @@ class TrialInfo:
             trial.error,
             None if trial.checkpoint is None else trial.checkpoint.path,
             directory,
+            trial.traceback,
         )
 
 

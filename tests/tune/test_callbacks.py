@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.tune.objectives import failing, objective, run, saving
 
+from tests.tune.objectives import failing, objective, run, saving
 from trialist import callbacks as engine
 from trialist.callbacks import TrialInfo
 from trialist.tune.callback import Callback, CallbackList, to_engine
@@ -69,7 +69,10 @@ def test_setup_is_told_how_many_samples_there_are(tmp_path):
 
 def test_a_trial_is_one_object_for_its_whole_life(tmp_path):
     recorder, _ = recorded(objective, tmp_path)
-    objects = {trial.trial_id: {id(seen) for seen, _ in recorder.of("result") if seen == trial} for trial, _ in recorder.of("result")}
+    objects = {
+        trial.trial_id: {id(seen) for seen, _ in recorder.of("result") if seen == trial}
+        for trial, _ in recorder.of("result")
+    }
     assert [len(same) for same in objects.values()] == [1, 1, 1]
 
 
@@ -151,7 +154,7 @@ class Logged(LoggerCallback):
     def log_trial_result(self, iteration, trial, result):
         self.rows.append((trial.trial_id, result["training_iteration"]))
 
-    def log_trial_end(self, trial, failed=False):
+    def log_trial_end(self, trial, failed=False):  # noqa: FBT002 - Ray Tune's interface
         self.ends.append(failed)
 
 
@@ -170,7 +173,7 @@ def test_a_users_logger_is_told_of_failures(tmp_path):
 
 def test_a_subclass_of_a_logger_that_comes_along_is_called_as_well():
     class Both(CSVLoggerCallback):
-        def log_trial_end(self, trial, failed=False):
+        def log_trial_end(self, trial, failed=False):  # noqa: FBT002 - Ray Tune's interface
             super().log_trial_end(trial, failed)
 
     assert len(to_engine([Both()], RunFacts())) == 2

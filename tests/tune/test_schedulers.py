@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.tune.objectives import SPACE, failing, objective, run, saving
 
+from tests.tune.objectives import SPACE, failing, objective, run, saving
 from trialist import space as s
 from trialist.errors import PolicyError
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand

@@ -57,7 +57,7 @@ class Climber(Searcher):
     def on_trial_result(self, trial_id, result):
         self.reports.append((trial_id, result["training_iteration"], result[self.metric]))
 
-    def on_trial_complete(self, trial_id, result=None, error=False):
+    def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
         config = self.live.pop(trial_id)
         self.told.append((trial_id, result and result[self.metric], error))
         if result and (self.best is None or result[self.metric] > self.best[0]):
@@ -153,7 +153,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
             super().__init__()
             self.points = []
 
-        def add_evaluated_point(self, parameters, value, error=False, pruned=False, intermediate_values=None):
+        def add_evaluated_point(self, parameters, value, error=False, pruned=False, intermediate_values=None):  # noqa: FBT002 - Ray Tune's order
             self.points.append((parameters["x"], value, error, intermediate_values))
 
     taught = Taught()
@@ -274,7 +274,7 @@ def test_users_wrappers_may_ask_a_librarys_searcher_themselves():
         def suggest(self, trial_id):
             return self.inner.suggest(trial_id)
 
-        def on_trial_complete(self, trial_id, result=None, error=False):
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
             self.inner.on_trial_complete(trial_id, result, error)
 
     result = run(Wrapper(HyperOptSearch(metric="score", mode="max", n_initial_points=4)), num_samples=8)
@@ -399,8 +399,15 @@ def test_the_old_paths_import_the_same():
 
 @pytest.mark.parametrize(
     "path",
-    ["hyperopt.HyperOptSearch", "optuna.OptunaSearch", "bayesopt.BayesOptSearch", "basic_variant.BasicVariantGenerator"]
-    + ["concurrency_limiter.ConcurrencyLimiter", "repeater.Repeater", "searcher.Searcher"],
+    [
+        "basic_variant.BasicVariantGenerator",
+        "bayesopt.BayesOptSearch",
+        "concurrency_limiter.ConcurrencyLimiter",
+        "hyperopt.HyperOptSearch",
+        "optuna.OptunaSearch",
+        "repeater.Repeater",
+        "searcher.Searcher",
+    ],
 )
 def test_the_parameters_are_those_of_ray_tune(path):
     module, name = path.split(".")

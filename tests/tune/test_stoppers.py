@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
+from datetime import timedelta
 
 import pytest
-from tests.tune.objectives import objective, run
 
+from tests.tune.objectives import objective, run
 from trialist.tune.stopper import (
     CombinedStopper,
     ExperimentPlateauStopper,
@@ -72,7 +72,7 @@ def test_a_maximum_of_iterations_works_in_an_engine_as_well(tmp_path):
 
 
 def test_a_timeout_is_the_engines_time_budget():
-    assert to_engine(TimeoutStopper(datetime.timedelta(minutes=2)), FACTS) == (None, 120.0)
+    assert to_engine(TimeoutStopper(timedelta(minutes=2)), FACTS) == (None, 120.0)
     assert to_engine(CombinedStopper(TimeoutStopper(9), TimeoutStopper(5)), FACTS) == ([], 5.0)
 
 

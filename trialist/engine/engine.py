@@ -28,7 +28,7 @@ from trialist.errors import RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
 from trialist.messages import Ask, Config, Enqueued, Event, Suggested
-from trialist.progress import choose_progress, summary_lines
+from trialist.progress import Progress, choose_progress, summary_lines
 from trialist.results import Result
 from trialist.schedulers import Scheduler
 from trialist.searchers import Searcher
@@ -70,6 +70,7 @@ class Engine:
         prefetch: how many suggestions to ask for ahead of free slots.
         keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
         verbose: 0 shows nothing; 1 the progress and a summary.
+        progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Engine:
         prefetch: int | None = None,
         keep_checkpoints: int | None = None,
         verbose: int = 1,
+        progress: Progress | None = None,
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
@@ -233,6 +235,6 @@ def _controller(
         return suggested
 
     run = Run(parts.objective, parts.space, suggest, parts.plan.metrics, directory, began_s)
-    progress = choose_progress(parts.verbose)
+    progress = parts.progress or choose_progress(parts.verbose)
     hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn), run)
     return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name)

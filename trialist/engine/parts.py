@@ -19,6 +19,7 @@ from trialist.errors import nearest, refuse
 from trialist.executors import Executor, Local, Simulated, Workload
 from trialist.history import History, HistoryLog
 from trialist.messages import Ask, Boundary, Config, Suggested, Suggestion
+from trialist.progress import Progress
 from trialist.schedulers import FIFO, Scheduler
 from trialist.searchers import Searcher
 from trialist.space import Space
@@ -53,6 +54,7 @@ class Parts:
     name: str
     verbose: int
     sweep: int  # how many trials one sample means
+    progress: Progress | None
 
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""
@@ -110,6 +112,7 @@ class _Check:
         plan = self._plan(scheduler, searcher, samples_of(cast(int, given["num_samples"]), sweep or 1, len(points)))
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
+        progress = self._try(self._progress)
         if space is not None and space.has_constraints:
             self._try(lambda: space.sample(1, Streams(0)("possible")))  # impossible constraints never come true later
         refuse(self.problems, "the run cannot start")
@@ -135,6 +138,7 @@ class _Check:
             name,
             verbose,
             sweep or 1,
+            progress,
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -218,6 +222,12 @@ class _Check:
         if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
             raise TypeError(f"callbacks must be a list of trialist.Callback objects, not {given!r}")
         return tuple(given)
+
+    def _progress(self) -> Progress | None:
+        given = self.given["progress"]
+        if given is not None and not all(callable(getattr(given, method, None)) for method in ("update", "close")):
+            raise TypeError(f"progress must be an object with update and close, not {given!r}")
+        return cast("Progress | None", given)
 
     def _storage(self) -> Path | None:
         given = self.given["storage"]

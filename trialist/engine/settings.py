@@ -17,7 +17,14 @@ from trialist.space import Space
 
 Keywords = dict[str, object]
 
-HERE = ("objective", "executor", "storage", "callbacks", "verbose")  # belongs to a process or a machine: never kept
+HERE = (
+    "objective",
+    "executor",
+    "storage",
+    "callbacks",
+    "verbose",
+    "progress",
+)  # belongs to a process or a machine: never kept
 
 
 def write(keywords: Mapping[str, object]) -> dict[str, Plain]:

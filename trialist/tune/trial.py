@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from trialist.callbacks import TrialInfo
 from trialist.results import TrialResult
-from trialist.storage import checkpoints
 from trialist.tune import names
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ class RunFacts:
         varied: the paths of the parameters that vary (``model/lr``); None where nobody knows: then all count.
         metric: what is optimised, by the user's name for it.
         mode: "min" or "max".
+        num_samples: how many trials there will be; None where nobody knows.
+        stop: the stop rule as the user gave it.
         trial_name_creator: what makes ``str(trial)``, if the user has an idea of it.
     """
 
@@ -46,8 +46,9 @@ class RunFacts:
     varied: frozenset[str] | None = None
     metric: str | None = None
     mode: str | None = None
+    num_samples: int | None = None
+    stop: object = None
     trial_name_creator: Callable[[Trial], str] | None = None
-    hostname: str = field(default_factory=socket.gethostname)
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
 
     @property
@@ -79,12 +80,9 @@ class Trial:
         self.facts = facts
         self.info = info
         self.trial_id = facts.trial_id(info.id)
-        self.last_result: dict[str, Any] = {"trial_id": self.trial_id}
-        self._attempt = info.attempt
-        self._before = (0, 0.0)  # step and time of the report before the last
-        self._restored = (0, 0.0)  # step and time that this attempt began with
-        if info.metrics:
-            self.note(info.metrics)
+        self._result: dict[str, Any] | None = None
+        self._follows = False  # every report is noted, so the picture's may be one that is yet to come
+        self._tag: tuple[int, str] | None = None  # for which attempt: only the next may have another config
 
     @classmethod
     def of_result(cls, facts: RunFacts, result: TrialResult) -> Trial:
@@ -98,35 +96,39 @@ class Trial:
 
     def update(self, info: TrialInfo) -> Trial:
         """Put a newer picture into the trial; return it."""
-        if info.attempt != self._attempt:
-            self._attempt, self._restored = info.attempt, self._before
+        if info.outcome is not None and self._result is not None:
+            self._result["done"] = True
         self.info = info
-        if self.last_result.get("done") is False and info.outcome is not None:
-            self.last_result["done"] = True
+        if not self._follows:
+            self._result = None
         return self
 
     def note(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Take a report in; return it as users see it, with the automatic metrics. It is ``last_result`` from now on.
+        """Take the next report in, and return it as users see it; it is ``last_result`` until another one is noted.
 
         Args:
-            row: the report with the engine's names.
+            row: the report, with the engine's names.
         """
-        before, self._before = self._before, (int(row.get("step") or 0), float(row.get("time_s") or 0.0))
-        (step, time_s), (first, first_s) = self._before, self._restored
-        self.last_result = names.result_of(
+        self._follows, self._result = True, self._seen(row)
+        return self._result
+
+    @property
+    def last_result(self) -> dict[str, Any]:
+        """Its last report, with the automatic metrics; only these where it has not reported yet."""
+        if self._result is None:
+            self._result = self._seen(self.info.metrics)
+        return self._result
+
+    def _seen(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return names.result_of(
             row,
             done=self.info.outcome is not None,
             trial_id=self.trial_id,
             experiment_id=self.facts.run,
             experiment_tag=self.experiment_tag,
-            hostname=self.facts.hostname,
             config=self.info.config,
             logdir=self.info.directory,
-            time_this_iter_s=time_s - before[1] if step > before[0] else time_s,
-            iterations_since_restore=step - first,
-            time_since_restore=time_s - first_s,
         )
-        return self.last_result
 
     # What it is -----------------------------------------------------------------------------------------------------
 
@@ -152,9 +154,9 @@ class Trial:
     @property
     def experiment_tag(self) -> str:
         """What varies, as a text that is fit for a file name: ``0_bias=0.73356,weight=0.16088``."""
-        settings = sorted(self.evaluated_params.items())
-        texts = [f"{_harmless(path.rsplit('/', 1)[-1])}={_harmless(value)}" for path, value in settings]
-        return "_".join(filter(None, [str(self.number), ",".join(texts)]))
+        if self._tag is None or self._tag[0] != self.info.attempt:
+            self._tag = self.info.attempt, tag_of(self.number, self.evaluated_params)
+        return self._tag[1]
 
     @property
     def custom_trial_name(self) -> str | None:
@@ -280,7 +282,7 @@ class _Trials(Sequence[Trial]):
 
 def info_of_result(result: TrialResult) -> TrialInfo:
     """Make a picture of a trial from its result."""
-    saved = result._saved[0]
+    saved = result._saved[0]  # noqa: SLF001 - where it lies, not what is in it
     return TrialInfo(
         id=result.id,
         config=result.config,
@@ -304,6 +306,12 @@ def _varied(config: Mapping[str, Any], varied: frozenset[str] | None, prefix: st
             yield from _varied(value, varied, f"{path}/")
         elif varied is None:
             yield path, value
+
+
+def tag_of(number: int, settings: Mapping[str, Any]) -> str:
+    """Return a trial's tag: its number, and what varies by its path, as a text that is fit for a file name."""
+    texts = [f"{_harmless(path.rsplit('/', 1)[-1])}={_harmless(value)}" for path, value in sorted(settings.items())]
+    return "_".join(filter(None, [str(number), ",".join(texts)]))
 
 
 def _harmless(value: object) -> str:

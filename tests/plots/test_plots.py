@@ -1,0 +1,105 @@
+"""Plots: what is drawn, by either backend."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pytest
+
+from trialist import ASHA, Engine, plots, report
+from trialist import space as s
+from trialist.plots import data
+
+SPACE = {"lr": s.uniform(0, 1), "kind": s.choice(["a", "b"]), "model": {"depth": s.randint(1, 4), "width": 8}}
+
+
+def train(config):
+    for step in range(1, 10):
+        report(loss=config["lr"] / step, accuracy=step)
+
+
+@pytest.fixture(scope="module")
+def result():
+    settings = {"metric": "loss", "num_samples": 12, "executor": "local", "verbose": 0, "storage": None, "seed": 2}
+    return Engine(train, SPACE, scheduler=ASHA(max_t=9, reduction_factor=3), **settings).run()
+
+
+@pytest.fixture(autouse=True)
+def _no_screen():
+    import matplotlib.pyplot as plt
+
+    mpl.use("agg")
+    yield
+    plt.close("all")
+
+
+def test_there_is_a_curve_a_trial_with_all_its_reports(result):
+    axes = plots.learning_curves(result)
+    assert [list(line.get_ydata()) for line in axes.lines] == [
+        [row["loss"] for row in trial.history] for trial in result
+    ]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "loss")
+
+
+def test_a_curve_may_be_of_another_metric_over_time(result):
+    figure = plots.learning_curves(result, "accuracy", x="time_s", backend="plotly")
+    assert list(figure.data[0].x) == [row["time_s"] for row in result[0].history]
+    assert list(figure.data[0].y) == [row["accuracy"] for row in result[0].history]
+
+
+def test_the_best_so_far_never_gets_worse(result):
+    history = data.history(result, "loss")
+    assert history.best == sorted(history.best, reverse=True)
+    assert history.best[-1] == min(history.values) == result.best_trial.metrics["loss"]
+
+
+def test_the_history_has_a_dot_a_trial(result):
+    assert len(plots.optimization_history(result).lines[0].get_xdata()) == 12
+    assert len(plots.optimization_history(result, backend="plotly").data[0].x) == 12
+
+
+def test_coordinates_are_those_that_vary_and_the_metric(result):
+    axes = data.coordinates(result, "loss")
+    assert [axis.name for axis in axes] == ["lr", "kind", "model/depth", "loss"]
+    assert axes[1].names == ["a", "b"]
+    assert axes[0].positions == [trial.config["lr"] for trial in result]
+
+
+def test_parallel_coordinates_have_a_line_a_trial(result):
+    assert len(plots.parallel_coordinates(result).lines) == 12
+    figure = plots.parallel_coordinates(result, backend="plotly")
+    assert [dimension.label for dimension in figure.data[0].dimensions] == ["lr", "kind", "model/depth", "loss"]
+
+
+def test_survival_falls_at_the_rungs(result):
+    survival = data.survival(result, "step")
+    assert survival.x[:2] == [0.0, 1.0]
+    assert survival.count[0] == survival.count[1] == 12
+    assert survival.count == sorted(survival.count, reverse=True)
+    assert survival.count[-1] == sum(trial.metrics["step"] == 9 for trial in result)
+
+
+def test_survival_is_drawn_by_both(result):
+    assert list(plots.rung_survival(result).lines[0].get_ydata()) == list(
+        plots.rung_survival(result, backend="plotly").data[0].y
+    )
+
+
+def test_a_plot_can_be_drawn_into_another(result):
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots()[1]
+    for draw in (plots.learning_curves, plots.optimization_history, plots.parallel_coordinates, plots.rung_survival):
+        assert draw(result, ax=ax) is ax
+        with pytest.raises(ValueError, match="ax"):
+            draw(result, ax=ax, backend="plotly")
+
+
+def test_a_plot_without_a_metric_is_refused():
+    result = Engine(train, SPACE, executor="local", verbose=0, storage=None).run()
+    with pytest.raises(ValueError, match="which metric"):
+        plots.learning_curves(result)
+
+
+def test_another_backend_is_refused(result):
+    with pytest.raises(ValueError, match="bokeh"):
+        plots.rung_survival(result, backend="bokeh")

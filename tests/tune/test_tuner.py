@@ -1,0 +1,290 @@
+"""``Tuner``: settings, what is refused, and how a run is found again and gone on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from trialist import ASHA, Local, Random, tune
+from trialist.errors import RunInterrupted
+from trialist.tune.config import ResumeConfig
+from trialist.tune.error import TrialError
+from trialist.tune.schedulers import ASHAScheduler, FIFOScheduler
+from trialist.tune.search import BasicVariantGenerator
+
+SPACE = {"x": tune.uniform(0, 1)}
+
+
+@pytest.fixture(autouse=True)
+def _no_log_files(monkeypatch):
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def make(**keywords):
+        return tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=2), verbose=0, **keywords)
+
+    return make
+
+
+def score(config):
+    return {"score": config["x"]}
+
+
+def trains(config):
+    for step in range(30):
+        tune.report(score=config["x"] * step)
+
+
+class TestASetting:
+    def test_may_be_left_out(self, settings):
+        assert len(tune.Tuner(lambda config: 1.0, run_config=settings()).fit()) == 1
+
+    def test_of_a_scheduler_says_what_is_optimised(self, settings):
+        config = tune.TuneConfig(num_samples=8, scheduler=ASHAScheduler(metric="score", mode="max", max_t=9))
+        grid = tune.Tuner(trains, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+        assert grid.get_best_result().metrics["score"] == max(result.metrics["score"] for result in grid)
+        assert max(result.metrics["training_iteration"] for result in grid) == 9
+        assert min(result.metrics["training_iteration"] for result in grid) < 9
+
+    def test_may_be_a_scheduler_and_searcher_of_our_own(self, settings):
+        config = tune.TuneConfig(
+            metric="score", mode="min", num_samples=4, scheduler=ASHA(max_t=3, time_attr="step"), search_alg=Random()
+        )
+        grid = tune.Tuner(trains, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+        assert {result.metrics["training_iteration"] for result in grid} <= {1, 2, 3}
+
+    def test_may_be_a_name(self, settings):
+        config = tune.TuneConfig(metric="score", mode="min", num_samples=4, scheduler="asha", search_alg="random")
+        assert len(tune.Tuner(trains, param_space=SPACE, tune_config=config, run_config=settings()).fit()) == 4
+
+    @pytest.mark.parametrize("scheduler", [FIFOScheduler(), None])
+    def test_without_mode_is_only_what_results_are_asked_for(self, settings, scheduler):
+        config = tune.TuneConfig(metric="score", num_samples=3, scheduler=scheduler)
+        grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+        with pytest.raises(ValueError, match="mode must be"):
+            grid.get_best_result()
+        best = grid.get_best_result(mode="max").metrics["score"]
+        assert best == max(result.metrics["score"] for result in grid)
+
+    def test_that_is_given_twice_must_be_the_same(self, settings):
+        for metric in ("score", "other"):
+            config = tune.TuneConfig(metric=metric, mode="max", scheduler=ASHAScheduler(metric="score", mode="max"))
+            tuner = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings())
+            if metric == "score":
+                assert len(tuner.fit()) == 1
+            else:
+                with pytest.raises(ValueError, match="metric is given twice, and not the same"):
+                    tuner.fit()
+
+    def test_of_a_seed_makes_the_same_trials(self, settings):
+        def configs(**keywords):
+            config = tune.TuneConfig(num_samples=5, **keywords)
+            grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+            return [result.config for result in grid]
+
+        assert configs(seed=3) == configs(seed=3) == configs(search_alg=BasicVariantGenerator(random_state=3))
+        assert configs(seed=3) != configs(seed=4)
+
+    def test_of_points_to_evaluate_comes_first(self, settings):
+        config = tune.TuneConfig(num_samples=3, search_alg=BasicVariantGenerator(points_to_evaluate=[{"x": 0.5}]))
+        grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+        assert [grid[0].config["x"], len(grid)] == [0.5, 3]
+
+    def test_of_time_ends_the_run(self, settings):
+        def forever(config):
+            while True:
+                tune.report(score=1)
+
+        config = tune.TuneConfig(num_samples=-1, time_budget_s=timedelta(seconds=0.2))
+        grid = tune.Tuner(forever, run_config=settings(), tune_config=config).fit()
+        assert (grid.num_errors, grid.num_terminated) == (0, len(grid))
+
+    def test_stops_trials_by_nested_names_and_truths(self, settings):
+        def objective(config):
+            for step in range(30):
+                tune.report({"info": {"loss": 30 - step}, "enough": step == 5, "step": step})
+
+        for stop, iteration in (
+            ({"info/loss": ("<=", 21)}, 10),
+            ({"info": {"loss": ("<=", 21)}}, 10),
+            ({"enough": True}, 6),
+            ({"step": 8}, 9),
+            ({"training_iteration": 3, "time_total_s": 1000}, 3),
+        ):
+            [result] = tune.Tuner(objective, run_config=settings(stop=stop)).fit()
+            assert result.metrics["training_iteration"] == iteration
+
+    def test_of_failures_has_trials_tried_again_or_ends_the_run(self, settings):
+        def objective(config):
+            raise OSError("no luck")
+
+        again = settings(failure_config=tune.FailureConfig(max_failures=2))
+        [result] = tune.Tuner(objective, run_config=again).fit()
+        assert "no luck" in str(result.error)
+        config = tune.TuneConfig(num_samples=50)
+        fast = tune.Tuner(
+            objective, tune_config=config, run_config=settings(failure_config=tune.FailureConfig(fail_fast=True))
+        )
+        assert 1 <= fast.fit().num_errors < 50
+        raising = settings(failure_config=tune.FailureConfig(fail_fast="raise"))
+        with pytest.raises(TrialError, match="no luck"):
+            tune.Tuner(objective, run_config=raising).fit()
+
+
+class TestWhatCannotBeHad:
+    @pytest.mark.parametrize(
+        ("make", "says"),
+        [
+            (lambda: tune.RunConfig(storage_path="s3://bucket"), "mounted here"),
+            (lambda: tune.RunConfig(storage_filesystem=object()), "mounted here"),
+            (lambda: tune.RunConfig(log_to_file="out.log"), "'stdout' and 'stderr'"),
+            (lambda: tune.RunConfig(local_dir="/a", storage_path="/b"), "old name of storage_path"),
+            (lambda: tune.TuneConfig(chdir_to_trial_dir=False), "executor='local'"),
+            (lambda: tune.TuneConfig(mode="best"), "'min' or 'max'"),
+            (lambda: tune.SyncConfig(sync_period=1), "trials write to the storage"),
+            (lambda: tune.FailureConfig(max_failures=1, fail_fast=True), "max_failures must be 0"),
+            (lambda: tune.FailureConfig(fail_fast="soon"), "'raise'"),
+            (lambda: tune.CheckpointConfig(num_to_keep=0), "at least 1"),
+            (lambda: tune.CheckpointConfig(checkpoint_score_order="up"), "'min' or 'max'"),
+            (lambda: ResumeConfig(errored=ResumeConfig.ResumeType.RESTART), "the same run"),
+            (lambda: tune.register_env("e", dict), "RLlib"),
+        ],
+    )
+    def test_is_refused_with_what_to_use_instead(self, make, says):
+        with pytest.raises(ValueError, match=says):
+            make()
+
+    def test_is_refused_before_anything_starts(self, settings, tmp_path):
+        config = tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="other")
+        tuner = tune.Tuner(
+            score,
+            param_space=SPACE,
+            tune_config=tune.TuneConfig(metric="score", mode="min"),
+            run_config=settings(checkpoint_config=config),
+        )
+        with pytest.raises(ValueError, match="metric='other'"):
+            tuner.fit()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_a_space_is_no_text_to_be_evaluated(self, settings):
+        with pytest.raises(ValueError, match="x: texts are not evaluated"):
+            tune.Tuner(score, param_space={"x": {"eval": "random.uniform(0, 1)"}}, run_config=settings()).fit()
+
+
+class TestARun:
+    def test_is_found_under_its_name_and_the_time(self, settings, tmp_path):
+        grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
+        link = Path(grid.experiment_path)
+        assert (link.parent, link.is_symlink()) == (tmp_path, True)
+        assert link.name.startswith("score_20")
+        assert Path(grid[0].path).parent.parent == link.resolve()
+
+    def test_is_found_under_the_name_it_was_given_also_the_second_of_that_name(self, settings, tmp_path):
+        first, second = (
+            tune.Tuner(score, param_space=SPACE, run_config=settings(name="../mine!")).fit() for _ in range(2)
+        )
+        assert first.experiment_path == second.experiment_path == str(tmp_path / "mine")
+        assert (tmp_path / "mine").resolve() == Path(second[0].path).parent.parent
+        assert Path(first[0].path).parent.parent.is_dir()
+        assert {path.parent for path in tmp_path.iterdir()} == {tmp_path}
+
+    def test_leaves_alone_what_has_its_name(self, settings, tmp_path):
+        (tmp_path / "mine").mkdir()
+        grid = tune.Tuner(score, param_space=SPACE, run_config=settings(name="mine")).fit()
+        assert not (tmp_path / "mine").is_symlink()
+        assert tune.Tuner.can_restore(grid.experiment_path)
+
+    def test_shows_its_trials_by_the_names_that_the_user_makes(self, settings):
+        config = tune.TuneConfig(
+            num_samples=2,
+            trial_name_creator=lambda trial: f"nr-{trial.trial_id[-1]}",
+            trial_dirname_creator=lambda trial: f"../{trial}: x<0.{trial.config['x'] > 2}",
+        )
+        heard = []
+
+        class Hearing(tune.Callback):
+            def on_trial_complete(self, iteration, trials, trial, **info):
+                heard.append(str(trial))
+
+        run_config = settings(callbacks=[Hearing()])
+        grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=run_config).fit()
+        assert sorted(heard) == ["nr-0", "nr-1"]
+        links = sorted(path for path in Path(grid.experiment_path).resolve().iterdir() if path.is_symlink())
+        assert [link.name for link in links] == ["nr-0-x-0.False", "nr-1-x-0.False"]
+        assert [str(link.resolve()) for link in links] == [result.path for result in grid]
+
+
+class TestARestoredRun:
+    def interrupted(self, settings, storage, space=SPACE, **keywords):
+        """Interrupt a run of 6 trials in its third; return how many trials were run, and the run."""
+        runs = []
+
+        def objective(config):
+            runs.append(config["x"])
+            if len(runs) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True:
+                    tune.report(score=-1)
+            return {"score": config["x"]}
+
+        config = tune.TuneConfig(num_samples=6, max_concurrent_trials=1, metric="score", mode="max", **keywords)
+        tuner = tune.Tuner(objective, param_space=space, tune_config=config, run_config=settings(name="mine"))
+        with pytest.raises(RunInterrupted):
+            tuner.fit()
+        return runs, storage / "mine"
+
+    def test_goes_on_as_the_same_run(self, settings, tmp_path):
+        runs, path = self.interrupted(settings, tmp_path)
+        assert tune.Tuner.can_restore(path)
+        tuner = tune.Tuner.restore(str(path), score, run_config=settings())
+        assert [result.metrics.get("score") for result in tuner.get_results()][:2] == runs[:2]
+        grid = tuner.fit()
+        assert len(grid) == 6
+        assert [result.config["x"] for result in grid][:3] == runs
+        assert grid.get_best_result().metrics["score"] == max(result.config["x"] for result in grid)
+        assert grid.experiment_path == str(path)
+        assert len({result.metrics["trial_id"].partition("_")[0] for result in grid}) == 1
+
+    def test_wants_again_what_is_no_data(self, settings, tmp_path):
+        space = {"x": tune.sample_from(lambda: 0.5)}
+        _, path = self.interrupted(settings, tmp_path, space)
+        with pytest.raises(ValueError, match="space is no data"):
+            tune.Tuner.restore(path, score, run_config=settings()).fit()
+        assert len(tune.Tuner.restore(path, score, param_space=space, run_config=settings()).fit()) == 6
+
+    def test_does_not_become_another_run(self, settings, tmp_path):
+        _, path = self.interrupted(settings, tmp_path)
+        with pytest.raises(ValueError, match="a resumed run is the same run"):
+            tune.Tuner.restore(path, score, param_space={"x": tune.uniform(0, 2)}, run_config=settings()).fit()
+
+    def test_that_was_over_is_over(self, settings):
+        grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
+        again = tune.Tuner.restore(grid.experiment_path, score, run_config=settings()).fit()
+        assert [result.metrics for result in again] == [result.metrics for result in grid]
+
+    def test_must_be_there(self, tmp_path):
+        assert not tune.Tuner.can_restore(tmp_path)
+        with pytest.raises(ValueError, match=r"no journal\.sqlite"):
+            tune.Tuner.restore(tmp_path, score)
+
+    @pytest.mark.parametrize("what", ["resume_errored", "restart_errored"])
+    def test_leaves_what_failed_as_it_is(self, settings, what):
+        grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
+        with pytest.raises(ValueError, match="max_failures"):
+            tune.Tuner.restore(grid.experiment_path, score, **{what: True})
+        with pytest.raises(ValueError, match="resume_unfinished"):
+            tune.Tuner.restore(grid.experiment_path, score, resume_unfinished=False)
+
+
+def test_results_are_there_after_the_run_and_not_before(settings):
+    tuner = tune.Tuner(score, param_space=SPACE, run_config=settings())
+    with pytest.raises(RuntimeError, match="call fit"):
+        tuner.get_results()
+    grid = tuner.fit()
+    assert [result.metrics for result in tuner.get_results()] == [result.metrics for result in grid]

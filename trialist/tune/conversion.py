@@ -1,0 +1,319 @@
+"""From Ray Tune's settings to a run of the engine: the only place that knows the keywords of both."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from trialist.engine.parts import Default
+from trialist.executors import Executor
+from trialist.space import Space
+from trialist.tune import callback, names, registry, reporter, resources, spaces, stopper
+from trialist.tune.config import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
+from trialist.tune.error import TrialError
+from trialist.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
+from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
+from trialist.tune.records import Records
+from trialist.tune.schedulers import create_scheduler
+from trialist.tune.search import BasicVariantGenerator, create_searcher
+from trialist.tune.trainable.loop import Saving
+from trialist.tune.trainable.objective import Wishes, as_objective, is_class
+from trialist.tune.trainable.util import RESOURCES, resources_of
+from trialist.tune.trial import RunFacts
+
+_DEFAULTS: dict[str, Any] = {
+    "space": None,
+    "metric": None,
+    "mode": None,
+    "num_samples": 1,
+    "searcher": "random",
+    "scheduler": "fifo",
+    "resources": None,
+    "seed": None,
+    "stop": None,
+    "max_concurrent_trials": None,
+    "time_budget_s": None,
+    "max_failures": 0,
+    "fail_fast": False,
+    "keep_checkpoints": None,
+    "points_to_evaluate": (),
+}
+
+
+@dataclass
+class Job:
+    """One run: what is tuned, over which space, and how.
+
+    Args:
+        trainable: a function, a ``Trainable``, or the name of one.
+        space: what may vary; None: nothing, or what a resumed run was told.
+        tune: how to search.
+        run: where it is kept, and the like.
+    """
+
+    trainable: str | registry.Trainable
+    space: Mapping[str, Any] | Space | None = None
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def start(self) -> Records:
+        """Run to the end.
+
+        Raises:
+            ValueError, TypeError: something given makes no sense; nothing was started.
+            TrialError: a trial failed, and ``fail_fast="raise"``.
+        """
+        keywords = {name: value for name, value in self.keywords().items() if value is not None}
+        engine = LinkedEngine(self._objective(self._checkpoints), storage=self._storage, name=self._name, **keywords)
+        engine.facts, engine.link, engine.notes = self.facts, self._link, self._notes
+        return self._finish(engine)
+
+    def resume(self, directory: Path) -> Records:
+        """Go on with the run in this directory, as the same run. What is not given is as it was.
+
+        Raises:
+            ValueError: there is no run; or something is missing that is no data; or is not what the run was told.
+            TrialError: a trial failed, and ``fail_fast="raise"``.
+        """
+        directory = directory.resolve()
+        check_run(directory)
+        notes = read_notes(directory)
+        objective = self._objective(CheckpointConfig(**notes.get("checkpoint_config", {})))
+        self._remember(told_of(directory))
+        given = {name: value for name, value in self.keywords().items() if value != _DEFAULTS.get(name, _NOTHING)}
+        if self.run.stop is None:
+            given.pop("stop")
+        if self.space is None:
+            given.pop("space")
+        engine = LinkedEngine.resumed(directory, objective, given)
+        engine.facts = self.facts
+        return self._finish(engine, str(notes.get("link") or directory))
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the engine's keywords, but for the objective and where the run is kept."""
+        tune, run = self.tune, self.run
+        stop, limit_s = stopper.to_engine(_stop(run.stop), self.facts)
+        budget_s = min(filter(None, (tune.budget_s, limit_s)), default=None)
+        metrics, modes = self._goal
+        failures, searcher = cast(FailureConfig, run.failure_config), self._searcher
+        return {
+            "space": self._space,
+            "metric": [names.to_engine(metric) for metric in metrics] if metrics and modes else None,
+            "mode": list(modes) if metrics and modes else None,
+            "num_samples": tune.num_samples,
+            "searcher": self._engine_searcher,
+            "scheduler": self._engine_scheduler,
+            "resources": self._resources,
+            "executor": self._executor,
+            "seed": self._seed,
+            "points_to_evaluate": searcher.points_to_evaluate if isinstance(searcher, BasicVariantGenerator) else (),
+            "stop": stop,
+            "callbacks": self._callbacks,
+            "max_concurrent_trials": _least(tune.max_concurrent_trials, getattr(searcher, "max_concurrent", None)),
+            "time_budget_s": budget_s,
+            "max_failures": failures.max_failures,
+            "fail_fast": bool(failures.fail_fast),
+            "keep_checkpoints": self._checkpoints.num_to_keep,
+            "verbose": 0 if run.progress_reporter else 1 if run.verbose is None else int(run.verbose),
+        }
+
+    # Parts ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What all trials of the run have in common."""
+        metrics, modes = self._goal
+        return RunFacts(
+            name=registry.name_of(self.trainable),
+            varied=spaces.varied(self._space),
+            metric=metrics[0] if metrics else None,
+            mode=modes[0] if modes else None,
+            num_samples=self.tune.num_samples,
+            stop=self.run.stop,
+            trial_name_creator=self.tune.trial_name_creator,
+        )
+
+    @cached_property
+    def _space(self) -> Space:
+        return spaces.as_space(self.space)
+
+    @cached_property
+    def _searcher(self) -> Any:  # noqa: ANN401 - of this layer's kind or the engine's
+        given = self.tune.search_alg
+        return create_searcher(given) if isinstance(given, str) else given
+
+    @cached_property
+    def _scheduler(self) -> Any:  # noqa: ANN401 - of this layer's kind or the engine's
+        given = self.tune.scheduler
+        return create_scheduler(given) if isinstance(given, str) else given
+
+    @cached_property
+    def _goal(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The metrics and modes that the run, its scheduler, and its searcher were told: at most one is told."""
+        told = (self.tune, self._scheduler, self._searcher)
+        return _one_of("metric", told), _one_of("mode", told)
+
+    @property
+    def _checkpoints(self) -> CheckpointConfig:
+        return cast(CheckpointConfig, self.run.checkpoint_config)
+
+    @cached_property
+    def _resources(self) -> dict[str, float] | None:
+        given, own = self.tune.resources_per_trial, resources_of(registry.find(self.trainable))
+        if given is not None:
+            if hasattr(registry.find(self.trainable), RESOURCES):
+                raise ValueError("resources_per_trial: the trainable says by with_resources() what it needs")
+            return resources.to_engine(given)
+        if own is None:
+            return None
+        if callable(own) and not isinstance(own, resources.PlacementGroupFactory):
+            return spaces.the_same_for_all(own, self._space)
+        return resources.to_engine(own)
+
+    @property
+    def _executor(self) -> str | Executor:
+        """On Ray classes get a process each, unless they are to be reused: what they leave behind cannot be known."""
+        given, reuse = self.run.executor, self.tune.reuse_actors
+        if given != "ray" or not (reuse or is_class(registry.find(self.trainable))):
+            return given
+        from trialist.executors.on_ray import OnRay
+
+        return OnRay(reuse_workers=reuse)
+
+    @property
+    def _engine_searcher(self) -> object:
+        searcher = self._searcher
+        if searcher is None or not hasattr(searcher, "to_engine"):
+            return searcher or "random"
+        config = self.space if isinstance(self.space, Mapping) else {}
+        metrics, modes = self._goal
+        if len(metrics) > 1:  # the facts know one only
+            searcher.set_search_properties(list(metrics), list(modes), dict(config))
+        return searcher.to_engine(self.facts, config)
+
+    @property
+    def _engine_scheduler(self) -> object:
+        scheduler = self._scheduler
+        if scheduler is None or not hasattr(scheduler, "to_engine"):
+            return scheduler or "fifo"
+        return scheduler.to_engine(self.facts)
+
+    @property
+    def _seed(self) -> int | None:
+        own = self._searcher.seed if isinstance(self._searcher, BasicVariantGenerator) else None
+        if None not in (own, self.tune.seed) and own != self.tune.seed:
+            raise ValueError(f"seed={self.tune.seed!r} and random_state={own!r}: give one of them")
+        return own if self.tune.seed is None else self.tune.seed
+
+    @property
+    def _callbacks(self) -> list[Any]:
+        """What the user gave, the loggers that everybody has, and the reporter."""
+        dirname = self.tune.trial_dirname_creator
+        linking = [] if dirname is None else [TrialLinks(dirname)]
+        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers()], self.facts)
+        shown = self.run.progress_reporter
+        return [*together(told), *([reporter.to_engine(shown, self.facts)] if shown else [])]
+
+    @property
+    def _storage(self) -> Path | Default:
+        given = self.run.storage_path
+        return Default.STORAGE if given is None else Path(given).expanduser()
+
+    @property
+    def _name(self) -> str:
+        return self.run.name or registry.name_of(self.trainable)
+
+    @cached_property
+    def _link(self) -> str:
+        stamp = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+        return harmless(self.run.name or f"{registry.name_of(self.trainable)}_{stamp}")
+
+    @property
+    def _notes(self) -> dict[str, Any]:
+        return {"trainable": self.facts.name, "checkpoint_config": vars(self._checkpoints)}
+
+    def _objective(self, checkpoints: CheckpointConfig) -> Callable[[dict[str, Any]], object]:
+        found = registry.find(self.trainable)
+        if not is_class(found) and (checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end):
+            raise ValueError(
+                "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
+                "report(..., checkpoint=...)"
+            )
+        metrics = self._goal[0]
+        self._check_kept(checkpoints)
+        saving = Saving(
+            checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end), at_decisions=bool(self._scheduler)
+        )
+        alone = names.to_engine(metrics[0]) if len(metrics) == 1 else None
+        return as_objective(self.trainable, Wishes(self.run.name or self._link, saving, self.tune.reuse_actors, alone))
+
+    def _check_kept(self, checkpoints: CheckpointConfig) -> None:
+        """Refuse to keep the best by another metric than the run's: the engine knows only that one."""
+        by, order = checkpoints.checkpoint_score_attribute, checkpoints.checkpoint_score_order
+        metrics, modes = self._goal
+        if checkpoints.num_to_keep is None or by is None:
+            return
+        if (metrics[:1], modes[:1]) != ((by,), (order,)):
+            raise ValueError(
+                f"num_to_keep with checkpoint_score_attribute={by!r}: the best checkpoint is kept by the run's metric; "
+                f"give metric={by!r}, mode={order!r} as well, or num_to_keep=None"
+            )
+
+    def _remember(self, told: Mapping[str, Any]) -> None:
+        """Take over from the journal what results are read by, where it is not given."""
+        data = told["data"]
+        if not self._goal[0] and data.get("metric"):
+            self.facts.metric, self.facts.mode = names.from_engine(data["metric"][0]), data["mode"][0]
+        if self.space is None and "space" in data:
+            self.facts.varied = spaces.varied(Space.from_plain(data["space"]))
+
+    def _finish(self, engine: LinkedEngine, link: str | None = None) -> Records:
+        result = engine.run()
+        records = Records(result.trials, self.facts, result.path, link or engine.linked)
+        failed = result.errors
+        if cast(FailureConfig, self.run.failure_config).fail_fast == "raise" and failed:
+            raise TrialError(failed[0].error, failed[0].traceback)
+        return records
+
+
+def _stop(given: object) -> object:
+    """Return a stop rule with flat names; what reports ``done`` is done."""
+    done = {names.DONE: 1}
+    if given is None:
+        return done
+    if isinstance(given, Mapping):
+        flat = names.flatten(given).items()
+        return {**done, **{name: int(value) if isinstance(value, bool) else value for name, value in flat}}
+    return [given, done]
+
+
+def _default_loggers() -> list[LoggerCallback]:
+    """Return the loggers of every run; none if an environment variable of Ray Tune's says so."""
+    if os.environ.get("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS") == "1":
+        return []
+    installed = importlib.util.find_spec("tensorboardX") is not None
+    return [CSVLoggerCallback(), JsonLoggerCallback(), *([TBXLoggerCallback()] if installed else [])]
+
+
+def _one_of(what: str, holders: tuple[Any, ...]) -> tuple[str, ...]:
+    told = [_listed(value) for holder in holders if (value := getattr(holder, what, None)) is not None]
+    if any(each != told[0] for each in told):
+        raise ValueError(f"{what} is given twice, and not the same: {' and '.join(map(repr, told))}")
+    return told[0] if told else ()
+
+
+def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min(filter(None, limits), default=None)
+
+
+_NOTHING = object()

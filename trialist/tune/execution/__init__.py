@@ -1,0 +1,1 @@
+"""``ray.tune.execution``, as far as users import from it."""

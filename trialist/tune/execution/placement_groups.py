@@ -1,0 +1,5 @@
+"""``ray.tune.execution.placement_groups``."""
+
+from trialist.tune.resources import PlacementGroupFactory
+
+__all__ = ["PlacementGroupFactory"]

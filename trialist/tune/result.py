@@ -1,0 +1,12 @@
+"""``ray.tune.result``: the names of the automatic metrics."""
+
+DONE = "done"
+SHOULD_CHECKPOINT = "should_checkpoint"
+TRAINING_ITERATION = "training_iteration"
+TIME_TOTAL_S = "time_total_s"
+TIME_THIS_ITER_S = "time_this_iter_s"
+TRIAL_ID = "trial_id"
+EXPERIMENT_TAG = "experiment_tag"
+HOSTNAME = "hostname"
+PID = "pid"
+NODE_IP = "node_ip"

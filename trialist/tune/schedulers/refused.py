@@ -1,0 +1,43 @@
+"""Schedulers of Ray Tune that the engine does not have: they say so when they are made, and what to use instead."""
+
+from __future__ import annotations
+
+from trialist.tune.schedulers.trial_scheduler import TrialScheduler
+
+
+class _Refused(TrialScheduler):
+    """Says that it is not there."""
+
+    _instead = ""
+
+    def __init__(self, *arguments: object, **keywords: object) -> None:
+        raise ValueError(f"{type(self).__name__} is not in Trialist: {self._instead}")
+
+    def __init_subclass__(cls, *, instead: str = "", **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        cls._instead = instead or cls._instead
+
+
+class MedianStoppingRule(_Refused, instead="use ASHAScheduler, which stops trials by comparison as well"):
+    """Not in Trialist."""
+
+
+class PopulationBasedTrainingReplay(
+    _Refused, instead="a run's journal says which configurations a trial had; Engine.resume replays a whole run"
+):
+    """Not in Trialist."""
+
+
+class PB2(_Refused, instead="use PopulationBasedTraining"):
+    """Not in Trialist."""
+
+
+class HyperBandForBOHB(_Refused, instead="use HyperBandScheduler or ASHAScheduler; each goes with any searcher"):
+    """Not in Trialist."""
+
+
+class ResourceChangingScheduler(
+    _Refused,
+    instead="write a trialist.Scheduler that answers with Resize: it starts a trial again with other resources",
+):
+    """Not in Trialist."""

@@ -1,0 +1,57 @@
+"""Searchers by Ray Tune's names. ``to_engine`` makes of each what the engine asks."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from trialist.errors import nearest
+from trialist.tune.search.basic_variant import BasicVariantGenerator
+from trialist.tune.search.bayesopt import BayesOptSearch
+from trialist.tune.search.concurrency_limiter import ConcurrencyLimiter
+from trialist.tune.search.hyperopt import HyperOptSearch
+from trialist.tune.search.optuna import OptunaSearch
+from trialist.tune.search.repeater import Repeater
+from trialist.tune.search.searcher import Searcher
+
+__all__ = [
+    "BasicVariantGenerator",
+    "BayesOptSearch",
+    "ConcurrencyLimiter",
+    "HyperOptSearch",
+    "OptunaSearch",
+    "Repeater",
+    "Searcher",
+    "create_searcher",
+]
+
+SEARCHERS: dict[str, type] = {
+    "random": BasicVariantGenerator,
+    "variant_generator": BasicVariantGenerator,
+    "bayesopt": BayesOptSearch,
+    "hyperopt": HyperOptSearch,
+    "optuna": OptunaSearch,
+}
+INSTEAD = {"ax": "bayesopt", "bohb": "hyperopt", "hebo": "bayesopt", "nevergrad": "optuna", "zoopt": "optuna"}
+
+
+def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - the names decide
+    """Make a searcher by its name.
+
+    Args:
+        search_alg: "random", "hyperopt", "optuna", or "bayesopt".
+        kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
+
+    Raises:
+        ValueError: there is none of this name; the text says what to use instead.
+        TypeError: the class takes no such argument.
+    """
+    name = search_alg.lower()
+    if name not in SEARCHERS:
+        hint = f"; use {INSTEAD[name]!r} instead" if name in INSTEAD else nearest(name, SEARCHERS)
+        raise ValueError(f"search_alg={search_alg!r} is not there{hint}")
+    taken = inspect.signature(SEARCHERS[name]).parameters
+    return SEARCHERS[name](**{key: value for key, value in kwargs.items() if key in taken or key not in _ANY})
+
+
+_ANY = ("metric", "mode")

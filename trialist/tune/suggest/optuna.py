@@ -1,0 +1,5 @@
+"""The old name of ``trialist.tune.search.optuna``."""
+
+from trialist.tune.search.optuna import OptunaSearch
+
+__all__ = ["OptunaSearch"]
