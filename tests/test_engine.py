@@ -216,6 +216,12 @@ class TestTrials:
         assert all(trial.metrics["same"] for trial in result)
         assert result.best_config["f"] is math.sin
         assert result.best_config["data"] == (1, 2)
+        with pytest.raises(ValueError, match="space is no data"):
+            Engine.resume(result.path, parabola)
+        again = Engine.resume(
+            result.path, parabola, space={"f": space.choice(options), "data": (1, 2)}, executor="local", verbose=0
+        )
+        assert again.run().best_config["f"] is math.sin
 
 
 class TestAStopRule:

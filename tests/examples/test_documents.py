@@ -96,7 +96,7 @@ def test_listing_5_15_as_it_was_printed_fails_and_names_alpha(listing, tmp_path)
         listing(printed)
 
 
-# The same on the other side of the import ------------------------------------------------------------------------------
+# The same on the other side of the import -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -124,16 +124,30 @@ def _score(config):
     return {"score": float(config["x"]), "nested": {"deep": 1}}
 
 
+def tried(results):
+    return sorted(tuple(sorted(result.config.items())) for result in results)
+
+
 @pytest.mark.filterwarnings("default")
-def test_ray_tune_tries_the_same_grid_and_points_and_results_have_its_names_and_types(both):
-    point = {"x": 7.5, "y": "b"}
+def test_ray_tune_tries_the_same_grid_and_its_results_have_the_same_names_and_types(both):
     ours, theirs = both(
         lambda side: {"x": side.grid_search([1.0, 2.0]), "y": side.grid_search(["a", "b"])},
-        lambda side: side.search.BasicVariantGenerator(points_to_evaluate=[point]),
+        lambda side: None,
         num_samples=2,
     )
-    configs = [sorted((result.config["x"], result.config["y"]) for result in side) for side in (ours, theirs)]
-    assert configs[0] == configs[1]
-    assert (7.5, "b") in configs[0]
+    assert tried(ours) == tried(theirs)
+    assert len(ours) == 8
     types = [{name: type(value) for name, value in side[0].metrics.items()} for side in (ours, theirs)]
     assert types[0] == types[1]
+
+
+@pytest.mark.filterwarnings("default")
+def test_ray_tune_tries_the_same_points_to_evaluate(both):
+    points = [{"x": 0.25, "y": "b"}, {"x": 0.75, "y": "a"}]
+    ours, theirs = both(
+        lambda side: {"x": side.uniform(0, 1), "y": side.choice(["a", "b"])},
+        lambda side: side.search.BasicVariantGenerator(points_to_evaluate=points),
+        num_samples=2,
+    )
+    assert tried(ours) == tried(theirs)
+    assert tried(ours) == sorted(tuple(sorted(point.items())) for point in points)

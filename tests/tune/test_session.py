@@ -35,6 +35,7 @@ class TestAReportMayBe:
         "report",
         [
             lambda: tune.report(score=3, more={"a": {}}),
+            lambda: tune.report(score=3, more={"a": {}}, curve=[1, {"b": 2}, []]),
             lambda: tune.report({"score": 3, "more": {"a": {}}}),
             lambda: tune.report(metrics={"score": 3, "more": {"a": {}}}),
             lambda: session.report({"score": 3, "more": {"a": {}}}),
@@ -50,7 +51,7 @@ class TestAReportMayBe:
         assert (metrics["score"], metrics["more"], metrics["training_iteration"]) == (3, {"a": {}}, 1)
 
     def test_a_bare_number(self, fit):
-        assert last(fit(lambda config: tune.report(0.5) and None))["_metric"] == 0.5
+        assert last(fit(lambda config: tune.report(0.5)))["_metric"] == 0.5
 
     def test_made_by_a_second_argument(self, fit):
         def objective(config, reporter):

@@ -15,6 +15,7 @@ from trialist import Local, tune
 from trialist.executors.on_ray import OnRay
 from trialist.tune.execution.placement_groups import PlacementGroupFactory
 from trialist.tune.schedulers import PopulationBasedTraining
+from trialist.tune.search import BasicVariantGenerator
 from trialist.tune.utils import validate_save_restore
 
 
@@ -272,10 +273,9 @@ class TestAClass:
 
     def test_is_proved_to_go_on_where_it_was(self):
         assert validate_save_restore(Counting, {"end": 9, "story": []})
+        half = type("Half", (Counting,), {"load_checkpoint": tune.Trainable.load_checkpoint})
         with pytest.raises(NotImplementedError, match="no load_checkpoint"):
-            validate_save_restore(
-                type("Half", (Counting,), {"load_checkpoint": tune.Trainable.load_checkpoint}), {"end": 1, "story": []}
-            )
+            validate_save_restore(half, {"end": 1, "story": []})
 
     def test_can_be_used_without_a_run(self, tmp_path):
         one = Counting({"end": 9, "story": []})
@@ -308,8 +308,8 @@ class TestAClass:
                 self.count, self.score = checkpoint["count"], checkpoint["score"]
                 loaded.append(self.score)
 
-        space = {"x": tune.grid_search([0, 10])}
-        grid = fit(Member, space, metric="score", mode="max", scheduler=scheduler, cpus=2)
+        first = BasicVariantGenerator(points_to_evaluate=[{"x": 0}, {"x": 10}])
+        grid = fit(Member, metric="score", mode="max", scheduler=scheduler, search_alg=first, num_samples=2)
         assert grid.errors == []
         assert loaded
         assert [result.metrics["count"] for result in grid] == [12, 12]

@@ -72,6 +72,11 @@ class TestASetting:
         best = grid.get_best_result(mode="max").metrics["score"]
         assert best == max(result.metrics["score"] for result in grid)
 
+    def test_of_a_scheduler_needs_a_mode(self, settings):
+        config = tune.TuneConfig(metric="score", scheduler="asha")
+        with pytest.raises(ValueError, match="metric='score' without a mode"):
+            tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
+
     def test_that_is_given_twice_must_be_the_same(self, settings):
         for metric in ("score", "other"):
             config = tune.TuneConfig(metric=metric, mode="max", scheduler=ASHAScheduler(metric="score", mode="max"))
@@ -268,6 +273,15 @@ class TestARestoredRun:
         again = tune.Tuner.restore(grid.experiment_path, score, run_config=settings()).fit()
         assert [result.metrics for result in again] == [result.metrics for result in grid]
 
+    def test_may_get_more_samples(self, settings):
+        def wanting(samples):
+            return tune.TuneConfig(num_samples=samples, metric="score", mode="max")
+
+        grid = tune.Tuner(score, param_space=SPACE, tune_config=wanting(3), run_config=settings()).fit()
+        more = tune.Tuner.restore(grid.experiment_path, score, tune_config=wanting(8), run_config=settings()).fit()
+        assert (len(grid), len(more)) == (3, 8)
+        assert [result.config for result in more][:3] == [result.config for result in grid]
+
     def test_must_be_there(self, tmp_path):
         assert not tune.Tuner.can_restore(tmp_path)
         with pytest.raises(ValueError, match=r"no journal\.sqlite"):
@@ -280,6 +294,21 @@ class TestARestoredRun:
             tune.Tuner.restore(grid.experiment_path, score, **{what: True})
         with pytest.raises(ValueError, match="resume_unfinished"):
             tune.Tuner.restore(grid.experiment_path, score, resume_unfinished=False)
+
+
+def test_a_reporter_of_the_user_s_own_is_really_used(settings):
+    shown = []
+
+    class Mine(tune.ProgressReporter):
+        def should_report(self, trials, done=False):  # noqa: FBT002 - Ray Tune's interface
+            return done
+
+        def report(self, trials, done, *sys_info):
+            shown.append([trial.last_result["score"] for trial in trials])
+
+    run_config = settings(progress_reporter=Mine())
+    grid = tune.Tuner(score, param_space=SPACE, run_config=run_config).fit()
+    assert shown == [[grid[0].metrics["score"]]]
 
 
 def test_results_are_there_after_the_run_and_not_before(settings):

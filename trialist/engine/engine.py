@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from trialist.callbacks import Callback, CallbackRunner
 from trialist.engine import settings
@@ -111,7 +111,7 @@ class Engine:
     @classmethod
     def resume(
         cls, path: str | os.PathLike[str], objective: Callable[..., object] | Workload, **keywords: object
-    ) -> Engine:
+    ) -> Self:
         """Return an engine that goes on with the run in this directory, as the same run.
 
         Args:
@@ -212,7 +212,7 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
-_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ())
+_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
 
 def run_id(name: str) -> str:

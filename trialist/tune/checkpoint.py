@@ -30,7 +30,9 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], filesystem: object = None) -> None:
         if filesystem is not None or "://" in os.fspath(path):
-            raise ValueError(f"a checkpoint is a directory on a disk that is mounted here, not {os.fspath(path)!r}")
+            raise ValueError(
+                f"filesystem, path: a checkpoint is a directory on a disk that is mounted here, not {os.fspath(path)!r}"
+            )
         self.path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - a text, as in Ray Tune
 
     @classmethod

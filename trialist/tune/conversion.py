@@ -19,9 +19,8 @@ from trialist.tune.config import CheckpointConfig, FailureConfig, RunConfig, Tun
 from trialist.tune.error import TrialError
 from trialist.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
 from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
+from trialist.tune.method import Method
 from trialist.tune.records import Records
-from trialist.tune.schedulers import create_scheduler
-from trialist.tune.search import BasicVariantGenerator, create_searcher
 from trialist.tune.trainable.loop import Saving
 from trialist.tune.trainable.objective import Wishes, as_objective, is_class
 from trialist.tune.trainable.util import RESOURCES, resources_of
@@ -69,8 +68,10 @@ class Job:
             ValueError, TypeError: something given makes no sense; nothing was started.
             TrialError: a trial failed, and ``fail_fast="raise"``.
         """
+        self._check_kept(self._checkpoints)
         keywords = {name: value for name, value in self.keywords().items() if value is not None}
-        engine = LinkedEngine(self._objective(self._checkpoints), storage=self._storage, name=self._name, **keywords)
+        objective = self._objective(self._link, self._checkpoints, _alone(keywords.get("metric")))
+        engine = LinkedEngine(objective, storage=self._storage, name=self._name, **keywords)
         engine.facts, engine.link, engine.notes = self.facts, self._link, self._notes
         return self._finish(engine)
 
@@ -83,81 +84,59 @@ class Job:
         """
         directory = directory.resolve()
         check_run(directory)
-        notes = read_notes(directory)
-        objective = self._objective(CheckpointConfig(**notes.get("checkpoint_config", {})))
-        self._remember(told_of(directory))
+        notes, told = read_notes(directory), cast("dict[str, Any]", told_of(directory)["data"])
+        self._remember(told)
+        checkpoints = CheckpointConfig(**notes.get("checkpoint_config", {}))
+        objective = self._objective(str(notes.get("experiment")), checkpoints, _alone(told.get("metric")))
         given = {name: value for name, value in self.keywords().items() if value != _DEFAULTS.get(name, _NOTHING)}
         if self.run.stop is None:
             given.pop("stop")
         if self.space is None:
             given.pop("space")
-        engine = LinkedEngine.resumed(directory, objective, given)
+        engine = LinkedEngine.resume(directory, objective, **given)
         engine.facts = self.facts
         return self._finish(engine, str(notes.get("link") or directory))
 
     def keywords(self) -> dict[str, Any]:
         """Return the engine's keywords, but for the objective and where the run is kept."""
-        tune, run = self.tune, self.run
+        run = self.run
         stop, limit_s = stopper.to_engine(_stop(run.stop), self.facts)
-        budget_s = min(filter(None, (tune.budget_s, limit_s)), default=None)
-        metrics, modes = self._goal
-        failures, searcher = cast(FailureConfig, run.failure_config), self._searcher
+        budget_s = min(filter(None, (self.tune.budget_s, limit_s)), default=None)
+        failures = cast(FailureConfig, run.failure_config)
         return {
-            "space": self._space,
-            "metric": [names.to_engine(metric) for metric in metrics] if metrics and modes else None,
-            "mode": list(modes) if metrics and modes else None,
-            "num_samples": tune.num_samples,
-            "searcher": self._engine_searcher,
-            "scheduler": self._engine_scheduler,
+            **self.method.keywords(self.facts),
             "resources": self._resources,
             "executor": self._executor,
-            "seed": self._seed,
-            "points_to_evaluate": searcher.points_to_evaluate if isinstance(searcher, BasicVariantGenerator) else (),
             "stop": stop,
             "callbacks": self._callbacks,
-            "max_concurrent_trials": _least(tune.max_concurrent_trials, getattr(searcher, "max_concurrent", None)),
             "time_budget_s": budget_s,
             "max_failures": failures.max_failures,
             "fail_fast": bool(failures.fail_fast),
             "keep_checkpoints": self._checkpoints.num_to_keep,
-            "verbose": 0 if run.progress_reporter else 1 if run.verbose is None else int(run.verbose),
+            "verbose": 1 if run.verbose is None else int(run.verbose),
+            "progress": self._reporting,
         }
 
     # Parts ----------------------------------------------------------------------------------------------------------
 
     @cached_property
+    def method(self) -> Method:
+        """How to search."""
+        return Method(self.tune, self.space)
+
+    @cached_property
     def facts(self) -> RunFacts:
         """What all trials of the run have in common."""
-        metrics, modes = self._goal
+        metrics, modes = self.method.metrics, self.method.modes
         return RunFacts(
             name=registry.name_of(self.trainable),
-            varied=spaces.varied(self._space),
+            varied=spaces.varied(self.method.space),
             metric=metrics[0] if metrics else None,
             mode=modes[0] if modes else None,
             num_samples=self.tune.num_samples,
             stop=self.run.stop,
             trial_name_creator=self.tune.trial_name_creator,
         )
-
-    @cached_property
-    def _space(self) -> Space:
-        return spaces.as_space(self.space)
-
-    @cached_property
-    def _searcher(self) -> Any:  # noqa: ANN401 - of this layer's kind or the engine's
-        given = self.tune.search_alg
-        return create_searcher(given) if isinstance(given, str) else given
-
-    @cached_property
-    def _scheduler(self) -> Any:  # noqa: ANN401 - of this layer's kind or the engine's
-        given = self.tune.scheduler
-        return create_scheduler(given) if isinstance(given, str) else given
-
-    @cached_property
-    def _goal(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The metrics and modes that the run, its scheduler, and its searcher were told: at most one is told."""
-        told = (self.tune, self._scheduler, self._searcher)
-        return _one_of("metric", told), _one_of("mode", told)
 
     @property
     def _checkpoints(self) -> CheckpointConfig:
@@ -173,7 +152,7 @@ class Job:
         if own is None:
             return None
         if callable(own) and not isinstance(own, resources.PlacementGroupFactory):
-            return spaces.the_same_for_all(own, self._space)
+            return spaces.the_same_for_all(own, self.method.space)
         return resources.to_engine(own)
 
     @property
@@ -187,38 +166,18 @@ class Job:
         return OnRay(reuse_workers=reuse)
 
     @property
-    def _engine_searcher(self) -> object:
-        searcher = self._searcher
-        if searcher is None or not hasattr(searcher, "to_engine"):
-            return searcher or "random"
-        config = self.space if isinstance(self.space, Mapping) else {}
-        metrics, modes = self._goal
-        if len(metrics) > 1:  # the facts know one only
-            searcher.set_search_properties(list(metrics), list(modes), dict(config))
-        return searcher.to_engine(self.facts, config)
-
-    @property
-    def _engine_scheduler(self) -> object:
-        scheduler = self._scheduler
-        if scheduler is None or not hasattr(scheduler, "to_engine"):
-            return scheduler or "fifo"
-        return scheduler.to_engine(self.facts)
-
-    @property
-    def _seed(self) -> int | None:
-        own = self._searcher.seed if isinstance(self._searcher, BasicVariantGenerator) else None
-        if None not in (own, self.tune.seed) and own != self.tune.seed:
-            raise ValueError(f"seed={self.tune.seed!r} and random_state={own!r}: give one of them")
-        return own if self.tune.seed is None else self.tune.seed
-
-    @property
     def _callbacks(self) -> list[Any]:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
         told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers()], self.facts)
-        shown = self.run.progress_reporter
-        return [*together(told), *([reporter.to_engine(shown, self.facts)] if shown else [])]
+        return [*together(told), *([self._reporting] if self._reporting else [])]
+
+    @cached_property
+    def _reporting(self) -> reporter.Reporting | None:
+        """The user's reporter: it is told of trials as a callback, and of the rest as what shows the progress."""
+        given = self.run.progress_reporter
+        return None if given is None else reporter.to_engine(given, self.facts)
 
     @property
     def _storage(self) -> Path | Default:
@@ -236,27 +195,26 @@ class Job:
 
     @property
     def _notes(self) -> dict[str, Any]:
-        return {"trainable": self.facts.name, "checkpoint_config": vars(self._checkpoints)}
+        """What going on with the run needs, besides what the engine keeps."""
+        checkpoints = vars(self._checkpoints)
+        return {"trainable": self.facts.name, "experiment": self._link, "checkpoint_config": checkpoints}
 
-    def _objective(self, checkpoints: CheckpointConfig) -> Callable[[dict[str, Any]], object]:
-        found = registry.find(self.trainable)
-        if not is_class(found) and (checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end):
+    def _objective(
+        self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
+    ) -> Callable[[dict[str, Any]], object]:
+        every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
+        if (every or at_end) and not is_class(registry.find(self.trainable)):
             raise ValueError(
                 "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
                 "report(..., checkpoint=...)"
             )
-        metrics = self._goal[0]
-        self._check_kept(checkpoints)
-        saving = Saving(
-            checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end), at_decisions=bool(self._scheduler)
-        )
-        alone = names.to_engine(metrics[0]) if len(metrics) == 1 else None
-        return as_objective(self.trainable, Wishes(self.run.name or self._link, saving, self.tune.reuse_actors, alone))
+        saving = Saving(every, at_end, at_decisions=self.method.decides)
+        return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
 
     def _check_kept(self, checkpoints: CheckpointConfig) -> None:
         """Refuse to keep the best by another metric than the run's: the engine knows only that one."""
         by, order = checkpoints.checkpoint_score_attribute, checkpoints.checkpoint_score_order
-        metrics, modes = self._goal
+        metrics, modes = self.method.metrics, self.method.modes
         if checkpoints.num_to_keep is None or by is None:
             return
         if (metrics[:1], modes[:1]) != ((by,), (order,)):
@@ -267,11 +225,10 @@ class Job:
 
     def _remember(self, told: Mapping[str, Any]) -> None:
         """Take over from the journal what results are read by, where it is not given."""
-        data = told["data"]
-        if not self._goal[0] and data.get("metric"):
-            self.facts.metric, self.facts.mode = names.from_engine(data["metric"][0]), data["mode"][0]
-        if self.space is None and "space" in data:
-            self.facts.varied = spaces.varied(Space.from_plain(data["space"]))
+        if not self.method.metrics and told.get("metric"):
+            self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
+        if self.space is None and "space" in told:
+            self.facts.varied = spaces.varied(Space.from_plain(told["space"]))
 
     def _finish(self, engine: LinkedEngine, link: str | None = None) -> Records:
         result = engine.run()
@@ -301,19 +258,9 @@ def _default_loggers() -> list[LoggerCallback]:
     return [CSVLoggerCallback(), JsonLoggerCallback(), *([TBXLoggerCallback()] if installed else [])]
 
 
-def _one_of(what: str, holders: tuple[Any, ...]) -> tuple[str, ...]:
-    told = [_listed(value) for holder in holders if (value := getattr(holder, what, None)) is not None]
-    if any(each != told[0] for each in told):
-        raise ValueError(f"{what} is given twice, and not the same: {' and '.join(map(repr, told))}")
-    return told[0] if told else ()
-
-
-def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _least(*limits: int | None) -> int | None:
-    return min(filter(None, limits), default=None)
+def _alone(metrics: list[str] | None) -> str | None:
+    """Return the run's metric, if it has just one: what a bare number is that a function returns."""
+    return metrics[0] if metrics and len(metrics) == 1 else None
 
 
 _NOTHING = object()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from trialist.engine import settings
 from trialist.engine.engine import Engine
 from trialist.engine.parts import Parts
 from trialist.messages import Plain
@@ -34,22 +33,6 @@ class LinkedEngine(Engine):
     link: str | None = None
     notes: Mapping[str, Any] = {}
     linked: str | None = None
-
-    @classmethod
-    def resumed(cls, directory: Path, objective: Callable[..., object], given: Mapping[str, Any]) -> LinkedEngine:
-        """Return an engine that goes on with a run: as ``resume``, which does not take a ``space``.
-
-        Args:
-            directory: the run's.
-            objective: as before.
-            given: the keywords that are given now.
-
-        Raises:
-            ValueError: something is missing, or is not what the run was told.
-        """
-        engine = cls(objective, **settings.read(told_of(directory), given))  # type: ignore[arg-type]  # checked when it runs
-        engine._directory = directory
-        return engine
 
     def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
         store, directory, past = super()._open(parts)

@@ -1,9 +1,9 @@
 """Two vocabularies, and the one place that translates: what Ray Tune's users call things, and what the engine does.
 
 The engine counts ``step`` and ``time_s``; users know these as ``training_iteration`` and ``time_total_s``, and may well
-report a ``step`` of their own, which is ``_step`` inside. The engine joins nested metrics with ``/``; which names were
-dicts rides along in a hidden metric, so that users get back what they gave. So does what only the worker knows: when
-and where a report was made.
+report a ``step`` of their own, which is ``_step`` inside. The engine takes numbers and texts, and joins nested names
+with ``/``; which names were dicts and which were lists rides along in a hidden metric, so that users get back what they
+gave. So does what only the worker knows: when and where a report was made.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ COUNTED = {"training_iteration": "step", "time_total_s": "time_s"}
 ANONYMOUS = "_metric"  # what a bare number is called that somebody reports
 AUTO = "_auto"  # hidden: when, how long, how many since the restore, and where
 DONE = "done"  # a trial that reports it is over
-DICTS = "_dicts"  # hidden: which names were dicts
+NESTS = "_nests"  # hidden: which names were dicts, and (with [] behind) which were lists
 _BACK = {engine: user for user, engine in COUNTED.items()}
-_TAKEN = re.compile(r"(?:_*(?:step|time_s)|_+(?:auto|dicts))(?=/|$)")
-_MOVED = re.compile(r"(?:_+(?:step|time_s)|__+(?:auto|dicts))(?=/|$)")
+_TAKEN = re.compile(r"(?:_*(?:step|time_s)|_+(?:auto|nests))(?=/|$)")
+_MOVED = re.compile(r"(?:_+(?:step|time_s)|__+(?:auto|nests))(?=/|$)")
 
 
 @functools.lru_cache(4096)  # asked for each metric of each report
@@ -41,17 +41,17 @@ def from_engine(name: str) -> str:
 
 
 def escape(metrics: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return what is reported to the engine for what a user reports: nested dicts are untouched below the first
-    level, and so is what is no name: the engine says so."""
-    row = {to_engine(name) if isinstance(name, str) else name: value for name, value in metrics.items()}
-    dicts = list(_dicts(row, ""))
-    return {**row, DICTS: json.dumps(dicts)} if dicts else row
+    """Return what is reported to the engine for what a user reports: nested names are untouched below the first level,
+    and so is what is no name: the engine says so."""
+    row = {to_engine(name) if isinstance(name, str) else name: _opened(value) for name, value in metrics.items()}
+    nests = list(_nests(row, ""))
+    return {**row, NESTS: json.dumps(nests)} if nests else row
 
 
 def unescape(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo ``escape``: nested again, with the user's names, and without what is hidden."""
-    flat = {name: value for name, value in row.items() if name not in (AUTO, DICTS)}
-    nested = _nested(flat, json.loads(row[DICTS])) if DICTS in row else flat
+    """Undo ``escape``: nested again, with the user's names, and without what is hidden. Arrays and tuples are lists."""
+    flat = {name: value for name, value in row.items() if name not in (AUTO, NESTS)}
+    nested = _nested(flat, json.loads(row[NESTS])) if NESTS in row else flat
     return {from_engine(name): value for name, value in nested.items()}
 
 
@@ -124,19 +124,53 @@ def _said(text: object) -> dict[str, Any]:
     }
 
 
-def _dicts(metrics: Mapping[Any, Any], prefix: str) -> Iterator[str]:
-    """Name the dicts in a report, each before those in it."""
+class _List(dict[str, Any]):
+    """A list, as the engine takes it: with its places as names."""
+
+
+def _opened(value: Any) -> Any:  # noqa: ANN401 - whatever is reported
+    """Turn lists, tuples, and arrays into dicts."""
+    if getattr(value, "ndim", 0) and hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return _List((str(index), _opened(item)) for index, item in enumerate(value))
+    return {name: _opened(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _nests(metrics: Mapping[Any, Any], prefix: str) -> Iterator[str]:
+    """Name the dicts and lists in a report, each before those in it."""
     for name, value in metrics.items():
         if isinstance(value, Mapping):
-            yield f"{prefix}{name}"
-            yield from _dicts(value, f"{prefix}{name}/")
+            yield f"{prefix}{name}" + ("[]" if isinstance(value, _List) else "")
+            yield from _nests(value, f"{prefix}{name}/")
 
 
-def _nested(flat: Mapping[str, Any], paths: list[str]) -> dict[str, Any]:
+def _nested(flat: Mapping[str, Any], nests: list[str]) -> dict[str, Any]:
+    """Put values into dicts and lists again."""
     root: dict[str, Any] = {}
     made: dict[str, dict[str, Any]] = {}
-    for path, value in [*((path, None) for path in paths), *flat.items()]:
-        holder = next((held for held in reversed(made) if path.startswith(held + "/")), None)
-        inside, name = (root, path) if holder is None else (made[holder], path[len(holder) + 1 :])
-        inside[name] = made.setdefault(path, {}) if value is None and path in paths else value
-    return root
+    for nest in nests:
+        path = nest.removesuffix("[]")
+        inside, name = _place(path, root, made)
+        inside[name] = made[path] = _List() if nest.endswith("[]") else {}
+    for path, value in flat.items():
+        inside, name = _place(path, root, made)
+        inside[name] = value
+    closed: dict[str, Any] = _closed(root)
+    return closed
+
+
+def _place(path: str, root: dict[str, Any], made: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    """Return the innermost dict that a path leads into, and the name there."""
+    for holder in reversed(made):
+        if path.startswith(holder + "/"):
+            return made[holder], path[len(holder) + 1 :]
+    return root, path
+
+
+def _closed(value: Any) -> Any:  # noqa: ANN401 - whatever was reported
+    """Turn what stands for lists into lists. A place that nothing came for held None."""
+    if isinstance(value, _List):
+        places = {int(index): _closed(item) for index, item in value.items()}
+        return [places.get(index) for index in range(max(places, default=-1) + 1)]
+    return {name: _closed(item) for name, item in value.items()} if isinstance(value, dict) else value

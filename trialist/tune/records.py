@@ -177,10 +177,10 @@ def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types
         ImportError: pyarrow is not installed.
     """
     try:
-        from pyarrow.fs import LocalFileSystem
+        from pyarrow.fs import LocalFileSystem  # type: ignore[import-untyped]
     except ImportError as error:
         raise ImportError(
-            "filesystem is of pyarrow's kind, which is not installed; paths are of this machine"
+            "filesystem is of pyarrow's kind, which is not installed: paths are of this machine"
         ) from error
     return LocalFileSystem()
 

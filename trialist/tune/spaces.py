@@ -1,6 +1,6 @@
 """Search spaces in Ray Tune's spellings, as the engine reads them.
 
-Most functions that spaces are written with are the engine's own. Here are those whose arguments Ray Tune names otherwise.
+Most functions that spaces are written with are the engine's own; here are those whose arguments have other names.
 """
 
 from __future__ import annotations

@@ -60,6 +60,8 @@ class FunctionCall:
         if inspect.isgenerator(result):
             self._iterate(cast("Iterator[object]", result))
             return None
+        if isinstance(result, Reply):  # of a lambda that only reports
+            return None
         if _is_result(result):
             session.report(self._named(result))
             return None

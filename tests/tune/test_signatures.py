@@ -1,0 +1,327 @@
+"""What Ray Tune's signatures have, the layer has: each parameter is honoured, or refused by name, or in the tables of
+``docs/ray-tune.md``, which are made here."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+from functools import cache, reduce
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from trialist import Local, tune
+from trialist.tune.config import ResumeType
+from trialist.tune.schedulers import PopulationBasedTraining
+
+pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
+PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
+LAYER = Path(tune.__file__).parent
+
+MIRRORED = {  # module -> what of it is mirrored
+    "tune": (
+        *("Tuner", "Tuner.restore", "Tuner.can_restore", "Tuner.fit", "Tuner.get_results", "run", "run_experiments"),
+        *("TuneConfig", "RunConfig", "FailureConfig", "CheckpointConfig", "SyncConfig", "ResumeConfig", "Experiment"),
+        *("register_trainable", "register_env", "with_parameters", "with_resources", "PlacementGroupFactory"),
+        *("create_searcher", "create_scheduler", "report", "get_checkpoint", "get_context", "ExperimentAnalysis"),
+        *("ResultGrid.get_best_result", "ResultGrid.get_dataframe", "Result.from_path", "Result.get_best_checkpoint"),
+        *("Checkpoint", "Trainable", "Callback", "CLIReporter", "JupyterNotebookReporter", "ProgressReporter"),
+        *("uniform", "quniform", "loguniform", "qloguniform", "randn", "qrandn", "randint", "qrandint"),
+        *("lograndint", "qlograndint", "choice", "sample_from", "grid_search"),
+    ),
+    "tune.schedulers": (
+        *("FIFOScheduler", "AsyncHyperBandScheduler", "ASHAScheduler", "HyperBandScheduler"),
+        *("PopulationBasedTraining", "TrialScheduler"),
+    ),
+    "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
+    "tune.search.hyperopt": ("HyperOptSearch",),
+    "tune.search.optuna": ("OptunaSearch",),
+    "tune.search.bayesopt": ("BayesOptSearch",),
+    "tune.stopper": (
+        *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
+        *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),
+    ),
+    "tune.logger": ("LoggerCallback", "CSVLoggerCallback", "JsonLoggerCallback", "TBXLoggerCallback", "pretty_print"),
+}
+EVERY = [f"{module}:{name}" for module, names in MIRRORED.items() for name in names]
+CLASSES = (  # of which the methods are compared too
+    *("Tuner", "ResultGrid", "ExperimentAnalysis", "Checkpoint", "Trainable", "Callback", "PlacementGroupFactory"),
+    *("search:Searcher", "schedulers:TrialScheduler", "stopper:Stopper", "logger:LoggerCallback"),
+)
+
+
+class Refused(NamedTuple):
+    """A value that a parameter does not take, and what to do instead."""
+
+    where: str
+    parameter: str
+    value: object
+    instead: str
+    rest: dict[str, object]
+
+
+def score(config):
+    return {"score": 1.0}
+
+
+_CONFIG = {"hyperparam_mutations": {"x": tune.uniform(0, 1)}}
+_SAME_RUN = "nothing: a resumed run is the same run; `max_failures` retries while it goes on"
+_CWD = '`executor="local"`: the program\'s directory'
+_OWN = "nothing: trials write to the storage themselves"
+_DISK = "a directory on a disk that is mounted"
+REFUSED = [
+    Refused("tune:TuneConfig", "chdir_to_trial_dir", False, _CWD, {}),
+    Refused("tune:run", "chdir_to_trial_dir", False, _CWD, {"run_or_experiment": score}),
+    Refused("tune:run", "export_formats", ["h5"], "report a checkpoint", {"run_or_experiment": score}),
+    Refused("tune:run", "restore", "/x", "load it in `setup`", {"run_or_experiment": score}),
+    Refused("tune:run", "storage_filesystem", object(), _DISK, {"run_or_experiment": score}),
+    Refused(
+        "tune:run_experiments",
+        "concurrent",
+        True,
+        "one after another, each with the machine to itself",
+        {"experiments": []},
+    ),
+    Refused("tune:Experiment", "export_formats", ["h5"], "report a checkpoint", {"name": "x", "run": score}),
+    Refused("tune:Experiment", "restore", "/x", "load it in `setup`", {"name": "x", "run": score}),
+    Refused("tune:Experiment", "storage_filesystem", object(), _DISK, {"name": "x", "run": score}),
+    Refused("tune:RunConfig", "storage_filesystem", object(), _DISK, {}),
+    Refused("tune:RunConfig", "log_to_file", "x.txt", "the trial's files `stdout` and `stderr`", {}),
+    Refused("tune:SyncConfig", "sync_period", 10, _OWN, {}),
+    Refused("tune:SyncConfig", "sync_timeout", 10, _OWN, {}),
+    Refused("tune:ResumeConfig", "finished", ResumeType.RESUME, _SAME_RUN, {}),
+    Refused("tune:ResumeConfig", "unfinished", ResumeType.SKIP, _SAME_RUN, {}),
+    Refused("tune:ResumeConfig", "errored", ResumeType.RESTART, _SAME_RUN, {}),
+    Refused("tune:Tuner.restore", "resume_unfinished", False, _SAME_RUN, {"path": "x", "trainable": score}),
+    Refused("tune:Tuner.restore", "resume_errored", True, _SAME_RUN, {"path": "x", "trainable": score}),
+    Refused("tune:Tuner.restore", "restart_errored", True, _SAME_RUN, {"path": "x", "trainable": score}),
+    Refused("tune:Tuner.restore", "storage_filesystem", object(), _DISK, {"path": "x", "trainable": score}),
+    Refused("tune:Tuner.can_restore", "storage_filesystem", object(), _DISK, {"path": "x"}),
+    Refused("tune:Result.from_path", "storage_filesystem", object(), _DISK, {"path": "x"}),
+    Refused("tune:Checkpoint", "filesystem", object(), _DISK, {"path": "x"}),
+    Refused("tune:ExperimentAnalysis", "storage_filesystem", object(), _DISK, {"experiment_checkpoint_path": "x"}),
+    Refused("tune:ExperimentAnalysis", "trials", [], "nothing: the run has them", {"experiment_checkpoint_path": "x"}),
+    Refused(
+        "tune:register_trainable", "warn", False, "nothing: no warning is given", {"name": "x", "trainable": score}
+    ),
+    Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
+    Refused("tune.schedulers:PopulationBasedTraining", "custom_explore_fn", score, "a searcher of your own", _CONFIG),
+    Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
+    Refused("tune.schedulers:PopulationBasedTraining", "synch", True, "nothing: members never wait", _CONFIG),
+    Refused(
+        "tune.search:ConcurrencyLimiter",
+        "batch",
+        True,
+        "nothing: nobody is held back",
+        {"searcher": tune.search.HyperOptSearch(), "max_concurrent": 1},
+    ),
+]
+REFUSED_WHOLE = {
+    "register_env": "RLlib's own",
+    "MedianStoppingRule": "`ASHAScheduler`",
+    "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
+    "PB2": "`PopulationBasedTraining`",
+    "PopulationBasedTrainingReplay": "`Engine.resume`, which replays a whole run",
+    "ResourceChangingScheduler": "a `trialist.Scheduler` that answers `Resize`",
+}
+IDLE = {  # accepted, and nothing changes: there is nothing that it could change
+    ("tune:SyncConfig", "sync_artifacts"): "a trial's files lie in its directory in the storage",
+    ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): "the same",
+    ("tune:RunConfig", "sync_config"): "the same; in `run` and `Experiment` as well",
+    ("tune:run", "resume_config"): "only its defaults exist",
+    ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
+    ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
+}
+OTHER_DEFAULTS = {
+    ("tune:Tuner", "trainable"),  # must be given
+    ("tune:report", "metrics"),  # may be given by name
+    ("tune:run_experiments", "concurrent"),  # refused if True
+}
+NOT_THERE = {
+    "Trainable": ("get_auto_filled_metrics", "get_current_ip_pid", "get_state", "is_actor", "train_buffered"),
+    "search:Searcher": ("add_evaluated_trials", "get_state", "restore_from_dir", "save_to_dir", "set_state"),
+}
+
+INTERNAL = {"storage"}  # of Trainable.reset, which only the machinery calls
+
+
+# Looking --------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def of(package, where):
+    module, _, name = where.partition(":")
+    return reduce(getattr, name.split("."), import_module(f"{package}.{module}"))
+
+
+@cache
+def theirs(where):
+    pytest.importorskip("ray.tune", exc_type=ImportError)
+    return of("ray", where)
+
+
+def ours(where):
+    return of("trialist", where)
+
+
+def parameters(target):
+    """Return what users may give: no ``self``, nothing private, nothing that stands for any number of names."""
+    found = inspect.signature(target).parameters
+    return {
+        name: each
+        for name, each in found.items()
+        if name != "self" and not name.startswith("_") and each.kind is not each.VAR_KEYWORD and name not in _REST
+    }
+
+
+_REST = ("args", "kwargs")
+
+
+def takes_any(target):
+    return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(target).parameters.values())
+
+
+@cache
+def attributes_read():
+    """Return every attribute name that the layer reads of anything, in any way."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in LAYER.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    dotted = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
+    return dotted | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def names_read(target):
+    """Return every name that a function reads, or the constructor of a class."""
+    function = target.__init__ if inspect.isclass(target) else target
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+# The parameters -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", EVERY)
+def test_every_parameter_is_known(where):
+    missing = sorted(parameters(theirs(where)).keys() - parameters(ours(where)).keys())
+    assert not missing or takes_any(ours(where)), missing
+
+
+@pytest.mark.parametrize("where", EVERY)
+def test_every_parameter_is_read(where):
+    target = ours(where)
+    shared = parameters(target).keys() & parameters(theirs(where)).keys()
+    if not shared or short(where) in REFUSED_WHOLE:
+        return
+    read = attributes_read() if dataclasses.is_dataclass(target) else names_read(target)
+    assert sorted(name for name in shared - read if (where, name) not in IDLE) == []
+
+
+@pytest.mark.parametrize("where", EVERY)
+def test_parameters_come_in_the_same_order_with_the_same_defaults(where):
+    positional = [
+        [name for name, each in parameters(target(where)).items() if each.kind is each.POSITIONAL_OR_KEYWORD]
+        for target in (theirs, ours)
+    ]
+    assert takes_any(ours(where)) or positional[1][: len(positional[0])] == positional[0]
+    known = parameters(ours(where))
+    for name, each in parameters(theirs(where)).items():
+        if name in known and (where, name) not in OTHER_DEFAULTS and "object at" not in repr(each.default):
+            assert repr(known[name].default) == repr(each.default), name
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_method_is_there_with_its_parameters(name):
+    where = f"tune:{name}" if ":" not in name else f"tune.{name}"
+    lacking = [each for each in methods(theirs(where)) if not hasattr(ours(where), each)]
+    assert sorted(lacking) == sorted(NOT_THERE.get(name, ()))
+    for method in methods(theirs(where)) - set(lacking):
+        mine = getattr(ours(where), method)
+        missing = parameters(getattr(theirs(where), method)).keys() - parameters(mine).keys()
+        assert missing <= INTERNAL or takes_any(mine), f"{method}: {missing}"
+
+
+def methods(cls):
+    return {name for name, _ in inspect.getmembers(cls, inspect.isroutine) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case.where}-{case.parameter}")
+def test_what_is_refused_is_refused_by_its_name(case):
+    with pytest.raises((ValueError, TypeError), match=case.parameter):
+        ours(case.where)(**case.rest, **{case.parameter: case.value})
+
+
+@pytest.mark.parametrize("name", REFUSED_WHOLE)
+def test_what_is_not_there_at_all_says_so(name):
+    module = "tune" if name.islower() else "tune.schedulers"
+    with pytest.raises(ValueError, match=rf"{name}.*: \w+"):
+        ours(f"{module}:{name}")("x", score)
+
+
+def test_a_reporter_takes_no_names_that_it_does_not_know():
+    with pytest.raises(TypeError, match="nonsense"):
+        tune.JupyterNotebookReporter(nonsense=1)
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+def short(where):
+    return where.partition(":")[2]
+
+
+def refused_table():
+    rows = dict[str, list[str]]()
+    for each in REFUSED:
+        rows.setdefault(each.instead, []).append(f"`{short(each.where)}({each.parameter}=)`")
+    for name, instead in REFUSED_WHOLE.items():
+        rows.setdefault(instead, []).append(f"`{name}`")
+    lines = [f"| {', '.join(names)} | {instead} |" for instead, names in rows.items()]
+    return "\n".join(["| refused | instead |", "|---|---|", *lines])
+
+
+def idle_table():
+    rows = [f"| `{short(where)}({name}=)` | {why} |" for (where, name), why in IDLE.items()]
+    return "\n".join(["| taken | changes nothing, because |", "|---|---|", *rows])
+
+
+@pytest.mark.parametrize("table", [refused_table, idle_table])
+def test_the_page_has_the_table(table):
+    assert table() in PAGE.read_text(encoding="utf-8"), f"docs/ray-tune.md should have:\n\n{table()}"
+
+
+def test_the_page_names_the_methods_that_are_not_there():
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for names in NOT_THERE.values() for name in names if f"`{name}`" not in page] == []
+
+
+# A parameter that is read may still do nothing: this one is honoured by three parts together --------------------------
+
+
+def test_what_a_population_mutates_is_searched_and_varied(tmp_path):
+    def grows(config):
+        saved = tune.get_checkpoint()
+        for step in range(saved.to_dict()["step"] if saved else 0, 20):
+            tune.report({"score": config["rate"] * step}, checkpoint={"step": step + 1})
+
+    scheduler = PopulationBasedTraining(
+        *("training_iteration", "score", "max", 4), hyperparam_mutations={"rate": tune.uniform(0, 1)}
+    )
+    tuner = tune.Tuner(
+        grows,
+        tune_config=tune.TuneConfig(num_samples=4, scheduler=scheduler, seed=1),
+        run_config=tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=4), verbose=0),
+    )
+    rates = [result.config["rate"] for result in tuner.fit()]
+    drawn = tune.Tuner(
+        lambda config: 1.0,
+        param_space={"rate": tune.uniform(0, 1)},
+        tune_config=tune.TuneConfig(num_samples=4, seed=1),
+        run_config=tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=4), verbose=0),
+    )
+    first = {result.config["rate"] for result in drawn.fit()}
+    assert len(first | set(rates)) > 4  # some are variations, not draws
+    assert all(0 <= rate <= 1 for rate in rates)
