@@ -101,3 +101,19 @@ def test_each_attempt_of_a_trial_is_varied_otherwise():
     searcher.setup(space)
     requests = [Request(0, kind="explore", donor={"x": 0.5}, attempt=attempt) for attempt in range(50)]
     assert len({str(answer.config) for answer in answered(searcher, History(), requests)}) == 50
+
+
+def test_mutations_say_what_varies_and_over_which_domain():
+    space = Space({"x": uniform(0, 1), "y": uniform(0, 1), "model": {"depth": 3}})
+    mutations = {"x": uniform(10, 20), "model/depth": ordinal([1, 3, 9]), "z": lambda: 7}
+    variations = explore(space, {"x": 15.0, "y": 0.5, "model": {"depth": 3}, "z": 1}, mutations=mutations, count=200)
+    assert {v["y"] for v in variations} == {0.5}
+    assert all(10 <= v["x"] <= 20 for v in variations)
+    assert {v["model"]["depth"] for v in variations} == {1, 3, 9}
+    assert {round(v["z"], 6) for v in variations} == {0.8, 1.2, 7}
+
+
+def test_a_function_has_the_last_word():
+    space = Space({"x": uniform(0, 1)})
+    variations = explore(space, {"x": 0.5}, function=lambda config: {"x": round(config["x"], 1)}, count=50)
+    assert all(v["x"] == round(v["x"], 1) for v in variations)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from trialist import Local, tune
+from trialist import PBT, Perturb, tune
 from trialist.tune.config import ResumeType
+from trialist.tune.conversion import Job
 from trialist.tune.schedulers import PopulationBasedTraining
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
@@ -109,7 +110,6 @@ REFUSED = [
         "tune:register_trainable", "warn", False, "nothing: no warning is given", {"name": "x", "trainable": score}
     ),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
-    Refused("tune.schedulers:PopulationBasedTraining", "custom_explore_fn", score, "a searcher of your own", _CONFIG),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
     Refused("tune.schedulers:PopulationBasedTraining", "synch", True, "nothing: members never wait", _CONFIG),
     Refused(
@@ -301,27 +301,10 @@ def test_the_page_names_the_methods_that_are_not_there():
 # A parameter that is read may still do nothing: this one is honoured by three parts together --------------------------
 
 
-def test_what_a_population_mutates_is_searched_and_varied(tmp_path):
-    def grows(config):
-        saved = tune.get_checkpoint()
-        for step in range(saved.to_dict()["step"] if saved else 0, 20):
-            tune.report({"score": config["rate"] * step}, checkpoint={"step": step + 1})
-
-    scheduler = PopulationBasedTraining(
-        *("training_iteration", "score", "max", 4), hyperparam_mutations={"rate": tune.uniform(0, 1)}
-    )
-    tuner = tune.Tuner(
-        grows,
-        tune_config=tune.TuneConfig(num_samples=4, scheduler=scheduler, seed=1),
-        run_config=tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=4), verbose=0),
-    )
-    rates = [result.config["rate"] for result in tuner.fit()]
-    drawn = tune.Tuner(
-        lambda config: 1.0,
-        param_space={"rate": tune.uniform(0, 1)},
-        tune_config=tune.TuneConfig(num_samples=4, seed=1),
-        run_config=tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=4), verbose=0),
-    )
-    first = {result.config["rate"] for result in drawn.fit()}
-    assert len(first | set(rates)) > 4  # some are variations, not draws
-    assert all(0 <= rate <= 1 for rate in rates)
+def test_what_a_population_mutates_is_searched_and_varied():
+    mutations = {"rate": tune.uniform(0, 1)}
+    scheduler = PopulationBasedTraining(metric="score", mode="max", hyperparam_mutations=mutations)
+    keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
+    assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
+    assert isinstance(keywords["searcher"], Perturb)
+    assert isinstance(keywords["scheduler"], PBT)

@@ -7,8 +7,11 @@ parameter is drawn afresh instead, as unordered categories always are. Results s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -16,9 +19,12 @@ from trialist.history import History
 from trialist.messages import Config, Request, Suggestion
 from trialist.searchers.base import Searcher
 from trialist.searchers.drawing import plain
-from trialist.space import Parameter, Space
-from trialist.space.domains import Category, Numeric
+from trialist.space import Space
+from trialist.space.domains import Category, Domain, Numeric
+from trialist.space.functions import seeded
 from trialist.streams import Streams
+
+Mutation: TypeAlias = "Domain | Callable[[], object]"
 
 
 @dataclass
@@ -29,11 +35,16 @@ class Perturb:
         base: where new configurations come from.
         factors: what a number is multiplied by, one of them drawn.
         resample_probability: how often a parameter is drawn afresh instead.
+        mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
+            comes; None for every parameter of the space, over its own domain.
+        function: has the last word: it is given a variation, and returns one.
     """
 
     base: Searcher
     factors: tuple[float, ...] = (0.8, 1.2)
     resample_probability: float = 0.25
+    mutations: Mapping[str, Mutation] | None = None
+    function: Callable[[dict[str, object]], dict[str, object]] | None = None
 
     @property
     def learns(self) -> bool:
@@ -58,15 +69,43 @@ class Perturb:
         return Suggestion(self._vary(donor, generator))
 
     def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
+        config = self._varied(donor, generator) if self.mutations is None else self._mutated(donor, generator)
+        if self.function is not None:
+            with seeded(int(generator.integers(2**32))):
+                config = self.function(config)
+        return plain(self._space, config if self._space.satisfies(config) else donor)
+
+    def _varied(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
+        """Move every active parameter of the space."""
         units, active = self._space.encode([donor])
         for parameter in self._space.parameters:
             if parameter.column is not None and active[0, parameter.column]:
-                units[0, parameter.column] = self._move(parameter, float(units[0, parameter.column]), generator)
-        config = self._space.decode(units, generator)[0]
-        return plain(self._space, config if self._space.satisfies(config) else donor)
+                units[0, parameter.column] = self._move(parameter.domain, float(units[0, parameter.column]), generator)
+        return self._space.decode(units, generator)[0]
 
-    def _move(self, parameter: Parameter, unit: float, generator: np.random.Generator) -> float:
-        domain = parameter.domain
+    def _mutated(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
+        """Move what the mutations name; the rest stays the donor's."""
+        config = copy.deepcopy(donor)
+        for path, mutation in (self.mutations or {}).items():
+            *way, name = path.split("/")
+            place = reduce(lambda inner, key: cast("dict[str, dict[str, object]]", inner)[key], way, config)
+            place[name] = self._mutate(mutation, place[name], generator)
+        return config
+
+    def _mutate(self, mutation: Mutation, value: object, generator: np.random.Generator) -> object:
+        if isinstance(mutation, Numeric):
+            unit = self._move(mutation, mutation.encode(cast(float, value)), generator)
+            return mutation.decode(np.array([unit]))[0]
+        if isinstance(mutation, Category):
+            index = mutation.index(value)
+            unit = float(generator.random()) if index is None else mutation.centre(index)
+            return mutation.options[int(mutation.cells(np.array([self._move(mutation, unit, generator)]))[0])]
+        if generator.random() < self.resample_probability or not isinstance(value, int | float):
+            with seeded(int(generator.integers(2**32))):
+                return cast("Callable[[], object]", mutation)()
+        return value * float(generator.choice(self.factors))
+
+    def _move(self, domain: Domain, unit: float, generator: np.random.Generator) -> float:
         afresh = float(generator.random())
         if generator.random() < self.resample_probability or not isinstance(domain, Numeric | Category):
             return afresh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trialist import space
@@ -25,12 +25,12 @@ class PopulationBasedTraining(TrialScheduler):
         mode: "min" or "max"; the run's if it is not given.
         perturbation_interval: how much of ``time_attr`` lies between two decisions about a member.
         burn_in_period: no member is replaced before this.
-        hyperparam_mutations: what varies, and over which domain; a list is an ordered choice. These parameters are
-            part of the space: say them here or in ``param_space``, not differently in both.
+        hyperparam_mutations: what varies, and over which domain, or from which function a fresh value comes; a list is
+            an ordered choice. What the space lacks of it begins with a draw from here.
         quantile_fraction: the share of the population that is replaced, and that is copied; in (0, 0.5].
         resample_probability: how often a parameter is drawn afresh instead of being perturbed.
         perturbation_factors: what a number is multiplied by, one of them drawn.
-        custom_explore_fn: refused; write a searcher that answers "explore" requests instead.
+        custom_explore_fn: is given a variation, and returns one.
         log_config: means nothing: the journal always holds which trial took over which configuration, and when.
         require_attrs: False is refused: a report without the metric fails its trial.
         synch: True is refused: members are compared whenever they come.
@@ -57,12 +57,13 @@ class PopulationBasedTraining(TrialScheduler):
         synch: bool = False,  # noqa: FBT002 - Ray Tune's order
     ) -> None:
         self._metric, self._mode = metric_and_mode(metric, mode)
-        _refuse(custom_explore_fn=custom_explore_fn is not None, require_attrs=not require_attrs, synch=synch)
+        _refuse(require_attrs=not require_attrs, synch=synch)
         if not hyperparam_mutations:
             raise ValueError("PopulationBasedTraining needs hyperparam_mutations: what varies, and over which domain")
         if not 0 <= resample_probability <= 1:
             raise ValueError(f"resample_probability must be in [0, 1], not {resample_probability}")
         self.domains = _domains(hyperparam_mutations, "")
+        self._function = custom_explore_fn
         self._factors = tuple(perturbation_factors)
         self._resample_probability = resample_probability
         self._pbt = PBT(
@@ -82,19 +83,15 @@ class PopulationBasedTraining(TrialScheduler):
         Args:
             base: where the first population comes from.
         """
-        return Perturb(base, factors=self._factors, resample_probability=self._resample_probability)
+        mutations = dict(_flat(self.domains, ""))
+        return Perturb(base, self._factors, self._resample_probability, mutations, self._function)
 
     def complete(self, param_space: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the space with the mutated parameters in it.
-
-        Raises:
-            ValueError: the space has a parameter that is to be mutated over another domain, or one that is not to be.
-        """
-        return _merged(param_space, self.domains, "")
+        """Return the space with all mutated parameters in it: the first values of those that it lacks are drawn."""
+        return _merged(param_space, self.domains)
 
 
 _WHY = {
-    "custom_explore_fn": "write a searcher that answers requests of the kind 'explore': see trialist.searchers.Perturb",
     "require_attrs": "a report without the metric fails its trial; report the metric in each",
     "synch": "members are compared whenever one comes, as in the paper; drop synch=True",
 }
@@ -114,27 +111,24 @@ def _domain(value: object, path: str) -> object:
         return _domains(value, f"{path}/")
     if isinstance(value, list | tuple):
         return space.ordinal(list(value))
-    if isinstance(value, space.Domain) and not isinstance(value, space.Derived):
+    if (isinstance(value, space.Domain) and not isinstance(value, space.Derived)) or callable(value):
         return value
-    raise TypeError(
-        f"hyperparam_mutations[{path!r}] must be a domain or a list, not {value!r}: "
-        "a function has no bounds to stay in; use tune.uniform, tune.loguniform, tune.choice, ..."
-    )
+    raise TypeError(f"hyperparam_mutations[{path!r}] must be a domain, a list, or a function, not {value!r}")
 
 
-def _merged(given: Mapping[str, Any], domains: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _flat(domains: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, domain in domains.items():
+        if isinstance(domain, Mapping):
+            yield from _flat(domain, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", domain
+
+
+def _merged(given: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(given)
-    for name, value in given.items():
-        if isinstance(value, Mapping) and isinstance(domains.get(name, {}), Mapping):
-            merged[name] = _merged(value, domains.get(name, {}), f"{prefix}{name}/")
-        elif name in domains and value != domains[name]:
-            raise ValueError(
-                f"{prefix}{name} is {value!r} in the space and {domains[name]!r} in hyperparam_mutations: "
-                "leave it out of the space, and give first values with points_to_evaluate"
-            )
-        elif name not in domains and isinstance(value, space.Domain):
-            raise ValueError(
-                f"{prefix}{name} varies, and is not in hyperparam_mutations: the population varies in all parameters; "
-                "add it there, or make it a constant"
-            )
-    return merged | {name: domain for name, domain in domains.items() if name not in given}
+    for name, domain in domains.items():
+        if isinstance(domain, Mapping):
+            merged[name] = _merged(merged.get(name, {}), domain)
+        elif name not in merged:
+            merged[name] = domain if isinstance(domain, space.Domain) else space.sample_from(domain)
+    return merged
