@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import re
 import textwrap
 from functools import cache, reduce
 from importlib import import_module
@@ -73,6 +74,7 @@ _CONFIG = {"hyperparam_mutations": {"x": tune.uniform(0, 1)}}
 _SAME_RUN = "nothing: a resumed run is the same run; `max_failures` retries while it goes on"
 _CWD = '`executor="local"`: the program\'s directory'
 _OWN = "nothing: trials write to the storage themselves"
+_KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
 REFUSED = [
     Refused("tune:TuneConfig", "chdir_to_trial_dir", False, _CWD, {}),
@@ -109,6 +111,7 @@ REFUSED = [
     Refused(
         "tune:register_trainable", "warn", False, "nothing: no warning is given", {"name": "x", "trainable": score}
     ),
+    Refused("tune:Trainable", "storage", object(), "`self.logdir`", {}),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
     Refused("tune.schedulers:PopulationBasedTraining", "synch", True, "nothing: members never wait", _CONFIG),
@@ -129,9 +132,9 @@ REFUSED_WHOLE = {
     "ResourceChangingScheduler": "a `trialist.Scheduler` that answers `Resize`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
-    ("tune:SyncConfig", "sync_artifacts"): "a trial's files lie in its directory in the storage",
-    ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): "the same",
-    ("tune:RunConfig", "sync_config"): "the same; in `run` and `Experiment` as well",
+    ("tune:SyncConfig", "sync_artifacts"): _KEPT,
+    ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
+    ("tune:RunConfig", "sync_config"): _KEPT,
     ("tune:run", "resume_config"): "only its defaults exist",
     ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
@@ -261,6 +264,13 @@ def test_what_is_not_there_at_all_says_so(name):
         ours(f"{module}:{name}")("x", score)
 
 
+@pytest.mark.parametrize("where", EVERY)
+def test_what_a_docstring_calls_refused_is_tested_to_be(where):
+    text = inspect.getdoc(ours(where)) or ""
+    told = [name for name in parameters(theirs(where)) if re.search(rf"^    {name}: .*\brefused\b", text, re.MULTILINE)]
+    assert set(told) <= {case.parameter for case in REFUSED if case.where == where}
+
+
 def test_a_reporter_takes_no_names_that_it_does_not_know():
     with pytest.raises(TypeError, match="nonsense"):
         tune.JupyterNotebookReporter(nonsense=1)
@@ -284,8 +294,11 @@ def refused_table():
 
 
 def idle_table():
-    rows = [f"| `{short(where)}({name}=)` | {why} |" for (where, name), why in IDLE.items()]
-    return "\n".join(["| taken | changes nothing, because |", "|---|---|", *rows])
+    rows = dict[str, list[str]]()
+    for (where, name), why in IDLE.items():
+        rows.setdefault(why, []).append(f"`{short(where)}({name}=)`")
+    lines = [f"| {', '.join(names)} | {why} |" for why, names in rows.items()]
+    return "\n".join(["| taken | changes nothing, because |", "|---|---|", *lines])
 
 
 @pytest.mark.parametrize("table", [refused_table, idle_table])
