@@ -89,6 +89,12 @@ def test_a_listing_names_trialist_only_where_it_imports(path):
     assert [line for line in lines if not line.startswith("from trialist")] == []
 
 
+@pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.stem)
+def test_the_pages_have_a_line_for_each_listing(path):
+    assert f"| `{path.stem}` |" in (FOLDER.parents[1] / "docs" / "ray-tune.md").read_text(encoding="utf-8")
+    assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
 def test_listing_5_15_as_it_was_printed_fails_and_names_alpha(listing, tmp_path):
     printed = tmp_path / "printed.py"
     printed.write_text(DEPENDENT.read_text(encoding="utf-8").replace("config.weight *", "config.alpha *"))

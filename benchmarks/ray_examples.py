@@ -1,0 +1,80 @@
+"""Ray Tune's own examples, from the installed package, with changed imports: which run on Trialist?
+
+    python -m benchmarks.ray_examples        # all of them; some minutes
+    python -m benchmarks.ray_examples pbt    # those whose names have this in them
+
+Each is a program of its own, in its smoke-test mode if it has one. Nothing of them is kept. What they share
+(``ray.tune.utils.mock_trainable``, ``ray.tune.examples``) comes from the package as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.documents import run
+
+SHARED = ("utils/mock_trainable.py", "examples/mnist_pytorch.py", "examples/pbt_function.py", "examples/utils.py")
+CHANGES = (
+    (r"\bray\.tune\.(?:utils|examples)\.(mock_trainable|mnist_pytorch|pbt_function|utils)\b", r"\1"),
+    (r"\bfrom ray import (tune|train|air)\b", r"from trialist import \1"),
+    (r"\b(from|import) ray\.(tune|train|air)\b", r"\1 trialist.\2"),
+    (r"\bray\.(tune|train|air)\.", r"trialist.\1."),
+)
+
+
+def package() -> Path:
+    """Return where Ray Tune is installed.
+
+    Raises:
+        ImportError: it is not.
+    """
+    found = importlib.util.find_spec("ray.tune")
+    if found is None or found.origin is None:
+        raise ImportError("pip install 'ray[tune]'")
+    return Path(found.origin).parent
+
+
+def names(part: str = "") -> list[str]:
+    """Return the names of the examples that have this in them."""
+    files = sorted((package() / "examples").glob("*.py"))
+    return [path.stem for path in files if path.stem not in ("__init__", "utils") and part in path.stem]
+
+
+def attempt(name: str) -> str:
+    """Run one example; return its error, or nothing."""
+    with tempfile.TemporaryDirectory() as home:
+        for path in [*(package() / shared for shared in SHARED), package() / "examples" / f"{name}.py"]:
+            if path.exists():
+                Path(home, path.name).write_text(changed(path.read_text(encoding="utf-8")), encoding="utf-8")
+        program = Path(home, f"{name}.py")
+        smoke = ["--smoke-test"] if "--smoke-test" in program.read_text(encoding="utf-8") else []
+        return run([str(program), *smoke], home)
+
+
+def changed(text: str) -> str:
+    """Return the source with imports of ours."""
+    for pattern, replacement in CHANGES:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def table(errors: Sequence[tuple[str, str]]) -> str:
+    """Return what runs, in one line, and what does not, and why."""
+    runs = ", ".join(f"`{name}`" for name, error in errors if not error)
+    return "\n".join([f"run: {runs}", *(f"not `{name}`: {error}" for name, error in errors if error)])
+
+
+def main() -> None:
+    """Parse the command line, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_examples")
+    parser.add_argument("part", nargs="?", default="", help="only examples with this in their names")
+    print(table([(name, attempt(name)) for name in names(parser.parse_args().part)]))
+
+
+if __name__ == "__main__":
+    main()

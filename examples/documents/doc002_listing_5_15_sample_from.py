@@ -1,0 +1,22 @@
+"""Document 002, listing 5-15: parameters drawn by functions, of which one depends on the other.
+
+Printed is ``context.config.alpha``, but there is no ``alpha`` in the space: the text means ``weight``.
+"""
+
+import numpy as np
+from trialist import tune
+
+
+def objective(config):
+    for step in range(30):
+        score = config["weight"] * (step ** 0.5) + config["bias"]
+        tune.report(score=score, step=step, more_metrics={})
+
+
+search_space = {
+    "weight": tune.sample_from(lambda context: np.random.uniform(low=0.0, high=1.0)),
+    "bias": tune.sample_from(lambda context: context.config.weight * np.random.normal())
+}
+
+analysis = tune.run(objective, config=search_space)
+print(analysis.trials[0].config)

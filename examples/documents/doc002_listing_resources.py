@@ -1,0 +1,21 @@
+"""Document 002, the listing without a number: what a trial needs, and how many run at a time.
+
+Printed are two CPUs and half a GPU; a machine without a GPU is asked for none.
+"""
+
+import torch
+from trialist import tune
+
+from budget import budget
+
+
+def objective(config):
+    return {"score": 1.0}
+
+
+gpu = 0.5 if torch.cuda.is_available() else 0
+
+analysis = tune.run(
+    objective, num_samples=10, resources_per_trial={"cpu": budget(2, 1), "gpu": gpu}, max_concurrent_trials=2
+)
+print(len(analysis.trials), analysis.trials[0].status)
