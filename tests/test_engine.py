@@ -593,6 +593,33 @@ class TestMoreThanWasPlanned:
         assert [trial.reason for trial in result] == ["somebody asked for it"] * 3
         assert result.stopped == "somebody asked for it"
 
+    def test_a_letter_that_makes_no_sense_is_warned_of_and_left(self, tmp_path):
+        def objective(config):
+            here = context().directory.parents[1]
+            enqueue(here, {"x": 7.0})
+            enqueue(here, {})
+            stop(here, trial=99)
+            stop(here)
+            while True:
+                time.sleep(0.01)
+                report(loss=config["x"])
+
+        result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=1))
+        assert [trial.outcome for trial in result] == ["stopped", "cancelled"]
+        assert "letter 1 of the inbox is left" in result.warnings[0]
+        assert "7" in result.warnings[0]
+        assert "trial 99" in result.warnings[1]
+
+    def test_an_inbox_that_cannot_be_read_is_left_alone(self, tmp_path):
+        def objective(config):
+            (context().directory.parents[1] / "inbox.sqlite").write_text("no database at all, but long enough" * 100)
+            time.sleep(1.2)
+            return {"loss": 0.0}
+
+        result = run(objective, storage=tmp_path)
+        assert result[0].outcome == "completed"
+        assert "the inbox is read no more" in result.warnings[0]
+
     def test_a_finished_run_gets_more_samples(self, tmp_path):
         path = run(parabola, num_samples=3, storage=tmp_path).path
         more = Engine.resume(path, parabola, num_samples=5, executor="local", verbose=0).run()

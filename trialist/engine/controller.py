@@ -14,18 +14,31 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 from trialist.engine.experiment import Experiment
 from trialist.engine.hooks import Hooks
 from trialist.engine.statistics import Meter
 from trialist.engine.trial import Trial
-from trialist.errors import InternalError
+from trialist.errors import InternalError, StorageError
 from trialist.executors.base import Executor, Run
-from trialist.messages import Command, Decision, Discard, Event, Extend, Halt, Launch
+from trialist.messages import (
+    Command,
+    Config,
+    Decision,
+    Discard,
+    Enqueued,
+    Event,
+    Extend,
+    Halt,
+    Launch,
+    StopRequested,
+)
 from trialist.progress import Progress, Snapshot
 from trialist.storage import inbox
 from trialist.storage.base import Store, TrialRow, Turn
+from trialist.streams import Streams
 
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
 PROGRESS_S = 0.25
@@ -108,12 +121,28 @@ class Controller:
             self.progress.update(self.snapshot())
 
     async def _read_letters(self) -> None:
-        """Pass on what other processes want of the run."""
+        """Pass on what other processes want of the run. What makes no sense is warned of, and left."""
         while self.run.directory is not None:
             await asyncio.sleep(LETTERS_S)
-            for letter in await asyncio.to_thread(inbox.letters, self.run.directory, self._letters):
+            try:
+                letters = await asyncio.to_thread(inbox.letters, self.run.directory, self._letters)
+            except StorageError as error:
+                self.experiment.warn(f"the inbox is read no more: {error}")
+                return
+            for letter in letters:
                 self._letters = letter.letter
-                self.executor.tell(letter)
+                self._pass_on(letter)
+
+    def _pass_on(self, letter: Enqueued | StopRequested) -> None:
+        space = self.run.space
+        try:
+            if isinstance(letter, Enqueued):
+                whole = space.complete(dict(letter.config), Streams(letter.letter)("enqueue"))
+                letter = replace(letter, config=cast(Config, space.plain(whole)))
+        except ValueError as error:
+            self.experiment.warn(f"letter {letter.letter} of the inbox is left: {error}")
+        else:
+            self.executor.tell(letter)
 
     def now(self) -> float:
         """Seconds of the run."""

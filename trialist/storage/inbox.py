@@ -16,6 +16,7 @@ import apsw
 
 from trialist.codec import read_plain, to_plain
 from trialist.messages import Config, Enqueued, Plain, StopRequested
+from trialist.storage.database import blame
 
 NAME = "inbox.sqlite"
 _SCHEMA = """
@@ -48,7 +49,11 @@ def stop(run: Path, trial: int | None = None) -> int:
 
 
 def letters(run: Path, after: int) -> list[Enqueued | StopRequested]:
-    """Return what has come since the letter of this number, as events."""
+    """Return what has come since the letter of this number, as events.
+
+    Raises:
+        StorageError: the inbox cannot be read.
+    """
     if not (run / NAME).exists():
         return []
     with _open(run) as database:
@@ -75,9 +80,10 @@ def _send(run: Path, kind: str, body: Mapping[str, object]) -> int:
 
 @contextmanager
 def _open(run: Path) -> Iterator[apsw.Connection]:
-    database = apsw.Connection(str(run / NAME))
-    try:
-        database.set_busy_timeout(5000)
-        yield database
-    finally:
-        database.close()
+    with blame(run / NAME):
+        database = apsw.Connection(str(run / NAME))
+        try:
+            database.set_busy_timeout(5000)
+            yield database
+        finally:
+            database.close()
