@@ -18,14 +18,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from trialist import Engine, report, space
+from trialist import Callback, Engine, report, space
+from trialist.loggers import FileLogger
 
-SPACE = {"x": space.uniform(0, 1)}
+SPACE: dict[str, object] = {"x": space.uniform(0, 1)}
 
 
 @dataclass(frozen=True)
@@ -51,34 +52,21 @@ def chatter(config: dict[str, float]) -> None:
         report(loss=config["x"])
 
 
-def trials(executor: str, count: int) -> float:
+def trials(executor: str, count: int, callbacks: Sequence[Callback] = ()) -> float:
     """Return trials a second."""
-    with tempfile.TemporaryDirectory() as directory:
-        engine = Engine(
-            nothing,
-            SPACE,
-            metric="loss",
-            num_samples=count,
-            executor=executor,
-            storage=directory,
-            max_concurrent_trials=2,
-            verbose=0,
-        )
-        result = engine.run()
-        return count / _span_s([(trial.started or 0.0, trial.ended or 0.0) for trial in result])
+    return _rate(count, nothing, SPACE, num_samples=count, executor=executor, callbacks=callbacks)
 
 
-def results(executor: str, count: int) -> float:
+def results(executor: str, count: int, callbacks: Sequence[Callback] = ()) -> float:
     """Return reports a second, of two trials side by side."""
-    with tempfile.TemporaryDirectory() as directory:
+    space = {**SPACE, "reports": count // 2}
+    return _rate(count, chatter, space, num_samples=2, executor=executor, callbacks=callbacks)
+
+
+def _rate(count: int, objective: Callable[..., object], space: Mapping[str, object], **keywords: Any) -> float:  # noqa: ANN401 - an Engine's
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:  # a logger may still be writing
         engine = Engine(
-            chatter,
-            {**SPACE, "reports": count // 2},
-            metric="loss",
-            num_samples=2,
-            executor=executor,
-            storage=directory,
-            verbose=0,
+            objective, space, metric="loss", storage=directory, max_concurrent_trials=2, verbose=0, **keywords
         )
         result = engine.run()
         return count / _span_s([(trial.started or 0.0, trial.ended or 0.0) for trial in result])
@@ -128,9 +116,13 @@ PEER = {"trials": ray_tune_trials, "results": ray_tune_results}
 COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
     ("trials", "ray"): 5_000,
     ("trials", "local"): 5_000,
+    ("trials", "ray log"): 5_000,
+    ("trials", "local log"): 5_000,
     ("trials", "ray tune"): 300,
     ("results", "ray"): 500_000,
     ("results", "local"): 500_000,
+    ("results", "ray log"): 500_000,
+    ("results", "local log"): 500_000,
     ("results", "ray tune"): 2_000,
 }
 
@@ -138,8 +130,12 @@ COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would tak
 def measure(what: str, system: str, repeats: int) -> Row:
     """Run one benchmark some times."""
     count = COUNTS[what, system]
-    once = PEER[what] if system == "ray tune" else partial(OURS[what], system)
-    rates = [once(count) for _ in range(repeats)]
+    callbacks = [FileLogger("csv", "json")] if system.endswith(" log") else []
+
+    def once() -> float:
+        return PEER[what](count) if system == "ray tune" else OURS[what](system.removesuffix(" log"), count, callbacks)
+
+    rates = [once() for _ in range(repeats)]
     return Row(what, system, count, statistics.median(rates), min(rates), max(rates))
 
 
@@ -151,10 +147,13 @@ def main() -> None:
     parser.add_argument("what", nargs="*", choices=[*OURS, []], default=[], help="trials, results; both by default")
     parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--loggers", action="store_true", help="once more with CSV and JSON files")
     parser.add_argument("--peer", action="store_true", help="Ray Tune too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    systems = (options.executor or ["ray", "local"]) + (["ray tune"] if options.peer else [])
+    systems = options.executor or ["ray", "local"]
+    systems += [f"{system} log" for system in systems] if options.loggers else []
+    systems += ["ray tune"] if options.peer else []
     rows = [measure(what, system, options.repeats) for what in options.what or OURS for system in systems]
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
     if options.json:
