@@ -9,9 +9,9 @@ Values are objectives, sign-flipped so that smaller is better: a vector a step.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from trialist.messages import Config, Outcome, Tags
@@ -53,10 +53,14 @@ class _Ended:
 
 
 class HistoryLog:
-    """What happened, in order of arrival; it only grows."""
+    """What happened, in order of arrival; it only grows.
+
+    One thread writes, and one reads. A moment later than the last that was asked for costs what happened in between.
+    """
 
     def __init__(self) -> None:
         self._entries: list[_Born | _Seen | _Ended] = []
+        self._folded = _Folded()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -75,28 +79,54 @@ class HistoryLog:
 
     def until(self, seen: int) -> History:
         """Return the history as it was when the log had ``seen`` entries."""
-        records: dict[int, Record] = {}
-        for entry in self._entries[:seen]:
-            _fold(records, entry)
-        return History(tuple(records[trial] for trial in sorted(records)))
+        if seen < self._folded.seen:
+            self._folded = _Folded()
+        return self._folded.until(seen, self._entries)
 
 
-def _fold(records: dict[int, Record], entry: _Born | _Seen | _Ended) -> None:
-    match entry:
-        case _Born(trial, config, tags) if trial in records:
-            records[trial].config, records[trial].tags = config, tags
-        case _Born(trial, config, tags):
-            records[trial] = Record(trial, config, tags)
-        case _Seen(trial, first_step, values):
-            record = records[trial]
-            kept = bisect_left(
-                record.steps, first_step
-            )  # a retry repeats steps, and a clone goes back: the last time counts
-            del record.steps[kept:], record.values[kept:]
-            record.steps.extend(range(first_step, first_step + len(values)))
-            record.values.extend(values)
-        case _Ended(trial, outcome):
-            records[trial].outcome = outcome
+class _Folded:
+    """A log's entries up to a moment, as records. A record that has been handed out is never changed: what happens to
+    its trial later makes a new one."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._records: dict[int, Record] = {}
+        self._ids: list[int] = []  # in order
+        self._own: set[int] = set()  # trials whose records nobody else has seen yet
+
+    def until(self, seen: int, entries: Sequence[_Born | _Seen | _Ended]) -> History:
+        self._own.clear()
+        for entry in entries[self.seen : seen]:
+            self._fold(entry)
+        self.seen = seen
+        return History(tuple(map(self._records.__getitem__, self._ids)))
+
+    def _fold(self, entry: _Born | _Seen | _Ended) -> None:
+        record = self._record(entry.trial)
+        match entry:
+            case _Born(_, config, tags):
+                record.config, record.tags = config, tags
+            case _Seen(_, first_step, values):
+                # A retry repeats steps, and a clone goes back: the last time counts.
+                kept = bisect_left(record.steps, first_step)
+                del record.steps[kept:], record.values[kept:]
+                record.steps.extend(range(first_step, first_step + len(values)))
+                record.values.extend(values)
+            case _Ended(_, outcome):
+                record.outcome = outcome
+
+    def _record(self, trial: int) -> Record:
+        """Return a record of the trial that may be changed."""
+        if trial in self._own:
+            return self._records[trial]
+        self._own.add(trial)
+        old = self._records.get(trial)
+        if old is None:
+            insort(self._ids, trial)
+            self._records[trial] = Record(trial, {}, {})
+        else:
+            self._records[trial] = replace(old, steps=[*old.steps], values=[*old.values])
+        return self._records[trial]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import le
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trialist.messages import Reported
+from trialist.messages import Boundary, Reported
 from trialist.progress import Statistics, settings
 from trialist.storage import checkpoints
 
@@ -81,6 +82,8 @@ class Result:
     wall_s: float
     statistics: Statistics
     warnings: tuple[str, ...] = ()
+    objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
+    constraints: tuple[Boundary, ...] = ()
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -92,18 +95,43 @@ class Result:
         return self.trials[index]
 
     def best(self, scope: Scope = "last") -> TrialResult:
-        """Return the best trial: by the last value each has reported, or by the best one. Only finite values count.
+        """Return the best trial: by the last value each has reported, or by the best one. Only finite values count,
+        and only trials that meet the outcome constraints. Of several objectives the first decides.
 
         Raises:
             ValueError: no trial has reported one; the text says what happened instead.
         """
         sign = -1.0 if self.mode == "max" else 1.0
         scored = [
-            (sign * value, trial.id, trial) for trial in self.trials if (value := self._value(trial, scope)) is not None
+            (sign * value, trial.id, trial)
+            for trial in self.trials
+            if (value := self._value(trial, scope)) is not None and self._feasible(trial)
         ]
         if not scored:
             raise ValueError(self._why_no_best())
         return min(scored, key=lambda item: item[:2])[2]
+
+    def pareto_front(self) -> list[TrialResult]:
+        """Return the trials that no other is better than in one objective without being worse in another, by their
+        last values and in the order of their numbers. They meet the outcome constraints.
+
+        Raises:
+            ValueError: the Engine was given no metric.
+        """
+        if not self.objectives:
+            raise ValueError("which trials are best? The Engine was given no metric")
+        costs = {trial.id: self._costs(trial) for trial in self.trials if self._feasible(trial)}
+        finite = {trial: cost for trial, cost in costs.items() if all(map(math.isfinite, cost))}
+        front = set(_undominated(finite))
+        return [trial for trial in self.trials if trial.id in front]
+
+    def _costs(self, trial: TrialResult) -> tuple[float, ...]:
+        """Return the last value of each objective, turned so that smaller is better; NaN where there is none."""
+        values = [(trial.metrics.get(metric), -1.0 if mode == "max" else 1.0) for metric, mode in self.objectives]
+        return tuple(sign * value if isinstance(value, int | float) else math.nan for value, sign in values)
+
+    def _feasible(self, trial: TrialResult) -> bool:
+        return all(constraint.met(trial.metrics) for constraint in self.constraints)
 
     def _value(self, trial: TrialResult, scope: Scope) -> float | None:
         if self.metric is None:
@@ -117,7 +145,8 @@ class Result:
         errors = [trial for trial in self.trials if trial.error]
         first = f"; trial {errors[0].id} said: {errors[0].error}" if errors else ""
         count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
-        return f"no trial has reported a finite {self.metric!r} ({count})"
+        goals = "".join(f" with {each.metric} {each.op} {each.value:g}" for each in self.constraints)
+        return f"no trial has reported a finite {self.metric!r}{goals} ({count})"
 
     @property
     def best_trial(self) -> TrialResult:
@@ -175,6 +204,16 @@ class Result:
 
 def _load(path: Path | None) -> Path | dict[str, object] | None:
     return checkpoints.load(path) if path is not None and path.is_dir() else None
+
+
+def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
+    """Yield the trials that none dominates. Sorted, a trial can only be dominated by one before it, and it is enough to
+    compare it with those that are undominated themselves (Kung, Luccio and Preparata 1975)."""
+    front: list[tuple[float, ...]] = []
+    for trial, cost in sorted(costs.items(), key=lambda item: item[1]):
+        if not any(other != cost and all(map(le, other, cost)) for other in front):
+            front.append(cost)
+            yield trial
 
 
 def _row(trial: TrialResult) -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 
 from trialist.history import History, HistoryLog
 from trialist.messages import Config, Outcome, Request, Suggestion
-from trialist.searchers import Searcher
+from trialist.searchers import Problem, Searcher
 from trialist.space import (
     Space,
     choice,
@@ -110,7 +110,7 @@ class SearcherContract:
 
     def ready(self, space: Space) -> Searcher:
         searcher = self.make()
-        assert searcher.setup(space) >= 1
+        assert searcher.setup(Problem(space)) >= 1
         return searcher
 
     def drive(self, searcher: Searcher, log: HistoryLog, batches: Sequence[int], seed: int = 0) -> list[Suggestion]:
@@ -166,9 +166,9 @@ class SearcherContract:
     def test_setup_forgets_another_run(self, space):
         searcher = self.ready(space)
         first = self.drive(searcher, HistoryLog(), [5], seed=1)
-        searcher.setup(next(iter(self.spaces.values())))
+        searcher.setup(Problem(next(iter(self.spaces.values()))))
         self.drive(searcher, HistoryLog(), [3], seed=2)
-        searcher.setup(space)
+        searcher.setup(Problem(space))
         assert self.drive(searcher, HistoryLog(), [5], seed=1) == first
 
 

@@ -37,7 +37,7 @@ from trialist.messages import (
     at_step,
 )
 from trialist.schedulers import FIFO, Scheduler, TrialView
-from trialist.searchers import Random, Searcher
+from trialist.searchers import Problem, Random, Searcher
 from trialist.space import Space, uniform
 from trialist.stopping import Stop, stop_rule
 from trialist.streams import Streams
@@ -210,7 +210,7 @@ def simulate(
     streams = Streams(seed)
     scheduler.setup(streams)
     settings: dict[str, Any] = {"metrics": ("loss",), "modes": ("min",), "samples": 1, "seed": seed, **plan}
-    settings["samples"] *= searcher.setup(space)
+    settings["samples"] *= searcher.setup(Problem(space))
     experiment = Experiment(Plan(**settings), scheduler, stop_rule(stop), learns=searcher.learns)
 
     def suggest(ask: Ask) -> Suggested:

@@ -11,6 +11,7 @@ from trialist.history import History, HistoryLog
 from trialist.integrations import Adapter, BayesOpt, HyperOpt, Optuna
 from trialist.integrations.adapter import library
 from trialist.messages import Outcome, Request
+from trialist.searchers import Problem
 from trialist.space import Space
 from trialist.streams import Streams
 
@@ -57,7 +58,7 @@ def cost(config):
 
 def live(searcher, count, *, seed=0, what=PLANE, pending=0, outcome="completed", cost=cost):
     """Ask one by one; trials end some asks later. Return what was suggested, and the history."""
-    searcher.setup(Space(what))
+    searcher.setup(Problem(Space(what)))
     log, configs = HistoryLog(), []
     for number in range(count):
         [answer] = searcher.suggest(log.until(len(log)), [Request(number, sample=number)], Streams(seed))
@@ -95,7 +96,7 @@ def test_a_fresh_instance_goes_on_as_the_live_one_while_trials_run(make):
     searcher = make()
     _, history = live(searcher, 14, pending=3)
     fresh = make()
-    fresh.setup(Space(PLANE))
+    fresh.setup(Problem(Space(PLANE)))
     assert searcher.exact_resume
     assert ask(fresh, history, 14) == ask(searcher, history, 14)
 
@@ -109,8 +110,8 @@ def test_trials_that_nobody_asked_for_are_learnt_from(make):
         log.seen(number, 1, [(cost(config),)])
         log.ended(number, Outcome("completed"))
     taught, blank = make(), make()
-    taught.setup(Space(PLANE))
-    blank.setup(Space(PLANE))
+    taught.setup(Problem(Space(PLANE)))
+    blank.setup(Problem(Space(PLANE)))
     assert ask(taught, log.until(len(log)), 15) != ask(blank, History(), 15)
 
 
@@ -160,15 +161,15 @@ def test_points_come_first_and_earlier_results_are_known(make):
     rng = np.random.default_rng(0)
     earlier = [(config, (cost(config),)) for config in Space(PLANE).sample(20, rng)]
     taught = make(earlier=earlier)
-    taught.setup(Space(PLANE))
+    taught.setup(Problem(Space(PLANE)))
     blank = make()
-    blank.setup(Space(PLANE))
+    blank.setup(Problem(Space(PLANE)))
     assert ask(taught, History(), 0) != ask(blank, History(), 0)
 
 
 def test_a_point_that_does_not_fit_is_refused_before_the_run(make):
     with pytest.raises(ValueError, match=r"points_to_evaluate\[1\].*x"):
-        make(points=[{"x": 0}, {"x": 99}]).setup(Space(PLANE))
+        make(points=[{"x": 0}, {"x": 99}]).setup(Problem(Space(PLANE)))
 
 
 def test_every_kind_of_parameter_is_searched(make):
@@ -208,7 +209,7 @@ def test_branches_are_searched_and_configs_have_only_the_branch_taken(make_branc
 def test_bayesopt_names_the_parameter_that_is_in_a_branch():
     pytest.importorskip("bayes_opt")
     with pytest.raises(ValueError, match=r"model\[0\]/depth.*hyperopt"):
-        BayesOpt().setup(Space(BRANCHES))
+        BayesOpt().setup(Problem(Space(BRANCHES)))
 
 
 def test_a_run_that_was_resumed_goes_on(make, tmp_path):
@@ -239,8 +240,8 @@ def test_a_run_that_was_resumed_goes_on(make, tmp_path):
 def test_a_space_of_its_own_goes_with_constants_of_the_run_only(make):
     searcher = make(space={"x": space.uniform(0, 1)})
     with pytest.raises(ValueError, match="'y'"):
-        searcher.setup(Space({"y": space.uniform(0, 1)}))
-    assert searcher.setup(Space({"epochs": 3, "data": "digits"})) == 1
+        searcher.setup(Problem(Space({"y": space.uniform(0, 1)})))
+    assert searcher.setup(Problem(Space({"epochs": 3, "data": "digits"}))) == 1
     config = ask(searcher, History(), 0)
     assert config.keys() == {"x", "epochs", "data"}
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
+from trialist.searchers import Problem
 from trialist.space import Space
 
 
@@ -32,5 +33,5 @@ class TestBayesOpt(SearcherContract):
         """The model is slow where there are many columns; drawing is what is tested there."""
         searcher = self.make()
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
-        assert searcher.setup(space) >= 1
+        assert searcher.setup(Problem(space)) >= 1
         return searcher

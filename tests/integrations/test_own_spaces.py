@@ -9,6 +9,7 @@ from trialist import Engine, space
 from trialist.history import History
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Request
+from trialist.searchers import Problem
 from trialist.space import Space
 from trialist.streams import Streams
 
@@ -48,7 +49,7 @@ def test_hyperopts_branches_and_the_history_go_on_in_a_fresh_instance():
     assert all(("mult" in config["activation"]) == (config["activation"]["name"] == "relu") for config in configs)
     assert json.loads(json.dumps(configs)) == configs, "plain data"
     fresh = HyperOpt(space=conditional(hp), n_initial_points=5)
-    fresh.setup(Space({}))
+    fresh.setup(Problem(Space({})))
     assert ask(fresh, history, 15) == ask(searcher, history, 15)
 
 
@@ -69,7 +70,7 @@ def test_hyperopts_points_have_values_not_numbers_of_options():
         ({**point, "odd": 1}, "odd"),
     ):
         with pytest.raises(ValueError, match=text):
-            HyperOpt(space=conditional(hp), points=[wrong]).setup(Space({}))
+            HyperOpt(space=conditional(hp), points=[wrong]).setup(Problem(Space({})))
 
 
 def test_optuna_searches_a_dict_of_distributions():
@@ -87,7 +88,7 @@ def test_optuna_searches_a_dict_of_distributions():
     assert configs[0]["model"]["units"] == 16
     assert all(config["model"]["units"] % 8 == 0 and config["epochs"] == 2 for config in configs)
     fresh = Optuna(space=own)
-    fresh.setup(Space({"epochs": 2}))
+    fresh.setup(Problem(Space({"epochs": 2})))
     assert ask(fresh, history, 14) == ask(searcher, history, 14)
 
 
@@ -109,7 +110,7 @@ def test_optuna_searches_what_a_function_asks_a_trial_for():
     assert configs[0] == {"kind": "tree", "depth": 3, "epochs": 4}
     assert all(("depth" in config) == (config["kind"] == "tree") for config in configs)
     fresh = Optuna(space=define)
-    fresh.setup(Space({}))
+    fresh.setup(Problem(Space({})))
     assert ask(fresh, history, 16) == ask(searcher, history, 16)
 
 
@@ -117,9 +118,9 @@ def test_optunas_space_that_is_none_is_refused():
     pytest.importorskip("optuna")
     for wrong in ({"x": (0, 1)}, [("suggest_float", "x")]):
         with pytest.raises(TypeError, match="Optuna's space"):
-            Optuna(space=wrong).setup(Space({}))
+            Optuna(space=wrong).setup(Problem(Space({})))
     with pytest.raises(ValueError, match="odd"):
-        Optuna(space=lambda trial: {"x": trial.suggest_float("x", 0, 1)}, points=[{"odd": 1}]).setup(Space({}))
+        Optuna(space=lambda trial: {"x": trial.suggest_float("x", 0, 1)}, points=[{"odd": 1}]).setup(Problem(Space({})))
 
 
 def test_bayesopt_searches_a_dict_of_bounds():
@@ -128,7 +129,7 @@ def test_bayesopt_searches_a_dict_of_bounds():
     configs, _ = live(searcher, 9, what={"steps": 3}, cost=lambda config: config["width"])
     assert all(-100 <= config["model"]["height"] <= 100 and config["steps"] == 3 for config in configs)
     with pytest.raises(ValueError, match="'width'"):
-        BayesOpt(space={"width": 3}).setup(Space({}))
+        BayesOpt(space={"width": 3}).setup(Problem(Space({})))
 
 
 # What only one of them has -------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ def test_bayesopt_searches_a_dict_of_bounds():
 def test_bayesopt_ends_the_search_where_the_same_is_proposed_too_often():
     pytest.importorskip("bayes_opt")
     searcher = BayesOpt(space={"x": (0, 1)}, random_search_steps=3, precision=0, patience=4, skip_duplicate=True)
-    searcher.setup(Space({}))
+    searcher.setup(Problem(Space({})))
     configs = []
     for number in range(20):
         configs += searcher.suggest(History(), [Request(number, sample=number)], Streams(0))
@@ -150,7 +151,7 @@ def test_bayesopt_has_other_acquisitions(kind):
     configs, _ = live(BayesOpt(kind=kind, random_search_steps=5), 8)
     assert len(configs) == 8
     with pytest.raises(ValueError, match="kind"):
-        BayesOpt(kind="magic").setup(Space(PLANE))
+        BayesOpt(kind="magic").setup(Problem(Space(PLANE)))
 
 
 def test_bayesopts_kappa_decays():
@@ -168,7 +169,7 @@ def test_optuna_keeps_its_study_in_a_storage_and_a_resumed_run_finds_its_trials_
     searcher = Optuna(storage=storage, mode="max")
     _, history = live(searcher, 6)
     fresh = Optuna(storage=storage, mode="max")
-    fresh.setup(Space(PLANE))
+    fresh.setup(Problem(Space(PLANE)))
     ask(fresh, history, 6)
     study = optuna.load_study(study_name="optuna", storage=storage)
     assert len(study.trials) == 7

@@ -8,7 +8,7 @@ from tests.contracts.searcher import FINITE, SearcherContract, news
 from tests.engine.driving import Curve, simulate
 from trialist.executors.simulated import Simulated
 from trialist.history import History
-from trialist.searchers import Grid
+from trialist.searchers import Grid, Problem
 from trialist.space import Space, choice, grid_search, loguniform, quniform, randint, sample_from, uniform
 from trialist.streams import Streams
 
@@ -22,7 +22,7 @@ class TestGrid(SearcherContract):
 
 def suggested(space: Space, samples: int = 1) -> list:
     searcher = Grid()
-    size = searcher.setup(space)
+    size = searcher.setup(Problem(space))
     return [suggestion.config for suggestion in searcher.suggest(History(), news(0, size * samples), Streams(0))]
 
 
@@ -66,15 +66,15 @@ def test_a_run_covers_the_grid_as_often_as_there_are_samples():
 @pytest.mark.parametrize("endless", [uniform(0, 1), loguniform(0.1, 1)])
 def test_an_infinite_space_is_refused_with_the_parameter_and_the_way_out(endless):
     with pytest.raises(ValueError, match="a/b can have any value in a range.*searcher='random'"):
-        Grid().setup(Space({"a": {"b": endless}, "c": choice([1, 2])}))
+        Grid().setup(Problem(Space({"a": {"b": endless}, "c": choice([1, 2])})))
 
 
 def test_a_grid_that_no_config_of_is_allowed_is_refused():
     with pytest.raises(ValueError, match="no config of the grid satisfies the constraints"):
-        Grid().setup(Space({"a": randint(0, 3)}, constraints=[lambda config: config["a"] > 7]))
+        Grid().setup(Problem(Space({"a": randint(0, 3)}, constraints=[lambda config: config["a"] > 7])))
 
 
 def test_constraints_are_not_asked_of_too_many_configs():
     space = Space({f"x{index}": randint(0, 100) for index in range(5)}, constraints=[lambda config: True])
     with pytest.raises(ValueError, match="at most 1,000,000 configs; the space has 10,000,000,000"):
-        Grid().setup(space)
+        Grid().setup(Problem(space))

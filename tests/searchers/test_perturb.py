@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.contracts.searcher import SPACES, SearcherContract, answered, news
 from trialist.history import History
 from trialist.messages import Request
-from trialist.searchers import Perturb, Random
+from trialist.searchers import Perturb, Problem, Random
 from trialist.space import Space, choice, loguniform, ordinal, qrandint, randint, uniform
 from trialist.streams import Streams
 
@@ -20,7 +20,7 @@ class TestPerturb(SearcherContract):
 def explore(space, donor, *, count=100, **arguments):
     """Variations of a donor, for one trial after another."""
     searcher = Perturb(Random(), **arguments)
-    searcher.setup(space)
+    searcher.setup(Problem(space))
     requests = [Request(trial, kind="explore", donor=donor, attempt=1) for trial in range(count)]
     return [space.resolve(suggestion.config) for suggestion in answered(searcher, History(), requests)]
 
@@ -30,7 +30,7 @@ def explore(space, donor, *, count=100, **arguments):
 def test_a_variation_is_a_valid_config_of_the_space(name, sample, resample_probability):
     space = SPACES[name]
     searcher = Perturb(Random(), resample_probability=resample_probability)
-    searcher.setup(space)
+    searcher.setup(Problem(space))
     (donor,) = answered(searcher, History(), news(sample, 1))
     for variation in explore(space, donor.config, count=5, resample_probability=resample_probability):
         assert space.validate(variation) == []
@@ -86,8 +86,8 @@ def test_a_variation_that_would_violate_a_constraint_is_the_donor_itself():
 def test_new_requests_go_to_the_base_and_answers_keep_their_order():
     space = Space({"x": uniform(0, 1)})
     searcher, base = Perturb(Random()), Random()
-    searcher.setup(space)
-    base.setup(space)
+    searcher.setup(Problem(space))
+    base.setup(Problem(space))
     wish = Request(9, kind="explore", donor={"x": 0.5}, attempt=3)
     first, second = news(0, 2)
     answers = answered(searcher, History(), [first, wish, second])
@@ -98,7 +98,7 @@ def test_new_requests_go_to_the_base_and_answers_keep_their_order():
 def test_each_attempt_of_a_trial_is_varied_otherwise():
     space = Space({"x": uniform(0, 1)})
     searcher = Perturb(Random(), resample_probability=1)
-    searcher.setup(space)
+    searcher.setup(Problem(space))
     requests = [Request(0, kind="explore", donor={"x": 0.5}, attempt=attempt) for attempt in range(50)]
     assert len({str(answer.config) for answer in answered(searcher, History(), requests)}) == 50
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.contracts.searcher import SearcherContract, news
 from trialist.history import History
-from trialist.searchers import Random
+from trialist.searchers import Problem, Random
 from trialist.space import Space, grid_search, uniform
 from trialist.streams import Streams
 
@@ -17,7 +17,7 @@ class TestRandom(SearcherContract):
 
 def suggested(space: Space, count: int, seed: int = 0) -> list:
     searcher = Random()
-    assert searcher.setup(space) == space.grid_size
+    assert searcher.setup(Problem(space)) == space.grid_size
     return [suggestion.config for suggestion in searcher.suggest(History(), news(0, count), Streams(seed))]
 
 

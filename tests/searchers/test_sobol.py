@@ -6,7 +6,7 @@ from scipy.stats import qmc
 
 from tests.contracts.searcher import SearcherContract, news
 from trialist.history import History
-from trialist.searchers import Random, Sobol
+from trialist.searchers import Problem, Random, Sobol
 from trialist.space import Space, choice, grid_search, uniform
 from trialist.streams import Streams
 
@@ -19,7 +19,7 @@ class TestSobol(SearcherContract):
 
 
 def points(searcher, count, seed=0, space=SQUARE):
-    searcher.setup(space)
+    searcher.setup(Problem(space))
     suggestions = searcher.suggest(History(), news(0, count), Streams(seed))
     return np.array([list(suggestion.config.values()) for suggestion in suggestions])
 
@@ -60,4 +60,4 @@ def test_too_many_dimensions_are_refused_with_their_number():
         dimension = 21_202
 
     with pytest.raises(ValueError, match="at most 21201 dimensions; the space has 21202"):
-        Sobol().setup(Wide())  # type: ignore[arg-type]
+        Sobol().setup(Problem(Wide()))  # type: ignore[arg-type]

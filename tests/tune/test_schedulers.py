@@ -10,7 +10,7 @@ from trialist.errors import PolicyError
 from trialist.history import History
 from trialist.messages import Request
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
-from trialist.searchers import Random
+from trialist.searchers import Problem, Random
 from trialist.streams import Streams
 from trialist.tune.schedulers import (
     ASHAScheduler,
@@ -105,7 +105,7 @@ def test_pbt_begins_where_the_space_says_and_explores_where_the_mutations_say():
     )
     space = s.Space(pbt.complete({"lr": 5.0, "b": s.uniform(2, 3), "model": {"width": 8, "depth": 2}}))
     searcher = pbt.searcher(Random())
-    searcher.setup(space)
+    searcher.setup(Problem(space))
     [first] = searcher.suggest(History(), [Request(0)], Streams(0))
     assert (first.config["lr"], first.config["model"], first.config["momentum"]) == (5.0, {"width": 8, "depth": 2}, 0.9)
     wish = Request(0, kind="explore", donor=first.config, attempt=1)

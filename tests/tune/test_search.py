@@ -9,7 +9,7 @@ from trialist import Engine, space
 from trialist.history import History, HistoryLog
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Outcome, Request
-from trialist.searchers import Random
+from trialist.searchers import Problem, Random
 from trialist.space import Space
 from trialist.streams import Streams
 from trialist.tune.search import (
@@ -128,14 +128,14 @@ def test_not_now_is_asked_again_and_refused_in_words_while_trials_run():
             return None if self.live else super().suggest(trial_id)
 
     engine = Busy().to_engine(RunFacts(metric="score", mode="max"), PLANE)
-    engine.setup(Space(PLANE))
+    engine.setup(Problem(Space(PLANE)))
     with pytest.raises(RuntimeError, match="max_concurrent_trials"):
         engine.suggest(History(), [Request(0, sample=0), Request(1, sample=1)], Streams(0))
 
 
 def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
     first = Climber().to_engine(RunFacts(metric="score", mode="max"), PLANE)
-    first.setup(Space(PLANE))
+    first.setup(Problem(Space(PLANE)))
     log = HistoryLog()
     for number in range(5):
         [answer] = first.suggest(log.until(len(log)), [Request(number, sample=number)], Streams(0))
@@ -144,7 +144,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
         log.ended(number, Outcome("completed"))
     late = Climber()
     engine = late.to_engine(RunFacts(metric="score", mode="max"), PLANE)
-    engine.setup(Space(PLANE))
+    engine.setup(Problem(Space(PLANE)))
     engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
     assert [value for _, value, _ in late.told] == [-0.0, -1.0, -2.0, -3.0, -4.0], "as reported: the engine's are costs"
 
@@ -158,7 +158,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
 
     taught = Taught()
     engine = taught.to_engine(RunFacts(metric="score", mode="max"), PLANE)
-    engine.setup(Space(PLANE))
+    engine.setup(Problem(Space(PLANE)))
     engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
     assert [point[1] for point in taught.points] == [-0.0, -1.0, -2.0, -3.0, -4.0]
     assert taught.told == []
@@ -167,7 +167,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
 def test_trial_ids_are_those_that_users_see_elsewhere():
     climber, facts = Climber(), RunFacts(metric="score", mode="max")
     engine = climber.to_engine(facts, PLANE)
-    engine.setup(Space(PLANE))
+    engine.setup(Problem(Space(PLANE)))
     engine.suggest(History(), [Request(7, sample=0)], Streams(0))
     assert list(climber.live) == [facts.trial_id(7)]
 
@@ -332,7 +332,7 @@ def test_a_repeaters_failures_are_left_out_of_the_mean():
 def test_a_repeater_goes_on_in_a_fresh_instance():
     def fresh():
         made = Repeater(HyperOptSearch(n_initial_points=2), repeat=2, set_index=False).to_engine()
-        made.setup(Space(PLANE))
+        made.setup(Problem(Space(PLANE)))
         return made
 
     pytest.importorskip("hyperopt")

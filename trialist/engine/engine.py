@@ -27,7 +27,7 @@ from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
-from trialist.messages import Ask, Config, Enqueued, Event, Suggested
+from trialist.messages import Ask, Config, Enqueued, Event, Metric, Suggested
 from trialist.progress import Progress, choose_progress, summary_lines
 from trialist.results import Result
 from trialist.schedulers import Scheduler
@@ -67,6 +67,9 @@ class Engine:
         max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for no end.
         fail_fast: end the run with the first trial that failed.
         points_to_evaluate: configs to try first, whole or in part.
+        earlier: what is known already: pairs of a config and its metrics, or the result of another run over this space.
+            Searchers that learn start from there; these are no trials of this run.
+        outcome_constraints: what a trial must also reach, or it cannot be the best: ``["memory <= 8e9"]``.
         prefetch: how many suggestions to ask for ahead of free slots.
         keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
         verbose: 0 shows nothing; 1 the progress and a summary.
@@ -96,6 +99,8 @@ class Engine:
         max_failures: int = 0,
         fail_fast: bool = False,
         points_to_evaluate: Sequence[Mapping[str, object]] = (),
+        earlier: Result | Sequence[tuple[Mapping[str, object], Mapping[str, Metric]]] = (),
+        outcome_constraints: Sequence[str] = (),
         prefetch: int | None = None,
         keep_checkpoints: int | None = None,
         verbose: int = 1,

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from trialist.engine.goals import number, violations
 from trialist.engine.judge import Judge
 from trialist.engine.keeper import Keeper
 from trialist.engine.ledger import Ledger, Line, Units, to_units
@@ -526,20 +527,29 @@ class Experiment:
     def _note_values(self, trial: Trial, event: Reported) -> None:
         sign, column = self.plan.signs[0], event.columns.get(self.plan.metrics[0], ())
         for step, value in enumerate(column, event.first_step):
-            cost = sign * _number(value)
-            if cost - cost == 0 and (trial.best is None or cost < trial.best[0]):  # finite, and better
+            cost = sign * number(value)
+            better = cost - cost == 0 and (trial.best is None or cost < trial.best[0])  # finite, and better
+            if better and all(excess <= 0 for excess in self._violations(event.columns, step - event.first_step)):
                 trial.best = (cost, step)
         if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
             self.best = trial
         if self._learns:
-            rows = [self._values(event.columns, index) for index in range(len(event.time_s))]
+            rows = [
+                (*self._values(event.columns, index), *self._violations(event.columns, index))
+                for index in range(len(event.time_s))
+            ]
             self.history.seen(trial.id, event.first_step, rows)
 
     def _values(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
         return tuple(
-            sign * _number(columns[metric][index]) if metric in columns else math.nan
+            sign * number(columns[metric][index]) if metric in columns else math.nan
             for sign, metric in zip(self.plan.signs, self.plan.metrics, strict=True)
         )
+
+    def _violations(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
+        if not self.plan.outcome_constraints:
+            return ()
+        return violations(self.plan.outcome_constraints, {name: column[index] for name, column in columns.items()})
 
     # The reconciliation ----------------------------------------------------------------------------------------------
 
@@ -677,10 +687,6 @@ class Experiment:
 
     def _tell(self, event: Event) -> str:
         return self.story(event.trial) if isinstance(event, _TRIAL_EVENTS) else ""
-
-
-def _number(value: Metric) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 _TRIAL_EVENTS = (Started, Reported, Finished, Failed, Halted, Lost)

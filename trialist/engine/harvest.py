@@ -34,6 +34,8 @@ def harvest(
         wall_s=controller.now(),
         statistics=controller.meter.statistics(experiment, commits.commits, commits.commit_s, commits.longest_commit_s),
         warnings=tuple(experiment.warnings),
+        objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
+        constraints=plan.outcome_constraints,
     )
 
 

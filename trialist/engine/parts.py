@@ -13,15 +13,17 @@ from typing import TypeVar, cast
 
 from trialist.callbacks import Callback
 from trialist.engine import catalogue
+from trialist.engine.earlier import Earlier, as_pairs
+from trialist.engine.goals import number, outcome_constraints, violations
 from trialist.engine.ledger import to_units
 from trialist.engine.plan import Mode, Plan
 from trialist.errors import nearest, refuse
 from trialist.executors import Executor, Local, Simulated, Workload
 from trialist.history import History, HistoryLog
-from trialist.messages import Ask, Boundary, Config, Suggested, Suggestion
+from trialist.messages import Ask, Boundary, Config, Outcome, Suggested, Suggestion
 from trialist.progress import Progress
 from trialist.schedulers import FIFO, Scheduler
-from trialist.searchers import Searcher
+from trialist.searchers import Problem, Searcher
 from trialist.space import Space
 from trialist.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
 from trialist.streams import Streams
@@ -49,6 +51,7 @@ class Parts:
     rule: StopRule
     executor: Executor
     points: tuple[Config, ...]
+    earlier: tuple[Earlier, ...]
     callbacks: tuple[Callback, ...]
     storage: Path | None
     name: str
@@ -59,6 +62,13 @@ class Parts:
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""
         return samples_of(num_samples, self.sweep, len(self.points))
+
+    def remember(self, history: HistoryLog) -> None:
+        """Begin the history with what is known already, as trials that have numbers below 0."""
+        for trial, known in enumerate(self.earlier, -len(self.earlier)):
+            history.born(trial, cast(Config, self.space.plain(known.config)), {})
+            history.seen(trial, 1, [known.values])
+            history.ended(trial, Outcome("completed"))
 
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
         """Answer an ask: the user's points first, then the searcher."""
@@ -107,9 +117,12 @@ class _Check:
         searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         executor = self._try(lambda: _executor(given["executor"], objective))
-        sweep = self._try(lambda: searcher.setup(space)) if searcher and space else 1
+        goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()
+        sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else 1
         points = self._points(space) if space else ()
-        plan = self._plan(scheduler, searcher, samples_of(cast(int, given["num_samples"]), sweep or 1, len(points)))
+        earlier = self._earlier(space, goals) if space else ()
+        samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
+        plan = self._plan(scheduler, searcher, samples, goals)
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
         progress = self._try(self._progress)
@@ -133,6 +146,7 @@ class _Check:
             rule,
             executor,
             points,
+            earlier,
             callbacks,
             storage,
             name,
@@ -158,7 +172,32 @@ class _Check:
             self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
         return tuple(given)
 
-    def _plan(self, scheduler: Scheduler, searcher: Searcher | None, samples: int | None) -> Plan:
+    def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:
+        given = self.given
+        samples = given["num_samples"]
+        return Problem(
+            space,
+            objectives=max(len(_listed(given["metric"])), 1),
+            constraints=len(goals),
+            num_samples=None if samples == -1 else cast(int, samples),
+            parallelism=cast("int | None", given["max_concurrent_trials"]) or 1,
+        )
+
+    def _earlier(self, space: Space, goals: tuple[Boundary, ...]) -> tuple[Earlier, ...]:
+        """Read what is known of configurations already: each becomes a trial before the first."""
+        given = self._try(lambda: as_pairs(self.given["earlier"]))
+        metrics = _listed(self.given["metric"])
+        signs = [-1.0 if mode == "max" else 1.0 for mode in _listed(self.given["mode"])] * len(metrics)
+        found = []
+        for index, (config, row) in enumerate(given or ()):
+            self.problems += [f"earlier[{index}]: {text}" for text in space.validate(config)]
+            costs = [sign * number(row.get(metric)) for sign, metric in zip(signs, metrics, strict=False)]
+            found.append(Earlier(cast(Config, config), (*costs, *violations(goals, row))))
+        return tuple(found)
+
+    def _plan(
+        self, scheduler: Scheduler, searcher: Searcher | None, samples: int | None, goals: tuple[Boundary, ...]
+    ) -> Plan:
         given = self.given
         metrics = _listed(given["metric"])
         modes = cast("tuple[Mode, ...]", _listed(given["mode"]))
@@ -178,6 +217,7 @@ class _Check:
         return Plan(
             metrics=metrics,
             modes=modes[: len(metrics)],
+            outcome_constraints=goals,
             samples=samples,
             resources=dict(resources),
             max_concurrent_trials=cast("int | None", given["max_concurrent_trials"]),

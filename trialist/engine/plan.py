@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from trialist.messages import Boundary
+
 Mode = Literal["min", "max"]
 
 
@@ -15,6 +17,7 @@ class Plan:
 
     metrics: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = ()
+    outcome_constraints: tuple[Boundary, ...] = ()  # a trial that violates one cannot be the best
     samples: int | None = 1  # how many new trials to ask for, the grid counted in; None for no end
     resources: dict[str, float] = field(default_factory=lambda: {"cpu": 1.0})  # of one trial
     max_concurrent_trials: int | None = None

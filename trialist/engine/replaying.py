@@ -20,6 +20,8 @@ def replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftove
     streams = Streams(parts.plan.seed)
     parts.scheduler.setup(streams)
     experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
+    if parts.searcher.learns:
+        parts.remember(experiment.history)
     began_s, leftover = 0.0, Leftover()
     for number, entry in enumerate(past.entries() if past else ()):
         if entry.digest is not None and entry.digest != experiment.digest:

@@ -12,6 +12,7 @@ from typing import cast
 
 from trialist.codec import read_plain, to_plain
 from trialist.engine import catalogue
+from trialist.engine.earlier import as_pairs
 from trialist.messages import Config, Plain
 from trialist.space import Space
 
@@ -94,6 +95,10 @@ def _read_stop(data: Plain) -> object:
     return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}
 
 
+def _earlier(given: object) -> Plain:
+    return to_plain([[config, metrics] for config, metrics in as_pairs(given)])
+
+
 _SPECIAL: dict[
     str, tuple[Callable[[object], Plain], Callable[[Plain], object]]
 ] = {  # keyword -> how to write, and to read
@@ -101,4 +106,5 @@ _SPECIAL: dict[
     "searcher": (catalogue.to_plain, catalogue.from_plain),
     "scheduler": (catalogue.to_plain, catalogue.from_plain),
     "stop": (_stop, _read_stop),
+    "earlier": (_earlier, read_plain),
 }

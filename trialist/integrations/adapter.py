@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, cast
 from trialist.history import History, Record, Values
 from trialist.integrations.forms import Assignment, Form, SpaceForm, plain_data
 from trialist.messages import Config, Request, Suggestion
+from trialist.searchers.base import Problem
 from trialist.space import Space
 from trialist.space.compiling import holds_domain
 from trialist.streams import Streams
@@ -84,13 +85,14 @@ class Adapter:
         """
         raise TypeError(f"{type(self).__name__} has no spaces of its own: space={space!r}")
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Begin a run over this space.
 
         Raises:
             ImportError: the library is not there; the text says what to install.
             ValueError: it cannot search this space, or a point does not fit.
         """
+        space = problem.space
         if self.space is not None and space.parameters:
             raise ValueError(
                 f"{type(self).__name__} was given a space of its own, so the run's may hold constants only; "

@@ -1,9 +1,9 @@
 """Searchers: what to try next. One file an algorithm."""
 
-from trialist.searchers.base import Searcher
+from trialist.searchers.base import Problem, Searcher
 from trialist.searchers.grid import Grid
 from trialist.searchers.perturb import Perturb
 from trialist.searchers.random import Random
 from trialist.searchers.sobol import Sobol
 
-__all__ = ["Grid", "Perturb", "Random", "Searcher", "Sobol"]
+__all__ = ["Grid", "Perturb", "Problem", "Random", "Searcher", "Sobol"]

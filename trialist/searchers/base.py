@@ -7,12 +7,41 @@ suggestion; what it must remember rides in the tags of its suggestions. The cont
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from trialist.history import History
 from trialist.messages import Request, Suggestion
 from trialist.space import Space
 from trialist.streams import Streams
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched, and what for.
+
+    A trial's values in the history are its objectives, of which each is the better the smaller, followed by its outcome
+    constraints, of which each is met where it is at most 0.
+
+    Args:
+        space: what may vary.
+        objectives: how many there are.
+        constraints: how many outcome constraints there are.
+        num_samples: how many new configurations will be asked for in all; None for no end.
+        parallelism: how many trials may run side by side.
+    """
+
+    space: Space
+    objectives: int = 1
+    constraints: int = 0
+    num_samples: int | None = None
+    parallelism: int = 1
+
+    def single(self, searcher: str) -> None:
+        """Raise ``ValueError``, for a searcher of this name, unless there is one objective and no constraint."""
+        if self.objectives > 1 or self.constraints:
+            what = f"{self.objectives} objectives" if self.objectives > 1 else "outcome constraints"
+            raise ValueError(f"searcher={searcher!r} has one objective and no more; for {what} take 'gp' or 'tpe'")
 
 
 class Searcher(Protocol):
@@ -22,14 +51,14 @@ class Searcher(Protocol):
     def learns(self) -> bool:
         """False where suggestions ignore results: such a searcher is asked ahead of need."""
 
-    def setup(self, space: Space) -> int:
-        """Begin a run over this space: forget everything that another run left.
+    def setup(self, problem: Problem) -> int:
+        """Begin a run on this problem: forget everything that another run left.
 
         Returns:
             How many trials one sample means: the number of grid points, which are tried one by one in every sample.
 
         Raises:
-            ValueError: it cannot search this space.
+            ValueError: it cannot search this space, or for this.
         """
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trialist.history import History
 from trialist.messages import Config, Request, Suggestion
+from trialist.searchers.base import Problem
 from trialist.searchers.drawing import plain
 from trialist.space import Space
 from trialist.streams import Streams
@@ -21,13 +22,14 @@ class Grid:
 
     learns = False
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Take a finite space.
 
         Raises:
             ValueError: a parameter has infinitely many values; or there are constraints, and too many configs to
                 ask them of each.
         """
+        space = problem.space
         if space.cardinality is None:
             endless = [p.path for p in space.parameters if p.column is not None and p.domain.cardinality is None]
             raise ValueError(

@@ -17,9 +17,8 @@ import numpy as np
 
 from trialist.history import History
 from trialist.messages import Config, Request, Suggestion
-from trialist.searchers.base import Searcher
+from trialist.searchers.base import Problem, Searcher
 from trialist.searchers.drawing import plain
-from trialist.space import Space
 from trialist.space.domains import Category, Domain, Numeric
 from trialist.space.functions import seeded
 from trialist.streams import Streams
@@ -51,10 +50,10 @@ class Perturb:
         """As the base does."""
         return self.base.learns
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Take any space that the base takes."""
-        self._space = space
-        return self.base.setup(space)
+        self._space = problem.space
+        return self.base.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Answer each request by its kind, in order."""

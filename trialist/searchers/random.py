@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from trialist.history import History
 from trialist.messages import Request, Suggestion
+from trialist.searchers.base import Problem
 from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
-from trialist.space import Space
 from trialist.streams import Streams
 
 
@@ -18,11 +18,11 @@ class Random:
 
     learns = False
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Take any space."""
-        self._space = space
+        self._space = problem.space
         self._blocks: Blocks | None = None
-        return space.grid_size
+        return self._space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Draw."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from trialist.history import History
 from trialist.messages import Request, Suggestion
+from trialist.searchers.base import Problem
 from trialist.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
-from trialist.space import Space
 from trialist.streams import Streams
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ class Sobol:
 
     learns = False
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Take any space of at most 21,201 dimensions.
 
         Raises:
             ValueError: it has more.
         """
+        space = problem.space
         if space.dimension > DIMENSIONS_MAX:
             raise ValueError(f"Sobol points have at most {DIMENSIONS_MAX} dimensions; the space has {space.dimension}")
         self._space = space

@@ -28,6 +28,10 @@ class Domain:
         """The number of values, or None where they cannot be counted."""
         return None
 
+    def snap(self, units: Floats) -> Floats:
+        """Return the units, shape (n,), of the very values that lie there: a discrete one owns a whole cell."""
+        return units
+
 
 class Numeric(Domain, ABC):
     """A domain of numbers. `call` is the call that made it, which is also its repr."""
@@ -156,10 +160,7 @@ class Stepped(Numeric):
         return self.grain.value(self.first + self.count - 1)
 
     def decode(self, units: Floats) -> list[float]:
-        low, high = self._ends
-        steps = np.rint(np.exp(low + (high - low) * units)) - self.first if self.log else np.floor(units * self.count)
-        steps = np.minimum(np.maximum(steps, 0), self.count - 1).astype(np.int64)
-        values: list[float] = self.grain.values(steps + self.first).tolist()
+        values: list[float] = self.grain.values(self.indices(units) + self.first).tolist()
         return values
 
     def encode(self, value: float) -> float:
@@ -168,11 +169,25 @@ class Stepped(Numeric):
 
     def centre(self, index: int) -> float:
         """Return the unit in the middle of the cell of the index-th value."""
+        return float(self._centres(np.array([index]))[0])
+
+    def snap(self, units: Floats) -> Floats:
+        return self._centres(self.indices(units))
+
+    def _centres(self, indices: npt.NDArray[np.int64]) -> Floats:
         if not self.log:
-            return (index + 0.5) / self.count
+            return (indices + 0.5) / self.count
         low, high = self._ends
-        step = self.first + index
-        return ((math.log(step - 0.5) + math.log(step + 0.5)) / 2 - low) / (high - low)
+        steps = self.first + indices
+        centres: Floats = ((np.log(steps - 0.5) + np.log(steps + 0.5)) / 2 - low) / (high - low)
+        return centres
+
+    def indices(self, units: Floats) -> npt.NDArray[np.int64]:
+        """Return which of the `count` values lies at each unit, both of shape (n,)."""
+        low, high = self._ends
+        steps = np.rint(np.exp(low + (high - low) * units)) - self.first if self.log else np.floor(units * self.count)
+        indices: npt.NDArray[np.int64] = np.minimum(np.maximum(steps, 0), self.count - 1).astype(np.int64)
+        return indices
 
     def problem(self, value: object) -> str | None:
         value = python_value(value)
@@ -221,6 +236,9 @@ class Normal(Numeric):
         deviation = (value - self.mean) / self.sd
         return math.erfc(-min(max(deviation, -DEEPEST_SD), DEEPEST_SD) / math.sqrt(2)) / 2
 
+    def snap(self, units: Floats) -> Floats:
+        return np.array([self.encode(value) for value in self.decode(units)]) if self.grain else units
+
     def problem(self, value: object) -> str | None:
         value = python_value(value)
         wrong = self._problem_of_kind(value)
@@ -248,6 +266,9 @@ class Category(Domain):
     def centre(self, index: int) -> float:
         """Return the unit in the middle of an option's cell."""
         return (index + 0.5) / len(self.options)
+
+    def snap(self, units: Floats) -> Floats:
+        return (self.cells(units) + 0.5) / len(self.options)
 
     def index(self, value: object) -> int | None:
         """Return which option the value is, or None: the very same if there is one, else an equal one."""

@@ -67,6 +67,9 @@ class Node(ABC):
     def place(self, index: int, units: Floats) -> None:  # noqa: B027
         """Write the columns, shape (d,), of the index-th of `count` values."""
 
+    def activate(self, units: Floats, rows: Bools, active: Bools) -> None:  # noqa: B027
+        """Mark in `active`, shape (n, d), the columns that this place has at the units, shape (n, d), in these rows."""
+
     def missing(self) -> Iterator[str]:
         """Yield what is wrong with a config that leaves this place out."""
         yield from ()
@@ -133,6 +136,9 @@ class NumberNode(Node):
     def place(self, index: int, units: Floats) -> None:
         if isinstance(self.domain, Stepped):
             units[self.column] = self.domain.centre(index)
+
+    def activate(self, units: Floats, rows: Bools, active: Bools) -> None:
+        active[rows, self.column] = True
 
     def missing(self) -> Iterator[str]:
         yield f"{self.path}: missing; it is to be from {brief(self.domain)}"
@@ -203,6 +209,12 @@ class CategoryNode(Node):
         if option in self.branches:
             self.branches[option].place(index, units)
 
+    def activate(self, units: Floats, rows: Bools, active: Bools) -> None:
+        active[rows, self.column] = True
+        cells = self.domain.cells(units[:, self.column]) if self.branches else np.empty(0)
+        for option, branch in self.branches.items():
+            branch.activate(units, rows & (cells == option), active)
+
     def missing(self) -> Iterator[str]:
         yield f"{self.path}: missing; it is to be from {brief(self.domain)}"
 
@@ -267,6 +279,10 @@ class GroupNode(Node):
         ):  # the first-declared varies slowest, as in itertools.product
             index, digit = divmod(index, child.count or 1)
             child.place(digit, units)
+
+    def activate(self, units: Floats, rows: Bools, active: Bools) -> None:
+        for child in self.children.values():
+            child.activate(units, rows, active)
 
     def missing(self) -> Iterator[str]:
         for child in self.children.values():

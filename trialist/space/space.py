@@ -103,6 +103,31 @@ class Space:
             self._root.encode(config, Row(own_units, own_active))
         return units, active
 
+    def active(self, units: Floats) -> Bools:
+        """Return which columns the configs at the units have, both of shape (n, d)."""
+        active = np.zeros(units.shape, dtype=bool)
+        self._root.activate(units, np.ones(len(units), dtype=bool), active)
+        return active
+
+    def snap(self, units: Floats) -> Floats:
+        """Return the units, shape (n, d), as `encode` would give them for the configs there: discrete values in the
+        middle of their cells, inactive columns at 0.5."""
+        snapped = np.array(units, dtype=np.float64)
+        for each in self._parameters:
+            if each.column is not None:
+                snapped[:, each.column] = each.domain.snap(snapped[:, each.column])
+        snapped[~self.active(snapped)] = 0.5
+        return snapped
+
+    def feasible(self, units: Floats) -> Bools:
+        """Return which configs at the units, shape (n, d), satisfy the constraints, shape (n,).
+
+        Values of sample_from are not known here: where constraints need them, every config counts as allowed.
+        """
+        if not self._constraints or self._has_derived:
+            return np.ones(len(units), dtype=bool)
+        return np.array([self.satisfies(config) for config in self.decode(units)], dtype=bool)
+
     def sample(
         self, n: int, rng: np.random.Generator, *, grid: npt.NDArray[np.int64] | Sequence[int] | None = None
     ) -> list[Config]:

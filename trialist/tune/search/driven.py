@@ -10,7 +10,7 @@ from trialist.history import History, Record
 from trialist.integrations.forms import plain_data
 from trialist.messages import Config, Request, Suggestion
 from trialist.results import Result
-from trialist.space import Space
+from trialist.searchers import Problem
 from trialist.streams import Streams
 from trialist.tune import names
 from trialist.tune.search.searcher import Searcher, signs
@@ -42,13 +42,13 @@ class Driven:
         self._reports = _overrides(searcher, "on_trial_result")
         self._takes_points = _overrides(searcher, "add_evaluated_point")
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Begin a run. What the searcher itself remembers of another one is its own business."""
-        self._space = space
+        self._space = problem.space
         self._suggested: set[int] = set()  # by this object, in this process
         self._told: dict[int, int] = {}  # how many reports it has heard of each
         self._ended: set[int] = set()
-        return space.grid_size
+        return self._space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Tell it what is new, then ask it."""

@@ -11,8 +11,8 @@ import numpy as np
 from trialist.history import History, Record
 from trialist.messages import Outcome, Request, Suggestion
 from trialist.results import Result
+from trialist.searchers import Problem
 from trialist.searchers import Searcher as EngineSearcher
-from trialist.space import Space
 from trialist.streams import Streams
 from trialist.tune.search.searcher import Searcher
 from trialist.tune.trial import RunFacts
@@ -77,10 +77,10 @@ class Repeated:
 
     learns = True  # the first of a group is found in the history
 
-    def setup(self, space: Space) -> int:
+    def setup(self, problem: Problem) -> int:
         """Begin a run."""
         self._groups: dict[int, Suggestion] = {}
-        return self.base.setup(space)
+        return self.base.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Ask the base for the first of each group, and repeat its answer."""

@@ -16,6 +16,7 @@ from trialist.history import HistoryLog, Values
 from trialist.integrations import Adapter
 from trialist.messages import Outcome, Request
 from trialist.results import Result
+from trialist.searchers import Problem
 from trialist.searchers import Searcher as EngineSearcher
 from trialist.space import Space
 from trialist.streams import Streams
@@ -196,7 +197,7 @@ class LibrarySearcher(Searcher):
         if self._asked is None:
             self._space, self._streams = Space(self._config), Streams(secrets.randbits(32))
             self._asked = self.to_engine()
-            self._asked.setup(self._space)
+            self._asked.setup(Problem(self._space))
         number = self._numbers.setdefault(trial_id, len(self._numbers))
         history, request = self._log.until(len(self._log)), Request(number, sample=number)
         answers = self._asked.suggest(history, [request], self._streams)
