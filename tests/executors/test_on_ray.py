@@ -110,6 +110,15 @@ def hang(config):
                 raise
 
 
+def have_a_child(config):
+    import ray
+
+    child = ray.remote(num_cpus=1)(lambda: os.getpid())  # noqa: PLW0108 - Ray takes functions of Python only
+    reporting.report(own=os.getpid(), child=ray.get(child.remote(), timeout=60))
+    if config.get("hang"):
+        hang({"stubborn": True})
+
+
 def devices(config):
     return {
         "visible": os.environ.get("CUDA_VISIBLE_DEVICES"),
@@ -127,6 +136,7 @@ OBJECTIVES = contract.OBJECTIVES | {
         leave_a_thread,
         die,
         hang,
+        have_a_child,
         devices,
     )
 }
@@ -200,6 +210,26 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         for cpus in (2, 1, 2):  # an idle process of the other shape has to make room in Ray's books
             assert isinstance(driver.run(report_thrice, cpus=cpus)[-1], Finished)
         driver.close()
+
+    def test_what_a_trial_starts_has_the_room_that_was_granted_for_it(self, cluster, tmp_path):
+        driver = Driver(OnRay(children=[{"cpu": 1}]), tmp_path, objective)
+        driver.open()
+        report = driver.result(have_a_child, cpus=2)
+        assert report["own"] != report["child"]
+        driver.launch(have_a_child, cpus=2, hang=True)  # of the same shape: it runs in the slot that is there
+        driver.close()
+        groups = cluster.util.placement_group_table
+        driver.wait_until(lambda: {group["state"] for group in groups().values()} == {"REMOVED"})
+        driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
+
+    def test_a_trial_that_waits_for_its_room_can_be_halted(self, cluster, tmp_path):
+        driver = Driver(OnRay(children=[{"cpu": 2}]), tmp_path, objective)
+        driver.open()
+        trial = driver.launch(report_thrice, cpus=4)  # Ray has two
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted)
+        driver.close()
+        driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
 
     def test_what_it_counts_cannot_be_chosen(self, cluster, tmp_path):
         with pytest.raises(ExecutorError, match="num_cpus"):

@@ -13,6 +13,7 @@ import pytest
 
 from trialist import Local, tune
 from trialist.executors.on_ray import OnRay
+from trialist.tune import resources
 from trialist.tune.execution.placement_groups import PlacementGroupFactory
 from trialist.tune.schedulers import PopulationBasedTraining
 from trialist.tune.search import BasicVariantGenerator
@@ -426,6 +427,13 @@ class TestWithResources:
         settings = tune.RunConfig(storage_path=tmp_path, executor=OnRay(num_cpus=2), verbose=0)
         grid = tune.Tuner(tune.with_resources(train, two), run_config=settings).fit()
         assert only(grid).metrics["score"] == 7
+
+    def test_of_several_bundles_the_first_is_the_trials_own(self):
+        factory = PlacementGroupFactory([{"CPU": 1}, {"CPU": 2, "GPU": 1}])
+        assert resources.to_engine(factory) == {"cpu": 3, "gpu": 1}
+        assert resources.children(factory) == [{"cpu": 2, "gpu": 1}]
+        assert resources.children(PlacementGroupFactory([{"CPU": 0}, {"CPU": 2}])) == [{"cpu": 2}]
+        assert resources.children({"cpu": 3}) == []
 
     def test_a_factory_shows_what_it_asks_for(self):
         factory = PlacementGroupFactory([{"CPU": 0}, {"CPU": 2, "GPU": 1}, {"CPU": 2}])

@@ -23,7 +23,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from typing import Any, Literal
 
 import cloudpickle
 
-from trialist.engine.ledger import to_amounts
+from trialist.engine.ledger import Units, to_amounts, to_units
 from trialist.errors import ExecutorError
 from trialist.executors import worker
 from trialist.executors.base import Asker, Inbox, Run
@@ -51,6 +51,14 @@ _WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what the
 _NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 
 
+@dataclass(frozen=True)
+class _Handle:
+    """A slot's actor, and the placement group that holds room for what its trial starts, if there is one."""
+
+    actor: Any
+    group: Any = None
+
+
 @dataclass
 class _Cluster:
     """Ray itself. All methods block, and are called in one thread."""
@@ -58,6 +66,7 @@ class _Cluster:
     address: str | None
     num_cpus: float | None
     num_gpus: int | None
+    children: tuple[Units, ...]
     ours: bool = False  # we started it
     connected: bool = False  # we connected this process to it
 
@@ -113,22 +122,26 @@ class _Cluster:
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
         """Part of ``Starter``: the handle is the actor."""
-        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(placement.node, soft=False)
-        options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": affinity}
-        environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), self._visible(placement))
+        own = _less(placement.units, self.children)
+        group = self._group(placement, own) if self.children and not self.ours else None
+        options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": self._strategy(placement, group)}
+        environment = worker.environment(to_amounts(own).get("cpu", 0.0), self._visible(placement))
         slot_class = self._called if dial is None else self._dialling
-        actor = slot_class.options(**options, **self._request(placement)).remote(environment)
-        return actor, actor.serve.remote(dial, self._payload, self._root).future()
+        actor = slot_class.options(**options, **_request({} if self.ours else own)).remote(environment)
+        return _Handle(actor, group), actor.serve.remote(dial, self._payload, self._root).future()
 
     def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
         """Part of ``Starter``."""
-        actor: Any = handle
-        future: Future[bytes] = actor.exchange.options(concurrency_group="wire").remote(data, wait_s).future()
+        assert isinstance(handle, _Handle), handle
+        future: Future[bytes] = handle.actor.exchange.options(concurrency_group="wire").remote(data, wait_s).future()
         return future
 
     def kill(self, handle: object) -> None:
-        """Part of ``Starter``."""
-        self._ray.kill(handle)
+        """Part of ``Starter``: what the trial has started in its room ends with it."""
+        assert isinstance(handle, _Handle), handle
+        self._ray.kill(handle.actor)
+        if handle.group is not None:
+            self._ray.util.remove_placement_group(handle.group)
 
     def describe(self, error: Exception) -> str:
         """Say what failed, and what is known to help."""
@@ -152,11 +165,42 @@ class _Cluster:
         known = dict(enumerate(filter(None, self._devices)))
         return ",".join(known.get(index, str(index)) for index in placement.gpus)
 
-    def _request(self, placement: Placement) -> dict[str, Any]:
-        amounts = {} if self.ours else to_amounts(placement.units)
-        request = {"num_cpus": amounts.pop("cpu", 0), "num_gpus": amounts.pop("gpu", 0)}
-        memory = int(amounts.pop("memory", 0))
-        return {**request, **({"memory": memory} if memory else {}), "resources": amounts}
+    def _strategy(self, placement: Placement, group: object) -> object:
+        strategies = self._ray.util.scheduling_strategies
+        if group is None:
+            return strategies.NodeAffinitySchedulingStrategy(placement.node, soft=False)
+        return strategies.PlacementGroupSchedulingStrategy(group, 0, placement_group_capture_child_tasks=True)
+
+    def _group(self, placement: Placement, own: Units) -> object:
+        """Have Ray keep a trial's room together, on the machine that the ledger chose: the trial's own share first. It
+        is not waited for: the slot's actor waits in it."""
+        shares = [share for share in (own, *self.children) if any(share.values())]
+        there = {"ray.io/node-id": placement.node}
+        return self._ray.util.placement_group(
+            [_bundle(share) for share in shares],
+            strategy="STRICT_PACK",
+            bundle_label_selector=[there] * len(shares),
+        )
+
+
+def _request(units: Units) -> dict[str, Any]:
+    """What Ray's ``options`` are told."""
+    amounts = to_amounts(units)
+    request = {"num_cpus": amounts.pop("cpu", 0), "num_gpus": amounts.pop("gpu", 0)}
+    memory = int(amounts.pop("memory", 0))
+    return {**request, **({"memory": memory} if memory else {}), "resources": amounts}
+
+
+def _bundle(units: Units) -> dict[str, float]:
+    """What Ray's placement groups are told."""
+    back = {own: theirs for theirs, own in _NAMES.items()}
+    return {back.get(name, name): amount for name, amount in to_amounts(units).items() if amount}
+
+
+def _less(granted: Mapping[str, int], children: Sequence[Units]) -> Units:
+    """Return what a trial has for itself: what it was granted, less what its children get."""
+    rest = {name: amount - sum(child.get(name, 0) for child in children) for name, amount in granted.items()}
+    return {name: max(amount, 0) for name, amount in rest.items()}
 
 
 def _slot_class() -> type:
@@ -236,6 +280,10 @@ class OnRay:
         address: of a cluster to join, as ``ray.init`` takes it.
         num_cpus: how many CPUs a Ray that is started here counts; all by default.
         num_gpus: how many GPUs; those that are found by default.
+        children: of what a trial is granted, the shares that are kept free for the Ray tasks and actors that it starts
+            itself: with ``resources={"cpu": 3}`` and ``children=[{"cpu": 1}, {"cpu": 1}]`` a trial has one CPU, and two
+            of its actors have one each. On a cluster that is joined each trial gets a placement group for that; on a
+            Ray that is started here they find room in any case.
         grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is
             interrupted.
         reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
@@ -255,6 +303,7 @@ class OnRay:
         *,
         num_cpus: float | None = None,
         num_gpus: int | None = None,
+        children: Sequence[Mapping[str, float]] = (),
         grace_s: float = 10.0,
         reuse_workers: bool | None = None,
         carrier: Literal["tcp", "ray"] = "tcp",
@@ -263,7 +312,7 @@ class OnRay:
         host: str | None = None,
         port: int = 0,
     ) -> None:
-        self._cluster = _Cluster(address, num_cpus, num_gpus)
+        self._cluster = _Cluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
         self._rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
         self._carrier, self._host, self._port = carrier, host, port
         self._nodes: tuple[Node, ...] = ()

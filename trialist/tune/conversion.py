@@ -159,11 +159,14 @@ class Job:
     def _executor(self) -> str | Executor:
         """On Ray classes get a process each, unless they are to be reused: what they leave behind cannot be known."""
         given, reuse = self.run.executor, self.tune.reuse_actors
-        if given != "ray" or not (reuse or is_class(registry.find(self.trainable))):
+        wanted = self.tune.resources_per_trial or resources_of(registry.find(self.trainable))
+        children = resources.children(wanted)
+        known = reuse or is_class(registry.find(self.trainable))
+        if given != "ray" or not (known or children):
             return given
         from trialist.executors.on_ray import OnRay
 
-        return OnRay(reuse_workers=reuse)
+        return OnRay(reuse_workers=reuse if known else None, children=children)
 
     @property
     def _callbacks(self) -> list[Any]:

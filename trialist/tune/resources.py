@@ -11,8 +11,8 @@ _STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 class PlacementGroupFactory:
     """A trial of several bundles: the first for the trial itself, the others for the Ray tasks and actors it starts.
 
-    The ledger books their sum, on one machine. On a Ray that Trialist has started, what a trial starts finds that room
-    free.
+    The ledger books their sum, on one machine. On a cluster that is joined, the others are kept free for what the trial
+    starts; on a Ray that Trialist has started, that finds room in any case.
 
     Args:
         bundles: of resources each: ``[{"CPU": 1}, {"CPU": 2, "GPU": 1}]``.
@@ -105,7 +105,20 @@ def to_engine(given: Resources) -> dict[str, float]:
     return {_NAMES.get(name, name): amount for name, amount in {**named, **custom}.items() if amount}
 
 
+def children(given: object) -> list[dict[str, float]]:
+    """Return the bundles for what a trial starts itself."""
+    if not isinstance(given, PlacementGroupFactory):
+        return []
+    bundles = given.bundles if given.head_bundle_is_empty else given.bundles[1:]
+    return [{_NAMES.get(name, name): amount for name, amount in bundle.items()} for bundle in bundles]
+
+
 def from_engine(amounts: Mapping[str, float]) -> PlacementGroupFactory:
     """Return what a trial was granted, in Ray Tune's words."""
     back = {engine: user for user, engine in _NAMES.items()}
     return PlacementGroupFactory([{back.get(name, name): amount for name, amount in amounts.items()}])
+
+
+def resource_dict_to_pg_factory(spec: Mapping[str, float] | None = None) -> PlacementGroupFactory:
+    """Return a dict of resources as one bundle; None is one CPU."""
+    return from_engine(to_engine({"cpu": 1.0} if spec is None else spec))
