@@ -260,3 +260,29 @@ def test_bounds_too_close_for_the_log_axis():
 def test_pending_never_escapes():
     configs = space.Space({"x": space.sample_from(lambda: 1)}).sample(2, np.random.default_rng(0))
     assert not any(isinstance(config["x"], Pending) for config in configs)
+
+
+class TestDrawingByHand:
+    @pytest.mark.parametrize(
+        "domain",
+        [space.uniform(0, 1), space.lograndint(1, 9), space.randn(), space.choice([{"x": space.uniform(0, 1)}, 7])],
+        ids=repr,
+    )
+    def test_a_domain_draws_values_of_its_own(self, domain):
+        whole = space.Space({"value": domain})
+        drawn = [domain.sample(), *domain.sample(size=5)]
+        assert [whole.validate({"value": value}) for value in drawn] == [[]] * 6
+
+    def test_the_draw_comes_of_numpys_global_dice_as_they_were_seeded(self):
+        def draw():
+            np.random.seed(3)
+            return space.uniform(0, 1).sample(size=4)
+
+        assert draw() == draw()
+        assert len(set(draw())) == 4
+
+    def test_a_random_state_is_used_instead(self):
+        assert space.uniform(0, 1).sample(random_state=3) == space.uniform(0, 1).sample(random_state=3)
+        assert space.uniform(0, 1).sample(random_state=np.random.default_rng(3)) == space.uniform(0, 1).sample(
+            random_state=3
+        )

@@ -302,7 +302,7 @@ def test_all_problems_of_a_definition_are_listed_at_once():
         "$ref: the key '$ref' is kept for the journal",
         "inner/0/$ref: the key '$ref' is kept for the journal",
         "$domain: the key '$domain' is kept for the journal",
-        "constraint 1: 'not callable' is not callable",
+        "constraint 'not callable': the space has no 'callable'",
     ]:
         assert f"\n  {expected}" in message
 
@@ -315,7 +315,7 @@ def test_a_definition_is_a_dict(definition):
 
 def test_constraints_must_be_a_list():
     bare: Any = len
-    with pytest.raises(ValueError, match="constraints must be a list of functions, got <built-in"):
+    with pytest.raises(ValueError, match="constraints must be a list of functions or texts, got <built-in"):
         space.Space({}, constraints=bare)
 
 

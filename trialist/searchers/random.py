@@ -28,7 +28,7 @@ class Random:
         """Draw."""
 
         def make(block: int) -> Rows:
-            return rng("random", block).random((BLOCK, self._space.dimension))
+            return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
 
         self._blocks = self._blocks or Blocks(make)
         return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from trialist.history import History
 from trialist.messages import Request, Suggestion
@@ -48,7 +48,7 @@ class Sobol:
                 self._sequence = qmc.Sobol(self._space.dimension, scramble=True, rng=rng.integer("sobol"))
             if skipped := block * BLOCK - self._sequence.num_generated:
                 self._sequence.fast_forward(skipped)
-            return cast(Rows, self._sequence.random(BLOCK))
+            return self._space.tilt(self._sequence.random(BLOCK))
 
         self._blocks = self._blocks or Blocks(make)
         return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)

@@ -1,23 +1,35 @@
-"""Constraints: what a config must also satisfy, said by users' functions."""
+"""Constraints: what a config must also satisfy, said by users' functions, or by texts such as ``"a < b"``."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from trialist.errors import nearest
+from trialist.space.expressions import Expression
 from trialist.space.values import Config, brief
 
-Constraint = Callable[[Config], Any]
-"""Called with a whole config; its truth value says whether the config is allowed."""
+Constraint = Callable[[Config], Any] | str
+"""Called with a whole config, its truth value says whether the config is allowed; a text is an `Expression`."""
 
 
 class Constraints:
     """The constraints of one space, asked in order."""
 
     def __init__(self, functions: Sequence[Constraint]) -> None:
-        self._functions = tuple(functions)
+        self._functions = tuple(Expression(each) if isinstance(each, str) else each for each in functions)
 
     def __len__(self) -> int:
         return len(self._functions)
+
+    @property
+    def are_texts(self) -> bool:
+        """True if all of them are data."""
+        return all(isinstance(each, Expression) for each in self._functions)
+
+    @property
+    def texts(self) -> list[str]:
+        """Those that are texts."""
+        return [each.text for each in self._functions if isinstance(each, Expression)]
 
     def violated(self, config: Config) -> int | None:
         """Return the number of the first constraint that the config violates, or None.
@@ -29,6 +41,8 @@ class Constraints:
     def name(self, number: int) -> str:
         """Return how messages call a constraint: by its number, its name, and where it was written."""
         function = self._functions[number]
+        if isinstance(function, Expression):
+            return f"constraint {function!r}"
         code = getattr(function, "__code__", None)
         where = f", {code.co_filename}:{code.co_firstlineno}" if code else ""
         return f"constraint {number} ({getattr(function, '__name__', brief(function))}{where})"
@@ -51,10 +65,20 @@ class Constraints:
         return holds
 
 
-def problems_of_constraints(constraints: object) -> list[str]:
-    """Return what is wrong with the constraints argument of a space."""
+def problems_of_constraints(constraints: object, definition: object) -> list[str]:
+    """Return what is wrong with the constraints argument of a space of this definition."""
     if not isinstance(constraints, list | tuple):
-        return [f"constraints must be a list of functions, got {brief(constraints)}"]
-    return [
-        f"constraint {i}: {brief(each)} is not callable" for i, each in enumerate(constraints) if not callable(each)
-    ]
+        return [f"constraints must be a list of functions or texts, got {brief(constraints)}"]
+    known = [*definition] if isinstance(definition, dict) else []
+    return [text for number, each in enumerate(constraints) for text in _problems_of_one(number, each, known)]
+
+
+def _problems_of_one(number: int, constraint: object, known: list[str]) -> list[str]:
+    if not isinstance(constraint, str):
+        return [] if callable(constraint) else [f"constraint {number}: {brief(constraint)} is not callable"]
+    try:
+        names = Expression(constraint).names
+    except ValueError as error:
+        return [str(error)]
+    unknown = [name for name in names if name not in known]
+    return [f"constraint {constraint!r}: the space has no {name!r}{nearest(name, known)}" for name in unknown]

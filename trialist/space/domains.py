@@ -6,14 +6,15 @@ is encoded as the centre of its cell. Users make domains with the functions of `
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from trialist.space.beliefs import Belief, bell, weights
 from trialist.space.values import Floats, brief, is_finite, is_number, loosely_equal, python_value, token
 
 DEEPEST_SD = 5.0  # further out, neighbouring units are so far apart that a value would not survive a round trip
@@ -21,7 +22,9 @@ _CLOSE = 1e-9
 
 
 class Domain:
-    """What one parameter may be."""
+    """What one parameter may be. `belief` says where a user expects good values, if anything was said."""
+
+    belief: Belief | None = None
 
     @property
     def cardinality(self) -> int | None:
@@ -31,6 +34,20 @@ class Domain:
     def snap(self, units: Floats) -> Floats:
         """Return the units, shape (n,), of the very values that lie there: a discrete one owns a whole cell."""
         return units
+
+    def sample(self, *, size: int = 1, random_state: int | np.random.Generator | None = None) -> Any:  # noqa: ANN401
+        """Draw a value; a list of them if size is more than 1.
+
+        For functions that compute a value from others, and for people. A run never draws in this way. Without a
+        random_state the draw comes of NumPy's global dice: inside `sample_from` these are seeded.
+        """
+        from trialist.space.space import Space  # it is made of domains
+
+        if random_state is None:
+            random_state = int(np.random.randint(2**31))  # noqa: NPY002 - these are what a user of globals has seeded
+        drawn = Space({"value": self}).sample(size, np.random.default_rng(random_state))
+        values = [config["value"] for config in drawn]
+        return values[0] if size == 1 else values
 
 
 class Numeric(Domain, ABC):
@@ -50,9 +67,29 @@ class Numeric(Domain, ABC):
     def problem(self, value: object) -> str | None:
         """Return what is wrong with the value, or None."""
 
+    def prior(self, mean: float, sd: float) -> Self:
+        """Return the same domain with the belief that good values are near the mean, give or take sd.
+
+        It tilts what is drawn and what models suggest, and excludes nothing. On a logarithmic axis sd counts powers of
+        ten. Raises ValueError or TypeError for a mean outside the domain, and an sd that is not above 0.
+        """
+        belief = bell(repr(self), mean, sd, self.encode(mean), self._width(sd))
+        if problem := self.problem(mean if self.cardinality is None else self._nearest(mean)):
+            raise ValueError(f"prior: {problem}")
+        return replace(self, belief=belief)  # type: ignore[type-var]  # all that can be made are dataclasses
+
+    def _width(self, sd: float) -> float:
+        """Return a standard deviation in units."""
+        raise ValueError(f"{self!r} is a prior itself: say there what you expect")
+
+    def _nearest(self, value: float) -> float:
+        """Return the value of this domain that is nearest."""
+        return self.decode(np.array([self.encode(value)]))[0]
+
     def __repr__(self) -> str:
         name, arguments = self.call
-        return f"{name}({', '.join(map(repr, arguments))})"
+        said = f".prior({', '.join(map(repr, self.belief.said))})" if self.belief else ""
+        return f"{name}({', '.join(map(repr, arguments))}){said}"
 
     def _problem_of_kind(self, value: object, *, integer: bool = False) -> str | None:
         wanted = "an int" if integer else "a number"
@@ -70,6 +107,11 @@ class Continuous(Numeric):
     lower: float
     upper: float
     log: bool = False
+    belief: Belief | None = None
+
+    def _width(self, sd: float) -> float:
+        low, high = self._ends
+        return sd * (math.log(10) if self.log else 1.0) / (high - low)
 
     def decode(self, units: Floats) -> list[float]:
         low, high = self._ends
@@ -143,6 +185,11 @@ class Stepped(Numeric):
     first: int
     count: int
     log: bool = False
+    belief: Belief | None = None
+
+    def _width(self, sd: float) -> float:
+        low, high = self._ends
+        return sd * math.log(10) / (high - low) if self.log else sd / (self.grain.q * self.count)
 
     @property
     def cardinality(self) -> int:
@@ -222,6 +269,7 @@ class Normal(Numeric):
     mean: float
     sd: float
     grain: Grain | None = None
+    belief: Belief | None = None
 
     def decode(self, units: Floats) -> list[float]:
         from scipy.special import ndtri  # a third of a second: only who has normal parameters waits for it
@@ -253,6 +301,16 @@ class Category(Domain):
 
     kind: Literal["choice", "ordinal", "grid_search"]
     options: tuple[object, ...]
+    belief: Belief | None = None
+
+    def prior(self, likely: Sequence[float]) -> Self:
+        """Return the same domain with the belief that its options are good in these proportions, all above 0.
+
+        Raises ValueError for a wrong number of weights, and for a grid_search, which tries everything.
+        """
+        if self.kind == "grid_search":
+            raise ValueError("grid_search tries every option: a prior would change nothing")
+        return replace(self, belief=weights(self.kind, likely, len(self.options)))
 
     @property
     def cardinality(self) -> int:
@@ -282,7 +340,8 @@ class Category(Domain):
         return {token(option): place for place, option in enumerate(self.options)}
 
     def __repr__(self) -> str:
-        return f"{self.kind}([{', '.join(map(repr, self.options))}])"
+        said = f".prior({[*self.belief.said]})" if self.belief else ""
+        return f"{self.kind}([{', '.join(map(repr, self.options))}]){said}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,7 @@ _FACTORIES: Mapping[str, Callable[..., Domain]] = {
         *("lograndint", "qlograndint", "choice", "ordinal", "grid_search"),
     )
 }
+_PRIOR = "$prior"
 _NAMED_FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
@@ -77,11 +78,12 @@ def definition_to_plain(value: object) -> object:
 
 
 def _domain_to_plain(domain: object) -> list[object]:
+    belief: list[object] = [{_PRIOR: [*domain.belief.said]}] if isinstance(domain, Domain) and domain.belief else []
     if isinstance(domain, Numeric):
         name, arguments = domain.call
-        return [name, *arguments]
+        return [name, *arguments, *belief]
     if isinstance(domain, Category):
-        return [domain.kind, [definition_to_plain(option) for option in domain.options]]
+        return [domain.kind, [definition_to_plain(option) for option in domain.options], *belief]
     message = f"{domain!r} has no plain form"
     raise TypeError(message)
 
@@ -109,8 +111,21 @@ def _marked(mark: str, content: object) -> object:
         return tuple(definition_from_plain(item) for item in content)
     if mark == "$domain" and isinstance(content, list):
         name, *arguments = content
-        return _FACTORIES[name](*(definition_from_plain(item) for item in arguments))
+        belief = (
+            arguments.pop()[_PRIOR]
+            if arguments and isinstance(arguments[-1], dict) and _PRIOR in arguments[-1]
+            else None
+        )
+        domain = _FACTORIES[name](*(definition_from_plain(item) for item in arguments))
+        return domain if belief is None else _believed(domain, belief)
     raise KeyError(mark)
+
+
+def _believed(domain: Domain, said: list[float]) -> Domain:
+    if isinstance(domain, Category):
+        return domain.prior(said)
+    assert isinstance(domain, Numeric), domain
+    return domain.prior(*said)
 
 
 def is_config(value: object) -> bool:

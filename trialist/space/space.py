@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trialist.space.beliefs import Belief
 from trialist.space.compiling import Parameter, compile_definition
 from trialist.space.constraints import Constraint, Constraints, problems_of_constraints
 from trialist.space.domains import Category
@@ -15,6 +16,7 @@ from trialist.space.nodes import Row
 from trialist.space.plain import References, as_config, definition_from_plain, definition_to_plain, is_config
 from trialist.space.values import Bools, Config, Floats, brief, fresh, items, python_value
 
+_CONSTRAINTS, _DEFINITION = "$constraints", "$definition"  # of the plain form of a space that has constraints
 TRIES = 1000
 """How many draws one wanted config may cost on average before the constraints are called impossible."""
 
@@ -31,7 +33,7 @@ class Space:
 
     def __init__(self, definition: Mapping[str, object], constraints: Sequence[Constraint] = ()) -> None:
         self._root, compiled = compile_definition(definition)
-        problems = compiled.problems + problems_of_constraints(constraints)
+        problems = compiled.problems + problems_of_constraints(constraints, definition)
         if problems:
             raise ValueError(_listed("the space has", problems))
         self._definition = fresh(definition)  # the caller may go on changing theirs
@@ -118,6 +120,32 @@ class Space:
                 snapped[:, each.column] = each.domain.snap(snapped[:, each.column])
         snapped[~self.active(snapped)] = 0.5
         return snapped
+
+    @property
+    def has_prior(self) -> bool:
+        """True if the user has said of some parameter where good values are to be expected."""
+        return any(each.domain.belief for each in self._parameters)
+
+    def log_prior(self, units: Floats) -> Floats:
+        """Return the logarithm of the density of the user's beliefs, shape (n,), at the units, shape (n, d).
+
+        It is 0 where nothing was said, and of inactive columns nothing is.
+        """
+        total = np.zeros(len(units))
+        active = self.active(units) if self.has_prior else None
+        for column, belief in self._beliefs():
+            total += np.where(active[:, column], belief.log_density(units[:, column]), 0.0)  # type: ignore[index]
+        return total
+
+    def tilt(self, units: Floats) -> Floats:
+        """Turn evenly drawn units, shape (n, d), into draws from the user's beliefs; the same without any."""
+        tilted = np.array(units, dtype=np.float64)
+        for column, belief in self._beliefs():
+            tilted[:, column] = belief.quantile(tilted[:, column])
+        return tilted
+
+    def _beliefs(self) -> list[tuple[int, Belief]]:
+        return [(p.column, p.domain.belief) for p in self._parameters if p.column is not None and p.domain.belief]
 
     def feasible(self, units: Floats) -> Bools:
         """Return which configs at the units, shape (n, d), satisfy the constraints, shape (n,).
@@ -230,17 +258,21 @@ class Space:
         return plain if self._is_plain else as_config(self._references.resolve(plain))
 
     def to_plain(self) -> Config | None:
-        """Return the definition as JSON data, or None if it has constraints, functions or other objects."""
-        if self._constraints:
+        """Return the definition as JSON data, or None if it has functions (as constraints, too) or other objects."""
+        if not self._constraints.are_texts:
             return None
         try:
-            return as_config(definition_to_plain(self._definition))
+            definition = as_config(definition_to_plain(self._definition))
         except TypeError:
             return None
+        return {_CONSTRAINTS: self._constraints.texts, _DEFINITION: definition} if self._constraints else definition
 
     @classmethod
     def from_plain(cls, data: Config) -> "Space":
         """Undo `to_plain`. Raises ValueError for data that it did not write."""
+        data = as_config(data)
+        if data.keys() == {_CONSTRAINTS, _DEFINITION}:
+            return cls(as_config(definition_from_plain(data[_DEFINITION])), data[_CONSTRAINTS])
         return cls(as_config(definition_from_plain(data)))
 
     def describe(self) -> str:
@@ -266,7 +298,7 @@ class Space:
     def _draw(
         self, rows: npt.NDArray[np.int64], rng: np.random.Generator, grid: npt.NDArray[np.int64] | Sequence[int] | None
     ) -> Floats:
-        units = rng.random((rows.size, self._dimension))
+        units = self.tilt(rng.random((rows.size, self._dimension)))
         return units if grid is None else self.fix_grid(units, np.asarray(grid)[rows])
 
     def _keep(self, config: Config, row: int, found: list[Config], rejections: Counter[int]) -> bool:
