@@ -14,13 +14,14 @@ from trialist.errors import nearest
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Plain
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand, Scheduler
-from trialist.searchers import Grid, Perturb, Random, Searcher, Sobol
+from trialist.searchers import TPE, Grid, Perturb, Random, Searcher, Sobol
 
 SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "hyperband": HyperBand, "pbt": PBT}
 SEARCHERS: dict[str, type] = {
     "random": Random,
     "grid": Grid,
     "sobol": Sobol,
+    "tpe": TPE,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "optuna": Optuna,

@@ -5,5 +5,6 @@ from trialist.searchers.grid import Grid
 from trialist.searchers.perturb import Perturb
 from trialist.searchers.random import Random
 from trialist.searchers.sobol import Sobol
+from trialist.searchers.tpe import TPE
 
-__all__ = ["Grid", "Perturb", "Problem", "Random", "Searcher", "Sobol"]
+__all__ = ["TPE", "Grid", "Perturb", "Problem", "Random", "Searcher", "Sobol"]

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from tests.contracts.searcher import SearcherContract
+from trialist import space
+from trialist.ask_tell import AskTell
+from trialist.searchers import TPE
+from trialist.searchers.parzen import Bandwidths, Columns, Parzen
+from trialist.space import Space
+
+
+class TestContract(SearcherContract):
+    def make(self):
+        return TPE(startup=4)
+
+
+MIXED = Space(
+    {
+        "x": space.uniform(0, 1),
+        "n": space.randint(0, 5),
+        "m": space.choice(["a", {"y": space.uniform(0, 1)}, "c"]),
+        "o": space.ordinal([1, 2, 3]),
+    }
+)
+
+
+def density(trials: int = 5, seed: int = 0) -> Parzen:
+    units = MIXED.snap(np.random.default_rng(seed).random((trials, MIXED.dimension)))
+    return Parzen(Columns(MIXED), units, MIXED.active(units), np.arange(1.0, trials + 1), Bandwidths(magnitude=0.3))
+
+
+def log_density(parzen: Parzen, units: np.ndarray) -> np.ndarray:
+    active = MIXED.active(units)
+    return parzen.log_density(units, active, Columns(MIXED).features(units, active))
+
+
+class TestADensity:
+    def test_integrates_to_one(self):
+        even = np.random.default_rng(1).random((200_000, MIXED.dimension))
+        assert np.mean(np.exp(log_density(density(), even))) == pytest.approx(1, abs=0.02)
+
+    def test_is_that_of_what_it_draws(self):
+        parzen = density()
+        drawn, even = (parzen.draw(100_000, np.random.default_rng(2)), np.random.default_rng(3).random((100_000, 5)))
+        weights = np.exp(log_density(parzen, even))
+        for column in (0, 1, 2, 4):  # column 3 is inactive in most
+            assert np.mean(drawn[:, column]) == pytest.approx(np.mean(even[:, column] * weights), abs=0.01)
+            assert np.std(drawn[:, column]) == pytest.approx(
+                np.sqrt(np.mean(weights * (even[:, column] - np.mean(drawn[:, column])) ** 2)), abs=0.01
+            )
+
+    def test_of_no_trials_is_even(self):
+        assert log_density(density(0), np.random.default_rng(0).random((9, 5))) == pytest.approx(0)
+
+
+class TestSuggestions:
+    def test_are_near_the_good_trials(self):
+        study = AskTell({"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}, searcher="tpe", seed=1)
+        for _ in range(60):
+            trial = study.ask()
+            study.tell(trial, (trial.config["x"] - 1) ** 2 + (trial.config["y"] + 2) ** 2)
+        late = [trial.metrics["value"] for trial in study.trials[40:]]
+        assert np.median(late) < 10  # even draws: 26
+        assert study.best.metrics["value"] < 0.1
+
+    def test_keep_away_from_failures(self):
+        study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=1)
+        for _ in range(60):
+            trial = study.ask()
+            study.tell(trial, None if trial.config["x"] < 0.5 else trial.config["x"])
+        assert sum(trial.config["x"] < 0.45 for trial in study.trials[30:]) < 10
+
+    def test_of_a_batch_are_not_the_same(self):
+        study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="tpe", seed=1)
+        for _ in range(30):
+            study.tell(trial := study.ask(), abs(trial.config["x"] - 0.3))
+        batch = study.ask(16)
+        assert len({trial.config["x"] for trial in batch}) == 16
+        assert np.std([trial.config["y"] for trial in batch]) > 0.1
+
+    def test_are_never_repeated_in_a_finite_space_until_it_is_exhausted(self):
+        study = AskTell({"a": space.randint(0, 5), "b": space.choice(["x", "y", "z"])}, searcher="tpe", seed=0)
+        configs = []
+        for _ in range(15):
+            study.tell(trial := study.ask(), trial.config["a"])
+            configs.append(tuple(trial.config.values()))
+        assert len(set(configs[10:])) == 5
+        assert not set(configs[10:]) & set(configs[:10])
+        assert study.ask().config
+
+    def test_meet_outcome_constraints_more_often_than_chance(self):
+        study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", outcome_constraints=["size <= 0.3"], seed=0)
+        for _ in range(60):
+            study.tell(trial := study.ask(), {"value": -trial.config["x"], "size": trial.config["x"]})
+        assert study.best.config["x"] > 0.25
+        assert np.median([trial.config["x"] for trial in study.trials[40:]]) < 0.4
+
+    def test_of_two_objectives_spread_along_the_front(self):
+        study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="tpe", metric=["a", "b"], seed=0)
+        for _ in range(80):
+            config = (trial := study.ask()).config
+            study.tell(trial, {"a": config["x"] + config["y"], "b": 1 - config["x"] + config["y"]})
+        front = [trial.config for trial in study.pareto_front()]
+        assert np.median([config["y"] for config in front]) < 0.1
+        assert np.ptp([config["x"] for config in front]) > 0.5
+
+    def test_are_drawn_from_beliefs_first(self):
+        study = AskTell({"x": space.uniform(0, 1).prior(0.8, 0.05)}, searcher="tpe", seed=0)
+        assert np.mean([trial.config["x"] for trial in study.ask(8)]) == pytest.approx(0.8, abs=0.05)
+
+
+def test_work_is_bounded_however_long_the_history():
+    searcher = TPE()
+    study = AskTell({"x": space.uniform(0, 1)}, searcher=searcher, seed=0)
+    rng = np.random.default_rng(0)
+    for value in rng.random(3000):
+        study.add({"x": value}, value)
+    study.ask()
+    good, bad = searcher._densities([])
+    assert (len(good._units), len(bad._units)) == (50, 1000)

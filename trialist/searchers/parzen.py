@@ -1,0 +1,153 @@
+"""Parzen: densities made of one kernel a trial, over the unit cube, compared with even ones.
+
+x: candidates' units, (m, d). u: trials' units, (n, d). s: bandwidths, (n, d). w: weights, (n,).
+A kernel is a product over the columns: of normal densities cut off at 0 and 1, centred on u with bandwidth s; for
+unordered categories, of tables. Columns that a trial or a candidate does not have count for nothing. In the logarithm a
+kernel is linear in features of x, (1, x, x^2) of each number and the indicators of each category, so that all kernels
+at all candidates are one matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trialist.space import Category, Parameter, Space, Stepped
+from trialist.space.values import Bools, Floats
+
+Ints = npt.NDArray[np.int64]
+
+_ROOT_2PI = np.sqrt(2 * np.pi)
+
+
+class Columns:
+    """How each column of a space enters a kernel: as a number or as an unordered category."""
+
+    def __init__(self, space: Space) -> None:
+        parameters = [each for each in space.parameters if each.column is not None]
+        self.space = space
+        self.categories = [(column, _options(each)) for column, each in enumerate(parameters) if _is_category(each)]
+        taken = {column for column, _ in self.categories}
+        self.numbers = np.array([column for column in range(len(parameters)) if column not in taken], dtype=np.int64)
+        self.steps = np.array([_step(parameters[column]) for column in self.numbers.tolist()])  # width of a cell, or 0
+
+    def features(self, units: Floats, active: Bools) -> Floats:
+        """Return the features of candidates, shape (m, f)."""
+        x, here = units[:, self.numbers], active[:, self.numbers].astype(np.float64)
+        parts = [here, here * x, here * x * x]
+        parts += [self.indicators(units, active, column, count) for column, count in self.categories]
+        return np.concatenate(parts, axis=1)
+
+    @staticmethod
+    def indicators(units: Floats, active: Bools, column: int, count: int) -> Floats:
+        """Return which option of a category each row has taken, shape (n, options); none where it is inactive."""
+        options = np.minimum(units[:, column] * count, count - 1).astype(np.int64)
+        return np.asarray((options[:, None] == np.arange(count)) * active[:, column, None].astype(np.float64))
+
+
+def _is_category(parameter: Parameter) -> bool:
+    return isinstance(parameter.domain, Category) and parameter.domain.kind != "ordinal"
+
+
+def _options(parameter: Parameter) -> int:
+    return parameter.domain.cardinality or 0
+
+
+def _step(parameter: Parameter) -> float:
+    domain = parameter.domain
+    return 1.0 / domain.cardinality if isinstance(domain, Category | Stepped) else 0.0
+
+
+@dataclass(frozen=True)
+class Bandwidths:
+    """How wide kernels are.
+
+    Narrow ones are what makes a multivariate estimator good: of the widths tried on closed-form functions of 2 to 20
+    dimensions 0.07 ranked best, against 0.2 and more that are usual.
+
+    Args:
+        magnitude: the width of one kernel alone; of n it is less by the factor n^(-1/(4+d)) (Scott 1992).
+        least: no narrower than this.
+        blur: what share of a category's kernel is spread over all options, before the same factor.
+    """
+
+    magnitude: float = 0.07
+    least: float = 0.02
+    blur: float = 0.8
+
+    def shrinking(self, n: int, d: int) -> float:
+        """Return the factor for n kernels in d dimensions."""
+        return float(max(n, 1) ** (-1.0 / (4.0 + d)))
+
+
+class Parzen:
+    """A density over the cube: kernels on trials, and an even one (or the user's beliefs) of weight 1.
+
+    Args:
+        columns: what enters how.
+        units: of the trials, shape (n, d).
+        active: which columns they have, shape (n, d).
+        weights: of their kernels, shape (n,).
+        bandwidths: how wide these are.
+    """
+
+    def __init__(self, columns: Columns, units: Floats, active: Bools, weights: Floats, bandwidths: Bandwidths) -> None:
+        self._columns, self._units, self._active, self._weights = columns, units, active, weights
+        shrinking = bandwidths.shrinking(len(units), max(columns.space.dimension, 1))
+        least = np.maximum(bandwidths.least, columns.steps / 2)  # values in one cell cannot be told apart
+        self._widths = np.maximum(bandwidths.magnitude * shrinking, least)
+        self._blur = min(bandwidths.blur * shrinking, 1.0)
+        self._kernels = self._expanded()
+        with np.errstate(divide="ignore"):
+            self._log_weights = np.log(weights)
+
+    def _expanded(self) -> Floats:
+        """Return the kernels as coefficients of the features, shape (n, f)."""
+        from scipy.special import ndtr
+
+        columns = self._columns
+        u, here = self._units[:, columns.numbers], self._active[:, columns.numbers].astype(np.float64)
+        s = self._widths
+        inside = ndtr((1 - u) / s) - ndtr(-u / s)
+        parts = [here * (-0.5 * (u / s) ** 2 - np.log(s * _ROOT_2PI * inside)), here * u / s**2, -0.5 * here / s**2]
+        parts += [self._table(column, count) for column, count in columns.categories]
+        return np.concatenate(parts, axis=1)
+
+    def _table(self, column: int, count: int) -> Floats:
+        """Return the logarithm of each kernel's density of each option, shape (n, options), compared with 1/options."""
+        taken = self._columns.indicators(self._units, self._active, column, count)
+        there = self._active[:, column, None]
+        return np.where(there, np.log((1 - self._blur) * taken * count + self._blur), 0.0)
+
+    def log_density(self, units: Floats, active: Bools, features: Floats) -> Floats:
+        """Return the logarithm of the density at candidates, shape (m,)."""
+        with np.errstate(invalid="ignore"):
+            terms = features @ self._kernels.T + self._log_weights
+        even = self._columns.space.log_prior(units) if self._columns.space.has_prior else np.zeros(len(units))
+        highest = np.maximum(terms.max(axis=1, initial=-np.inf), even)
+        total = np.exp(terms - highest[:, None]).sum(axis=1) + np.exp(even - highest)
+        return np.asarray(highest + np.log(total) - np.log(self._weights.sum() + 1.0))
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Draw candidates, shape (count, d)."""
+        from scipy.special import ndtr, ndtri
+
+        d = self._columns.space.dimension
+        uniforms, even = rng.random((count, d)), self._columns.space.tilt(rng.random((count, d)))
+        shares = np.append(self._weights, 1.0)
+        kernels = np.searchsorted(np.cumsum(shares / shares.sum())[:-1], rng.random(count), side="right")
+        drawn = even
+        from_trial = kernels < len(self._units)
+        rows = kernels[from_trial]
+        u, s, numbers = self._units[rows][:, self._columns.numbers], self._widths, self._columns.numbers
+        below, above = ndtr(-u / s), ndtr((1 - u) / s)
+        bells = np.clip(u + s * ndtri(below + uniforms[from_trial][:, numbers] * (above - below)), 0.0, 1.0)
+        places = np.flatnonzero(from_trial)[:, None]
+        there = self._active[rows][:, numbers]
+        drawn[places, numbers] = np.where(there, bells, even[places, numbers])
+        for column, _ in self._columns.categories:
+            keep = self._active[rows, column] & (uniforms[from_trial, column] >= self._blur)
+            drawn[places[:, 0], column] = np.where(keep, self._units[rows, column], drawn[places[:, 0], column])
+        return drawn
