@@ -1,0 +1,176 @@
+"""Other people's searchers behind a pipe: one JSON line in, one out, so that each can live in its own environment.
+
+    python peer.py optuna-gp
+    {"do": "begin", "space": [...], "seed": 0}        -> {}
+    {"do": "ask"}                                     -> {"config": {...}}
+    {"do": "tell", "place": 0, "value": 0.3}          -> {}        of the configs asked for, by their places
+
+Each is used as its own documentation says, with its defaults. This file imports nothing of ours.
+"""
+# mypy: ignore-errors
+
+import json
+import math
+import sys
+import warnings
+
+
+class Optuna:
+    sampler = "TPESampler"
+
+    def begin(self, space, seed):
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space, self.trials = space, []
+        self.study = optuna.create_study(sampler=getattr(optuna.samplers, self.sampler)(seed=seed))
+
+    def ask(self):
+        trial = self.study.ask()
+        self.trials.append(trial)
+        return {each["name"]: self._suggest(trial, each) for each in self.space}
+
+    def _suggest(self, trial, each):
+        if each["kind"] == "choice":
+            return trial.suggest_categorical(each["name"], each["options"])
+        suggest = trial.suggest_int if each["kind"] == "int" else trial.suggest_float
+        return suggest(each["name"], each["lower"], each["upper"], log=each["log"])
+
+    def tell(self, place, value):
+        self.study.tell(self.trials[place], value)
+
+
+class OptunaGP(Optuna):
+    sampler = "GPSampler"
+
+
+class HyperOpt:
+    def begin(self, space, seed):
+        import numpy as np
+        from hyperopt import Trials, hp, tpe
+        from hyperopt.base import Domain
+
+        self.space, self.trials, self.algo = space, Trials(), tpe.suggest
+        self.rng, self.asked = np.random.default_rng(seed), []
+        self.domain = Domain(lambda config: 0.0, {each["name"]: self._domain(hp, each) for each in space})
+
+    def _domain(self, hp, each):
+        name = each["name"]
+        if each["kind"] == "choice":
+            return hp.choice(name, each["options"])
+        if each["kind"] == "int" and not each["log"]:
+            return hp.uniformint(name, each["lower"], each["upper"])
+        low, high = each["lower"], each["upper"]
+        if each["kind"] == "int":
+            return hp.qloguniform(name, math.log(low), math.log(high), 1)
+        return hp.loguniform(name, math.log(low), math.log(high)) if each["log"] else hp.uniform(name, low, high)
+
+    def ask(self):
+        (number,) = self.trials.new_trial_ids(1)
+        (document,) = self.algo([number], self.domain, self.trials, int(self.rng.integers(2**31 - 1)))
+        self.trials.insert_trial_docs([document])
+        self.trials.refresh()
+        self.asked.append(number)
+        values = {name: value[0] for name, value in document["misc"]["vals"].items()}
+        return {each["name"]: self._value(each, values[each["name"]]) for each in self.space}
+
+    def _value(self, each, value):
+        if each["kind"] == "choice":
+            return each["options"][int(value)]
+        return min(max(round(value), each["lower"]), each["upper"]) if each["kind"] == "int" else float(value)
+
+    def tell(self, place, value):
+        document = self.trials._dynamic_trials[place]
+        document["state"], document["result"] = 2, {"loss": value, "status": "ok"}
+        self.trials.refresh()
+
+
+class BoTorch:
+    """SingleTaskGP, LogEI or (with trials pending) qLogEI, twice as many Sobol points as columns first; integers are
+    rounded, and choices are one column an option, of which the largest counts."""
+
+    def begin(self, space, seed):
+        import torch
+        from torch.quasirandom import SobolEngine
+
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        self.space, self.asked, self.values = space, [], {}
+        self.d = sum(len(each["options"]) if each["kind"] == "choice" else 1 for each in space)
+        self.sobol, self.first = SobolEngine(self.d, scramble=True, seed=seed), max(5, 2 * len(space))
+
+    def ask(self):
+        import torch
+
+        point = self._model() if len(self.asked) >= self.first and len(self.values) > 1 else self.sobol.draw(1)[0]
+        config, point = self._config(point.to(torch.float64))
+        self.asked.append(point)
+        return config
+
+    def tell(self, place, value):
+        self.values[place] = value
+
+    def _model(self):
+        import torch
+        from botorch.acquisition.analytic import LogExpectedImprovement
+        from botorch.acquisition.logei import qLogExpectedImprovement
+        from botorch.fit import fit_gpytorch_mll
+        from botorch.models import SingleTaskGP
+        from botorch.optim import optimize_acqf
+        from gpytorch.mlls import ExactMarginalLogLikelihood
+
+        places = sorted(self.values)
+        x = torch.stack([self.asked[place] for place in places])
+        y = -torch.tensor([[self.values[place]] for place in places], dtype=torch.float64)
+        model = SingleTaskGP(x, y)
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+        pending = [point for place, point in enumerate(self.asked) if place not in self.values]
+        kind = qLogExpectedImprovement if pending else LogExpectedImprovement
+        more = {"X_pending": torch.stack(pending)} if pending else {}
+        bounds = torch.tensor([[0.0] * self.d, [1.0] * self.d], dtype=torch.float64)
+        best, _ = optimize_acqf(kind(model, best_f=y.max(), **more), bounds, q=1, num_restarts=10, raw_samples=512)
+        return best[0]
+
+    def _config(self, point):
+        config, point, column = {}, point.clone(), 0
+        for each in self.space:
+            width = len(each["options"]) if each["kind"] == "choice" else 1
+            own = point[column : column + width]
+            if each["kind"] == "choice":
+                place = int(own.argmax())
+                own[:] = 0.0
+                own[place] = 1.0
+                config[each["name"]] = each["options"][place]
+            else:
+                config[each["name"]], own[0] = self._number(each, float(own[0]))
+            column += width
+        return config, point
+
+    def _number(self, each, unit):
+        low, high = each["lower"], each["upper"]
+        low, high = (math.log(low), math.log(high)) if each["log"] else (low, high)
+        value = low + unit * (high - low)
+        value = math.exp(value) if each["log"] else value
+        if each["kind"] == "float":
+            return min(max(value, each["lower"]), each["upper"]), unit
+        value = min(max(round(value), each["lower"]), each["upper"])
+        place = math.log(value) if each["log"] else value
+        return value, (place - low) / (high - low)
+
+
+PEERS = {"optuna-tpe": Optuna, "optuna-gp": OptunaGP, "hyperopt": HyperOpt, "botorch": BoTorch}
+
+
+def main():
+    warnings.filterwarnings("ignore")
+    peer, out = PEERS[sys.argv[1]](), sys.stdout
+    sys.stdout = sys.stderr  # what they print must not come between
+    for line in sys.stdin:
+        message = json.loads(line)
+        what = message.pop("do")
+        answer = getattr(peer, what)(**message)
+        print(json.dumps({} if answer is None else {"config": answer}), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()
