@@ -14,7 +14,7 @@ from trialist.errors import nearest
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Plain
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand, Scheduler
-from trialist.searchers import TPE, Grid, Perturb, Random, Searcher, Sobol
+from trialist.searchers import CMAES, NSGA2, TPE, Grid, Halton, LatinHypercube, Perturb, Random, Searcher, Sobol
 
 SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "hyperband": HyperBand, "pbt": PBT}
 SEARCHERS: dict[str, type] = {
@@ -22,6 +22,10 @@ SEARCHERS: dict[str, type] = {
     "grid": Grid,
     "sobol": Sobol,
     "tpe": TPE,
+    "halton": Halton,
+    "lhs": LatinHypercube,
+    "cmaes": CMAES,
+    "nsga2": NSGA2,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "optuna": Optuna,

@@ -1,10 +1,24 @@
 """Searchers: what to try next. One file an algorithm."""
 
 from trialist.searchers.base import Problem, Searcher
+from trialist.searchers.cmaes import CMAES
+from trialist.searchers.evolution import NSGA2
 from trialist.searchers.grid import Grid
 from trialist.searchers.perturb import Perturb
+from trialist.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialist.searchers.random import Random
-from trialist.searchers.sobol import Sobol
 from trialist.searchers.tpe import TPE
 
-__all__ = ["TPE", "Grid", "Perturb", "Problem", "Random", "Searcher", "Sobol"]
+__all__ = [
+    "CMAES",
+    "NSGA2",
+    "TPE",
+    "Grid",
+    "Halton",
+    "LatinHypercube",
+    "Perturb",
+    "Problem",
+    "Random",
+    "Searcher",
+    "Sobol",
+]

@@ -90,7 +90,7 @@ class Observations:
     def _write(self, row: int, record: Record, before: Record | None) -> None:
         if before is None or before.id != record.id or before.config is not record.config:
             self._encode(row, record)
-        state, values = (UNKNOWN, ()) if record.id in self._strange else _worth(record)
+        state, values = (UNKNOWN, ()) if record.id in self._strange else worth(record)
         m = self._problem.objectives
         self.ids[row], self.state[row] = record.id, state
         self.values[row] = values[:m] if values else math.nan
@@ -108,7 +108,7 @@ class Observations:
             self.units[row], self.active[row] = units[0], active[0]
 
 
-def _worth(record: Record) -> tuple[int, Values]:
+def worth(record: Record) -> tuple[int, Values]:
     """Return the state of a trial whose config is known, and its values where it is DONE."""
     if record.outcome is None:
         return PENDING, ()

@@ -22,7 +22,7 @@ from trialist.searchers.drawing import suggest_rows
 from trialist.searchers.observations import DONE, FAILED, PENDING, Observations
 from trialist.searchers.pareto import Ints, best_first
 from trialist.searchers.parzen import Bandwidths, Columns, Parzen
-from trialist.searchers.sobol import Sobol
+from trialist.searchers.qmc import Sobol
 from trialist.space.values import Bools, Floats
 from trialist.streams import Streams
 

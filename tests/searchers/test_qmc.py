@@ -6,7 +6,7 @@ from scipy.stats import qmc
 
 from tests.contracts.searcher import SearcherContract, news
 from trialist.history import History
-from trialist.searchers import Problem, Random, Sobol
+from trialist.searchers import Halton, LatinHypercube, Problem, Random, Sobol
 from trialist.space import Space, choice, grid_search, uniform
 from trialist.streams import Streams
 
@@ -16,6 +16,16 @@ SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
 class TestSobol(SearcherContract):
     def make(self):
         return Sobol()
+
+
+class TestHalton(SearcherContract):
+    def make(self):
+        return Halton()
+
+
+class TestLatinHypercube(SearcherContract):
+    def make(self):
+        return LatinHypercube(7)
 
 
 def points(searcher, count, seed=0, space=SQUARE):
@@ -29,6 +39,24 @@ def test_points_cover_the_square_more_evenly_than_random_ones(count):
     for seed in range(3):
         sobol, random = (qmc.discrepancy(points(searcher, count, seed)) for searcher in (Sobol(), Random()))
         assert sobol < random / 3
+
+
+@pytest.mark.parametrize("make", [Halton, lambda: LatinHypercube(100)])
+def test_others_cover_it_more_evenly_too(make):
+    for seed in range(3):
+        assert qmc.discrepancy(points(make(), 100, seed)) < qmc.discrepancy(points(Random(), 100, seed))
+
+
+def test_each_slice_of_a_latin_hypercube_has_one_point():
+    rows = points(LatinHypercube(10), 40)
+    for cube in range(4):
+        slices = (rows[cube * 10 : cube * 10 + 10] * 10).astype(int)
+        assert np.all(np.sort(slices, axis=0) == np.arange(10)[:, None])
+
+
+def test_a_hypercube_without_points_is_refused():
+    with pytest.raises(ValueError, match="at least one point"):
+        LatinHypercube(0).setup(Problem(SQUARE))
 
 
 def test_each_sixteenth_of_the_square_gets_its_share():
