@@ -1,6 +1,8 @@
 """The documents' listings (``examples/documents``) on Trialist and, by changed imports, on Ray Tune: wall times.
 
-    python -m benchmarks.documents                # all of them, as a table for docs/ray-tune.md
+    python -m benchmarks.documents                # all of them, as the table in docs/ray-tune.md
+    python -m benchmarks.documents --write        # ... written into that page; so does the test run:
+                                                  # pytest tests/examples/test_documents.py --write-table
     python -m benchmarks.documents doc004 --json  # those whose names have this in them
 
 Each listing is a program of its own, timed from its start to its end, with a home directory that is empty. What Ray
@@ -10,6 +12,8 @@ Tune no longer runs as printed is timed once more after the changes that Ray's o
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -25,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "examples" / "documents"
+PAGE = FOLDER.parents[1] / "docs" / "ray-tune.md"
 LIMIT_S = 300
 PEER = ((r"\bfrom trialist", "from ray"),)
 PORT = (  # what Ray Tune's users had to change since
@@ -136,24 +141,57 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(["| listing | Trialist | Ray Tune | Ray Tune, ported |", "|---|---|---|---|", *lines])
 
 
-def main() -> None:
-    """Parse the command line, run, print a table or JSON."""
-    parser = argparse.ArgumentParser(
+def listings(part: str = "") -> list[str]:
+    """Return the names of the listings that have this in them."""
+    return sorted(path.stem for path in FOLDER.glob("doc*.py") if path.stem != "doc000_model" and part in path.stem)
+
+
+def said(repeats: int) -> str:
+    """Return the sentence before the table: where and when its times were taken."""
+    found = importlib.util.find_spec("ray")
+    ray = f", Ray {importlib.metadata.version('ray')}" if found else ""
+    runs = "one run each" if repeats == 1 else f"medians of {repeats} runs"
+    return (
+        f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} CPUs, Python {platform.python_version()}{ray}; {runs}."
+    )
+
+
+def written(page: str, rows: Sequence[Row], repeats: int) -> str:
+    """Return the page with these times in place of those it has."""
+    begin, table_begin = page.index("Measured "), page.index("| listing |")
+    return page[:begin] + f"{said(repeats)}\n\n{table(rows)}" + page[page.index("\n\n", table_begin) :]
+
+
+def write(options: argparse.Namespace) -> None:
+    """Measure all listings, and write the times into the page."""
+    rows = [row(name, options) for name in listings()]
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), rows, options.repeats), encoding="utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    made = argparse.ArgumentParser(
         prog="python -m benchmarks.documents", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
-    parser.add_argument("part", nargs="?", default="", help="only listings with this in their names")
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="with the small budget, as the tests do")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    names = sorted(path.stem for path in FOLDER.glob("doc*.py") if path.stem != "doc000_model")
-    rows = [row(name, options) for name in names if options.part in name]
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
-    if options.json:
-        print(json.dumps({"machine": machine, "rows": [asdict(each) for each in rows]}))
+    made.add_argument("part", nargs="?", default="", help="only listings with this in their names")
+    made.add_argument("--repeats", type=int, default=1)
+    made.add_argument("--smoke", action="store_true", help="with the small budget, as the tests do")
+    made.add_argument("--json", action="store_true")
+    made.add_argument("--write", action="store_true", help="all of them, into docs/ray-tune.md")
+    return made
+
+
+def main() -> None:
+    """Parse the command line, run, print a table or JSON."""
+    options = parser().parse_args()
+    if options.write:
+        write(options)
         return
-    print(f"{machine['cpus']} CPUs, Python {machine['python']}, {machine['date']}; medians of {options.repeats} runs")
-    print(table(rows))
+    rows = [row(name, options) for name in listings(options.part)]
+    if options.json:
+        print(json.dumps({"measured": said(options.repeats), "rows": [asdict(each) for each in rows]}))
+        return
+    print(f"{said(options.repeats)}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

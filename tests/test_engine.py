@@ -224,6 +224,44 @@ class TestTrials:
         assert again.run().best_config["f"] is math.sin
 
 
+class TestResourcesOfTheConfig:
+    def needs(self, config):
+        return {"cpu": config["cpus"]}
+
+    def objective(self, config):
+        return {"loss": context().resources["cpu"] - config["cpus"]}
+
+    def test_are_what_each_trial_is_granted(self, tmp_path):
+        definition = {"cpus": space.grid_search([1, 2, 4])}
+        keywords = {"resources": self.needs, "executor": Local(cpus=4)}
+        result = run(self.objective, definition, storage=tmp_path, **keywords)
+        assert [trial.metrics["loss"] for trial in result] == [0, 0, 0]
+        again = Engine.resume(result.path, self.objective, verbose=0, num_samples=2, **keywords)
+        again.enqueue({"cpus": 4})
+        assert [trial.metrics["loss"] for trial in again.run()] == [0] * 7
+
+    def test_that_can_never_be_had_cancel_their_trial_and_say_so(self):
+        result = run(self.objective, {"cpus": space.grid_search([1, 8])}, resources=self.needs, executor=Local(cpus=4))
+        assert [trial.outcome for trial in result] == ["completed", "cancelled"]
+        assert "needs {'cpu': 8.0}; at most {'cpu': 4}" in result[1].reason
+
+    def test_that_are_none_are_refused(self):
+        with pytest.raises(ValueError, match="resource 'cpu' must be finite and not negative"):
+            run(self.objective, {"cpus": space.choice([-1])}, resources=self.needs)
+
+
+class TestATrialOfTheResult:
+    def test_has_its_worker_and_all_checkpoints_that_are_kept(self, tmp_path):
+        def saves(config):
+            for step in range(1, 5):
+                report(loss=1 / step, checkpoint={"step": step})
+
+        [trial] = run(saves, storage=tmp_path, keep_checkpoints=2)
+        assert trial.checkpoints == {3: {"step": 3}, 4: {"step": 4}}
+        assert trial.worker
+        assert run(saves)[0].checkpoints.keys() <= {1, 2, 3, 4}
+
+
 class TestAStopRule:
     @pytest.mark.parametrize(
         ("stop", "step"),
@@ -457,6 +495,8 @@ class TestBeforeTheFirstTrial:
             ({"time_budget_s": math.nan}, "time_budget_s"),
             ({"max_concurrent_trials": 0}, "max_concurrent_trials"),
             ({"keep_checkpoints": 0}, "keep_checkpoints"),
+            ({"keep_checkpoints": 2, "checkpoint_score": "loss"}, "checkpoint_score must be a metric and"),
+            ({"checkpoint_score": ("loss", "min")}, "keep_checkpoints must say how many"),
             ({"resources": {"cpu": -1}}, "resource 'cpu' must be finite and not negative, not -1"),
             ({"resources": {"gpu": 1.5}}, "whole number of GPUs"),
             ({"resources": {"cpu": 1e-5}}, "smallest share"),
@@ -525,6 +565,64 @@ class TestResume:
         with pytest.raises(ValueError, match="stop is no data"):
             Engine.resume(path, parabola)
         assert len(Engine.resume(path, parabola, stop=stop, executor="local", verbose=0).run()) == 1
+
+    @pytest.mark.parametrize(("how", "begins"), [("checkpoint", 2), ("scratch", 0)])
+    def test_may_try_failed_trials_again(self, tmp_path, how, begins):
+        began = []
+
+        def objective(config):
+            saved = get_checkpoint() or {"step": 0}
+            began.append(saved["step"])
+            for step in range(saved["step"], 4):
+                if step == 2 and not (tmp_path / "mended").exists():
+                    raise OSError("no disk")
+                report(loss=config["x"], checkpoint={"step": step + 1})
+
+        first = run(objective, num_samples=2, storage=tmp_path)
+        assert [trial.outcome for trial in first] == ["failed", "failed"]
+        (tmp_path / "mended").touch()
+        began.clear()
+        again = Engine.resume(first.path, objective, retry_failed=how, executor="local", verbose=0).run()
+        assert began == [begins, begins]
+        assert [(trial.outcome, trial.attempts, trial.metrics["step"]) for trial in again] == [("completed", 2, 4)] * 2
+        assert Engine.resume(first.path, objective, retry_failed=how, executor="local", verbose=0).run().errors == []
+
+    def test_goes_on_with_a_run_that_its_failures_stopped(self, tmp_path):
+        def objective(config):
+            if not (tmp_path / "mended").exists():
+                raise OSError("no disk")
+            return {"loss": 0.0}
+
+        first = run(objective, num_samples=90, storage=tmp_path)
+        assert "failed the same way" in (first.stopped or "")
+        (tmp_path / "mended").touch()
+        again = Engine.resume(first.path, objective, retry_failed="scratch", executor="local", verbose=0).run()
+        assert [trial.outcome for trial in again] == ["completed"] * 90
+        assert again.stopped is None
+
+    def test_gives_callbacks_what_they_wanted_to_remember(self, tmp_path):
+        class Counting(Callback):
+            trials = 0
+
+            def on_trial_complete(self, iteration, trials, trial, **info):
+                self.trials += 1
+
+            def get_state(self):
+                return {"trials": self.trials}
+
+            def set_state(self, state):
+                self.trials = state["trials"]
+
+        path = run(parabola, num_samples=3, storage=tmp_path, callbacks=[Counting()]).path
+        again, quiet = Counting(), {"executor": "local", "verbose": 0, "num_samples": 5}
+        Engine.resume(path, parabola, callbacks=[again], **quiet).run()
+        assert again.trials == 5
+        more = Engine.resume(path, parabola, **{**quiet, "num_samples": 6}).run()
+        assert "callbacks begin afresh" in more.warnings[0]
+
+    def test_knows_from_where_failed_trials_can_be_tried_again(self, tmp_path):
+        with pytest.raises(ValueError, match="retry_failed must be 'checkpoint', 'scratch', or None, not 'now'"):
+            Engine.resume(tmp_path, parabola, retry_failed="now")
 
     def test_of_nothing_says_so(self, tmp_path):
         with pytest.raises(Exception, match="nowhere"):

@@ -14,32 +14,32 @@ def a_report(**metrics):
 
 def test_no_rule_stops_nothing_and_sets_no_boundary():
     rule = stop_rule(None)
-    assert (rule.boundaries, rule.reason(0, a_report(loss=0.0)), rule.stop_all()) == ((), None, None)
+    assert (rule.boundaries, rule.reason(0, a_report(loss=0.0), {}), rule.stop_all()) == ((), None, None)
 
 
 def test_a_number_means_at_least():
     rule = stop_rule({"accuracy": 0.95})
     assert rule.boundaries == (Boundary("accuracy", ">=", 0.95),)
-    assert rule.reason(0, a_report(accuracy=0.94)) is None
-    assert rule.reason(0, a_report(accuracy=0.95)) == "accuracy >= 0.95"
+    assert rule.reason(0, a_report(accuracy=0.94), {}) is None
+    assert rule.reason(0, a_report(accuracy=0.95), {}) == "accuracy >= 0.95"
 
 
 def test_a_pair_turns_the_sign_round():
     rule = stop_rule({"loss": ("<=", 0.1)})
-    assert rule.reason(0, a_report(loss=0.2)) is None
-    assert rule.reason(0, a_report(loss=0.1)) == "loss <= 0.1"
+    assert rule.reason(0, a_report(loss=0.2), {}) is None
+    assert rule.reason(0, a_report(loss=0.1), {}) == "loss <= 0.1"
 
 
 def test_the_first_of_several_that_is_met_ends_the_trial():
     rule = stop_rule({"step": 100, "loss": ("<=", 0.1)})
-    assert rule.reason(0, a_report(loss=0.05)) == "loss <= 0.1"
+    assert rule.reason(0, a_report(loss=0.05), {}) == "loss <= 0.1"
 
 
 @pytest.mark.parametrize("value", [math.nan, "0.99", None])
 def test_what_is_no_number_meets_no_threshold(value):
-    assert stop_rule({"x": 0.5}).reason(0, a_report(x=value)) is None
-    assert stop_rule({"x": ("<=", 0.5)}).reason(0, a_report(x=value)) is None
-    assert stop_rule({"y": 0.5}).reason(0, a_report(x=value)) is None
+    assert stop_rule({"x": 0.5}).reason(0, a_report(x=value), {}) is None
+    assert stop_rule({"x": ("<=", 0.5)}).reason(0, a_report(x=value), {}) is None
+    assert stop_rule({"y": 0.5}).reason(0, a_report(x=value), {}) is None
 
 
 def test_a_function_is_asked_at_every_report():
@@ -48,8 +48,8 @@ def test_a_function_is_asked_at_every_report():
 
     rule = stop_rule(too_slow)
     assert rule.boundaries == EVERY_REPORT
-    assert rule.reason(2, a_report(loss=2.0)) is None
-    reason = rule.reason(3, a_report(loss=2.0))
+    assert rule.reason(2, a_report(loss=2.0), {}) is None
+    reason = rule.reason(3, a_report(loss=2.0), {})
     assert reason is not None
     assert "too_slow" in reason
     assert rule.stop_all() is None
@@ -71,7 +71,7 @@ class Patience:
 
 def test_a_stopper_has_a_memory_and_can_end_the_run():
     rule = stop_rule(Patience())
-    answers = [(rule.reason(0, a_report()), rule.stop_all()) for _ in range(3)]
+    answers = [(rule.reason(0, a_report(), {}), rule.stop_all()) for _ in range(3)]
     assert answers == [(None, None), ("stop rule Patience", None), (None, "stop rule Patience")]
 
 
@@ -79,8 +79,8 @@ def test_of_several_rules_all_are_asked_and_the_first_reason_counts():
     patience = Patience()
     rule = stop_rule([{"loss": ("<=", 0.1)}, patience])
     assert rule.boundaries == (Boundary("loss", "<=", 0.1), *EVERY_REPORT)
-    assert rule.reason(0, a_report(loss=0.0)) == "loss <= 0.1"
-    assert rule.reason(0, a_report(loss=0.0)) == "loss <= 0.1"
+    assert rule.reason(0, a_report(loss=0.0), {}) == "loss <= 0.1"
+    assert rule.reason(0, a_report(loss=0.0), {}) == "loss <= 0.1"
     assert patience.calls == 2
 
 
@@ -89,7 +89,7 @@ def test_a_rule_cannot_change_the_report():
         metrics.clear()
 
     report = a_report(loss=1.0)
-    stop_rule(vandal).reason(0, report)
+    stop_rule(vandal).reason(0, report, {})
     assert report.metrics == {"step": 1, "loss": 1.0}
 
 

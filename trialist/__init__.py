@@ -1,6 +1,7 @@
 """Trialist tunes anything you can call."""
 
 from trialist import space
+from trialist.ask_tell import AskTell
 from trialist.callbacks import Callback
 from trialist.engine.engine import Engine
 from trialist.executors import Local, Simulated
@@ -15,6 +16,7 @@ __all__ = [
     "ASHA",
     "FIFO",
     "PBT",
+    "AskTell",
     "Callback",
     "Engine",
     "Grid",

@@ -14,8 +14,9 @@ from typing import Literal, TypeAlias, cast, overload
 from trialist.engine import catalogue
 from trialist.engine.goals import number, outcome_constraints, violations
 from trialist.engine.parts import as_space
-from trialist.history import HistoryLog, Record
+from trialist.history import History, HistoryLog, Record
 from trialist.messages import Config, Metric, Outcome, Plain, Request, Tags
+from trialist.reporting import clean, require
 from trialist.schedulers import FIFO
 from trialist.searchers import Problem, Searcher
 from trialist.searchers.pareto import undominated
@@ -24,6 +25,8 @@ from trialist.streams import Streams
 
 Told: TypeAlias = float | Mapping[str, Metric] | None
 Mode: TypeAlias = Literal["min", "max"]
+
+COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class AskTell:
         modes = (mode,) * len(self.metrics) if isinstance(mode, str) else tuple(mode)
         if len(modes) != len(self.metrics) or not set(modes) <= {"min", "max"}:
             raise ValueError(f"mode={mode!r} must be 'min' or 'max', for each of {self.metrics}")
-        self._signs = [-1.0 if each == "max" else 1.0 for each in modes]
+        self._signs = {name: -1.0 if each == "max" else 1.0 for name, each in zip(self.metrics, modes, strict=True)}
         self._goals = _goals(outcome_constraints)
         self._searcher = catalogue.searcher(searcher, FIFO())
         self._searcher.setup(
@@ -108,7 +111,9 @@ class AskTell:
         if wanted < 1:
             raise ValueError(f"ask({count!r}): at least one trial must be asked for")
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
-        answers = self._searcher.suggest(self._log.until(len(self._log)), requests, self._streams)
+        seen = self._log.until(len(self._log)) if self._searcher.learns else History()
+        suggested = self._searcher.suggest(seen, requests, self._streams)
+        answers = [suggestion for suggestion in suggested if suggestion is not None]
         if not answers:
             raise LookupError("the searcher has no more suggestions")
         asked = [self._born(answer.config, answer.tags) for answer in answers]
@@ -121,25 +126,29 @@ class AskTell:
         failed.
 
         Raises:
-            ValueError: nobody asked for this trial, or it was told before.
+            ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
+            TypeError: a metric is no number.
         """
         key = trial if isinstance(trial, int) else trial.id
         if key not in self._open:
             known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
             raise ValueError(f"trial {key} {known}")
-        self._end(self._open.pop(key), told)
+        metrics = self._metrics(told)
+        self._end(self._open.pop(key), metrics)
 
     def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
         """Learn from an evaluation that was made elsewhere.
 
         Raises:
-            ValueError: the configuration is none of the space; everything that is wrong is told.
+            ValueError: the configuration is none of the space, or a metric is lacking.
+            TypeError: a metric is no number.
         """
+        metrics = self._metrics(told)
         problems = self.space.validate(config)
         if problems:
             raise ValueError("; ".join(problems))
         trial = self._born(cast(Config, self.space.plain(dict(config))), {})
-        self._end(trial, told)
+        self._end(trial, metrics)
         return self._told[trial.id]
 
     @property
@@ -193,7 +202,7 @@ class AskTell:
             if metrics is None:
                 self._open[trial.id] = trial
             else:
-                self._end(trial, metrics or None)
+                self._end(trial, metrics)
 
     def _plain_metrics(self, trial: int) -> Plain:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
@@ -204,18 +213,24 @@ class AskTell:
         self._log.born(trial.id, config, tags)
         return trial
 
-    def _end(self, trial: AskedTrial, told: Told) -> None:
-        metrics = self._metrics(told)
+    def _end(self, trial: AskedTrial, metrics: dict[str, Metric]) -> None:
         self._told[trial.id] = ToldTrial(trial.id, trial.config, metrics)
-        costs = [sign * number(metrics.get(name)) for sign, name in zip(self._signs, self.metrics, strict=True)]
         if metrics:
+            costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
             self._log.seen(trial.id, 1, [(*costs, *violations(self._goals, metrics))])
-        self._log.ended(trial.id, Outcome("completed" if metrics else "failed"))
+        self._log.ended(trial.id, COMPLETED if metrics else FAILED)
 
     def _metrics(self, told: Told) -> dict[str, Metric]:
         if told is None:
             return {}
-        return dict(told) if isinstance(told, Mapping) else {self.metrics[0]: float(told)}
+        if type(told) is float and len(self.metrics) == 1:  # nearly always: the rest takes microseconds
+            return {self.metrics[0]: told}
+        if not isinstance(told, Mapping) and len(self.metrics) > 1:
+            raise ValueError(f"{told!r} is one number; a dict with {', '.join(self.metrics)} is wanted")
+        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told})
+        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None}
+        require(row, self.metrics)
+        return row
 
     def _feasible(self) -> Iterator[Record]:
         for record in self._log.until(len(self._log)).trials:

@@ -39,6 +39,8 @@ class TrialInfo:
     checkpoint: str | None
     directory: str | None
     traceback: str = ""  # of its last error
+    worker: str = ""  # that began its latest attempt, as the executor calls it
+    started: float | None = None  # when it first began, in seconds of the run
 
     @classmethod
     def of(cls, trial: Trial, config: Mapping[str, object], directory: str | None) -> TrialInfo:
@@ -61,6 +63,8 @@ class TrialInfo:
             None if trial.checkpoint is None else trial.checkpoint.path,
             directory,
             trial.traceback,
+            trial.worker,
+            trial.started,
         )
 
 

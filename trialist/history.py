@@ -9,12 +9,12 @@ Values are objectives, sign-flipped so that smaller is better: a vector a step.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from trialist.messages import Config, Outcome, Tags
+from trialist.messages import Config, Metric, Outcome, Tags
 
 Values: TypeAlias = tuple[float, ...]
 
@@ -22,7 +22,7 @@ Values: TypeAlias = tuple[float, ...]
 @dataclass(slots=True)
 class Record:
     """What is known of one trial at one moment. ``steps[i]`` is where ``values[i]`` was reported; ``outcome`` is None
-    while it lives."""
+    while it lives; ``metrics[i]`` is all of that report, for searchers that have asked for it: else there is none."""
 
     id: int
     config: Config
@@ -30,6 +30,7 @@ class Record:
     steps: list[int] = field(default_factory=list)
     values: list[Values] = field(default_factory=list)
     outcome: Outcome | None = None
+    metrics: list[dict[str, Metric]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class _Seen:
     trial: int
     first_step: int
     values: Sequence[Values]
+    metrics: Sequence[dict[str, Metric]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class HistoryLog:
     """
 
     def __init__(self) -> None:
+        self.keeps_metrics = False  # the searcher wants to see whole reports
         self._entries: list[_Born | _Seen | _Ended] = []
         self._folded = _Folded()
 
@@ -66,12 +69,14 @@ class HistoryLog:
         return len(self._entries)
 
     def born(self, trial: int, config: Config, tags: Tags) -> None:
-        """A trial exists, or (a clone) goes on with another configuration."""
+        """A trial exists; or (a clone) goes on with another configuration; or is tried again though it had ended."""
         self._entries.append(_Born(trial, config, tags))
 
-    def seen(self, trial: int, first_step: int, values: Sequence[Values]) -> None:
-        """A trial reported values at consecutive steps."""
-        self._entries.append(_Seen(trial, first_step, values))
+    def seen(
+        self, trial: int, first_step: int, values: Sequence[Values], metrics: Sequence[dict[str, Metric]] = ()
+    ) -> None:
+        """A trial reported values at consecutive steps; ``metrics`` are the whole reports, where they are kept."""
+        self._entries.append(_Seen(trial, first_step, values, metrics))
 
     def ended(self, trial: int, outcome: Outcome) -> None:
         """A trial ended."""
@@ -90,8 +95,8 @@ class _Folded:
 
     def __init__(self) -> None:
         self.seen = 0
-        self._records: dict[int, Record] = {}
         self._ids: list[int] = []  # in order
+        self._records: list[Record] = []  # theirs
         self._own: set[int] = set()  # trials whose records nobody else has seen yet
 
     def until(self, seen: int, entries: Sequence[_Born | _Seen | _Ended]) -> History:
@@ -99,34 +104,38 @@ class _Folded:
         for entry in entries[self.seen : seen]:
             self._fold(entry)
         self.seen = seen
-        return History(tuple(map(self._records.__getitem__, self._ids)))
+        return History(tuple(self._records))
 
     def _fold(self, entry: _Born | _Seen | _Ended) -> None:
         record = self._record(entry.trial)
         match entry:
             case _Born(_, config, tags):
-                record.config, record.tags = config, tags
-            case _Seen(_, first_step, values):
+                record.config, record.tags, record.outcome = config, tags, None
+            case _Seen(_, first_step, values, metrics):
                 # A retry repeats steps, and a clone goes back: the last time counts.
                 kept = bisect_left(record.steps, first_step)
-                del record.steps[kept:], record.values[kept:]
+                del record.steps[kept:], record.values[kept:], record.metrics[kept:]
                 record.steps.extend(range(first_step, first_step + len(values)))
                 record.values.extend(values)
+                record.metrics.extend(metrics)
             case _Ended(_, outcome):
                 record.outcome = outcome
 
     def _record(self, trial: int) -> Record:
         """Return a record of the trial that may be changed."""
+        place = bisect_left(self._ids, trial)
         if trial in self._own:
-            return self._records[trial]
+            return self._records[place]
         self._own.add(trial)
-        old = self._records.get(trial)
-        if old is None:
-            insort(self._ids, trial)
-            self._records[trial] = Record(trial, {}, {})
+        if place == len(self._ids) or self._ids[place] != trial:
+            self._ids.insert(place, trial)
+            self._records.insert(place, Record(trial, {}, {}))
         else:
-            self._records[trial] = replace(old, steps=[*old.steps], values=[*old.values])
-        return self._records[trial]
+            old = self._records[place]
+            self._records[place] = Record(
+                trial, old.config, old.tags, [*old.steps], [*old.values], old.outcome, [*old.metrics]
+            )
+        return self._records[place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class Suggestion:
 
     config: Config
     tags: Tags = field(default_factory=dict)
+    resources: dict[str, float] | None = None  # where they depend on the config: added to the searcher's answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +184,11 @@ Verdict: TypeAlias = Continue | Pause | Stop | Clone | Resize
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Choice: a paused trial goes on until there."""
+    """Choice: a paused trial goes on until there: as it was, or as a ``Clone`` of a donor."""
 
     trial: int
     until: Until
+    donor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +229,11 @@ class CapacityChanged:
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more."""
+    """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more. None instead of one: not now,
+    ask again once more is known."""
 
     ask: int
-    suggestions: tuple[Suggestion, ...]
+    suggestions: tuple[Suggestion | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,7 @@ class Enqueued:
     config: Config
     checkpoint: Checkpoint | None = None
     letter: int = 0  # its number in the run's inbox; 0 if it came another way
+    resources: dict[str, float] | None = None  # as in Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +259,15 @@ class SamplesAdded:
     """Somebody wants so many more new trials than was planned."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """Somebody wants a trial tried again that has ended, and is not completed: from its last checkpoint or from the
+    beginning."""
+
+    trial: int
+    from_checkpoint: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +349,7 @@ Event: TypeAlias = (
     | Enqueued
     | StopRequested
     | SamplesAdded
+    | RetryRequested
     | Started
     | Reported
     | Finished

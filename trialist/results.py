@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import le
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from trialist.engine.trial import Descent
 from trialist.messages import Boundary, Reported
 from trialist.progress import Statistics, settings
 from trialist.storage import checkpoints
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Frames = Callable[[int], Iterable[Reported]]
-Scope = Literal["last", "best"]
+Scope = Literal["last", "best", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,10 @@ class TrialResult:
     directory: Path | None
     started: float | None
     ended: float | None
+    worker: str = ""  # that ran its latest attempt, as the executor calls it
     _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
     _saved: tuple[Path | None, Path | None] = field(repr=False, compare=False, default=(None, None))
+    descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
@@ -56,6 +60,13 @@ class TrialResult:
         return _load(self._saved[1] or self._saved[0])
 
     @property
+    def checkpoints(self) -> dict[int, Any]:
+        """All that is kept of what it saved, by the step, each in the form in which it was reported; of a step that was
+        repeated, the last."""
+        saved = checkpoints.saved(self.directory) if self.directory else {}
+        return {step: _load(path) for step, path in saved.items()}
+
+    @property
     def history(self) -> list[dict[str, Any]]:
         """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
         report."""
@@ -64,6 +75,14 @@ class TrialResult:
             for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
                 rows[step] = frame.row(index)
         return [rows[step] for step in sorted(rows)]
+
+
+class Segment(NamedTuple):
+    """A part of a lineage: from this step on, training went by this configuration, in this trial."""
+
+    step: int
+    config: dict[str, Any]
+    trial: int
 
 
 @dataclass(frozen=True)
@@ -95,21 +114,24 @@ class Result:
         return self.trials[index]
 
     def best(self, scope: Scope = "last") -> TrialResult:
-        """Return the best trial: by the last value each has reported, or by the best one. Only finite values count,
-        and only trials that meet the outcome constraints. Of several objectives the first decides.
+        """Return the best trial: by the last value each has reported, by the best one, or by the mean of the last ones
+        of all trials with its configuration. Only finite values count, and only trials that meet the outcome
+        constraints. Of several objectives the first decides.
 
         Raises:
             ValueError: no trial has reported one; the text says what happened instead.
         """
         sign = -1.0 if self.mode == "max" else 1.0
         scored = [
-            (sign * value, trial.id, trial)
+            (sign * value, trial)
             for trial in self.trials
             if (value := self._value(trial, scope)) is not None and self._feasible(trial)
         ]
         if not scored:
             raise ValueError(self._why_no_best())
-        return min(scored, key=lambda item: item[:2])[2]
+        if scope == "mean":
+            scored = _meant(scored)
+        return min(scored, key=lambda item: (item[0], item[1].id))[1]
 
     def pareto_front(self) -> list[TrialResult]:
         """Return the trials that no other is better than in one objective without being worse in another, by their
@@ -136,7 +158,7 @@ class Result:
     def _value(self, trial: TrialResult, scope: Scope) -> float | None:
         if self.metric is None:
             return None
-        value = trial.metrics.get(self.metric) if scope == "last" else (trial.best or (None,))[0]
+        value = (trial.best or (None,))[0] if scope == "best" else trial.metrics.get(self.metric)
         return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
     def _why_no_best(self) -> str:
@@ -147,6 +169,32 @@ class Result:
         count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
         goals = "".join(f" with {each.metric} {each.op} {each.value:g}" for each in self.constraints)
         return f"no trial has reported a finite {self.metric!r}{goals} ({count})"
+
+    def lineage(self, trial: int) -> list[Segment]:
+        """Return the schedule of configurations that led to where a trial stands, from step 0 on: its own, and before
+        them those of the trials that it was cloned from. ``PBTReplay`` takes it.
+        """
+        return list(self._lineage(trial, len(self._of(trial).descents)))
+
+    def _lineage(self, trial: int, count: int) -> Iterator[Segment]:
+        """Go through a trial's past, up to so many of its descents."""
+        descents = self._of(trial).descents
+        config = descents[count].before if count < len(descents) else self._of(trial).config
+        if not count:
+            yield Segment(0, config, trial)
+            return
+        last = descents[count - 1]
+        past = list(self._lineage(last.donor, last.donor_descents))
+        yield from past[:-1] if past[-1].step == last.donor_step else past
+        yield Segment(last.donor_step, config, trial)
+
+    def _of(self, trial: int) -> TrialResult:
+        found = self.trials[trial : trial + 1]
+        if not found or found[0].id != trial:
+            found = [each for each in self.trials if each.id == trial]
+        if not found:
+            raise ValueError(f"there is no trial {trial}: this run has {len(self.trials)}")
+        return found[0]
 
     @property
     def best_trial(self) -> TrialResult:
@@ -204,6 +252,14 @@ class Result:
 
 def _load(path: Path | None) -> Path | dict[str, object] | None:
     return checkpoints.load(path) if path is not None and path.is_dir() else None
+
+
+def _meant(scored: list[tuple[float, TrialResult]]) -> list[tuple[float, TrialResult]]:
+    """Give each trial the mean value of all that had its configuration."""
+    groups: dict[str, list[float]] = {}
+    for value, trial in scored:
+        groups.setdefault(repr(trial.config), []).append(value)
+    return [(fmean(groups[repr(trial.config)]), trial) for _, trial in scored]
 
 
 def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:

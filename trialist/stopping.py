@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from trialist.messages import EVERY_REPORT, Boundary, Metric, Report, Until
+from trialist.messages import EVERY_REPORT, Boundary, Config, Metric, Report, Until
 
 StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
 
@@ -28,17 +28,22 @@ class Stopper(Protocol):
         """Tell whether the whole run should end; asked after each call."""
 
 
-Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stopper | Sequence[Stop] | None"
+Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stopper | StopRule | Sequence[Stop] | None"
 
 
+@runtime_checkable
 class StopRule(Protocol):
-    """What the experiment asks, made from what the user gave."""
+    """What the experiment asks, made from what the user gave; or given as it is, by who wants to know the config too.
+
+    When a run is resumed, it is asked again about every report that it was asked about before, in the same order, so
+    that it remembers; what it answers then is not used.
+    """
 
     @property
     def boundaries(self) -> Until:
         """Where the worker must stop and ask."""
 
-    def reason(self, trial: int, report: Report) -> str | None:
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Return why this report ends its trial, or None."""
 
     def stop_all(self) -> str | None:
@@ -51,7 +56,7 @@ class Thresholds:
 
     boundaries: Until
 
-    def reason(self, trial: int, report: Report) -> str | None:
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Name the first boundary that is met."""
         met = next((boundary for boundary in self.boundaries if boundary.met(report.metrics)), None)
         return f"{met.metric} {met.op} {met.value:g}" if met else None
@@ -68,7 +73,7 @@ class Called:
     function: StopFunction
     boundaries: Until = EVERY_REPORT
 
-    def reason(self, trial: int, report: Report) -> str | None:
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask it."""
         return f"stop rule {_name(self.function)}" if self.function(trial, dict(report.metrics)) else None
 
@@ -90,9 +95,9 @@ class AnyOf:
         """The boundaries of all."""
         return tuple(dict.fromkeys(boundary for rule in self.rules for boundary in rule.boundaries))
 
-    def reason(self, trial: int, report: Report) -> str | None:
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Return the first reason."""
-        return next(filter(None, [rule.reason(trial, report) for rule in self.rules]), None)
+        return next(filter(None, [rule.reason(trial, report, config) for rule in self.rules]), None)
 
     def stop_all(self) -> str | None:
         """Return the first reason."""
@@ -108,6 +113,8 @@ def stop_rule(stop: Stop) -> StopRule:
     """
     if stop is None:
         return AnyOf(())
+    if isinstance(stop, StopRule):
+        return stop
     if isinstance(stop, Mapping):
         return Thresholds(tuple(_boundary(metric, value) for metric, value in stop.items()))
     if callable(stop):

@@ -7,7 +7,7 @@ of all first values. What is compared is the mean over the seeds of a task; task
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,108 @@ Floats = npt.NDArray[np.float64]
 
 POINTS = (25, 50, 100)
 DRAWS = 10_000
+DEFENDED = ("gp", "tpe", "auto")  # each is set against all others
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One method among the others: its mean rank, and the mean and median over tasks of what was compared."""
+
+    method: str
+    rank: float
+    mean: float
+    median: float
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Two methods: the mean difference of their ranks (below 0: the first is better), its 95 % bootstrap interval, how
+    many tasks the first won and lost, and Holm's p of the signed-rank test of what was compared."""
+
+    one: str
+    other: str
+    difference: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table in short: what its numbers are, of how many tasks, and who stands where, the best first."""
+
+    what: str
+    at: int
+    tasks: int
+    standings: list[Standing]
+    duels: list[Duel]
+
+
+def compare(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str]) -> list[Result]:
+    """Return the results of normalised regret, for all tasks that every method has done, and for each family."""
+    done = complete(traces, tasks, methods)
+    groups = {"regret": done} | {family: [t for t in done if t.family == family] for family in _families(done)}
+    return [
+        result(what, at, regrets(traces, group, methods, at), methods)
+        for what, group in groups.items()
+        for at in POINTS
+        if group
+    ]
+
+
+def compare_parallel(
+    traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], batch: int
+) -> list[Result]:
+    """Return the results of what is lost by asking for ``batch`` at a time: regret less the regret of one by one, on
+    one scale; and of the regret itself.
+
+    Args:
+        traces: those made one by one too.
+        tasks: what counts are those that every method has done both ways.
+        methods: whom to compare.
+        batch: how many were asked for at a time.
+    """
+    wide = {method: f"{method} x{batch}" for method in methods}
+    named = [replace(trace, method=wide[trace.method]) if trace.batch == batch else trace for trace in traces]
+    both = [*wide.values(), *methods]
+    done, found = complete(named, tasks, both), []
+    for at in POINTS if done else ():
+        together, alone = np.hsplit(regrets(named, done, both, at), 2)
+        found += [result("regret", at, together, methods), result("loss", at, together - alone, methods)]
+    return found
+
+
+def complete(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str]) -> list[Task]:
+    """Return the tasks that every method has done."""
+    done = {(trace.task, trace.method) for trace in traces}
+    return [task for task in tasks if all((task.id, method) in done for method in methods)]
+
+
+def result(what: str, at: int, table: Floats, methods: Sequence[str]) -> Result:
+    """Rank the columns of a table of numbers, smaller is better, shape (tasks, methods)."""
+    placed = ranks(table)
+    means, medians = table.mean(axis=0), np.median(table, axis=0)
+    standings = [
+        Standing(methods[column], *map(float, (placed[:, column].mean(), means[column], medians[column])))
+        for column in np.argsort(placed.mean(axis=0), kind="stable")
+    ]
+    defended = [method for method in methods if method in DEFENDED]
+    return Result(what, at, len(table), standings, [duel for one in defended for duel in duels(table, methods, one)])
+
+
+def duels(table: Floats, methods: Sequence[str], one: str) -> list[Duel]:
+    """Set one method against each of the others."""
+    own, placed = list(methods).index(one), ranks(table)
+    others = {name: column for column, name in enumerate(methods) if column != own}
+    adjusted = holm({name: wilcoxon(table[:, own] - table[:, column]) for name, column in others.items()})
+    found = []
+    for name, column in others.items():
+        steps = placed[:, own] - placed[:, column]
+        wins, losses = int((steps < 0).sum()), int((steps > 0).sum())
+        found.append(Duel(one, name, float(steps.mean()), *interval(steps), wins, losses, adjusted[name]))
+    return found
 
 
 def regrets(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], at: int) -> Floats:
@@ -30,8 +132,8 @@ def regrets(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[st
         for column, method in enumerate(methods):
             values = [trace.best(at) for trace in own if trace.method == method]
             if values:
-                table[row, column] = np.mean([(value - low) / (high - low) for value in values])
-    return table
+                table[row, column] = (np.mean(values) - low) / (high - low)
+    return table.round(12)  # so that the last bit of a sum breaks no tie
 
 
 def scale(traces: Sequence[Trace], task: Task) -> tuple[float, float]:
@@ -74,52 +176,5 @@ def wilcoxon(differences: Floats) -> float:
     return float(test(differences).pvalue) if np.any(differences) else 1.0
 
 
-def show(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], plot: Path | None) -> None:
-    """Print the tables; tasks that a method lacks are left out, and that is said."""
-    counts = {method: len({trace.seed for trace in traces if trace.method == method}) for method in methods}
-    lacking = [bool(np.isnan(row).any()) for row in regrets(traces, tasks, methods, POINTS[0])]
-    chosen = [task for task, lacks in zip(tasks, lacking, strict=True) if not lacks]
-    print(f"\n{len(chosen)} of {len(tasks)} tasks have all methods; seeds: {counts}")
-    for at in POINTS:
-        table = regrets(traces, chosen, methods, at)
-        placed = ranks(table)
-        print(f"\nafter {at} evaluations: mean rank, mean and median normalised regret, mean seconds in ask and tell")
-        for column in np.argsort(placed.mean(axis=0)):
-            seconds = np.mean([trace.seconds for trace in traces if trace.method == methods[column]])
-            mean, middle = table[:, column].mean(), np.median(table[:, column])
-            rank = placed[:, column].mean()
-            print(f"  {methods[column]:<12} {rank:5.2f}  {mean:8.4f}  {middle:8.4f}  {seconds:8.2f}")
-        if at != POINTS[0]:
-            _compare(table, methods)
-    if plot is not None:
-        _draw(traces, chosen, methods, plot)
-
-
-def _compare(table: Floats, methods: Sequence[str]) -> None:
-    """Print ours against each of the others: differences of rank, pair by pair, with interval and test."""
-    for one in (method for method in methods if method in ("gp", "tpe", "auto")):
-        own = list(methods).index(one)
-        pairs = {}
-        for other, name in enumerate(methods):
-            if other != own:
-                pair = ranks(table[:, [own, other]])
-                low, high = interval(pair[:, 0] - pair[:, 1])
-                wins = int((table[:, own] < table[:, other]).sum())
-                pairs[name] = (wilcoxon(table[:, own] - table[:, other]), low, high, wins)
-        adjusted = holm({name: pair[0] for name, pair in pairs.items()})
-        for name, (_, low, high, wins) in pairs.items():
-            won = f"wins {wins}/{len(table)}"
-            print(f"    {one} - {name:<11} rank [{low:+.2f}, {high:+.2f}]  {won}  p {adjusted[name]:.4f}")
-
-
-def _draw(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    steps = range(1, max(trace.evaluations for trace in traces) + 1)
-    for method in methods:
-        axes.plot(steps, [regrets(traces, tasks, [method], at)[:, 0].mean() for at in steps], label=method)
-    axes.set(xlabel="evaluations", ylabel="mean normalised regret", yscale="log")
-    axes.legend()
-    figure.savefig(path, dpi=120)
+def _families(tasks: Sequence[Task]) -> list[str]:
+    return list(dict.fromkeys(task.family for task in tasks))

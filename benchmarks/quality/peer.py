@@ -1,7 +1,7 @@
 """Other people's searchers behind a pipe: one JSON line in, one out, so that each can live in its own environment.
 
     python peer.py optuna-gp
-    {"do": "begin", "space": [...], "seed": 0}        -> {}
+    {"do": "begin", "space": [...], "seed": 0, "evaluations": 100, "parallelism": 1}   -> {}
     {"do": "ask"}                                     -> {"config": {...}}
     {"do": "tell", "place": 0, "value": 0.3}          -> {}        of the configs asked for, by their places
 
@@ -18,7 +18,7 @@ import warnings
 class Optuna:
     sampler = "TPESampler"
 
-    def begin(self, space, seed):
+    def begin(self, space, seed, evaluations, parallelism):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -45,7 +45,7 @@ class OptunaGP(Optuna):
 
 
 class HyperOpt:
-    def begin(self, space, seed):
+    def begin(self, space, seed, evaluations, parallelism):
         import numpy as np
         from hyperopt import Trials, hp, tpe
         from hyperopt.base import Domain
@@ -89,7 +89,7 @@ class BoTorch:
     """SingleTaskGP, LogEI or (with trials pending) qLogEI, twice as many Sobol points as columns first; integers are
     rounded, and choices are one column an option, of which the largest counts."""
 
-    def begin(self, space, seed):
+    def begin(self, space, seed, evaluations, parallelism):
         import torch
         from torch.quasirandom import SobolEngine
 
@@ -158,7 +158,80 @@ class BoTorch:
         return value, (place - low) / (high - low)
 
 
-PEERS = {"optuna-tpe": Optuna, "optuna-gp": OptunaGP, "hyperopt": HyperOpt, "botorch": BoTorch}
+class Nevergrad:
+    """NGOpt, which chooses among its algorithms by budget, workers and space."""
+
+    def begin(self, space, seed, evaluations, parallelism):
+        import nevergrad as ng
+
+        self.space, self.asked = space, []
+        parameters = ng.p.Dict(**{each["name"]: self._parameter(ng, each) for each in space})
+        parameters.random_state.seed(seed)
+        self.optimizer = ng.optimizers.NGOpt(parameters, budget=evaluations, num_workers=parallelism)
+
+    def _parameter(self, ng, each):
+        if each["kind"] == "choice":
+            return ng.p.Choice(each["options"])
+        kind = ng.p.Log if each["log"] else ng.p.Scalar
+        parameter = kind(lower=each["lower"], upper=each["upper"])
+        return parameter.set_integer_casting() if each["kind"] == "int" else parameter
+
+    def ask(self):
+        self.asked.append(self.optimizer.ask())
+        return _plain(self.space, self.asked[-1].value)
+
+    def tell(self, place, value):
+        self.optimizer.tell(self.asked[place], value)
+
+
+class SMAC:
+    """The facade for hyper-parameters: a random forest."""
+
+    def begin(self, space, seed, evaluations, parallelism):
+        from tempfile import mkdtemp
+
+        from ConfigSpace import ConfigurationSpace
+        from smac import HyperparameterOptimizationFacade, Scenario
+        from smac.runhistory.dataclasses import TrialValue
+
+        self.space, self.asked, self.value = space, [], TrialValue
+        configurations = ConfigurationSpace(seed=seed)
+        configurations.add([self._hyperparameter(each) for each in space])
+        scenario = Scenario(
+            configurations, output_directory=mkdtemp(), deterministic=True, n_trials=evaluations, seed=seed
+        )
+        self.smac = HyperparameterOptimizationFacade(scenario, lambda config, seed: 0.0, logging_level=False)
+
+    def _hyperparameter(self, each):
+        from ConfigSpace import Categorical, Float, Integer
+
+        if each["kind"] == "choice":
+            return Categorical(each["name"], each["options"])
+        kind = Integer if each["kind"] == "int" else Float
+        return kind(each["name"], (each["lower"], each["upper"]), log=each["log"])
+
+    def ask(self):
+        self.asked.append(self.smac.ask())
+        return _plain(self.space, self.asked[-1].config)
+
+    def tell(self, place, value):
+        self.smac.tell(self.asked[place], self.value(cost=value))
+
+
+def _plain(space, config):
+    """Return a config in the order of the space, as JSON can write it: some sort it, or hand out numpy's numbers."""
+    values = {each["name"]: config[each["name"]] for each in space}
+    return {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+
+
+PEERS = {
+    "optuna-tpe": Optuna,
+    "optuna-gp": OptunaGP,
+    "hyperopt": HyperOpt,
+    "botorch": BoTorch,
+    "nevergrad": Nevergrad,
+    "smac": SMAC,
+}
 
 
 def main():
@@ -168,7 +241,11 @@ def main():
     for line in sys.stdin:
         message = json.loads(line)
         what = message.pop("do")
-        answer = getattr(peer, what)(**message)
+        try:
+            answer = getattr(peer, what)(**message)
+        except Exception as error:
+            print(json.dumps({"error": repr(error)}), file=out, flush=True)
+            raise
         print(json.dumps({} if answer is None else {"config": answer}), file=out, flush=True)
 
 

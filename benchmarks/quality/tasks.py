@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,7 @@ class Task:
     make: Callable[[], Objective]
     judging: bool
     optimum: float | None = None  # where it is known
+    noise: float = 0.0  # standard deviation of what is added to what a method is told; regret is without
 
     @property
     def id(self) -> str:
@@ -144,6 +145,14 @@ def _surface(instance: int, *, judging: bool) -> Task:
         "optimizer": space.choice(["sgd", "adam", "rmsprop"]),
     }
     return Task("surfaces", f"training-{instance}", definition, partial(_training, instance), judging)
+
+
+def _noisy_form(form: str, dimension: int, instance: int, noise: float, *, judging: bool) -> Task:
+    return replace(_form(form, dimension, instance, judging=judging), family="noisy", noise=noise)
+
+
+def _noisy_surface(instance: int, noise: float, *, judging: bool) -> Task:
+    return replace(_surface(instance, judging=judging), family="noisy", noise=noise)
 
 
 # COCO --------------------------------------------------------------------------------------------------------------
@@ -329,6 +338,8 @@ _JUDGING: dict[Callable[..., Task], tuple[tuple[Any, ...], ...]] = {
         ("hpolib", "slice_localization"),
     ),
     _model: (("svm", "digits"), ("trees", "wine"), ("trees", "digits")),
+    _noisy_form: (("styblinski", 2, 4, 2.0), ("ellipsoid", 20, 4, 0.3)),
+    _noisy_surface: ((15, 0.03),),
 }
 _DEVELOPING: dict[Callable[..., Task], tuple[tuple[Any, ...], ...]] = {
     _form: (
@@ -345,6 +356,8 @@ _DEVELOPING: dict[Callable[..., Task], tuple[tuple[Any, ...], ...]] = {
     _mixint: ((1, 5), (6, 10)),
     _table: (("hpobench", "phoneme"), ("hpobench", "credit_g"), ("hpolib", "naval_propulsion")),
     _model: (("svm", "wine"),),
+    _noisy_form: (("levy", 3, 5, 1.0),),
+    _noisy_surface: ((3, 0.03),),
 }
 
 

@@ -15,18 +15,28 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol, cast
 
+import numpy as np
+
 from benchmarks.quality.tasks import Task, plain_space
 from trialist import AskTell
 
 HERE = Path(__file__).parent
 COMMITTED = HERE / "traces"
-PEERS = ("optuna-tpe", "optuna-gp", "hyperopt", "botorch")
+PEERS = {  # and the package that each comes in
+    "optuna-tpe": "optuna",
+    "optuna-gp": "optuna",
+    "hyperopt": "hyperopt",
+    "botorch": "botorch",
+    "nevergrad": "nevergrad",
+    "smac": "smac",
+}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run. ``falls`` are the evaluations, from 1, at which the best value so far fell, and to what."""
+    """One run. ``falls`` are the evaluations, from 1, at which the best value so far, without noise, fell, and to
+    what."""
 
     task: str
     method: str
@@ -56,6 +66,11 @@ class Job:
     batch: int
     evaluations: int
     python: str
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """The key of its trace."""
+        return (self.task.id, self.method, self.seed, self.batch)
 
 
 class _Method(Protocol):
@@ -90,7 +105,12 @@ class _Peer:
             text=True,
         )
         self._told = 0
-        self._say(do="begin", space=plain_space(job.task.space), seed=job.seed)
+        plan = {"evaluations": job.evaluations, "parallelism": job.batch}
+        try:
+            self._say(do="begin", space=plain_space(job.task.space), seed=job.seed, **plan)
+        except RuntimeError:
+            self.close()
+            raise
 
     def ask(self, count: int) -> list[dict[str, object]]:
         return [cast("dict[str, object]", self._say(do="ask")["config"]) for _ in range(count)]
@@ -109,15 +129,16 @@ class _Peer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self._process.args!r} has died")
-        return cast("dict[str, object]", json.loads(answer))
+        answer = json.loads(self._process.stdout.readline() or '{"error": "it has died"}')
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return cast("dict[str, object]", answer)
 
 
 def run(job: Job) -> Trace:
     """Make one trace."""
     objective = job.task.make()
+    noise = np.random.default_rng(job.seed)
     method: _Method = _Peer(job) if job.method in PEERS else _Ours(job)
     falls: list[tuple[int, float]] = []
     count, seconds = 0, 0.0
@@ -132,7 +153,7 @@ def run(job: Job) -> Trace:
                 if not falls or value < falls[-1][1]:
                     falls.append((count, value))
             began = time.perf_counter()
-            method.tell(values)
+            method.tell([float(value + noise.normal(0, job.task.noise)) for value in values])
             seconds += time.perf_counter() - began
     finally:
         if isinstance(method, _Peer):
@@ -142,26 +163,41 @@ def run(job: Job) -> Trace:
 
 
 def read(paths: Iterable[Path]) -> dict[tuple[str, str, int, int], Trace]:
-    """Read traces; of two of the same run the last counts."""
+    """Read traces; of two of the same run the last counts. A line that a kill has cut short is none."""
     found = {}
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            given = cast("dict[str, object]", json.loads(line))
+            try:
+                given = cast("dict[str, object]", json.loads(line))
+            except ValueError:
+                continue
             falls = [(int(at), float(value)) for at, value in cast("list[tuple[int, float]]", given.pop("falls"))]
             trace = Trace(**cast("Mapping[str, str]", given), falls=falls)  # type: ignore[arg-type]
             found[trace.key] = trace
     return found
 
 
-def make(jobs: list[Job], path: Path, processes: int) -> Iterator[Trace]:
-    """Make traces side by side, and append each to the file as soon as it is there."""
-    os.environ.update(ONE_THREAD)  # the processes inherit it
+def append(traces: Iterable[Trace], path: Path) -> None:
+    """Write traces to the end of a file, each on a line of its own whatever was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool, path.open("a", encoding="utf-8") as file:
-        for done in as_completed([pool.submit(run, job) for job in jobs]):
+    cut = path.exists() and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" if cut else "")
+        file.writelines(json.dumps(asdict(trace), separators=(",", ":")) + "\n" for trace in traces)
+
+
+def make(jobs: list[Job], path: Path, processes: int) -> Iterator[Trace]:
+    """Make traces side by side, and append each to the file as soon as it is there; one that fails is only told."""
+    os.environ.update(ONE_THREAD)  # the processes inherit it
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        futures = {pool.submit(run, job): job for job in jobs}
+        for done in as_completed(futures):
+            job, error = futures[done], done.exception()
+            if error is not None:
+                print(f"{job.method} {job.task.id} {job.seed} failed: {error!r}", file=sys.stderr)
+                continue
             trace = done.result()
-            file.write(json.dumps(asdict(trace), separators=(",", ":")) + "\n")
-            file.flush()
+            append([trace], path)
             text = f"{trace.method} {trace.task} {trace.seed}: {trace.best(trace.evaluations):.5g}"
             print(f"\r{text:<60}", end="", file=sys.stderr)
             yield trace

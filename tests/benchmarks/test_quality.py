@@ -1,35 +1,60 @@
-"""The statistics of the quality benchmark, and that traces are made once."""
+"""The statistics of the quality benchmark, what it writes, and that traces are made once."""
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.comparison import holm, interval, ranks, regrets, wilcoxon
+from benchmarks.quality.comparison import (
+    compare,
+    compare_parallel,
+    complete,
+    duels,
+    holm,
+    interval,
+    ranks,
+    regrets,
+    result,
+    wilcoxon,
+)
+from benchmarks.quality.report import as_json, text, written
 from benchmarks.quality.tasks import all_tasks, plain_space
-from benchmarks.quality.traces import Job, Trace, run
+from benchmarks.quality.traces import COMMITTED, PEERS, Job, Trace, _Ours, append, make, read, run
 
-FORMS = [task for task in all_tasks() if task.family == "forms"]
-
-
-def trace(method: str, *falls: tuple[int, float], task: str = FORMS[0].id, seed: int = 0) -> Trace:
-    return Trace(task, method, seed, 1, 100, [*falls], 0.0)
+TASKS = all_tasks()
+FORMS = [task for task in TASKS if task.family == "forms"]
 
 
-class TestComparison:
+def trace(method: str, *falls: tuple[int, float], task: str = FORMS[0].id, seed: int = 0, batch: int = 1) -> Trace:
+    return Trace(task, method, seed, batch, 100, [*falls], 0.0)
+
+
+def some(**finals: float) -> list[Trace]:
+    """A trace of each method on each closed form, which ends at its number."""
+    return [trace(name, (1, 8.0), (20, final), task=task.id) for task in FORMS for name, final in finals.items()]
+
+
+class TestRegret:
     def test_a_trace_has_the_best_value_so_far(self):
         falling = trace("a", (1, 9.0), (30, 4.0))
         assert [falling.best(at) for at in (1, 29, 30, 100)] == [9, 9, 4, 4]
 
-    def test_regret_is_0_at_the_optimum_and_1_at_the_median_first_value(self):
+    def test_it_is_0_at_the_optimum_and_1_at_the_median_first_value(self):
         traces = [trace("a", (1, 8.0), (2, 0.0)), trace("b", (1, 8.0))]
         assert regrets(traces, FORMS[:1], ["a", "b"], 25).tolist() == [[0, 1]]
 
-    def test_a_method_without_traces_has_no_regret(self):
+    def test_it_is_a_mean_over_seeds(self):
+        traces = [trace("a", (1, 8.0), (2, 0.0)), trace("a", (1, 8.0), seed=1)]
+        assert regrets(traces, FORMS[:1], ["a"], 25).tolist() == [[0.5]]
+
+    def test_a_method_without_traces_has_none(self):
         assert np.isnan(regrets([trace("a", (1, 8.0))], FORMS[:1], ["a", "b"], 25)[0, 1])
 
+
+class TestStatistics:
     def test_ties_share_their_rank(self):
         assert ranks(np.array([[1.0, 1.0, 0.0]])).tolist() == [[2.5, 2.5, 1]]
 
@@ -37,11 +62,86 @@ class TestComparison:
         low, high = interval(np.array([1.0, 2.0, 3.0, 1.0]))
         assert 1 <= low < high <= 3
 
+    def test_an_interval_covers_a_mean_of_0_in_19_of_20_samples(self):
+        drawn = np.random.default_rng(0).normal(size=(200, 30))
+        covered = sum(low <= 0 <= high for low, high in map(interval, drawn))
+        assert 180 <= covered <= 198
+
     def test_holm_multiplies_and_never_falls(self):
         assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
 
+    def test_holm_never_exceeds_1(self):
+        assert holm({"a": 0.9, "b": 0.8}) == {"b": 1, "a": 1}
+
     def test_equal_results_are_no_evidence(self):
         assert wilcoxon(np.zeros(9)) == 1
+
+    def test_the_same_winner_everywhere_is_evidence(self):
+        assert wilcoxon(-np.arange(1.0, 21.0)) < 1e-4
+
+    def test_a_difference_of_ranks_is_below_0_where_the_first_is_better(self):
+        table = np.array([[0.1, 0.2, 0.3], [0.1, 0.3, 0.2], [0.2, 0.2, 0.3]])
+        [second, third] = duels(table, ["gp", "b", "c"], "gp")
+        assert (second.difference, second.wins, second.losses) == (pytest.approx(-1.0), 2, 0)
+        assert (third.difference, third.wins) == (pytest.approx(-4.5 / 3), 3)
+        assert second.low <= second.difference <= second.high <= 0
+
+
+class TestComparison:
+    def test_the_best_stands_first(self):
+        found = result("regret", 50, np.array([[0.3, 0.1], [0.2, 0.1]]), ["a", "b"])
+        assert [(standing.method, standing.rank) for standing in found.standings] == [("b", 1), ("a", 2)]
+        assert found.standings[1].mean == pytest.approx(0.25)
+
+    def test_ours_are_set_against_all_others_and_others_against_nobody(self):
+        [*_, last] = compare(some(gp=1.0, tpe=2.0, other=3.0), FORMS, ["gp", "tpe", "other"])
+        assert [(duel.one, duel.other) for duel in last.duels] == [
+            ("gp", "tpe"),
+            ("gp", "other"),
+            ("tpe", "gp"),
+            ("tpe", "other"),
+        ]
+
+    def test_there_is_one_for_all_tasks_and_one_for_each_family(self):
+        tasks = [FORMS[0], next(task for task in TASKS if task.family == "surfaces")]
+        traces = [trace("a", (1, 8.0), task=task.id) for task in tasks]
+        assert [(each.what, each.at) for each in compare(traces, tasks, ["a"])] == [
+            (what, at) for what in ("regret", "forms", "surfaces") for at in (25, 50, 100)
+        ]
+
+    def test_a_task_that_a_method_lacks_is_left_out(self):
+        traces = [*some(a=1.0), trace("b", (1, 8.0))]
+        assert complete(traces, FORMS, ["a", "b"]) == FORMS[:1]
+        assert compare(traces, FORMS, ["a", "b"])[0].tasks == 1
+
+    def test_what_is_lost_to_parallelism_is_told_on_one_scale(self):
+        alone, together = trace("a", (1, 8.0), (2, 0.0)), trace("a", (1, 8.0), (2, 4.0), batch=16)
+        found = {(each.what, each.at): each for each in compare_parallel([alone, together], FORMS, ["a"], 16)}
+        assert found["regret", 50].standings[0].mean == pytest.approx(0.5)
+        assert found["loss", 50].standings[0].mean == pytest.approx(0.5)
+
+
+class TestReport:
+    RESULTS = staticmethod(lambda: (compare(some(gp=1.0, a=2.0), FORMS, ["gp", "a"]), some(gp=1.0, a=2.0)))
+
+    def test_the_text_tells_ranks_and_intervals(self):
+        said = text(*self.RESULTS())
+        assert f"after 50 evaluations, {len(FORMS)} tasks" in said
+        assert "gp - a            -1.00 [-1.00, -1.00]" in said
+
+    def test_the_json_has_all_of_it(self):
+        found = json.loads(as_json(*self.RESULTS()))
+        assert found["seeds"] == {"gp": 1, "a": 1}
+        assert found["results"][0]["standings"][0] == {"method": "gp", "rank": 1.0, "mean": 0.125, "median": 0.125}
+
+    def test_a_page_keeps_all_but_what_is_between_the_marks(self):
+        page = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
+        assert written(page, "a", "new") == "before\n<!-- a -->\n\nnew\n\n<!-- /a -->\nafter\n"
+        assert written(written(page, "a", "new"), "a", "new") == written(page, "a", "new")
+
+    def test_a_page_without_marks_is_refused(self):
+        with pytest.raises(ValueError, match="<!-- a -->"):
+            written("nothing", "a", "new")
 
 
 class TestTraces:
@@ -61,20 +161,60 @@ class TestTraces:
         main([*arguments, "--out", str(out), "--jobs", "1"])
         lines = out.read_text().splitlines()
         assert len(lines) == 4
-        main([*arguments, "--out", str(out), "--plot", str(tmp_path / "plot.png")])
+        main([*arguments, "--out", str(out), "--plot", str(tmp_path / "plot.png"), "--json", str(tmp_path / "json")])
         assert out.read_text().splitlines() == lines
         assert (tmp_path / "plot.png").stat().st_size > 0
-        assert "1 of 1 tasks have all methods" in capsys.readouterr().out
+        assert json.loads((tmp_path / "json").read_text())["seeds"] == {"random": 2, "tpe": 2}
+        assert "after 50 evaluations, 1 tasks" in capsys.readouterr().out
+
+    def test_a_line_that_was_cut_short_costs_that_trace_alone(self, tmp_path):
+        path = tmp_path / "traces.jsonl"
+        first, second = trace("a", (1, 8.0)), trace("b", (1, 8.0))
+        append([first, second], path)
+        path.write_text(path.read_text()[:-20])
+        append([trace("c", (1, 8.0))], path)
+        assert [each.method for each in read([path]).values()] == ["a", "c"]
+
+    def test_a_run_that_fails_is_told_and_the_others_are_kept(self, tmp_path, capfd):
+        jobs = [Job(FORMS[0], method, 0, 1, 3, sys.executable) for method in ("nonesuch", "random")]
+        made = list(make(jobs, tmp_path / "traces.jsonl", 1))
+        assert [each.method for each in made] == ["random"]
+        assert "nonesuch forms/ackley-6 0 failed" in capfd.readouterr().err
+
+    def test_an_error_of_a_peer_reaches_who_asked(self):
+        with pytest.raises(RuntimeError, match="Seed must be"):
+            run(Job(FORMS[0], "optuna-tpe", 2**40, 1, 3, sys.executable))
+
+    def test_noise_is_told_and_not_counted(self):
+        told = []
+        task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=0.5)
+
+        class Listening(_Ours):
+            def tell(self, values):
+                told.extend(values)
+                super().tell(values)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("benchmarks.quality.traces._Ours", Listening)
+            found = run(Job(task, "random", 0, 1, 30, sys.executable))
+        assert found.falls == [(1, 1.0)]
+        assert 0.3 < np.std(told) < 0.7
+
+    def test_what_is_committed_is_of_peers_on_tasks_that_judge_and_is_small(self):
+        files = sorted(COMMITTED.glob("*.jsonl"))
+        found = read(files).values()
+        assert {each.method for each in found} <= PEERS.keys()
+        assert {each.task for each in found} <= {task.id for task in TASKS if task.judging}
+        assert sum(path.stat().st_size for path in files) < 1_500_000
 
 
 def test_there_are_enough_tasks_of_enough_families_and_none_serves_twice():
-    tasks = all_tasks()
-    judging = [task for task in tasks if task.judging]
+    judging = [task for task in TASKS if task.judging]
     assert len(judging) >= 24
     assert len({task.family for task in judging}) >= 4
-    assert len({task.id for task in tasks}) == len(tasks)
+    assert len({task.id for task in TASKS}) == len(TASKS)
 
 
 def test_spaces_are_told_to_others_as_plain_data():
-    for task in all_tasks():
+    for task in TASKS:
         assert json.loads(json.dumps(plain_space(task.space))) == plain_space(task.space)

@@ -1,5 +1,7 @@
 """The experiment, an event at a time."""
 
+import math
+
 import pytest
 
 from tests.engine.driving import Hand, Like, Script
@@ -28,6 +30,7 @@ from trialist.messages import (
     Reported,
     Resize,
     Resume,
+    RetryRequested,
     Start,
     Started,
     Stop,
@@ -448,6 +451,23 @@ def test_old_checkpoints_are_discarded_and_the_best_is_kept():
     assert hand.trial(0).best_checkpoint.path == "four"
 
 
+def test_the_best_checkpoints_by_another_metric_are_kept_and_the_latest():
+    hand = Hand(samples=1, keep_checkpoints=2, checkpoint_score=("step", "min"), metrics=(), modes=())
+    extend = Like(Extend)
+    assert hand.reported(0, 1, checkpoint="one") == [extend]
+    assert hand.reported(0, 2, checkpoint="two") == [extend]
+    assert hand.reported(0, 3, checkpoint="three") == [extend], "the latest"
+    assert hand.reported(0, 4, checkpoint="four") == [Discard("three"), extend]
+
+
+def test_checkpoints_without_the_metric_go_first():
+    hand = Hand(samples=1, keep_checkpoints=1, checkpoint_score=("loss", "max"), metrics=(), modes=())
+    assert hand.reported(0, 1, math.nan, checkpoint="one") == [Like(Extend)]
+    assert hand.reported(0, 2, 0.5, checkpoint="two") == [Discard("one"), Like(Extend)]
+    assert hand.reported(0, 3, 0.4, checkpoint="three") == [Like(Extend)]
+    assert hand.reported(0, 4, 0.6, checkpoint="four") == [Discard("three"), Discard("two"), Like(Extend)]
+
+
 def test_all_checkpoints_are_kept_unless_told_otherwise():
     hand = Hand(samples=1)
     for step in range(1, 30):
@@ -786,3 +806,96 @@ def test_the_workers_of_a_driver_that_died_are_lost_and_their_trials_go_on():
         Like(Launch, trial=0, attempt=2, checkpoint=Checkpoint("three", 3, 3.0)),
         Like(Launch, trial=1, attempt=2, checkpoint=None),
     ]
+
+
+# Once more ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_trial_is_tried_again_from_its_checkpoint_and_admitted_anew():
+    hand = Hand(samples=2, cpus=1)
+    hand.reported(0, 1, checkpoint="one")
+    hand.failed(0)
+    assert hand(RetryRequested(0)) == []
+    assert hand.trial(0).state is State.WAITING
+    assert hand.finished(1)[0] == Like(Launch, trial=0, attempt=2, checkpoint=Checkpoint("one", 1, 1.0))
+    hand.finished(0)
+    assert hand.experiment.done
+    assert hand.experiment.outcomes == {"completed": 2, "failed": 0}
+
+
+def test_a_failed_trial_is_tried_again_from_scratch_and_judged_again():
+    hand = Hand(Script(until=at_step(1)), samples=1, cpus=1)
+    hand.reported(0, 1, checkpoint="one")
+    hand.failed(0)
+    assert hand(RetryRequested(0, from_checkpoint=False))[0] == Like(Launch, trial=0, attempt=2, checkpoint=None)
+    assert hand.trial(0).judged_step == 0
+
+
+def test_a_run_that_its_failures_stopped_goes_on_with_all_that_was_wanted():
+    hand = Hand(samples=3, cpus=1, fail_fast=True)
+    hand.failed(0)
+    assert hand.experiment.stopped is not None
+    hand(RetryRequested(0))
+    hand.finished(0)
+    for trial in (1, 2):
+        hand.finished(trial)
+    assert hand.experiment.outcomes["completed"] == hand.experiment.samples
+
+
+def test_a_run_whose_time_is_over_does_not_go_on():
+    hand = Hand(samples=1, cpus=1, time_budget_s=5)
+    hand.failed(0)
+    hand(Ticked(), after=6)
+    assert hand(RetryRequested(0)) == [Cancel(0)]
+    assert hand.experiment.done
+
+
+def test_what_is_complete_is_not_tried_again():
+    hand = Hand(samples=1, cpus=1)
+    hand.finished(0)
+    assert hand(RetryRequested(0)) == []
+    assert "trial 0 was to be tried again" in hand.experiment.warnings[0]
+
+
+# Not now --------------------------------------------------------------------------------------------------------------
+
+
+def not_now(hand, ask, *, given=0):
+    """Answer so many of an ask's requests, and the others with "not now"."""
+    answers = hand.answer(ask, count=given).suggestions
+    return hand(Suggested(ask.ask, (*answers, *[None] * (len(ask.requests) - given))))
+
+
+def test_a_searcher_that_says_not_now_is_asked_again_once_more_is_known():
+    hand = Hand(samples=2, cpus=2, answers=False)
+    (ask,) = hand.first
+    assert kinds(not_now(hand, ask, given=1)) == [Launch]
+    assert hand.started(0) == []
+    (again,) = hand.reported(0, 1, waiting=False)
+    assert again.requests == ask.requests[1:]
+    assert not_now(hand, again) == []
+    (again,) = hand.finished(0)
+    assert kinds(hand(hand.answer(again))) == [Launch]
+    hand.finished(1)
+    assert hand.experiment.done
+    assert hand.experiment.outcomes == {"completed": 2}
+
+
+def test_not_now_means_no_more_where_nothing_runs():
+    hand = Hand(samples=10, cpus=2, answers=False)
+    assert not_now(hand, hand.first[0]) == []
+    assert hand.experiment.done
+
+
+def test_a_stopped_run_that_goes_on_asks_again_for_what_was_not_answered():
+    hand = Hand(samples=3, cpus=2, answers=False, fail_fast=True)
+    (ask,) = hand.first
+    not_now(hand, ask, given=1)
+    hand.failed(0)
+    assert hand.experiment.done
+    hand.answers = True
+    hand(RetryRequested(0))
+    for trial in (0, 1, 2):
+        hand.finished(trial)
+    assert hand.experiment.done
+    assert hand.experiment.outcomes["completed"] == 3

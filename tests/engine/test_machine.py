@@ -32,6 +32,7 @@ PLANS = st.fixed_dictionaries(
         "max_failures": st.sampled_from([0, 1, -1]),
         "prefetch": st.sampled_from([0, 3]),
         "keep_checkpoints": st.sampled_from([None, 1, 2]),
+        "checkpoint_score": st.sampled_from([None, ("loss", "max")]),
         "time_budget_s": st.sampled_from([None, None, 40.0]),
         "trial_timeout_s": st.sampled_from([None, None, 7.0]),
         "fail_fast": st.sampled_from([False, False, False, True]),
@@ -97,10 +98,10 @@ class Machine(RuleBasedStateMachine):
             self.world.leave(worker, Halted(*worker.key))
 
     @precondition(lambda self: self.world.asks)
-    @rule(data=st.data(), short=st.integers(0, 9))
-    def the_searcher_answers(self, data, short):
+    @rule(data=st.data(), short=st.integers(0, 9), late=st.integers(0, 9))
+    def the_searcher_answers(self, data, short, late):
         ask = data.draw(st.sampled_from(list(self.world.asks.values())))
-        self.world.answer(ask, max(len(ask.requests) - max(short - 7, 0), 0))
+        self.world.answer(ask, max(len(ask.requests) - max(short - 7, 0), 0), max(late - 7, 0))
 
     @rule(nodes=st.sampled_from([(), NODES[:1], NODES[1:], NODES]))
     def machines_come_and_go(self, nodes):
@@ -114,6 +115,14 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def somebody_enqueues(self):
         self.world.enqueue()
+
+    @precondition(lambda self: len(self.world.attempts) < 20 and len(self.world.dead) < 60)
+    @rule(data=st.data(), from_checkpoint=st.booleans())
+    def somebody_has_a_trial_tried_again(self, data, from_checkpoint):
+        ended = [trial for trial in self.world.experiment.trials.values() if trial.ended is not None]
+        failed = [trial.id for trial in ended if trial.outcome.kind != "completed"]
+        if failed:
+            self.world.retry(data.draw(st.sampled_from(failed)), from_checkpoint=from_checkpoint)
 
     @rule(data=st.data(), kind=st.sampled_from([Started, Reported, Finished, Failed, Halted, Lost]))
     def an_echo_changes_nothing(self, data, kind):

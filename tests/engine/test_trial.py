@@ -7,11 +7,24 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.plan import Plan
 from trialist.engine.trial import RANK, TABLE, State, Trial, target
 from trialist.errors import InvalidTransition
-from trialist.messages import Cancel, Extend, Failed, Finished, Halt, Halted, Launch, Lost, Outcome, Reported, Started
+from trialist.messages import (
+    Cancel,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Outcome,
+    Reported,
+    RetryRequested,
+    Started,
+)
 from trialist.stopping import stop_rule
 
 WAITING, RUNNING, STOPPING, PAUSED, ENDED = State
-MESSAGES = [Launch, Cancel, Extend, Halt, Started, Reported, Finished, Failed, Halted, Lost]
+MESSAGES = [Launch, Cancel, Extend, Halt, Started, Reported, Finished, Failed, Halted, Lost, RetryRequested]
 THENS = [WAITING, PAUSED, ENDED]
 
 # The design page's table once more, row by row: (state, message, then, attempts remain) -> next state.
@@ -37,6 +50,7 @@ PAGE: list[tuple[State, type, State | None, bool | None, State]] = [
     (STOPPING, Finished, ENDED, ANY, ENDED),
     (PAUSED, Launch, ANY, ANY, RUNNING),
     (PAUSED, Cancel, ANY, ANY, ENDED),
+    (ENDED, RetryRequested, ANY, ANY, WAITING),
 ]
 
 
@@ -83,8 +97,8 @@ def test_what_is_not_in_the_table_raises_with_the_story_and_changes_nothing(stat
     assert (trial, experiment.digest, dict(experiment.counts)) == before
 
 
-def test_ended_is_the_end():
-    assert TABLE[ENDED] == {}
+def test_ended_is_the_end_unless_somebody_asks_for_more():
+    assert TABLE[ENDED] == {RetryRequested: WAITING}
 
 
 @pytest.mark.parametrize("first", THENS)

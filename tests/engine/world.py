@@ -38,6 +38,7 @@ from trialist.messages import (
     Reported,
     Resize,
     Resume,
+    RetryRequested,
     Start,
     Started,
     Stop,
@@ -115,8 +116,10 @@ class Nasty:
         if self._paused and (choice == "resume" or not can_ask):
             self._turns += 1
             trial = self._paused.pop(0)
+            donors = sorted({*self._running, *self._paused, *self._ended_well})
+            donor = donors[self._turns % len(donors)] if donors and self._turns % 3 == 0 else None
             self._running.add(trial)
-            return Resume(trial, at_step(1 + self._turns % 7))
+            return Resume(trial, at_step(1 + self._turns % 7), donor)
         return New() if can_ask else Wait()
 
     def state(self) -> Plain:
@@ -158,6 +161,7 @@ class World:
     saved: set[str] = field(default_factory=set)
     discarded: set[str] = field(default_factory=set)
     samples: int = 0
+    unanswered: set[int] = field(default_factory=set)
     log: list[tuple[float, Event, list[Decision], str, Plain, list[Command]]] = field(default_factory=list)
 
     def happen(self, event: Event) -> None:
@@ -215,8 +219,11 @@ class World:
 
     def ask(self, ask: Ask) -> None:
         plan, new = self.experiment.plan, [request for request in ask.requests if request.kind == "new"]
-        assert [request.sample for request in new] == list(range(self.samples, self.samples + len(new)))
-        self.samples += len(new)
+        again = [request.sample for request in new if request.sample < self.samples]
+        assert self.unanswered.issuperset(again), "what has been suggested is not asked for again"
+        assert [r.sample for r in new[len(again) :]] == [*range(self.samples, self.samples + len(new) - len(again))]
+        self.samples += len(new) - len(again)
+        self.unanswered |= {request.sample for request in new}
         assert plan.samples is not None
         assert self.samples <= plan.samples, "no more is asked for than is wanted"
         self.asks[ask.ask] = ask
@@ -263,9 +270,16 @@ class World:
         self.dead.append(worker.key)
         self.happen(event)
 
-    def answer(self, ask: Ask, count: int) -> None:
+    def answer(self, ask: Ask, count: int, later: int = 0) -> None:
+        """Answer so many of the requests, the first few with "not now"."""
         del self.asks[ask.ask]
-        suggestions = [Suggestion({"x": request.trial + request.attempt / 10}) for request in ask.requests]
+        suggestions = [
+            None if place < later else Suggestion({"x": request.trial + request.attempt / 10})
+            for place, request in enumerate(ask.requests)
+        ]
+        if self.experiment.stopped is None:  # else nobody waits for it any more
+            answered = ask.requests[later:count]
+            self.unanswered -= {request.sample for request in answered if request.kind == "new"}
         self.happen(Suggested(ask.ask, tuple(suggestions[:count])))
 
     def change(self, nodes: tuple[Node, ...]) -> None:
@@ -274,6 +288,11 @@ class World:
 
     def enqueue(self) -> None:
         self.happen(Enqueued({"x": -1.0}))
+
+    def retry(self, trial: int, *, from_checkpoint: bool) -> None:
+        if self.experiment.stopped is not None:  # what had been asked for then is asked for again
+            self.asks.clear()
+        self.happen(RetryRequested(trial, from_checkpoint))
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

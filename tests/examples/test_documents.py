@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import documents
 from trialist import tune
 from trialist.errors import PolicyError
 
@@ -91,8 +93,27 @@ def test_a_listing_names_trialist_only_where_it_imports(path):
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.stem)
 def test_the_pages_have_a_line_for_each_listing(path):
-    assert f"| `{path.stem}` |" in (FOLDER.parents[1] / "docs" / "ray-tune.md").read_text(encoding="utf-8")
     assert f"`{path.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(0)  # to measure takes as long as it takes
+def test_the_page_has_the_wall_times_of_just_these_listings(request):
+    if request.config.getoption("--write-table"):
+        documents.write(documents.parser().parse_args([]))
+    rows = re.findall(r"^\| `(doc\w+)` \| (.*?) \|", documents.PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name, _ in rows] == [path.stem for path in LISTINGS] == documents.listings()
+    assert [ours for _, ours in rows if not re.fullmatch(r"\d+\.\d s", ours)] == []
+
+
+def test_times_are_written_in_place_of_those_that_the_page_has():
+    page = documents.PAGE.read_text(encoding="utf-8")
+    rows = [documents.Row("doc9", documents.Timing(1.25), documents.Timing(None, "gone"), None)]
+    again = documents.written(page, rows, 3)
+    assert "medians of 3 runs.\n\n| listing |" in again
+    assert "| `doc9` | 1.2 s | no longer runs: `gone` |  |" in again
+    assert "`doc004_pytorch` |" not in again
+    assert again.partition("Measured ")[0] == page.partition("Measured ")[0]
+    assert again.endswith(page[-500:])
 
 
 def test_listing_5_15_as_it_was_printed_fails_and_names_alpha(listing, tmp_path):

@@ -7,11 +7,12 @@ import json
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from tensorboardX.proto import event_pb2, plugin_hparams_pb2
 
-from trialist import Engine, report
+from trialist import Engine, context, report
 from trialist import space as s
 from trialist.loggers import CSVLogger, FileLogger, JSONLogger, Naming, TensorBoardLogger, export
 from trialist.loggers.events import record
@@ -206,6 +207,38 @@ def test_what_cannot_be_written_is_refused():
 def test_where_there_is_no_run_nothing_is_exported(tmp_path):
     with pytest.raises(ValueError, match="no run"):
         export(tmp_path, "csv")
+
+
+def test_files_grow_while_the_run_goes_on_and_are_whole_when_it_ends(tmp_path):
+    def waits(config):
+        report(loss=1.0)
+        deadline = time.monotonic() + 60
+        while not (context().directory / "progress.csv").exists() and time.monotonic() < deadline:
+            report(loss=0.9)
+            time.sleep(0.05)
+        report(loss=0.5)
+
+    result = run(waits, tmp_path, CSVLogger(), JSONLogger(), TensorBoardLogger())
+    assert not result.warnings
+    for trial in result:
+        losses = [str(row["loss"]) for row in trial.history]
+        assert losses[-1] == "0.5"
+        assert [row["loss"] for row in rows(trial)] == losses
+        assert [str(line["loss"]) for line in lines(trial)] == losses
+
+
+def test_a_run_that_is_over_before_the_process_has_begun_writes_them_itself(tmp_path):
+    class Slow(CSVLogger):
+        def on_experiment_end(self, trials, **info):
+            self._process.kill()
+            self._process.communicate()
+            sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+            self._process = subprocess.Popen(sleeps, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            super().on_experiment_end(trials, **info)
+
+    result = run(train, tmp_path, Slow())
+    assert not result.warnings
+    assert [len(rows(trial)) for trial in result] == [5, 5]
 
 
 def test_files_that_cannot_be_written_are_a_warning(tmp_path):

@@ -18,6 +18,7 @@ from trialist.tune.suggest.bayesopt import BayesOptSearch
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
 
+RESTART = tune.ResumeConfig.ResumeType.RESTART
 SPACE = {"weight": tune.uniform(0, 1), "bias": tune.uniform(0, 1)}
 
 
@@ -216,7 +217,7 @@ class TestAnOldKeyword:
         [
             ({"restore": "/x"}, "in its setup"),
             ({"export_formats": ["h5"]}, "as a checkpoint"),
-            ({"resume": "ERRORED_ONLY", "name": "x"}, "True, 'AUTO', or False"),
+            ({"resume": "ERRORED_ONLY", "name": "x"}, "may be True, False, 'AUTO'"),
             ({"resume": True}, "needs the run's name"),
             ({"name": "/tmp/x"}, "that is for resume=True"),
             ({"storage_filesystem": object()}, "mounted here"),
@@ -242,6 +243,28 @@ class TestResume:
 
     def test_may_begin_where_there_is_nothing(self, fast):
         assert len(tune.run(objective, config=SPACE, name="new", resume="AUTO", **fast)) == 1
+
+    @pytest.mark.parametrize(
+        "how",
+        [{"resume": "AUTO+ERRORED"}, {"resume": True, "resume_config": tune.ResumeConfig(errored=RESTART)}],
+    )
+    def test_failed_trials_are_tried_again(self, tmp_path, how):
+        def fails_once(config):
+            if not (tmp_path / "mended").exists():
+                raise OSError("no disk")
+            return {"score": 1}
+
+        fast = {"storage_path": tmp_path, "executor": Local(), "verbose": 0, "name": "mine"}
+        failed = tune.run(fails_once, raise_on_failed_trial=False, **fast)
+        (tmp_path / "mended").touch()
+        assert [trial.status for trial in failed.trials] == ["ERROR"]
+        assert [trial.status for trial in tune.run(fails_once, **how, **fast).trials] == ["TERMINATED"]
+
+    def test_how_to_go_on_is_checked(self):
+        with pytest.raises(ValueError, match="unfinished trials go on as well"):
+            tune.run(objective, name="mine", resume="AUTO+ERRORED_ONLY")
+        with pytest.raises(ValueError, match="resume_config says how to go on"):
+            tune.run(objective, name="mine", resume_config=tune.ResumeConfig())
 
 
 class TestATrialThatFailed:

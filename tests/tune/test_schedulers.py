@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
@@ -9,20 +11,34 @@ from trialist import space as s
 from trialist.errors import PolicyError
 from trialist.history import History
 from trialist.messages import Request
-from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
-from trialist.searchers import Problem, Random
+from trialist.schedulers import (
+    ASHA,
+    FIFO,
+    PBT,
+    EvenShare,
+    HyperBand,
+    MedianStopping,
+    PBTReplay,
+    ResourceChanging,
+    TopJob,
+)
+from trialist.searchers import Problem, Random, Schedule
 from trialist.streams import Streams
 from trialist.tune.schedulers import (
+    PB2,
     ASHAScheduler,
     AsyncHyperBandScheduler,
     FIFOScheduler,
+    HyperBandForBOHB,
     HyperBandScheduler,
     MedianStoppingRule,
     PopulationBasedTraining,
+    PopulationBasedTrainingReplay,
     ResourceChangingScheduler,
     TrialScheduler,
     create_scheduler,
 )
+from trialist.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
 from trialist.tune.trial import RunFacts
 
 # The engine's, by Ray Tune's names ------------------------------------------------------------------------------------
@@ -115,10 +131,76 @@ def test_pbt_begins_where_the_space_says_and_explores_where_the_mutations_say():
     assert (variation.config["b"], variation.config["explored"]) == (first.config["b"], True)
 
 
-@pytest.mark.parametrize(("name", "value"), [("require_attrs", False), ("synch", True)])
-def test_pbt_refuses_by_name_what_it_lacks(name, value):
-    with pytest.raises(ValueError, match=name):
-        PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)}, **{name: value})
+def test_pbt_refuses_by_name_what_it_lacks():
+    with pytest.raises(ValueError, match="require_attrs"):
+        PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)}, require_attrs=False)
+
+
+def test_pbt_may_compare_all_members_together():
+    pbt = PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)}, synch=True)
+    assert pbt.to_engine() == PBT(interval=60.0, time_attr="time_s", synchronous=True)
+
+
+def test_the_median_rule_is_the_engines():
+    rule = MedianStoppingRule("training_iteration", grace_period=3, min_samples_required=5, hard_stop=False)
+    assert rule.to_engine() == MedianStopping(3, 5, interval=1, pause=True)
+    assert MedianStoppingRule().to_engine() == MedianStopping(60.0, 3, interval=60.0, time_attr="time_s")
+    assert MedianStoppingRule("frames", grace_period=0).to_engine() == MedianStopping(0, interval=1, time_attr="frames")
+
+
+def test_the_median_rule_stops_trials(tmp_path):
+    rule = MedianStoppingRule("training_iteration", grace_period=2, min_samples_required=2)
+    result = run(objective, tmp_path, num_samples=12, scheduler=rule.to_engine(RunFacts()))
+    assert {trial.outcome for trial in result} == {"completed", "stopped"}
+
+
+def test_resources_are_changed_by_the_engines_policies():
+    shared = DistributeResources(increase_by={"CPU": 1, "GPU": 0.5}, increase_by_times=3, reserve_resources={"CPU": 1})
+    expected = EvenShare({"cpu": 1, "gpu": 0.5}, 3, {"cpu": 1})
+    scheduler = ResourceChangingScheduler(ASHAScheduler(metric="loss", mode="min"), shared)
+    assert scheduler.to_engine() == ResourceChanging(ASHA(), expected)
+    assert (scheduler.metric, scheduler.mode, scheduler.searcher) == ("loss", "min", None)
+    assert ResourceChangingScheduler(None, DistributeResourcesToTopJob()).to_engine() == ResourceChanging(
+        FIFO(), TopJob()
+    )
+    population = PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)})
+    assert "lr" in ResourceChangingScheduler(population).complete({})
+
+
+RAY_POLICY = [  # of trial "a", which was a clone of "b", which had been a clone of "c": what came before is overwritten
+    ["a", "x", 5, 5, {"lr": 0.5, "m": {"w": 1}}, {"lr": 0.6, "m": {"w": 1}}],
+    ["b", "c", 10, 10, {"lr": 0.1, "m": {"w": 1}}, {"lr": 0.2, "m": {"w": 1}}],
+    ["a", "b", 20, 20, {"lr": 0.2, "m": {"w": 1}}, {"lr": 0.3, "m": {"w": 1}}],
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "policy"),
+    [
+        (
+            RAY_POLICY,
+            [(0, {"lr": 0.1, "m": {"w": 1}}), (10, {"lr": 0.2, "m": {"w": 1}}), (20, {"lr": 0.3, "m": {"w": 1}})],
+        ),
+        ([[0, {"lr": 0.1}], [4, {"lr": 0.2}]], [(0, {"lr": 0.1}), (4, {"lr": 0.2})]),
+    ],
+)
+def test_a_replay_reads_ray_tunes_policy_files_and_lineages(rows, policy, tmp_path):
+    file = tmp_path / "pbt_policy.txt"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    replay = PopulationBasedTrainingReplay(str(file))
+    assert replay.to_engine() == PBTReplay(policy)
+    space = s.Space(replay.complete({"batch": 8}))
+    assert [space.validate({**config, "batch": 8}) for _, config in policy] == [[]] * len(policy)
+    assert replay.searcher(Random()) == Schedule([config for _, config in policy])
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[1]", "[5, {}]", "{}"])
+def test_a_file_that_holds_no_policy_is_refused(text, tmp_path):
+    (tmp_path / "policy").write_text(text)
+    with pytest.raises(ValueError, match="holds no policy"):
+        PopulationBasedTrainingReplay(str(tmp_path / "policy"))
+    with pytest.raises(ValueError, match="there is no such file"):
+        PopulationBasedTrainingReplay(str(tmp_path / "other"))
 
 
 def test_pbt_wants_to_know_what_varies():
@@ -128,7 +210,7 @@ def test_pbt_wants_to_know_what_varies():
         PopulationBasedTraining()
 
 
-@pytest.mark.parametrize("missing", [MedianStoppingRule, ResourceChangingScheduler])
+@pytest.mark.parametrize("missing", [PB2, HyperBandForBOHB])
 def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
     with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialist: "):
         missing(metric="loss", mode="min")

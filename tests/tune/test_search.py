@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from trialist import Engine, space
+from trialist import Engine, Local, space, tune
 from trialist.history import History, HistoryLog
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Outcome, Request
@@ -113,7 +113,7 @@ def test_finished_ends_the_search():
     assert len(run(Three(), num_samples=20)) == 3
 
 
-def test_not_now_is_asked_again_and_refused_in_words_while_trials_run():
+def test_not_now_is_asked_again_once_more_is_known():
     class Hesitant(Climber):
         calls = 0
 
@@ -123,14 +123,56 @@ def test_not_now_is_asked_again_and_refused_in_words_while_trials_run():
 
     assert len(run(Hesitant(), num_samples=5)) == 5
 
-    class Busy(Climber):
+    class OneAtATime(Climber):
+        most = 0
+
         def suggest(self, trial_id):
+            self.most = max(self.most, len(self.live))
             return None if self.live else super().suggest(trial_id)
 
-    engine = Busy().to_engine(RunFacts(metric="score", mode="max"), PLANE)
-    engine.setup(Problem(Space(PLANE)))
-    with pytest.raises(RuntimeError, match="max_concurrent_trials"):
-        engine.suggest(History(), [Request(0, sample=0), Request(1, sample=1)], Streams(0))
+    alone = OneAtATime()
+    assert len(run(alone, num_samples=5)) == 5
+    assert alone.most <= 1
+
+    class Never(Climber):
+        def suggest(self, trial_id):
+            return None
+
+    assert len(run(Never(), num_samples=5)) == 0
+
+
+def test_a_batch_has_ended_before_the_next_one_begins():
+    limited = ConcurrencyLimiter(Climber(), 3, batch=True)
+    result = run(limited, num_samples=8, executor=Local(cpus=3), max_concurrent_trials=3)
+    times = sorted((trial.started, trial.ended) for trial in result)
+    assert len(times) == 8
+    for batch, later in ((times[:3], times[3:6]), (times[3:6], times[6:])):
+        assert max(ended for _, ended in batch) <= later[0][0]
+
+
+def test_a_searcher_is_told_all_that_was_reported(tmp_path):
+    heard = []
+
+    class Curious(Climber):
+        def on_trial_result(self, trial_id, result):
+            heard.append(result)
+
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
+            super().on_trial_complete(trial_id, result, error)
+            heard.append(result)
+
+    def objective(config):
+        tune.report({"score": 1.0, "step": 7, "more": {"depth": config["x"]}})
+        tune.report({"score": 2.0})
+
+    curious = ConcurrencyLimiter(Curious(), 1)
+    config = tune.TuneConfig(metric="score", mode="max", num_samples=3, search_alg=curious)
+    where = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0, callbacks=[])
+    tune.Tuner(objective, param_space=PLANE, tune_config=config, run_config=where).fit()
+    first, second, last = heard[:3]
+    assert (first["score"], first["step"], first["more"]) == (1.0, 7, {"depth": first["config"]["x"]})
+    assert (second["training_iteration"], second["done"], last["done"]) == (2, False, True)
+    assert first.keys() >= {"trial_id", "hostname", "time_total_s", "timestamp"}
 
 
 def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
@@ -223,7 +265,6 @@ def test_what_cannot_be_had_is_refused_by_name():
         (lambda: OptunaSearch(points_to_evaluate=[{}], evaluated_rewards=[]), "rewards"),
         (lambda: BayesOptSearch(patience=0), "patience"),
         (lambda: BayesOptSearch(utility_kwargs={"kapa": 1}), "kapa"),
-        (lambda: ConcurrencyLimiter(Climber(), 2, batch=True), "batch"),
         (lambda: ConcurrencyLimiter(Climber(), 0), "max_concurrent"),
         (lambda: Repeater(Climber(), 0), "repeat"),
     ):

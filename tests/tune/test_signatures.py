@@ -37,8 +37,10 @@ MIRRORED = {  # module -> what of it is mirrored
     ),
     "tune.schedulers": (
         *("FIFOScheduler", "AsyncHyperBandScheduler", "ASHAScheduler", "HyperBandScheduler"),
-        *("PopulationBasedTraining", "TrialScheduler"),
+        *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
+        "ResourceChangingScheduler",
     ),
+    "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.optuna": ("OptunaSearch",),
@@ -71,9 +73,11 @@ def score(config):
 
 
 _CONFIG = {"hyperparam_mutations": {"x": tune.uniform(0, 1)}}
-_SAME_RUN = "nothing: a resumed run is the same run; `max_failures` retries while it goes on"
+_SAME_RUN = "nothing: a resumed run is the same run"
 _CWD = '`executor="local"`: the program\'s directory'
 _OWN = "nothing: trials write to the storage themselves"
+_RESIZING = "tune.schedulers.resource_changing_scheduler"
+_POLICY = "a policy of your own in `trialist.ResourceChanging`"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
 REFUSED = [
@@ -98,10 +102,7 @@ REFUSED = [
     Refused("tune:SyncConfig", "sync_timeout", 10, _OWN, {}),
     Refused("tune:ResumeConfig", "finished", ResumeType.RESUME, _SAME_RUN, {}),
     Refused("tune:ResumeConfig", "unfinished", ResumeType.SKIP, _SAME_RUN, {}),
-    Refused("tune:ResumeConfig", "errored", ResumeType.RESTART, _SAME_RUN, {}),
     Refused("tune:Tuner.restore", "resume_unfinished", False, _SAME_RUN, {"path": "x", "trainable": score}),
-    Refused("tune:Tuner.restore", "resume_errored", True, _SAME_RUN, {"path": "x", "trainable": score}),
-    Refused("tune:Tuner.restore", "restart_errored", True, _SAME_RUN, {"path": "x", "trainable": score}),
     Refused("tune:Tuner.restore", "storage_filesystem", object(), _DISK, {"path": "x", "trainable": score}),
     Refused("tune:Tuner.can_restore", "storage_filesystem", object(), _DISK, {"path": "x"}),
     Refused("tune:Result.from_path", "storage_filesystem", object(), _DISK, {"path": "x"}),
@@ -114,29 +115,22 @@ REFUSED = [
     Refused("tune:Trainable", "storage", object(), "`self.logdir`", {}),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
-    Refused("tune.schedulers:PopulationBasedTraining", "synch", True, "nothing: members never wait", _CONFIG),
-    Refused(
-        "tune.search:ConcurrencyLimiter",
-        "batch",
-        True,
-        "nothing: nobody is held back",
-        {"searcher": tune.search.HyperOptSearch(), "max_concurrent": 1},
-    ),
+    Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
+    Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
+    Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
-    "MedianStoppingRule": "`ASHAScheduler`",
     "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
     "PB2": "`PopulationBasedTraining`",
-    "PopulationBasedTrainingReplay": "`Engine.resume`, which replays a whole run",
-    "ResourceChangingScheduler": "a `trialist.Scheduler` that answers `Resize`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
-    ("tune:run", "resume_config"): "only its defaults exist",
     ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
+    ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "nobody is paused for lack of others to compare with",
+    (f"{_RESIZING}:DistributeResources", "add_bundles"): "what a trial has is booked as one sum",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
 }
 OTHER_DEFAULTS = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
 
 from tests.tune.objectives import objective, run
+from trialist import tune
 from trialist.tune.stopper import (
     CombinedStopper,
     ExperimentPlateauStopper,
@@ -172,3 +174,15 @@ def test_a_stopper_of_another_kind_is_refused():
 
     with pytest.raises(TypeError, match="subclass"):
         to_engine(Other(), FACTS)
+
+
+def test_a_stop_function_sees_the_config_as_the_objective_does(tmp_path):
+    seen = []
+
+    def stop(trial_id, result):
+        seen.append(result["config"]["f"])
+        return True
+
+    config = tune.RunConfig(stop=stop, storage_path=tmp_path, executor="local", verbose=0)
+    tune.Tuner(lambda config: {"score": 1}, param_space={"f": tune.choice([math.sin])}, run_config=config).fit()
+    assert seen == [math.sin]

@@ -385,10 +385,13 @@ class TestWithResources:
         fit(wanted, {"x": tune.uniform(0, 1)}, num_samples=8, cpus=4)
         assert gauge.most == 2
 
-    def test_they_may_not_differ_between_trials(self, fit):
-        wanted = tune.with_resources(lambda config: 1.0, lambda config: {"cpu": 1 + (config["x"] > 0.5)})
-        with pytest.raises(ValueError, match="depend on the config"):
-            fit(wanted, {"x": tune.uniform(0, 1)})
+    def test_they_may_differ_between_trials(self, fit):
+        def asks(config):
+            return {"cpus": tune.get_trial_resources().required_resources["CPU"]}
+
+        wanted = tune.with_resources(asks, lambda config: {"cpu": config["x"]})
+        grid = fit(wanted, {"x": tune.grid_search([1, 2, 3])}, cpus=4)
+        assert [result.metrics["cpus"] for result in grid] == [1, 2, 3]
 
     def test_a_class_may_say_them_itself(self, fit):
         gauge = Gauge()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,7 +158,7 @@ class TestWhatCannotBeHad:
             (lambda: tune.FailureConfig(fail_fast="soon"), "'raise'"),
             (lambda: tune.CheckpointConfig(num_to_keep=0), "at least 1"),
             (lambda: tune.CheckpointConfig(checkpoint_score_order="up"), "'min' or 'max'"),
-            (lambda: ResumeConfig(errored=ResumeConfig.ResumeType.RESTART), "the same run"),
+            (lambda: ResumeConfig(finished=ResumeConfig.ResumeType.RESTART), "the same run"),
             (lambda: tune.register_env("e", dict), "RLlib"),
         ],
     )
@@ -166,14 +167,9 @@ class TestWhatCannotBeHad:
             make()
 
     def test_is_refused_before_anything_starts(self, settings, tmp_path):
-        config = tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="other")
-        tuner = tune.Tuner(
-            score,
-            param_space=SPACE,
-            tune_config=tune.TuneConfig(metric="score", mode="min"),
-            run_config=settings(checkpoint_config=config),
-        )
-        with pytest.raises(ValueError, match="metric='other'"):
+        config = tune.CheckpointConfig(checkpoint_frequency=2)
+        tuner = tune.Tuner(score, param_space=SPACE, run_config=settings(checkpoint_config=config))
+        with pytest.raises(ValueError, match="a function says itself when it saves"):
             tuner.fit()
         assert list(tmp_path.iterdir()) == []
 
@@ -183,6 +179,21 @@ class TestWhatCannotBeHad:
 
 
 class TestARun:
+    def test_of_the_same_second_has_a_link_of_its_own(self, settings):
+        paths = [tune.Tuner(score, run_config=settings()).fit().experiment_path for _ in range(3)]
+        assert len(set(paths)) == 3
+        assert len({Path(path).resolve() for path in paths}) == 3
+
+    def test_keeps_the_checkpoints_that_are_best_by_whatever_metric(self, settings):
+        def objective(config):
+            for step in range(1, 7):
+                tune.report({"score": 1, "other": -abs(step - 3)}, checkpoint=tune.Checkpoint.from_dict({"step": step}))
+
+        kept = tune.CheckpointConfig(num_to_keep=2, checkpoint_score_attribute="other", checkpoint_score_order="max")
+        [result] = tune.Tuner(objective, run_config=settings(checkpoint_config=kept)).fit()
+        assert [checkpoint.to_dict()["step"] for checkpoint, _ in result.best_checkpoints] == [3, 4, 6]
+        assert result.get_best_checkpoint("other", "max").to_dict() == {"step": 3}
+
     def test_is_found_under_its_name_and_the_time(self, settings, tmp_path):
         grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
         link = Path(grid.experiment_path)
@@ -233,6 +244,7 @@ class TestARestoredRun:
         def objective(config):
             runs.append(config["x"])
             if len(runs) == 3:
+                time.sleep(0.2)  # until the journal has how the trials before ended
                 os.kill(os.getpid(), signal.SIGINT)
                 while True:
                     tune.report(score=-1)
@@ -244,8 +256,9 @@ class TestARestoredRun:
             tuner.fit()
         return runs, storage / "mine"
 
-    def test_goes_on_as_the_same_run(self, settings, tmp_path):
+    def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
+        assert f"the run can be resumed: tune.Tuner.restore({str(path)!r}, trainable).fit()" in capsys.readouterr().err
         assert tune.Tuner.can_restore(path)
         tuner = tune.Tuner.restore(str(path), score, run_config=settings())
         assert [result.metrics.get("score") for result in tuner.get_results()][:2] == runs[:2]
@@ -255,6 +268,24 @@ class TestARestoredRun:
         assert grid.get_best_result().metrics["score"] == max(result.config["x"] for result in grid)
         assert grid.experiment_path == str(path)
         assert len({result.metrics["trial_id"].partition("_")[0] for result in grid}) == 1
+
+    def test_has_a_stopper_that_remembers_what_it_was_told_before(self, settings, tmp_path):
+        class AfterFour(tune.Stopper):
+            def __init__(self):
+                self.seen = []
+
+            def __call__(self, trial_id, result):
+                self.seen += [result["config"]["x"]] if result["score"] >= 0 else []
+                return False
+
+            def stop_all(self):
+                return len(self.seen) >= 4
+
+        runs, path = self.interrupted(lambda **given: settings(stop=AfterFour(), **given), tmp_path)
+        stopper = AfterFour()
+        grid = tune.Tuner.restore(path, score, run_config=settings(stop=stopper)).fit()
+        assert stopper.seen[:2] == runs[:2], "what was reported before the interruption"
+        assert sum("score" in result.metrics for result in grid) < 6
 
     def test_wants_again_what_is_no_data(self, settings, tmp_path):
         space = {"x": tune.sample_from(lambda: 0.5)}
@@ -287,11 +318,26 @@ class TestARestoredRun:
         with pytest.raises(ValueError, match=r"no journal\.sqlite"):
             tune.Tuner.restore(tmp_path, score)
 
-    @pytest.mark.parametrize("what", ["resume_errored", "restart_errored"])
-    def test_leaves_what_failed_as_it_is(self, settings, what):
+    @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])
+    def test_tries_what_failed_again_if_it_is_told_to(self, settings, tmp_path, what, begins):
+        began = []
+
+        def objective(config):
+            saved = tune.get_checkpoint()
+            began.append(0 if saved is None else saved.to_dict()["step"])
+            tune.report({"score": 1}, checkpoint=tune.Checkpoint.from_dict({"step": 1}))
+            if not (tmp_path / "mended").exists():
+                raise OSError("no disk")
+
+        grid = tune.Tuner(objective, run_config=settings()).fit()
+        (tmp_path / "mended").touch()
+        path, keywords = grid.experiment_path, {what: True} if what else {}
+        again = tune.Tuner.restore(path, objective, run_config=settings(), **keywords).fit()
+        assert (grid.num_errors, again.num_errors) == (1, 0 if what else 1)
+        assert began[1:] == ([] if what is None else [begins])
+
+    def test_goes_on_with_its_unfinished_trials(self, settings):
         grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
-        with pytest.raises(ValueError, match="max_failures"):
-            tune.Tuner.restore(grid.experiment_path, score, **{what: True})
         with pytest.raises(ValueError, match="resume_unfinished"):
             tune.Tuner.restore(grid.experiment_path, score, resume_unfinished=False)
 

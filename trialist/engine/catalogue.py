@@ -13,14 +13,63 @@ from typing import cast
 from trialist.errors import nearest
 from trialist.integrations import BayesOpt, HyperOpt, Optuna
 from trialist.messages import Plain
-from trialist.schedulers import ASHA, FIFO, PBT, HyperBand, Scheduler
-from trialist.searchers import CMAES, NSGA2, TPE, Grid, Halton, LatinHypercube, Perturb, Random, Searcher, Sobol
+from trialist.schedulers import (
+    ASHA,
+    FIFO,
+    MOASHA,
+    PASHA,
+    PBT,
+    AsyncHyperBand,
+    EvenShare,
+    HyperBand,
+    MedianStopping,
+    PBTReplay,
+    ResourceChanging,
+    Scheduler,
+    TopJob,
+)
+from trialist.searchers import (
+    CMAES,
+    GP,
+    NSGA2,
+    TPE,
+    Auto,
+    Grid,
+    Halton,
+    LatinHypercube,
+    Perturb,
+    Random,
+    Repeat,
+    Schedule,
+    Searcher,
+    Sobol,
+)
 
-SCHEDULERS: dict[str, type] = {"fifo": FIFO, "asha": ASHA, "hyperband": HyperBand, "pbt": PBT}
+SCHEDULERS: dict[str, type] = {
+    "fifo": FIFO,
+    "asha": ASHA,
+    "asynchyperband": AsyncHyperBand,
+    "hyperband": HyperBand,
+    "median": MedianStopping,
+    "moasha": MOASHA,
+    "pasha": PASHA,
+    "pbt": PBT,
+}
+_PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
+    "even_share": EvenShare,
+    "pbt_replay": PBTReplay,
+    "perturb": Perturb,
+    "repeat": Repeat,
+    "resource_changing": ResourceChanging,
+    "schedule": Schedule,
+    "top_job": TopJob,
+}
 SEARCHERS: dict[str, type] = {
+    "auto": Auto,
     "random": Random,
     "grid": Grid,
     "sobol": Sobol,
+    "gp": GP,
     "tpe": TPE,
     "halton": Halton,
     "lhs": LatinHypercube,
@@ -30,7 +79,7 @@ SEARCHERS: dict[str, type] = {
     "hyperopt": HyperOpt,
     "optuna": Optuna,
 }
-_KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | {"perturb": Perturb}
+_KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
 
 
 def scheduler(given: str | Scheduler) -> Scheduler:
@@ -51,6 +100,10 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
         TypeError: it is no searcher.
     """
     found = cast(Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
+    while isinstance(scheduler, ResourceChanging):
+        scheduler = scheduler.base
+    if isinstance(scheduler, PBTReplay):
+        return Schedule([config for _, config in scheduler.policy])
     if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
         return Perturb(found)
     return found

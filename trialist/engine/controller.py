@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -68,6 +68,7 @@ class Controller:
     progress: Progress
     hooks: Hooks
     name: str
+    needed: Callable[[Config], dict[str, float] | None]  # what a trial of this config needs, where that depends on it
 
     async def drive(self, leftover: Leftover) -> None:
         """Carry out what an earlier session left over, and run to the end.
@@ -90,9 +91,9 @@ class Controller:
             return
         watchers = [self._loop.create_task(watch) for watch in (self.meter.watch(), self._show(), self._read_letters())]
         try:
+            self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
             await self.executor.open(self.run)
             self._opened = True
-            self.hooks.begin(self.name)
             await self._run(leftover)
         except asyncio.CancelledError:
             if self._failure is not None:
@@ -138,8 +139,9 @@ class Controller:
         try:
             if isinstance(letter, Enqueued):
                 whole = space.complete(dict(letter.config), Streams(letter.letter)("enqueue"))
-                letter = replace(letter, config=cast(Config, space.plain(whole)))
-        except ValueError as error:
+                config = cast(Config, space.plain(whole))
+                letter = replace(letter, config=config, resources=self.needed(config))
+        except (ValueError, TypeError) as error:
             self.experiment.warn(f"letter {letter.letter} of the inbox is left: {error}")
         else:
             self.executor.tell(letter)

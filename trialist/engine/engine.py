@@ -18,10 +18,10 @@ from trialist.engine import settings
 from trialist.engine.controller import Controller
 from trialist.engine.experiment import Experiment
 from trialist.engine.harvest import best_of, harvest, reader
-from trialist.engine.hooks import Hooks
-from trialist.engine.parts import Default, Parts, as_space, check
+from trialist.engine.hooks import Hooks, remembered
+from trialist.engine.parts import Default, Needs, Parts, as_space, check, needed
 from trialist.engine.plan import Mode
-from trialist.engine.replaying import more_samples, replay
+from trialist.engine.replaying import Retry, more_samples, replay, retries
 from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
@@ -53,7 +53,8 @@ class Engine:
         searcher: what decides what to try: "random", "grid", "sobol", or an object.
         scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
             ``ASHA(max_t=20)``.
-        resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name.
+        resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
+            that says so of a config.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
         name: what people call the run.
@@ -72,6 +73,8 @@ class Engine:
         outcome_constraints: what a trial must also reach, or it cannot be the best: ``["memory <= 8e9"]``.
         prefetch: how many suggestions to ask for ahead of free slots.
         keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
+        checkpoint_score: which of them to keep: ``("accuracy", "max")`` keeps the best by this, besides the latest; by
+            default the latest are kept.
         verbose: 0 shows nothing; 1 the progress and a summary.
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
@@ -86,7 +89,7 @@ class Engine:
         num_samples: int = 1,
         searcher: str | Searcher = "random",
         scheduler: str | Scheduler = "fifo",
-        resources: Mapping[str, float] | None = None,
+        resources: Mapping[str, float] | Needs | None = None,
         executor: str | Executor = "ray",
         storage: str | os.PathLike[str] | Default | None = Default.STORAGE,
         name: str | None = None,
@@ -103,6 +106,7 @@ class Engine:
         outcome_constraints: Sequence[str] = (),
         prefetch: int | None = None,
         keep_checkpoints: int | None = None,
+        checkpoint_score: tuple[str, Mode] | None = None,
         verbose: int = 1,
         progress: Progress | None = None,
     ) -> None:
@@ -110,18 +114,26 @@ class Engine:
         self._directory: Path | None = None  # of the run that is resumed
         self._first_samples = num_samples  # what that run was told at its beginning
         self._more = False  # it is to get more samples than that
+        self._retry: Retry | None = None  # its failed trials are to be tried again, from there
         self._wishes: list[Event] = []  # enqueued before the run goes on
         self._controller: Controller | None = None  # while it goes on
 
     @classmethod
     def resume(
-        cls, path: str | os.PathLike[str], objective: Callable[..., object] | Workload, **keywords: object
+        cls,
+        path: str | os.PathLike[str],
+        objective: Callable[..., object] | Workload,
+        *,
+        retry_failed: Retry | None = None,
+        **keywords: object,
     ) -> Self:
         """Return an engine that goes on with the run in this directory, as the same run.
 
         Args:
             path: the run's directory: ``result.path``, or what the interrupted run named.
             objective: as before; code is not kept.
+            retry_failed: try the trials again that failed, and those that ended only because the run was stopped: from
+                their last "checkpoint", or from "scratch".
             keywords: the other things that are no data and were given to the run: functions, objects of your own
                 classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
 
@@ -130,6 +142,8 @@ class Engine:
             StorageError: its journal is damaged, or cannot be read.
         """
         directory = Path(path)
+        if retry_failed not in (None, "checkpoint", "scratch"):
+            raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
         store = SqliteStore.open(directory, read_only=True)
         try:
             told = store.settings
@@ -140,6 +154,7 @@ class Engine:
         engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
         engine._directory = directory
         engine._more = "num_samples" in keywords
+        engine._retry = retry_failed
         engine._first_samples = cast("dict[str, int]", told["data"])["num_samples"]
         return engine
 
@@ -154,7 +169,8 @@ class Engine:
         space = as_space(self._keywords["space"])
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
-        wish = Enqueued(cast(Config, space.plain(whole)))
+        plain = cast(Config, space.plain(whole))
+        wish = Enqueued(plain, resources=needed(self._keywords["resources"], space, plain))
         if self._controller is not None:
             self._controller.tell(wish)
         else:
@@ -183,8 +199,11 @@ class Engine:
                     return await self._run(parts, store, directory, past)
         except RunInterrupted:
             if directory is not None:
-                say(f"the run can be resumed: Engine.resume({str(directory)!r}, objective).run()")
+                say(f"the run can be resumed: {self._how_to_resume(directory)}")
             raise
+
+    def _how_to_resume(self, directory: Path) -> str:
+        return f"Engine.resume({str(directory)!r}, objective).run()"
 
     async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
         meter, wanted = Meter(), parts.plan.samples
@@ -192,6 +211,8 @@ class Engine:
         experiment, began_s, leftover = replay(parts, past)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
+        if self._retry is not None:
+            leftover.events += retries(experiment, self._retry)
         leftover.events += self._wishes
         controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
         self._controller, self._wishes = controller, []
@@ -241,5 +262,10 @@ def _controller(
 
     run = Run(parts.objective, parts.space, suggest, parts.plan.metrics, directory, began_s)
     progress = parts.progress or choose_progress(parts.verbose)
-    hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn), run)
-    return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name)
+    states = remembered(directory, parts.callbacks, experiment.warn)
+    hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn, states=states), run, experiment.warn)
+
+    def wanted(config: Config) -> dict[str, float] | None:
+        return needed(parts.needs, parts.space, config)
+
+    return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name, wanted)

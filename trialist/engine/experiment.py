@@ -20,7 +20,7 @@ from trialist.engine.ledger import Ledger, Line, Units, to_units
 from trialist.engine.plan import Plan
 from trialist.engine.record import Record
 from trialist.engine.supply import Supply
-from trialist.engine.trial import RANK, State, Trial, target
+from trialist.engine.trial import RANK, Descent, State, Trial, target
 from trialist.errors import InternalError, InvalidTransition, PolicyError, TrialistError
 from trialist.history import HistoryLog
 from trialist.messages import (
@@ -51,6 +51,7 @@ from trialist.messages import (
     Request,
     Resize,
     Resume,
+    RetryRequested,
     SamplesAdded,
     Started,
     Stop,
@@ -76,6 +77,7 @@ class _Successor:
     until: Until
     request: Units
     donor: Checkpoint | None = None  # of a clone
+    descent: Descent | None = None  # of a clone
     config: Config | None = None
     tags: Tags | None = None
 
@@ -243,9 +245,10 @@ class Experiment:
 
     def _on_capacity(self, event: CapacityChanged) -> None:
         self.ledger.set_nodes(event.nodes)
+        self.judge.capacity(event.nodes)
 
     def _on_enqueued(self, event: Enqueued) -> None:
-        trial = self._create(self._supply.number(), event.config, {})
+        trial = self._create(self._supply.number(), event.config, {}, event.resources)
         trial.checkpoint = event.checkpoint
         if event.checkpoint is not None:
             self._keeper.hold(event.checkpoint)  # for good: it is not ours to discard
@@ -267,17 +270,39 @@ class Experiment:
     def _on_samples_added(self, event: SamplesAdded) -> None:
         self._supply.add(event.count)
 
+    def _on_retry_requested(self, event: RetryRequested) -> None:
+        """A trial that has ended waits to be started once more, as a new one would; a run that was stopped goes on."""
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.ended is None or trial.outcome is None or trial.outcome.kind == "completed":
+            self.warn(f"trial {event.trial} was to be tried again, but there is none that ended before it was complete")
+            return
+        self._move(trial, RetryRequested)
+        self.outcomes[trial.outcome.kind] -= 1
+        self._failures[trial.error] = 0
+        trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
+        if not event.from_checkpoint:
+            trial.checkpoint, trial.judged_step = None, 0
+        if self._learns:
+            self.history.born(trial.id, trial.config, trial.tags)
+        self._supply.put(trial.id, wished=True)
+        if self.stopped is not None:
+            self.stopped = None
+            self._supply.reopen()
+            self._expire()  # not if its time is over
+
     def _on_suggested(self, event: Suggested) -> None:
         for request, suggestion in self._supply.answered(event):
             if request.kind == "explore":
                 self._explored(request, suggestion)
             elif suggestion is not None and self.stopped is None:
-                self._create(request.trial, suggestion.config, {**request.tags, **suggestion.tags})
+                tags = {**request.tags, **suggestion.tags}
+                self._create(request.trial, suggestion.config, tags, suggestion.resources)
                 self._supply.put(request.trial)
 
     def _on_started(self, event: Started) -> None:
         trial = self.trials[event.trial]
         self._move(trial, Started)
+        trial.worker = event.worker
         if trial.started is None:
             trial.started = self._now
         if self.plan.trial_timeout_s is not None:
@@ -340,19 +365,27 @@ class Experiment:
             self._stop_all(verdict.reason)
 
     def _clone(self, trial: Trial, verdict: Clone) -> None:
-        donor = self.trials[verdict.donor]
+        if self._inherit(trial, verdict.donor, verdict.until):
+            self._halt(trial, State.WAITING)
+        else:
+            self._extend(trial, verdict.until)
+
+    def _inherit(self, trial: Trial, number: int, until: Until) -> bool:
+        """Ask for a variation of a donor, as which the trial will go on; tell whether there is a checkpoint to do so
+        from."""
+        donor = self.trials[number]
         if donor.checkpoint is None:
             self.warn(
                 "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
             )
-            self._extend(trial, verdict.until)
-            return
+            return False
         self._keeper.hold(donor.checkpoint)
-        self._successors[trial.id] = _Successor(verdict.until, trial.request, donor.checkpoint)
+        descent = Descent(trial.judged_step, number, donor.checkpoint.step, len(donor.descents), trial.config)
+        self._successors[trial.id] = _Successor(until, trial.request, donor.checkpoint, descent)
         tags = {**donor.tags, "donor": donor.id}
         request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
         self._commands.append(self._supply.ask([request], len(self.history)))
-        self._halt(trial, State.WAITING)
+        return True
 
     def _resize(self, trial: Trial, verdict: Resize) -> None:
         request = to_units(verdict.resources)
@@ -362,7 +395,7 @@ class Experiment:
             )
             self._extend(trial, verdict.until)
             return
-        self._successors[trial.id] = _Successor(verdict.until, request, None, trial.config, trial.tags)
+        self._successors[trial.id] = _Successor(verdict.until, request, config=trial.config, tags=trial.tags)
         self._halt(trial, State.WAITING)
 
     # Commands --------------------------------------------------------------------------------------------------------
@@ -412,8 +445,9 @@ class Experiment:
 
     # A trial's way ---------------------------------------------------------------------------------------------------
 
-    def _create(self, number: int, config: Config, tags: Tags) -> Trial:
-        trial = Trial(number, config, self._request, self._streams.integer("trial", number), tags)
+    def _create(self, number: int, config: Config, tags: Tags, resources: dict[str, float] | None) -> Trial:
+        request = self._request if resources is None else to_units(resources)
+        trial = Trial(number, config, request, self._streams.integer("trial", number), tags)
         self.trials[number] = trial
         self.counts[State.WAITING] += 1
         self.touched.add(number)
@@ -445,7 +479,7 @@ class Experiment:
             self._rejoin(trial)
         elif trial.id in self._resumed:
             self._resumed.remove(trial.id)
-            self._line.add(trial.id, trial.request)
+            self._rejoin(trial)
 
     def _rejoin(self, trial: Trial) -> None:
         """Line up again: to be tried again as it was, or as what succeeds it once that is known."""
@@ -462,12 +496,14 @@ class Experiment:
             return
         if suggestion is not None:
             successor.config, successor.tags = suggestion.config, {**request.tags, **suggestion.tags}
-            if trial.state is State.WAITING:
+            if suggestion.resources is not None:
+                successor.request = to_units(suggestion.resources)
+            if not trial.active:
                 self._succeed(trial, self._successors.pop(trial.id))
             return
         trial.until = successor.until
         self._forget_successor(trial)
-        if trial.state is State.WAITING:
+        if not trial.active:
             self._line.add(trial.id, trial.request)
 
     def _forget_successor(self, trial: Trial) -> None:
@@ -479,7 +515,8 @@ class Experiment:
         assert successor.config is not None
         trial.config, trial.tags = successor.config, successor.tags or {}
         trial.until, trial.request = successor.until, successor.request
-        if successor.donor is not None:  # it takes the donor's place in time as well
+        if successor.donor is not None and successor.descent is not None:  # it takes the donor's place in time as well
+            trial.descents = (*trial.descents, successor.descent)
             trial.judged_step = successor.donor.step
             self._commands += self._keeper.save(trial, successor.donor)
             self._commands += self._keeper.release(successor.donor)
@@ -489,6 +526,7 @@ class Experiment:
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self._now
+        self._supply.news = True
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
         self._forget_successor(trial)
@@ -516,13 +554,22 @@ class Experiment:
     def _note_frame(self, trial: Trial, event: Reported) -> None:
         trial.step = event.last_step
         trial.metrics = event.row(-1)
+        self._supply.news = True
         self.reports += len(event.time_s)
         if self.plan.metrics:
             self._note_values(trial, event)
+        if self._learns:
+            self._note_history(event)
         if event.checkpoint is not None:
             is_best = trial.best is not None and trial.best[1] == event.last_step
             checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
-            self._commands += self._keeper.save(trial, checkpoint, best=is_best)
+            self._commands += self._keeper.save(trial, checkpoint, best=is_best, cost=self._cost_to_keep(trial))
+
+    def _cost_to_keep(self, trial: Trial) -> float:
+        if self.plan.checkpoint_score is None:
+            return 0.0
+        metric, mode = self.plan.checkpoint_score
+        return number(trial.metrics.get(metric)) * (-1.0 if mode == "max" else 1.0)
 
     def _note_values(self, trial: Trial, event: Reported) -> None:
         sign, column = self.plan.signs[0], event.columns.get(self.plan.metrics[0], ())
@@ -533,12 +580,12 @@ class Experiment:
                 trial.best = (cost, step)
         if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
             self.best = trial
-        if self._learns:
-            rows = [
-                (*self._values(event.columns, index), *self._violations(event.columns, index))
-                for index in range(len(event.time_s))
-            ]
-            self.history.seen(trial.id, event.first_step, rows)
+
+    def _note_history(self, event: Reported) -> None:
+        count = range(len(event.time_s))
+        values = [(*self._values(event.columns, index), *self._violations(event.columns, index)) for index in count]
+        metrics = [event.row(index) for index in count] if self.history.keeps_metrics else ()
+        self.history.seen(event.trial, event.first_step, values, metrics)
 
     def _values(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
         return tuple(
@@ -555,6 +602,8 @@ class Experiment:
 
     def _fill(self) -> None:
         """Give free resources to whoever's turn it is, until there are none or nobody wants any."""
+        if self._supply.waiting and not (self.active or self._supply or self._supply.asking or len(self._line)):
+            self._supply.give_up()
         while self.active < self._limit:
             number = self._line.pick(self.ledger.fits, self.ledger.capacity)
             if number is not None:
@@ -577,12 +626,15 @@ class Experiment:
         if not self._supply:
             if self._ask_for_new(choice, starting=0):
                 self.judge.write(choice)
-            elif not self._supply.asking:  # there is nothing to be had
+            elif not self._supply.asking and not self._supply.waiting:  # there is nothing to be had
                 return self._choose_wait(Wait())
             return False
         self.judge.write(choice)
         trial = self.trials[self._supply.take()]
-        trial.admitted = True
+        if not self.ledger.capacity(trial.request):
+            self._cancel(trial, f"needs {trial.resources}; at most {self.ledger.largest(trial.request)} can be had")
+            return True
+        trial.admitted, self._closed = True, False
         start = self.judge.start(trial)
         trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
         self._line.add(trial.id, trial.request)
@@ -600,13 +652,15 @@ class Experiment:
     def _choose_resume(self, choice: Resume) -> bool:
         trial = self.trials[choice.trial]
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
-        if (trial.state is not State.PAUSED and not pausing) or trial.id in self._line or trial.id in self._resumed:
+        twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._successors
+        if (trial.state is not State.PAUSED and not pausing) or twice:
             raise PolicyError(f"the scheduler resumed what is not paused\n{self.story(trial.id)}")
         self.judge.write(choice)
         trial.until = choice.until
-        if trial.state is State.PAUSED:
+        cloned = choice.donor is not None and self._inherit(trial, choice.donor, choice.until)
+        if trial.state is State.PAUSED and not cloned:
             self._line.add(trial.id, trial.request)
-        else:  # it is on its way to a pause: it lines up as soon as it gets there
+        elif pausing:  # it lines up as soon as it gets there
             self._resumed.add(trial.id)
         return True
 
@@ -696,6 +750,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     Enqueued: Experiment._on_enqueued,
     StopRequested: Experiment._on_stop_requested,
     SamplesAdded: Experiment._on_samples_added,
+    RetryRequested: Experiment._on_retry_requested,
     Suggested: Experiment._on_suggested,
     Started: Experiment._on_started,
     Reported: Experiment._on_reported,

@@ -56,8 +56,10 @@ def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> Trial
         directory=run.trial_directory(trial.id),
         started=trial.started,
         ended=trial.ended,
+        worker=trial.worker,
         _frames=frames,
         _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
+        descents=tuple(each._replace(before=parts.space.resolve(dict(each.before))) for each in trial.descents),
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from trialist.callbacks import CallbackRunner, TrialInfo
+from trialist.callbacks import Callback, CallbackRunner, TrialInfo
 from trialist.engine.experiment import Experiment
 from trialist.engine.trial import State, Trial
 from trialist.executors.base import Run
 from trialist.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
 
+STATES = "callbacks.json"  # in the run's directory: what callbacks want to be given when the run is resumed
 TOLD = (Started, Reported, Finished, Failed, Halted, Lost)
 
 
@@ -20,6 +24,7 @@ class Hooks:
 
     runner: CallbackRunner
     run: Run
+    warn: Callable[[str], None]
     iteration: int = 0
 
     def begin(self, name: str) -> None:
@@ -44,6 +49,16 @@ class Hooks:
         """The run is over. Blocks until the callbacks have heard it, or took too long."""
         self.runner.emit("on_experiment_end")
         self.runner.close()
+        if self.run.directory is not None and any(state is not None for state in self.runner.states):
+            self._keep_states(self.run.directory / STATES)
+
+    def _keep_states(self, path: Path) -> None:
+        draft = path.with_suffix(".draft")
+        try:
+            draft.write_text(json.dumps(self.runner.states), encoding="utf-8")
+            draft.replace(path)
+        except (TypeError, ValueError, OSError) as error:
+            self.warn(f"what callbacks want to remember is not kept: {error}")
 
     def _tell(self, event: Event, trial: Trial) -> None:
         if isinstance(event, Started):
@@ -74,6 +89,20 @@ class Hooks:
 
     def _emit(self, hook: str, **arguments: object) -> None:
         self.runner.emit(hook, iteration=self.iteration, **arguments)
+
+
+def remembered(
+    directory: Path | None, callbacks: Sequence[Callback], warn: Callable[[str], None]
+) -> list[dict[str, Any] | None]:
+    """Return what each callback's ``get_state`` returned when the run last came to an end that was not a crash."""
+    file = None if directory is None else directory / STATES
+    if file is None or not file.is_file():
+        return []
+    states: list[dict[str, Any] | None] = json.loads(file.read_text(encoding="utf-8"))
+    if len(states) == len(callbacks):
+        return states
+    warn(f"callbacks begin afresh: the run had {len(states)} when they were last asked what to remember")
+    return []
 
 
 def _ending(event: Event, trial: Trial) -> str | None:

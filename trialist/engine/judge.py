@@ -1,8 +1,7 @@
 """The judge: asks the scheduler and the stop rules, and writes down each answer.
 
-On replay it goes by what was written: the scheduler is told everything again, so that its state comes out the same, but
-its answers are not used, and stop rules, which are the user's code, are not called. So neither an upgrade nor a clock
-can change the past.
+On replay it goes by what was written: the scheduler and the stop rules are told everything again, so that they
+remember, but their answers are not used. So neither an upgrade nor a clock can change the past.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterable
 from typing import TypeVar, cast
 
 from trialist.errors import ReplayError
-from trialist.messages import Choice, Continue, Decision, Outcome, Report, Start, Stop, Verdict, Wait
+from trialist.messages import Choice, Continue, Decision, Node, Outcome, Report, Start, Stop, Verdict, Wait
 from trialist.schedulers.base import Scheduler, TrialView
 from trialist.stopping import StopRule
 
@@ -39,6 +38,12 @@ class Judge:
             raise ReplayError(f"the journal holds decisions that the replay never came to: {list(self._written)}")
         self._written = None if decisions is None else deque(decisions)
 
+    def capacity(self, nodes: tuple[Node, ...]) -> None:
+        """Tell the scheduler which machines there are, if it wants to know."""
+        hear = getattr(self.scheduler, "on_capacity", None)
+        if hear is not None:
+            hear(nodes)
+
     def start(self, trial: TrialView) -> Start:
         """Admit a trial."""
         start = self.scheduler.on_start(trial)
@@ -50,12 +55,11 @@ class Judge:
         """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
-        if self._written is not None:
-            return self.write(self._read(verdict))
-        return self.write(self._overrule(trial.id, report) or verdict)
+        verdict = self._overrule(trial, report) or verdict
+        return self.write(verdict if self._written is None else self._read(verdict))
 
-    def _overrule(self, trial: int, report: Report) -> Stop | None:
-        reason, everyone = self.rule.reason(trial, report), self.rule.stop_all()
+    def _overrule(self, trial: TrialView, report: Report) -> Stop | None:
+        reason, everyone = self.rule.reason(trial.id, report, trial.config), self.rule.stop_all()
         return Stop(everyone or reason or "", everyone is not None) if reason or everyone else None
 
     def next(self, *, can_ask: bool) -> Choice:

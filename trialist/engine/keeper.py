@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+import math
+from bisect import insort
+from collections import Counter, defaultdict
 
 from trialist.engine.trial import Trial
 from trialist.messages import Checkpoint, Discard
 
+Ranked = tuple[float, int, Checkpoint]  # cost, then minus a number that grows: of equals the newer is better
+
 
 class Keeper:
-    """Counts who needs a checkpoint: its trial as long as it is one of the latest, its trial again if it is the best,
-    and each trial that is about to start from it.
+    """Counts who needs a checkpoint: its trial as long as it is the latest or among those that are kept, its trial
+    again if it is the best, and each trial that is about to start from it.
 
     Args:
-        keep: how many of the latest checkpoints of a trial are kept; None for all.
+        keep: how many checkpoints of a trial are kept; None for all.
     """
 
     def __init__(self, keep: int | None) -> None:
         self._keep = keep
+        self._count = 0
         self._needs: Counter[str] = Counter()
-        self._latest: defaultdict[int, deque[Checkpoint]] = defaultdict(deque)
+        self._latest: dict[int, Checkpoint] = {}
+        self._kept: defaultdict[int, list[Ranked]] = defaultdict(list)  # best first
 
     def hold(self, checkpoint: Checkpoint) -> None:
         """Somebody more needs it."""
@@ -33,17 +39,29 @@ class Keeper:
         del self._needs[checkpoint.path]
         return [Discard(checkpoint.path)]
 
-    def save(self, trial: Trial, checkpoint: Checkpoint, *, best: bool = False) -> list[Discard]:
-        """The trial has a new latest checkpoint, and perhaps a new best: return what is to be discarded."""
-        discards: list[Discard] = []
-        trial.checkpoint = checkpoint
+    def save(self, trial: Trial, checkpoint: Checkpoint, *, best: bool = False, cost: float = 0.0) -> list[Discard]:
+        """The trial has a new latest checkpoint, and perhaps a new best: return what is to be discarded.
+
+        Args:
+            trial: whose it is.
+            checkpoint: what was saved.
+            best: its report was the trial's best.
+            cost: those that cost least are kept; of equals, the latest.
+        """
+        discards = self._replace(trial.best_checkpoint, checkpoint) if best else []
+        trial.best_checkpoint = checkpoint if best else trial.best_checkpoint
+        discards += self._replace(self._latest.get(trial.id), checkpoint)
+        trial.checkpoint = self._latest[trial.id] = checkpoint
+        return discards + self._rank(trial.id, checkpoint, cost if cost - cost == 0 else math.inf)
+
+    def _replace(self, old: Checkpoint | None, new: Checkpoint) -> list[Discard]:
+        self.hold(new)
+        return self.release(old) if old else []
+
+    def _rank(self, trial: int, checkpoint: Checkpoint, cost: float) -> list[Discard]:
         self.hold(checkpoint)
-        if best:
-            self.hold(checkpoint)
-            previous, trial.best_checkpoint = trial.best_checkpoint, checkpoint
-            discards += self.release(previous) if previous else []
-        latest = self._latest[trial.id]
-        latest.append(checkpoint)
-        if self._keep is not None and len(latest) > self._keep:
-            discards += self.release(latest.popleft())
-        return discards
+        if self._keep is None:
+            return []
+        kept, self._count = self._kept[trial], self._count + 1
+        insort(kept, (cost, -self._count, checkpoint))
+        return self.release(kept.pop()[-1]) if len(kept) > self._keep else []

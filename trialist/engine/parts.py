@@ -29,7 +29,9 @@ from trialist.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
 from trialist.streams import Streams
 
 T = TypeVar("T")
+Needs = Callable[[dict[str, object]], Mapping[str, float]]
 
+NEEDS_DRAWS = 32
 PREFETCH = 64  # suggestions that ignore results are made so many ahead: they cost little and never keep a slot waiting
 
 
@@ -58,6 +60,7 @@ class Parts:
     verbose: int
     sweep: int  # how many trials one sample means
     progress: Progress | None
+    needs: Needs | None  # what a trial needs, where that depends on its config
 
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""
@@ -77,11 +80,35 @@ class Parts:
         rest = [replace(r, sample=max(r.sample - points, 0)) for r in ask.requests if r not in first]
         seen = history.until(ask.seen) if self.searcher.learns else History()
         given = [self._point(request.sample, streams) for request in first]
-        return Suggested(ask.ask, (*given, *(self.searcher.suggest(seen, rest, streams) if rest else ())))
+        answers = (*given, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
+        return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+
+    def _sized(self, answer: Suggestion | None) -> Suggestion | None:
+        return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))
 
     def _point(self, index: int, streams: Streams) -> Suggestion:
         config = self.space.complete(dict(self.points[index]), streams("point", index))
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:
+    """Return what a trial of this config, in its plain form, needs; None where that is the same for all.
+
+    Raises:
+        ValueError, TypeError: these are no resources.
+    """
+    if not callable(needs):
+        return None
+    wanted = cast(Needs, needs)(space.resolve(dict(config)))
+    to_units(wanted)
+    return dict(wanted)
+
+
+def least(needs: Needs, space: Space) -> dict[str, float]:
+    """Return what any trial needs, by some draws: as long as there is room for that, a new one is worth asking for."""
+    drawn = [needs(config) for config in space.sample(NEEDS_DRAWS, Streams(0)("resources"))]
+    shared = {name: min(wanted.get(name, 0.0) for wanted in drawn) for name in drawn[0]}
+    return {name: amount for name, amount in shared.items() if amount} or dict(drawn[0])
 
 
 def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
@@ -122,7 +149,7 @@ class _Check:
         points = self._points(space) if space else ()
         earlier = self._earlier(space, goals) if space else ()
         samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
-        plan = self._plan(scheduler, searcher, samples, goals)
+        plan = self._plan(scheduler, searcher, samples, goals, space)
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
         progress = self._try(self._progress)
@@ -153,6 +180,7 @@ class _Check:
             verbose,
             sweep or 1,
             progress,
+            cast(Needs, given["resources"]) if callable(given["resources"]) else None,
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -177,7 +205,7 @@ class _Check:
         samples = given["num_samples"]
         return Problem(
             space,
-            objectives=max(len(_listed(given["metric"])), 1),
+            objectives=len(_listed(given["metric"])),
             constraints=len(goals),
             num_samples=None if samples == -1 else cast(int, samples),
             parallelism=cast("int | None", given["max_concurrent_trials"]) or 1,
@@ -196,7 +224,12 @@ class _Check:
         return tuple(found)
 
     def _plan(
-        self, scheduler: Scheduler, searcher: Searcher | None, samples: int | None, goals: tuple[Boundary, ...]
+        self,
+        scheduler: Scheduler,
+        searcher: Searcher | None,
+        samples: int | None,
+        goals: tuple[Boundary, ...],
+        space: Space | None,
     ) -> Plan:
         given = self.given
         metrics = _listed(given["metric"])
@@ -206,7 +239,9 @@ class _Check:
         self._check_metrics(metrics, modes, scheduler)
         self._check_numbers()
         wanted = given["resources"]
-        resources = cast("Mapping[str, float]", {"cpu": 1} if wanted is None else wanted)
+        if callable(wanted) and space is not None:
+            wanted = self._try(lambda: least(cast(Needs, wanted), space))
+        resources = cast("Mapping[str, float]", {"cpu": 1} if wanted is None or callable(wanted) else wanted)
         units = self._try(lambda: to_units(resources))
         if units == {} and given["max_concurrent_trials"] is None:
             self.problems.append(
@@ -227,6 +262,7 @@ class _Check:
             fail_fast=bool(given["fail_fast"]),
             prefetch=(0 if searcher is None or searcher.learns else PREFETCH) if prefetch is None else prefetch,
             keep_checkpoints=cast("int | None", given["keep_checkpoints"]),
+            checkpoint_score=self._try(self._checkpoint_score),
             seed=secrets.randbits(32) if seed is None else seed,
         )
 
@@ -241,6 +277,16 @@ class _Check:
         for metric in metrics:
             if not metric or not isinstance(metric, str):  # a caller may not know types
                 self.problems.append(f"metric must be a name, not {metric!r}")
+
+    def _checkpoint_score(self) -> tuple[str, Mode] | None:
+        given = self.given["checkpoint_score"]
+        if given is None:
+            return None
+        if not isinstance(given, Sequence) or len(given) != 2 or given[1] not in ("min", "max"):
+            raise ValueError(f"checkpoint_score must be a metric and 'min' or 'max', not {given!r}")
+        if self.given["keep_checkpoints"] is None:
+            raise ValueError("checkpoint_score says which checkpoints are kept: keep_checkpoints must say how many")
+        return str(given[0]), cast(Mode, given[1])
 
     def _check_numbers(self) -> None:
         for name, lowest, whole in _NUMBERS:

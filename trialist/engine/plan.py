@@ -28,6 +28,7 @@ class Plan:
     same_failures: int = 5  # a run whose first trials all failed in the same way stops after so many; 0 for never
     prefetch: int = 0  # suggestions asked for ahead of free slots
     keep_checkpoints: int | None = None  # of one trial, besides its best; None keeps all
+    checkpoint_score: tuple[str, Mode] | None = None  # which are kept: the best by this; None: the latest
     seed: int = 0
 
     @property

@@ -7,11 +7,14 @@ from collections import deque
 from hashlib import sha256
 
 from trialist.engine.trial import TABLE, State, Trial
+from trialist.messages import RetryRequested
 
 STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are kept for an error's story
 
 _STEP = struct.Struct("<qiqbbb")
-_MESSAGES = sorted({message for row in TABLE.values() for message in row}, key=lambda message: message.__name__)
+_LATER = (RetryRequested,)  # came after the first journals: the digests of these know the codes of the others
+_FIRST = {message for row in TABLE.values() for message in row}.difference(_LATER)
+_MESSAGES = [*sorted(_FIRST, key=lambda message: message.__name__), *_LATER]
 _CODES: dict[object, int] = {item: code for code, item in enumerate([*State, *_MESSAGES])}
 
 

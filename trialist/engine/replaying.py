@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from trialist.engine.controller import Leftover
 from trialist.engine.experiment import Experiment
 from trialist.engine.parts import Parts
 from trialist.errors import ReplayError
-from trialist.messages import Discard, Event, SamplesAdded
+from trialist.messages import Discard, Event, RetryRequested, SamplesAdded
 from trialist.storage.base import Store
 from trialist.streams import Streams
+
+Retry = Literal["checkpoint", "scratch"]  # from where failed trials are tried again
 
 
 def replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftover]:
@@ -20,6 +24,7 @@ def replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftove
     streams = Streams(parts.plan.seed)
     parts.scheduler.setup(streams)
     experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
+    experiment.history.keeps_metrics = getattr(parts.searcher, "sees_metrics", False)
     if parts.searcher.learns:
         parts.remember(experiment.history)
     began_s, leftover = 0.0, Leftover()
@@ -38,6 +43,17 @@ def replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftove
             leftover.commands += [command for command in commands if isinstance(command, Discard)]
             leftover.decisions.append(experiment.judge.take())
     return experiment, began_s, leftover
+
+
+def retries(experiment: Experiment, how: Retry) -> list[Event]:
+    """Return what has all trials tried again that failed, or that ended only because the whole run was stopped."""
+    return [
+        RetryRequested(trial.id, how == "checkpoint")
+        for trial in experiment.trials.values()
+        if trial.outcome is not None
+        and (trial.outcome.kind in ("failed", "lost") or trial.outcome.reason == experiment.stopped)
+        and trial.ended is not None
+    ]
 
 
 def more_samples(experiment: Experiment, wanted: int | None) -> list[Event]:

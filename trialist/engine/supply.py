@@ -27,7 +27,10 @@ class Supply:
         self._coming = 0  # of these, not yet suggested
         self._wishes: deque[int] = deque()  # trials that somebody has enqueued: they come first
         self._fresh: deque[int] = deque()  # trials that the searcher has suggested
+        self._later: deque[Request] = deque()  # what the searcher would not answer yet
+        self._exhausted = False  # the searcher has no more
         self._ended = False
+        self.news = False  # more is known than when the searcher was asked last
 
     def __len__(self) -> int:
         return len(self._wishes) + len(self._fresh)
@@ -45,7 +48,12 @@ class Supply:
     @property
     def may_ask(self) -> bool:
         """There are samples left, and the searcher has more."""
-        return not self._ended and self._asked < self._samples
+        return not (self._exhausted or self._ended) and self._asked < self._samples + len(self._later)
+
+    @property
+    def waiting(self) -> bool:
+        """The searcher would not answer yet, and nothing new is known."""
+        return bool(self._later) and not self.news
 
     def number(self) -> int:
         """Return a new trial's number."""
@@ -60,31 +68,41 @@ class Supply:
         """
         coming = len(self) + self._coming
         target = free + self._prefetch
-        wanted = min(target - coming, self._samples - self._asked, 1 if tags else math.inf)
+        left = self._samples - self._asked + len(self._later)
+        wanted = min(target - coming, left, 1 if tags else math.inf)
         if not self.may_ask or wanted <= 0 or (coming >= free and coming * 2 > target):
             return 0
-        return int(wanted)
+        return 0 if self.waiting else int(wanted)
 
     def ask_new(self, count: int, tags: Tags, seen: int) -> Ask:
         """Ask for so many new trials."""
-        first, self._asked = self._asked, self._asked + count
+        again = [self._later.popleft() for _ in range(min(count, len(self._later)))]
+        first, self._asked = self._asked, self._asked + count - len(again)
         self._coming += count
-        return self.ask([Request(self.number(), sample, tags=tags) for sample in range(first, self._asked)], seen)
+        new = [Request(self.number(), sample, tags=tags) for sample in range(first, self._asked)]
+        return self.ask([*again, *new], seen)
 
     def ask(self, requests: Sequence[Request], seen: int) -> Ask:
         """Open an ask; ``seen`` is how much of the history it may see."""
-        self._asks += 1
+        self._asks, self.news = self._asks + 1, False
         self._open[self._asks] = Ask(self._asks, tuple(requests), seen)
         return self._open[self._asks]
 
     def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
-        """Close an ask: yield each request with its suggestion, None where the searcher had no more."""
+        """Close an ask: yield each request with its suggestion, None where the searcher had none."""
         requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
         self._coming -= sum(request.kind == "new" for request in requests)
         rest = requests[len(event.suggestions) :]
-        self._ended = self._ended or any(request.kind == "new" for request in rest)
-        yield from zip(requests, event.suggestions, strict=False)
+        self._exhausted = self._exhausted or any(request.kind == "new" for request in rest)
+        answers = list(zip(requests, event.suggestions, strict=False))
+        self._later.extend(request for request, answer in answers if request.kind == "new" and answer is None)
+        yield from answers
         yield from ((request, None) for request in rest)
+
+    def give_up(self) -> None:
+        """The searcher waits for results, and none will come: it has no more."""
+        self._exhausted = True
+        self._later.clear()
 
     def outstanding(self) -> list[Ask]:
         """Return the open asks as they were, for a run that is resumed."""
@@ -111,7 +129,12 @@ class Supply:
     def end(self) -> None:
         """Ask for no more, and forget what was asked for."""
         self._ended = True
+        self._later.extend(r for ask in self._open.values() for r in ask.requests if r.kind == "new")
         self._open.clear()
         self._coming = 0
         self._wishes.clear()
         self._fresh.clear()
+
+    def reopen(self) -> None:
+        """Go on after all: what had not been suggested is asked for again."""
+        self._ended, self.news = False, True

@@ -12,6 +12,8 @@ ENDED is highest.
        │                    ▼     ▼
        └────── then ── STOPPING ◀─┘ ── then ──▶ PAUSED ──Launch──▶ RUNNING
 
+A trial that ended badly waits again if somebody asks for it (``RetryRequested``).
+
 Everything that moves a trial is a row of ``TABLE``; a pair that has no row raises ``InvalidTransition`` with the
 trial's story. Messages of an earlier attempt never get here: the experiment drops them first.
 """
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from trialist.messages import (
     Cancel,
@@ -35,6 +38,7 @@ from trialist.messages import (
     Metric,
     Outcome,
     Reported,
+    RetryRequested,
     Started,
     Tags,
     Until,
@@ -80,10 +84,20 @@ TABLE: dict[State, dict[type, State | Fork]] = {
         Finished: Fork.COMPLETE,
     },
     State.PAUSED: {Launch: State.RUNNING, Cancel: State.ENDED},
-    State.ENDED: {},
+    State.ENDED: {RetryRequested: State.WAITING},
 }
 
 RANK = {State.WAITING: 0, State.PAUSED: 1, State.ENDED: 2}  # a later Halt may only raise where a stopping trial goes
+
+
+class Descent(NamedTuple):
+    """A trial went on as a variation of another, or of itself."""
+
+    step: int  # where the trial stood
+    donor: int
+    donor_step: int  # where it went on from
+    donor_descents: int  # how many of these the donor had had before
+    before: Config  # what the trial's configuration was
 
 
 @dataclass(slots=True)
@@ -110,8 +124,10 @@ class Trial:
     best_checkpoint: Checkpoint | None = None
     error: str = ""
     traceback: str = ""
+    worker: str = ""  # that began its latest attempt
     started: float | None = None
     ended: float | None = None
+    descents: tuple[Descent, ...] = ()
 
     @property
     def resources(self) -> dict[str, float]:

@@ -31,6 +31,7 @@ def main() -> None:
         follower = Follower(options.directory, options.kinds, Naming(**options.naming))
         if options.follow:
             os.nice(5)  # the run goes first
+            print("begun", flush=True)  # noqa: T201 - for whoever started this
             _follow(follower)
         else:
             follower.write()

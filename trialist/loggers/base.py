@@ -1,7 +1,8 @@
 """Log files are made from the journal, by a process of their own that reads it while the run goes on.
 
 So they cost the run next to nothing, no row is ever lost because a callback was slow, and they are the same however
-often a run was resumed: each process makes them anew. ``export`` makes them for a run that is over.
+often a run was resumed: each process makes them anew. ``export`` makes them for a run that is over; one that was
+shorter than the process needs to begin does so itself.
 """
 
 from __future__ import annotations
@@ -63,10 +64,12 @@ class FileLogger(Callback):
         directory = info.get("directory")
         if directory is None:
             raise ValueError("log files are made from the journal, and with storage=None there is none")
+        self._directory = str(directory)
         self._process = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
-            [*_command(str(directory), self.kinds, self.naming), "--follow"],
+            [*_command(self._directory, self.kinds, self.naming), "--follow"],
             env=_environment(),
             stdin=subprocess.PIPE,  # ends when this process does, however it ends
+            stdout=subprocess.PIPE,  # says that it has begun
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the run, not for its logs
         )
@@ -79,6 +82,9 @@ class FileLogger(Callback):
         """
         if self._process is None:
             return
+        if not _has_begun(self._process):
+            self._write_instead(self._process)
+            return
         try:
             _, said = self._process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
@@ -87,6 +93,14 @@ class FileLogger(Callback):
             ) from None
         if self._process.returncode:
             raise RuntimeError(f"the log files are not complete: {said.decode(errors='replace').strip()}")
+
+    def _write_instead(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.communicate()
+        try:
+            export(self._directory, *self.kinds, naming=self.naming)
+        except Exception as error:
+            raise RuntimeError(f"the log files are not complete: {type(error).__name__}: {error}") from error
 
 
 def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None = None) -> None:
@@ -119,6 +133,13 @@ def check(kinds: Sequence[str]) -> None:
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError(f"log files of kind {kind!r} are not known{nearest(kind, KINDS)}")
+
+
+def _has_begun(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether the process reads the journal by now; to load its modules may take it longer than a short run."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return bool(process.stdout.read(1)) or process.poll() is not None
 
 
 def _command(directory: str, kinds: Sequence[str], naming: Naming) -> list[str]:

@@ -43,8 +43,11 @@ class TensorBoardFormat:
 
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """Add rows."""
-        path = self._paths.get(trial.id) or self._new(trial, rows[0].time)
+        is_new = trial.id not in self._paths
+        path = self._new(trial, rows[0].time) if is_new else self._paths[trial.id]
         with path.open("ab") as file:
+            if is_new:
+                file.write(events.opening(rows[0].time))
             for row in rows:
                 scalars = self._scalars(row)
                 file.write(events.scalars(row.time, row.step, scalars))
@@ -62,7 +65,6 @@ class TensorBoardFormat:
             earlier.unlink()
         name = f"events.out.tfevents.{int(when):010d}.{socket.gethostname()}{SUFFIX}"
         path = self._paths[trial.id] = trial.directory / name
-        path.write_bytes(events.opening(when))
         return path
 
     def end(self, trial: Logged) -> None:

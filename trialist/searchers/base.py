@@ -25,7 +25,7 @@ class Problem:
 
     Args:
         space: what may vary.
-        objectives: how many there are.
+        objectives: how many there are; 0 if nothing says which trials are better.
         constraints: how many outcome constraints there are.
         num_samples: how many new configurations will be asked for in all; None for no end.
         parallelism: how many trials may run side by side.
@@ -37,15 +37,25 @@ class Problem:
     num_samples: int | None = None
     parallelism: int = 1
 
+    def scored(self, searcher: str) -> None:
+        """Raise ``ValueError``, for a searcher of this name, if nothing says which trials are better."""
+        if self.objectives == 0:
+            raise ValueError(f"searcher={searcher!r} learns from results: it needs a metric")
+
     def single(self, searcher: str) -> None:
         """Raise ``ValueError``, for a searcher of this name, unless there is one objective and no constraint."""
+        self.scored(searcher)
         if self.objectives > 1 or self.constraints:
             what = f"{self.objectives} objectives" if self.objectives > 1 else "outcome constraints"
             raise ValueError(f"searcher={searcher!r} has one objective and no more; for {what} take 'gp' or 'tpe'")
 
 
 class Searcher(Protocol):
-    """Decides what to try next."""
+    """Decides what to try next.
+
+    One with an attribute ``sees_metrics`` that is true finds in each record of the history all that was reported, not
+    only the values.
+    """
 
     @property
     def learns(self) -> bool:
@@ -61,5 +71,9 @@ class Searcher(Protocol):
             ValueError: it cannot search this space, or for this.
         """
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Answer the requests in order; fewer answers than requests mean that there are no more."""
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
+        """Answer the requests in order; fewer answers than requests mean that there are no more.
+
+        None answers a request with "not now": it comes again once a trial has reported or ended. With nothing running
+        there is nothing to wait for, and None means that there are no more.
+        """

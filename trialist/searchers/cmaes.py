@@ -9,8 +9,9 @@ its tags: so the history says it all.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
@@ -73,25 +74,26 @@ class CMAES:
         if not self._columns:
             return suggest_rows(self._space, requests, np.full((len(requests), self._space.dimension), 0.5), rng)
         with one_thread():
-            return self._suggest([record for record in history.trials if TAG in record.tags], requests, rng)
+            return self._suggest(history, requests, rng)
 
-    def _suggest(self, own: Sequence[Record], requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        state = self._replayed(own, rng)
-        members = _generation(own, state.generation)
+    def _suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        state = self._replayed(history, rng)
+        members = _generation(history, state.generation)
         ended = [record for record in members if worth(record)[0] != PENDING]
         if len(ended) >= state.optimiser.population_size:
             state.advance(ended[: state.optimiser.population_size])
         return [self._draw(state, request, rng) for request in requests]
 
-    def _replayed(self, own: Sequence[Record], rng: Streams) -> _State:
+    def _replayed(self, history: History, rng: Streams) -> _State:
         """Return the distribution that the newest suggestion was drawn from."""
-        newest = _tag(own[-1]).generation if own else 0
-        if self._state is None or not self._state.follows(own, newest):
+        newest = next((_tag(record).generation for record in _newest_first(history)), 0)
+        if self._state is None or not self._state.follows(history, newest):
             self._state = _State(self, rng)
-        by_id = {record.id: record for record in own} if newest > self._state.generation else {}
-        firsts = {_tag(record).generation: _tag(record).of for record in reversed(own)} if by_id else {}
-        while self._state.generation < newest:
-            self._state.advance([by_id[trial] for trial in firsts[self._state.generation + 1]])
+        if newest > self._state.generation:
+            by_id = {record.id: record for record in _newest_first(history)}
+            made_of = {_tag(record).generation: _tag(record).of for record in by_id.values()}
+            for generation in range(self._state.generation + 1, newest + 1):
+                self._state.advance([by_id[trial] for trial in made_of[generation]])
         return self._state
 
     def _draw(self, state: _State, request: Request, rng: Streams) -> Suggestion:
@@ -140,14 +142,14 @@ def _tag(record: Record) -> _Tag:
     return _Tag(**cast("dict[str, int]", record.tags[TAG]))  # type: ignore[arg-type]  # as we wrote it
 
 
-def _generation(own: Sequence[Record], number: int) -> list[Record]:
-    """Return the trials of a generation: numbers of trials and of generations rise together, so they are the last."""
-    members = []
-    for record in reversed(own):
-        if _tag(record).generation != number:
-            break
-        members.append(record)
-    return members[::-1]
+def _newest_first(history: History) -> Iterator[Record]:
+    """Return the trials that were drawn here: numbers of trials and of generations rise together."""
+    return (record for record in reversed(history.trials) if TAG in record.tags)
+
+
+def _generation(history: History, number: int) -> list[Record]:
+    """Return the trials of a generation that has no later one, in order."""
+    return [*takewhile(lambda record: _tag(record).generation == number, _newest_first(history))][::-1]
 
 
 class _State:
@@ -160,12 +162,12 @@ class _State:
         self.generation = 0
         self.made_of: list[int] = []  # the trials of the generation before
 
-    def follows(self, own: Sequence[Record], newest: int) -> bool:
+    def follows(self, history: History, newest: int) -> bool:
         """Tell whether this is on the way to the newest generation of a history: made of the same trials."""
         if newest < self.generation:
             return False
-        first = next((record for record in reversed(own) if _tag(record).generation == self.generation), None)
-        return self.generation == 0 or first is None or _tag(first).of == self.made_of
+        said = (tag.of for tag in map(_tag, _newest_first(history)) if tag.generation == self.generation)
+        return self.generation == 0 or next(said, self.made_of) == self.made_of
 
     def advance(self, members: Sequence[Record]) -> None:
         """Make the next generation of these trials; what failed is worse than all that did not."""

@@ -30,13 +30,15 @@ class Blocks:
 
     def rows(self, numbers: Sequence[int]) -> Rows:
         """Return rows with these numbers, shape (n, d)."""
-        return np.stack([self._row(number) for number in numbers])
+        blocks, places = np.divmod(np.asarray(numbers), BLOCK)
+        ends = [*(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(blocks)]  # of runs in one block
+        runs = zip([0, *ends], ends, strict=False)
+        return np.concatenate([self._at(int(blocks[first]))[places[first:end]] for first, end in runs])
 
-    def _row(self, number: int) -> Rows:
-        block, place = divmod(number, BLOCK)
+    def _at(self, block: int) -> Rows:
         if self._block[0] != block:
             self._block = (block, self._make(block))
-        return cast(Rows, self._block[1][place])
+        return self._block[1]
 
 
 def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: Streams) -> list[Suggestion]:
@@ -53,8 +55,8 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
     else:
         drawn = space.decode(units)
     return [
-        Suggestion(plain(space, config if space.satisfies(config) else _again(space, number, rng)))
-        for config, number in zip(drawn, numbers, strict=True)
+        Suggestion(plain(space, config if fits else _again(space, number, rng)))
+        for config, number, fits in zip(drawn, numbers, map(space.satisfies, drawn), strict=True)
     ]
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from trialist.history import History
 from trialist.messages import Request, Suggestion
 from trialist.searchers.base import Problem
-from trialist.searchers.drawing import suggest_rows
+from trialist.searchers.drawing import BLOCK, Blocks, suggest_rows
 from trialist.searchers.observations import DONE, Observations
-from trialist.searchers.pareto import Ints, best_first
+from trialist.searchers.pareto import Ints, best_first, loneliness
 from trialist.searchers.qmc import Sobol
 from trialist.space import Category
 from trialist.space.values import Bools, Floats
@@ -45,16 +45,18 @@ class NSGA2:
     learns: ClassVar[bool] = True
 
     def setup(self, problem: Problem) -> int:
-        """Take any problem.
+        """Take any problem with a metric.
 
         Raises:
-            ValueError: the population is less than 2.
+            ValueError: there is none, or the population is less than 2.
         """
+        problem.scored("nsga2")
         if self.population < 2:
             raise ValueError(f"NSGA2(population={self.population!r}): two parents at least are wanted")
         self._space = problem.space
         self._known = Observations(problem)
-        self._archive = _Archive()
+        self._front = _Front()
+        self._dice: Blocks | None = None
         self._first = Sobol()
         self._kinds = np.array(
             [
@@ -72,83 +74,86 @@ class NSGA2:
         done = self._known.rows(DONE)
         if len(done) < self.population or not self._space.dimension:
             return self._first.suggest(History(), requests, rng)
-        parents = self._parents(done)
-        rows = [self._child(parents, request, rng("evolution", request.sample)) for request in requests]
-        return suggest_rows(self._space, requests, np.stack(rows), rng)
+        parents, children = self._parents(done), np.empty((0, self._space.dimension))
+        for request in requests:
+            children = np.concatenate([children, self._child(parents, children, request, rng)])
+        return suggest_rows(self._space, requests, children, rng)
 
     def _parents(self, done: Ints) -> Floats:
         """Return the population's units, best first, shape (population, d)."""
-        known = self._known
-        front = self._archive.update(known, done)
-        pool = np.union1d(front, done[-2 * self.population :])
-        order = pool[best_first(known.values[pool], known.violations[pool])]
+        known, front = self._known, self._front.update(self._known)
+        if len(front) >= self.population:
+            order = front[np.argsort(-loneliness(known.values[front]), kind="stable")]
+        else:
+            pool = np.union1d(front, done[-2 * self.population :])
+            order = pool[best_first(known.values[pool], known.violations[pool])]
         return known.units[order[: self.population]]
 
-    def _child(self, parents: Floats, request: Request, rng: np.random.Generator) -> Floats:
-        """Return a row, shape (d,), that is allowed and new, if one is found soon."""
-        child = parents[0]
-        for _ in range(TRIES):
-            one, other = parents[np.minimum(*rng.integers(len(parents), size=(2, 2)))]  # each the better of two
-            child = self._mutated(self._crossed(one, other, rng), rng)
-            child = self._space.snap(self._space.fix_grid(child[None, :], [request.sample]))[0]
-            if self._space.feasible(child[None, :])[0] and not self._is_known(child):
+    def _child(self, parents: Floats, others: Floats, request: Request, rng: Streams) -> Floats:
+        """Return a row, shape (1, d), that is allowed and new, if one is found soon."""
+        width = 5 * (self._space.dimension + 1)
+        self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
+        draws = self._dice.rows([request.sample])[0]
+        for attempt in range(TRIES):
+            child = np.clip(self._bred(parents, draws), 0, 1)[None, :]
+            child = self._space.snap(self._space.fix_grid(child, [request.sample]))
+            if self._space.feasible(child)[0] and not self._is_known(child, others):
                 break
+            draws = rng("evolution again", request.sample, attempt).random(width)
         return child
 
-    def _is_known(self, row: Floats) -> bool:
-        return self._space.cardinality is not None and bool(np.any(np.all(self._known.units == row, axis=1)))
+    def _is_known(self, row: Floats, others: Floats) -> bool:
+        if self._space.cardinality is None:
+            return False
+        return bool(np.any(np.all(self._known.units == row, axis=1)) or np.any(np.all(others == row, axis=1)))
 
-    def _crossed(self, one: Floats, other: Floats, rng: np.random.Generator) -> Floats:
+    def _bred(self, parents: Floats, draws: Floats) -> Floats:
+        """Return a child, shape (d,), made by draws from [0, 1), shape (5 d + 5,): of two parents, each the better of
+        two candidates, or of the first alone."""
+        one, other = parents[(draws[:4].reshape(2, 2).min(axis=1) * len(parents)).astype(np.int64)]
+        dice = draws[5:].reshape(5, -1)
+        row = self._crossed(one, other, *dice[:2]) if draws[4] < self.crossing else one
+        return self._mutated(row, *dice[2:])
+
+    def _crossed(self, one: Floats, other: Floats, u: Floats, coin: Floats) -> Floats:
         """Simulated binary crossing of numbers (Deb and Agrawal 1995), uniform crossing of categories."""
-        if rng.random() >= self.crossing:
-            return one
-        u, swap = rng.random(len(one)), rng.random(len(one)) < 0.5
-        power = 1 / (self.spread[0] + 1)
-        beta = np.where(u < 0.5, (2 * u) ** power, (2 * (1 - u)) ** -power)
+        beta = np.where(u < 0.5, 2 * u, 0.5 / (1 - u)) ** (1 / (self.spread[0] + 1))
         near = 0.5 * ((1 + beta) * one + (1 - beta) * other)
-        return np.asarray(np.where(swap, np.where(self._kinds, other, np.clip(near, 0, 1)), one))
+        return np.asarray(np.where(coin < 0.5, np.where(self._kinds, other, near), one))
 
-    def _mutated(self, row: Floats, rng: np.random.Generator) -> Floats:
+    def _mutated(self, row: Floats, u: Floats, coin: Floats, fresh: Floats) -> Floats:
         """Polynomial mutation of numbers, a new draw of categories; one column in each child, on average."""
-        d = len(row)
-        hit, u, fresh = rng.random(d) < 1 / d, rng.random(d), rng.random(d)
         power = 1 / (self.spread[1] + 1)
         step = np.where(u < 0.5, (2 * u) ** power - 1, 1 - (2 * (1 - u)) ** power)
-        moved = np.clip(row + step, 0, 1)
-        return np.asarray(np.where(hit, np.where(self._kinds, fresh, moved), row))
+        return np.asarray(np.where(coin < 1 / len(row), np.where(self._kinds, fresh, row + step), row))
 
 
-class _Archive:
-    """The trials that no other dominates, constraints first; in whatever order they end, these are the same."""
+class _Front:
+    """The trials that meet the constraints and that no other such dominates, kept at the cost of what is new."""
 
     def __init__(self) -> None:
-        self._ids: set[int] = set()  # of all that were looked at
-        self._front = np.empty(0, dtype=np.int64)  # the ids of those that are left
+        self._costs: Floats | None = None  # of each row when it was looked at; infinite where it has none that counts
+        self._rows = np.empty(0, dtype=np.int64)
 
-    def update(self, known: Observations, done: Ints) -> Ints:
-        """Look at what is new, and return the rows of the front."""
-        ids = known.ids[done]
-        if not self._ids <= set(ids.tolist()):  # another history
-            self.__init__()  # type: ignore[misc]
-        for row, trial in zip(done.tolist(), ids.tolist(), strict=True):
-            if trial not in self._ids:
-                self._ids.add(trial)
-                self._add(known, row)
-        return np.searchsorted(known.ids, self._front)
+    def update(self, known: Observations) -> Ints:
+        """Return its rows."""
+        costs = np.where((known.state == DONE)[:, None], known.values, np.inf)
+        costs[np.any(known.violations > 0, axis=1)] = np.inf
+        before = costs[:0] if self._costs is None or len(self._costs) > len(costs) else self._costs
+        changed = np.any(costs[: len(before)] != before, axis=1)
+        if np.any(np.isfinite(before[changed])):  # what was known holds no longer
+            before, changed = costs[:0], changed[:0]
+        if not len(before):
+            self._rows = np.empty(0, dtype=np.int64)
+        for row in (*np.flatnonzero(changed).tolist(), *range(len(before), len(costs))):
+            self._add(row, costs)
+        self._costs = costs
+        return np.sort(self._rows)
 
-    def _add(self, known: Observations, row: int) -> None:
-        rows = np.searchsorted(known.ids, self._front)
-        costs = np.concatenate([_costs(known, rows), _costs(known, np.array([row]))])
-        new, old = costs[-1], costs[:-1]
-        if not np.any(_dominates(old, new)):
-            self._front = np.append(self._front[~_dominates(new[None, :], old)], known.ids[row])
-
-
-def _costs(known: Observations, rows: Ints) -> Floats:
-    """Return the objectives, shape (n, m); those of a trial that violates a constraint are worse than any that meets
-    all."""
-    excess = np.maximum(known.violations[rows], 0.0).sum(axis=1, keepdims=True)
-    return np.asarray(np.where(excess > 0, 1e300 * (1 + np.tanh(excess)), known.values[rows]))
+    def _add(self, row: int, costs: Floats) -> None:
+        new, old = costs[row], costs[self._rows]
+        if np.isfinite(new[0]) and not np.any(_dominates(old, new)):
+            self._rows = np.append(self._rows[~_dominates(new, old)], row)
 
 
 def _dominates(ones: Floats, others: Floats) -> Bools:

@@ -71,8 +71,11 @@ def sharing(values: Floats) -> Floats:
     along = scaled @ directions(values.shape[1]).T
     nearest = np.argmax(along, axis=1)  # of unit vectors, the one that a point goes along furthest is the nearest
     distance = np.sqrt(np.maximum((scaled**2).sum(axis=1) - along.max(axis=1) ** 2, 0.0))
-    before = (nearest[:, None] == nearest[None, :]) & (distance[None, :] < distance[:, None])
-    return np.asarray(before.sum(axis=1), dtype=np.float64)
+    order = np.lexsort((distance, nearest))
+    firsts = np.searchsorted(nearest[order], nearest[order])  # where those begin that share its direction
+    places = np.empty(len(values))
+    places[order] = np.arange(len(values)) - firsts
+    return places
 
 
 @lru_cache
@@ -85,12 +88,17 @@ def directions(m: int, parts: int = 4) -> Floats:
     return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
 
 
+def loneliness(values: Floats) -> Floats:
+    """Return how much room there is around each point of a front, shape (n,); of four objectives and more, directions
+    say what is crowded."""
+    return crowding(values) if values.shape[1] < MANY else -sharing(values)
+
+
 def best_first(values: Floats, violations: Floats) -> Ints:
     """Return the points from best to worst, as indices of shape (n,).
 
     What meets all constraints comes before what does not; of the former those on earlier fronts, and on one front those
-    in less crowded places, come first; of the latter, those that violate less. Of four objectives and more, directions
-    say what is crowded.
+    in less crowded places, come first; of the latter, those that violate less.
     """
     excess = np.maximum(violations, 0.0)
     spread = np.maximum(excess.max(axis=0, initial=0.0), 1e-300)
@@ -99,8 +107,7 @@ def best_first(values: Floats, violations: Floats) -> Ints:
         return np.lexsort((values[:, 0], total))
     fronts, lonely = ranks(values), np.empty(len(values))
     for number in np.unique(fronts):
-        own = values[fronts == number]
-        lonely[fronts == number] = crowding(own) if values.shape[1] < MANY else -sharing(own)
+        lonely[fronts == number] = loneliness(values[fronts == number])
     return np.lexsort((-lonely, fronts, total))
 
 

@@ -8,6 +8,7 @@ parameter is drawn afresh instead, as unordered categories always are. Results s
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -50,17 +51,27 @@ class Perturb:
         """As the base does."""
         return self.base.learns
 
+    @property
+    def sees_metrics(self) -> bool:
+        """As the base does."""
+        return getattr(self.base, "sees_metrics", False)
+
     def setup(self, problem: Problem) -> int:
         """Take any space that the base takes."""
         self._space = problem.space
         return self.base.setup(problem)
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Answer each request by its kind, in order."""
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
+        """Answer each request by its kind, in order, as far as the base does."""
         new = [r for r in requests if r.kind == "new"]
-        suggested = iter(self.base.suggest(history, new, rng) if new else ())
-        answers = [self._explore(r, rng) if r.kind == "explore" else next(suggested, None) for r in requests]
-        return [answer for answer in answers if answer is not None]
+        suggested = deque(self.base.suggest(history, new, rng) if new else ())
+        answers: list[Suggestion | None] = []
+        for request in requests:
+            if request.kind == "explore":
+                answers.append(self._explore(request, rng))
+            elif suggested:
+                answers.append(suggested.popleft())
+        return answers
 
     def _explore(self, request: Request, rng: Streams) -> Suggestion:
         donor = self._space.resolve(dict(request.donor or {}))

@@ -50,7 +50,8 @@ class TPE:
     learns: ClassVar[bool] = True
 
     def setup(self, problem: Problem) -> int:
-        """Take any problem."""
+        """Take any problem with a metric."""
+        problem.scored("tpe")
         self._problem, self._space = problem, problem.space
         self._columns = Columns(problem.space)
         self._known = Observations(problem)

@@ -120,7 +120,7 @@ class NumberNode(Node):
         return self.domain.cardinality
 
     def decode(self, units: Floats) -> Sequence[object]:
-        return self.domain.decode(_column(units, self.column, self.path))
+        return self.domain.decode(units[:, self.column])
 
     def problems(self, value: object, *, partial: bool) -> Iterator[str]:
         problem = self.domain.problem(value)
@@ -138,7 +138,7 @@ class NumberNode(Node):
             units[self.column] = self.domain.centre(index)
 
     def activate(self, units: Floats, rows: Bools, active: Bools) -> None:
-        active[rows, self.column] = True
+        active[:, self.column] = rows
 
     def missing(self) -> Iterator[str]:
         yield f"{self.path}: missing; it is to be from {brief(self.domain)}"
@@ -159,7 +159,7 @@ class CategoryNode(Node):
         return None if None in widths else plain + sum(width or 0 for width in widths)
 
     def decode(self, units: Floats) -> Sequence[object]:
-        cells = self.domain.cells(_column(units, self.column, self.path))
+        cells = self.domain.cells(units[:, self.column])
         options = self.domain.options
         values = [options[cell] for cell in cells.tolist()]
         if self._has_structures:
@@ -210,7 +210,7 @@ class CategoryNode(Node):
             self.branches[option].place(index, units)
 
     def activate(self, units: Floats, rows: Bools, active: Bools) -> None:
-        active[rows, self.column] = True
+        active[:, self.column] = rows
         cells = self.domain.cells(units[:, self.column]) if self.branches else np.empty(0)
         for option, branch in self.branches.items():
             branch.activate(units, rows & (cells == option), active)
@@ -303,14 +303,6 @@ class GroupNode(Node):
 def join(path: str, key: Hashable) -> str:
     """Return the path of an entry of a dict or list."""
     return f"{path}/{key}" if path else str(key)
-
-
-def _column(units: Floats, column: int, path: str) -> Floats:
-    chosen = units[:, column]
-    if chosen.size and not (chosen.min() >= 0.0 and chosen.max() <= 1.0):  # written so that NaN fails too
-        message = f"{path}: units must lie within [0, 1], got {chosen.min()} to {chosen.max()} in column {column}"
-        raise ValueError(message)
-    return chosen
 
 
 def _hint(value: object, known: Mapping[str | int, Node] | tuple[object, ...]) -> str:

@@ -244,7 +244,7 @@ class Space:
 
     def satisfies(self, config: Config) -> bool:
         """Return True if all constraints hold. Raises ValueError for a constraint that raises."""
-        return self._constraints.violated(config) is None
+        return not self._constraints or self._constraints.violated(config) is None
 
     def plain(self, config: Config) -> Config:
         """Return the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the space}.
@@ -293,7 +293,21 @@ class Space:
 
     def _undecided(self, units: Floats) -> list[Config]:
         """Decode all but the values of sample_from, which stay pending."""
+        if units.size and not (units.min() >= 0.0 and units.max() <= 1.0):  # written so that NaN fails too
+            units = self._inside(units)
         return self._root.decode(units)  # type: ignore[return-value]
+
+    def _inside(self, units: Floats) -> Floats:
+        """Return the units without what stands in inactive columns, where anything may. Raises ValueError for the
+        rest."""
+        outside = ~((units >= 0.0) & (units <= 1.0))
+        harmless = np.where(outside, 0.5, units)
+        wrong = outside & self.active(harmless)
+        for each in self._parameters:
+            if each.column is not None and wrong[:, each.column].any():
+                low, high = units[:, each.column].min(), units[:, each.column].max()
+                raise ValueError(f"{each.path}: units must lie within [0, 1], got {low} to {high}")
+        return harmless
 
     def _draw(
         self, rows: npt.NDArray[np.int64], rng: np.random.Generator, grid: npt.NDArray[np.int64] | Sequence[int] | None

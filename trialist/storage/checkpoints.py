@@ -8,6 +8,7 @@ ever unpickled.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 import msgpack
+
+_NAME = re.compile(r"(\d+)-(\d+)")  # attempt and step
 
 Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 
@@ -59,6 +62,15 @@ def load(source: Path) -> Path | dict[str, object]:
         return source / "directory"
     [file] = (source / "file").iterdir()
     return file
+
+
+def saved(directory: Path) -> dict[int, Path]:
+    """Return the checkpoints that a trial's directory has, by the step, in the order of steps; of a step that several
+    attempts saved, the last attempt's."""
+    kept = directory / "checkpoints"
+    named = [(path, _NAME.fullmatch(path.name)) for path in (sorted(kept.iterdir()) if kept.is_dir() else ())]
+    found = {int(name[2]): path for path, name in named if name is not None}
+    return dict(sorted(found.items()))
 
 
 def discard(path: Path, root: Path) -> None:

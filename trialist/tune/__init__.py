@@ -4,20 +4,7 @@
 taken is refused by name, with what to use instead.
 """
 
-from trialist.space import (
-    grid_search,
-    lograndint,
-    loguniform,
-    qlograndint,
-    qloguniform,
-    qrandint,
-    qrandn,
-    quniform,
-    randint,
-    randn,
-    uniform,
-)
-from trialist.tune import logger, schedulers, search, stopper, suggest, track, trainable
+from trialist.tune import logger, paths, schedulers, search, stopper, suggest, track, trainable
 from trialist.tune.analysis import ExperimentAnalysis
 from trialist.tune.callback import Callback
 from trialist.tune.checkpoint import Checkpoint
@@ -41,7 +28,21 @@ from trialist.tune.session import (
     get_trial_resources,
     report,
 )
-from trialist.tune.spaces import choice, sample_from
+from trialist.tune.spaces import (
+    choice,
+    grid_search,
+    lograndint,
+    loguniform,
+    qlograndint,
+    qloguniform,
+    qrandint,
+    qrandn,
+    quniform,
+    randint,
+    randn,
+    sample_from,
+    uniform,
+)
 from trialist.tune.stopper import Stopper
 from trialist.tune.trainable import Trainable, with_parameters, with_resources
 from trialist.tune.tuner import Tuner
@@ -104,3 +105,5 @@ __all__ = [
     "with_parameters",
     "with_resources",
 ]
+
+paths.install()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Literal
 
+from trialist.engine.replaying import Retry
 from trialist.errors import refuse
 from trialist.executors import Executor
 from trialist.tune.resources import Resources
@@ -102,9 +103,9 @@ class CheckpointConfig:
     """What to keep of what trials save, and when to save classes.
 
     Args:
-        num_to_keep: how many checkpoints of a trial to keep, the latest, besides its best; None keeps all.
-        checkpoint_score_attribute: the metric by which the best is known; with ``num_to_keep``, the run's metric.
-        checkpoint_score_order: "min" or "max"; with ``num_to_keep``, the run's mode.
+        num_to_keep: how many checkpoints of a trial to keep, besides its latest and its best; None keeps all.
+        checkpoint_score_attribute: keep those that are best by this metric; by default the latest.
+        checkpoint_score_order: whether the best is the "min" or the "max".
         checkpoint_frequency: save a class after so many steps; 0: never for that reason.
         checkpoint_at_end: save a class with its last result.
 
@@ -164,15 +165,15 @@ class ResumeType(Enum):
 
 @dataclass
 class ResumeConfig:
-    """What a resumed run does with its trials: it goes on as the same run, so there is one answer for each.
+    """What a resumed run does with its trials.
 
     Args:
-        finished: SKIP.
-        unfinished: RESUME.
-        errored: SKIP.
+        finished: SKIP: what is complete stays so; another answer is refused.
+        unfinished: RESUME: that is what going on means; another answer is refused.
+        errored: SKIP; or RESUME: try them again from their last checkpoints; or RESTART: from scratch.
 
     Raises:
-        ValueError: another one.
+        ValueError: a refused answer.
     """
 
     finished: ResumeType = ResumeType.SKIP
@@ -182,12 +183,23 @@ class ResumeConfig:
     ResumeType = ResumeType
 
     def __post_init__(self) -> None:
-        given = (self.finished, self.unfinished, self.errored)
-        if given != (ResumeType.SKIP, ResumeType.RESUME, ResumeType.SKIP):
+        if (self.finished, self.unfinished) != (ResumeType.SKIP, ResumeType.RESUME):
             raise ValueError(
-                "a resumed run is the same run: finished and errored trials stay as they are, unfinished ones go on; "
-                "max_failures has trials tried again while the run goes on"
+                "finished, unfinished: a resumed run is the same run: finished trials stay as they are, and unfinished "
+                "ones go on; Engine.enqueue(config) tries a configuration once more"
             )
+
+    @property
+    def retry_failed(self) -> Retry | None:
+        """From where the engine tries failed trials again."""
+        return _RETRIES[self.errored]
+
+
+_RETRIES: dict[ResumeType, Retry | None] = {
+    ResumeType.SKIP: None,
+    ResumeType.RESUME: "checkpoint",
+    ResumeType.RESTART: "scratch",
+}
 
 
 @dataclass

@@ -15,7 +15,7 @@ from trialist.engine.parts import Default
 from trialist.executors import Executor
 from trialist.space import Space
 from trialist.tune import callback, names, registry, reporter, resources, spaces, stopper
-from trialist.tune.config import CheckpointConfig, FailureConfig, RunConfig, TuneConfig
+from trialist.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialist.tune.error import TrialError
 from trialist.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
 from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
@@ -41,6 +41,7 @@ _DEFAULTS: dict[str, Any] = {
     "max_failures": 0,
     "fail_fast": False,
     "keep_checkpoints": None,
+    "checkpoint_score": None,
     "points_to_evaluate": (),
 }
 
@@ -68,15 +69,19 @@ class Job:
             ValueError, TypeError: something given makes no sense; nothing was started.
             TrialError: a trial failed, and ``fail_fast="raise"``.
         """
-        self._check_kept(self._checkpoints)
         keywords = {name: value for name, value in self.keywords().items() if value is not None}
         objective = self._objective(self._link, self._checkpoints, _alone(keywords.get("metric")))
         engine = LinkedEngine(objective, storage=self._storage, name=self._name, **keywords)
         engine.facts, engine.link, engine.notes = self.facts, self._link, self._notes
+        engine.named = self.run.name is not None
         return self._finish(engine)
 
-    def resume(self, directory: Path) -> Records:
+    def resume(self, directory: Path, again: ResumeConfig) -> Records:
         """Go on with the run in this directory, as the same run. What is not given is as it was.
+
+        Args:
+            directory: the run's.
+            again: which trials are tried again.
 
         Raises:
             ValueError: there is no run; or something is missing that is no data; or is not what the run was told.
@@ -93,7 +98,7 @@ class Job:
             given.pop("stop")
         if self.space is None:
             given.pop("space")
-        engine = LinkedEngine.resume(directory, objective, **given)
+        engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
         engine.facts = self.facts
         return self._finish(engine, str(notes.get("link") or directory))
 
@@ -113,6 +118,7 @@ class Job:
             "max_failures": failures.max_failures,
             "fail_fast": bool(failures.fail_fast),
             "keep_checkpoints": self._checkpoints.num_to_keep,
+            "checkpoint_score": self._checkpoint_score,
             "verbose": 1 if run.verbose is None else int(run.verbose),
             "progress": self._reporting,
         }
@@ -136,6 +142,7 @@ class Job:
             num_samples=self.tune.num_samples,
             stop=self.run.stop,
             trial_name_creator=self.tune.trial_name_creator,
+            resolve=self.method.space.resolve,
         )
 
     @property
@@ -143,7 +150,7 @@ class Job:
         return cast(CheckpointConfig, self.run.checkpoint_config)
 
     @cached_property
-    def _resources(self) -> dict[str, float] | None:
+    def _resources(self) -> dict[str, float] | Callable[[dict[str, Any]], dict[str, float]] | None:
         given, own = self.tune.resources_per_trial, resources_of(registry.find(self.trainable))
         if given is not None:
             if hasattr(registry.find(self.trainable), RESOURCES):
@@ -152,7 +159,7 @@ class Job:
         if own is None:
             return None
         if callable(own) and not isinstance(own, resources.PlacementGroupFactory):
-            return spaces.the_same_for_all(own, self.method.space)
+            return resources.by_config(own)
         return resources.to_engine(own)
 
     @property
@@ -214,24 +221,18 @@ class Job:
         saving = Saving(every, at_end, at_decisions=self.method.decides)
         return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
 
-    def _check_kept(self, checkpoints: CheckpointConfig) -> None:
-        """Refuse to keep the best by another metric than the run's: the engine knows only that one."""
-        by, order = checkpoints.checkpoint_score_attribute, checkpoints.checkpoint_score_order
-        metrics, modes = self.method.metrics, self.method.modes
-        if checkpoints.num_to_keep is None or by is None:
-            return
-        if (metrics[:1], modes[:1]) != ((by,), (order,)):
-            raise ValueError(
-                f"num_to_keep with checkpoint_score_attribute={by!r}: the best checkpoint is kept by the run's metric; "
-                f"give metric={by!r}, mode={order!r} as well, or num_to_keep=None"
-            )
+    @property
+    def _checkpoint_score(self) -> tuple[str, str] | None:
+        by, order = self._checkpoints.checkpoint_score_attribute, self._checkpoints.checkpoint_score_order
+        return None if by is None or self._checkpoints.num_to_keep is None else (names.to_engine(by), order or "max")
 
     def _remember(self, told: Mapping[str, Any]) -> None:
         """Take over from the journal what results are read by, where it is not given."""
         if not self.method.metrics and told.get("metric"):
             self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
         if self.space is None and "space" in told:
-            self.facts.varied = spaces.varied(Space.from_plain(told["space"]))
+            space = Space.from_plain(told["space"])
+            self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
 
     def _finish(self, engine: LinkedEngine, link: str | None = None) -> Records:
         result = engine.run()

@@ -20,6 +20,9 @@ from trialist.tune.config import (
     as_checkpoint_config,
 )
 from trialist.tune.resources import Resources
+from trialist.tune.trial import Trial
+
+__all__ = ["Experiment", "Trial", "checkpoint_settings", "experiments_of", "refuse_old"]
 
 Stop = Mapping[str, Any] | Callable[[str, dict[str, Any]], bool] | None
 

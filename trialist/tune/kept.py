@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ class LinkedEngine(Engine):
 
     facts: RunFacts = RunFacts()
     link: str | None = None
+    named = True  # by the user: the link to an earlier run of this name is turned round
     notes: Mapping[str, Any] = {}
     linked: str | None = None
 
@@ -39,10 +41,13 @@ class LinkedEngine(Engine):
         if directory is not None:
             self.facts.directory = str(directory)
             if self.link is not None:
-                self.linked = str(_link(directory, self.link))
+                self.linked = str((_turned if self.named else _linked)(directory, self.link))
                 notes = json.dumps({**self.notes, "link": self.linked})
                 (directory / NOTES).write_text(notes, encoding="utf-8")
         return store, directory, past
+
+    def _how_to_resume(self, directory: Path) -> str:
+        return f"tune.Tuner.restore({self.linked or str(directory)!r}, trainable).fit()"
 
 
 class TrialLinks(Callback):
@@ -69,9 +74,23 @@ def harmless(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
 
 
-def _link(directory: Path, name: str) -> Path:
-    """Make a link beside a run's directory, or turn that of an earlier run of this name round; return the link, or the
-    directory where there can be none."""
+def _linked(directory: Path, name: str) -> Path:
+    """Make a link beside a run's directory, under this name or the next that is free; return it, or the directory where
+    there can be none."""
+    for place in count(1):
+        link = directory.with_name(name if place == 1 else f"{name}-{place}")
+        try:
+            link.symlink_to(directory.name)
+        except FileExistsError:
+            continue
+        except OSError:  # some disks have no links; the run can do without
+            return directory
+        return link
+    raise AssertionError("numbers do not end")
+
+
+def _turned(directory: Path, name: str) -> Path:
+    """The same, but turn the link of an earlier run of this name round."""
     link, draft = directory.with_name(name), directory.with_name(f".{directory.name}.link")
     if link.exists() and not link.is_symlink():
         return directory

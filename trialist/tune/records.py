@@ -6,7 +6,6 @@ Nothing is read from the journal before somebody asks for it: a run may have man
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from trialist.results import TrialResult
+from trialist.storage import checkpoints
 from trialist.tune import names
 from trialist.tune.checkpoint import Checkpoint
 from trialist.tune.error import TrialError
@@ -22,8 +22,6 @@ from trialist.tune.trial import RunFacts, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SAVED = re.compile(r"(\d+)-(\d+)")  # attempt and step, in the name of a checkpoint
 
 
 class Record:
@@ -70,9 +68,7 @@ class Record:
     @cached_property
     def checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:
         """What it saved and what is kept of that, each with the result it was saved with, in the order of steps."""
-        kept = Path(self.found.directory or "", "checkpoints")
-        found = [(path, _SAVED.fullmatch(path.name)) for path in (sorted(kept.iterdir()) if kept.is_dir() else ())]
-        saved = {int(match[2]): path for path, match in found if match is not None}
+        saved = checkpoints.saved(self.found.directory) if self.found.directory else {}
         return [
             (Checkpoint.from_saved(saved[step]), result)
             for step, result in enumerate(self.results, start=self._first_step)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 _NAMES = {"CPU": "cpu", "GPU": "gpu"}
 _STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -111,6 +112,18 @@ def children(given: object) -> list[dict[str, float]]:
         return []
     bundles = given.bundles if given.head_bundle_is_empty else given.bundles[1:]
     return [{_NAMES.get(name, name): amount for name, amount in bundle.items()} for bundle in bundles]
+
+
+def by_config(
+    wanted: Callable[[dict[str, Any]], Resources | None],
+) -> Callable[[dict[str, Any]], dict[str, float]]:
+    """Return what tells the engine what a trial of a config needs; None from the user's function is one CPU."""
+
+    def needs(config: dict[str, Any]) -> dict[str, float]:
+        said = wanted(config)
+        return {"cpu": 1.0} if said is None else to_engine(said)
+
+    return needs
 
 
 def from_engine(amounts: Mapping[str, float]) -> PlacementGroupFactory:

@@ -18,6 +18,7 @@ from trialist.tune.config import (
     FailureConfig,
     NameOf,
     ResumeConfig,
+    ResumeType,
     RunConfig,
     SyncConfig,
     TuneConfig,
@@ -57,7 +58,7 @@ def run(
     fail_fast: Any = False,  # noqa: ANN401 - True, False, "raise"
     restore: str | None = None,
     resume: bool | str | None = None,
-    resume_config: ResumeConfig | None = None,  # noqa: ARG001 - it has checked itself
+    resume_config: ResumeConfig | None = None,
     reuse_actors: bool = False,
     raise_on_failed_trial: bool = True,
     callbacks: Sequence[Any] | None = None,
@@ -99,8 +100,9 @@ def run(
         max_failures: see ``FailureConfig``.
         fail_fast: see ``FailureConfig``.
         restore: refused, see ``Experiment``.
-        resume: True: go on with the run of this name, as the same run; "AUTO": if there is one.
-        resume_config: nothing, but it may be given, see ``ResumeConfig``.
+        resume: True: go on with the run of this name, as the same run; "AUTO": if there is one; "AUTO+ERRORED", or
+            "AUTO+RESTART_ERRORED": and try failed trials again, from their last checkpoints or from scratch.
+        resume_config: which trials are tried again when the run is gone on with.
         reuse_actors: see ``TuneConfig``.
         raise_on_failed_trial: raise if a trial failed.
         callbacks: see ``RunConfig``.
@@ -153,7 +155,7 @@ def run(
         executor=executor,
     )
     job = _job(run_or_experiment, config, tune_config, run_config)
-    return _analysis(job, resume, raise_on_failed_trial=raise_on_failed_trial)
+    return _analysis(job, resume, resume_config, raise_on_failed_trial=raise_on_failed_trial)
 
 
 def run_experiments(  # noqa: PLR0917 - as in Ray Tune
@@ -247,9 +249,14 @@ def _given(settings: TuneConfig | RunConfig, names: Sequence[str]) -> list[str]:
     return [name for name in names if getattr(settings, name) != getattr(default, name)]
 
 
-def _analysis(job: Job, resume: bool | str | None, *, raise_on_failed_trial: bool) -> ExperimentAnalysis:
+def _analysis(
+    job: Job, resume: bool | str | None, again: ResumeConfig | None, *, raise_on_failed_trial: bool
+) -> ExperimentAnalysis:
+    resume, said = _again(resume)
+    if again is not None and not resume:
+        raise ValueError("resume_config says how to go on with a run: give resume=True or 'AUTO' as well")
     directory = _resumed(job.run, resume)
-    analysis = ExperimentAnalysis(job.start() if directory is None else job.resume(directory))
+    analysis = ExperimentAnalysis(job.start() if directory is None else job.resume(directory, again or said))
     failed = [trial for trial in analysis.trials if trial.status == Trial.ERROR]
     if failed and raise_on_failed_trial:
         raise TuneError(
@@ -257,6 +264,26 @@ def _analysis(job: Job, resume: bool | str | None, *, raise_on_failed_trial: boo
             f"(the run is in {analysis.experiment_path!r}; raise_on_failed_trial=False returns it)"
         )
     return analysis
+
+
+def _again(resume: bool | str | None) -> tuple[bool | str | None, ResumeConfig]:
+    """Take apart what ``resume`` says of the run and of its failed trials.
+
+    Raises:
+        ValueError: failed trials only, or something that there is not.
+    """
+    first, plus, rest = resume.partition("+") if isinstance(resume, str) else (resume, "", "")
+    if plus and rest not in _ERRORED:
+        only = (
+            "unfinished trials go on as well: use 'AUTO+ERRORED'"
+            if rest.endswith("_ONLY")
+            else "it may end in +ERRORED"
+        )
+        raise ValueError(f"resume={resume!r} is not there: {only}")
+    return first, ResumeConfig(errored=_ERRORED[rest])
+
+
+_ERRORED = {"": ResumeType.SKIP, "ERRORED": ResumeType.RESUME, "RESTART_ERRORED": ResumeType.RESTART}
 
 
 def _resumed(settings: RunConfig, resume: bool | str | None) -> Path | None:
@@ -273,7 +300,7 @@ def _resumed(settings: RunConfig, resume: bool | str | None) -> Path | None:
             )
         return None
     if resume not in (True, "AUTO", "LOCAL"):
-        raise ValueError(f"resume={resume!r} is not there: it may be True, 'AUTO', or False")
+        raise ValueError(f"resume={resume!r} is not there: it may be True, False, 'AUTO', or 'AUTO+ERRORED'")
     if name is None:
         raise ValueError(f"resume={resume!r} needs the run's name")
     directory = _place(settings, name)

@@ -10,12 +10,43 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-import numpy as np
-
 from trialist import space as engine
-from trialist.space import Category, Derived, Space, grid_search
-from trialist.tune import resources
-from trialist.tune.resources import Resources
+from trialist.space import (
+    Category,
+    Derived,
+    Domain,
+    Space,
+    grid_search,
+    lograndint,
+    loguniform,
+    qlograndint,
+    qloguniform,
+    qrandint,
+    qrandn,
+    quniform,
+    randint,
+    randn,
+    uniform,
+)
+
+__all__ = [
+    "Domain",
+    "as_space",
+    "choice",
+    "grid_search",
+    "lograndint",
+    "loguniform",
+    "qlograndint",
+    "qloguniform",
+    "qrandint",
+    "qrandn",
+    "quniform",
+    "randint",
+    "randn",
+    "sample_from",
+    "uniform",
+    "varied",
+]
 
 
 def choice(categories: Sequence[Any]) -> Category:
@@ -54,21 +85,6 @@ def as_space(given: Mapping[str, Any] | Space | None) -> Space:
 def varied(space: Space) -> frozenset[str]:
     """Return the paths of what varies, as they are in a config: of a branch, without its number."""
     return frozenset(re.sub(r"\[\d+\]", "", parameter.path) for parameter in space.parameters)
-
-
-def the_same_for_all(wanted: Callable[[dict[str, Any]], Resources | None], space: Space) -> dict[str, float] | None:
-    """Return what a function of the config says that a trial needs.
-
-    Raises:
-        ValueError: it depends on the config.
-    """
-    said = []
-    for config in space.sample(8, np.random.default_rng(0)):
-        answer = wanted(config)
-        said.append(None if answer is None else resources.to_engine(answer))
-    if any(answer != said[0] for answer in said):
-        raise ValueError("resources that depend on the config cannot be had: all trials of a run need the same")
-    return said[0]
 
 
 def _converted(value: object, path: str) -> object:

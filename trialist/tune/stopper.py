@@ -5,6 +5,7 @@ They also work as ``Engine(stop=...)``; metrics then have the engine's names.
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 import time
@@ -14,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from trialist.callbacks import TrialInfo
-from trialist.messages import Metric
+from trialist.messages import EVERY_REPORT, Config, Report
 from trialist.stopping import Stop
 from trialist.tune import names
 from trialist.tune.trial import RunFacts, Trial
@@ -265,19 +266,22 @@ def _rule(stop: object, facts: RunFacts) -> Stop:
 class Asked:
     """A stop rule of the engine that asks a user's stopper, with the ids and the names that users know."""
 
+    boundaries = EVERY_REPORT
+
     def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
         self._stopper, self._facts = stopper, facts
-        self.__qualname__ = name_of(stopper)  # what the engine calls the rule when it tells why a trial was stopped
+        self._why = f"stop rule {name_of(stopper)}"
 
-    def __call__(self, trial_id: int, metrics: dict[str, Metric]) -> bool:
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask about a report."""
-        info = TrialInfo(trial_id, {}, "running", None, 1, 0, metrics, "", None, None)
-        trial = Trial(self._facts, info)
-        return bool(self._stopper(trial.trial_id, trial.note(metrics)))
+        own, metrics = copy.deepcopy(self._facts.resolve(config)), dict(report.metrics)  # to do with as it likes
+        info = TrialInfo(trial, own, "running", None, 1, report.step, metrics, "", None, None)
+        shown = Trial(self._facts, info)
+        return self._why if self._stopper(shown.trial_id, shown.note(metrics)) else None
 
-    def stop_all(self) -> bool:
+    def stop_all(self) -> str | None:
         """Ask about the run."""
-        return bool(self._stopper.stop_all())
+        return self._why if self._stopper.stop_all() else None
 
 
 def name_of(stopper: Stopper) -> str:

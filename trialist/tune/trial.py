@@ -39,6 +39,7 @@ class RunFacts:
         num_samples: how many trials there will be; None where nobody knows.
         stop: the stop rule as the user gave it.
         trial_name_creator: what makes ``str(trial)``, if the user has an idea of it.
+        resolve: makes of a config as the engine keeps it the one that the objective gets.
     """
 
     name: str = "trial"
@@ -49,6 +50,7 @@ class RunFacts:
     num_samples: int | None = None
     stop: object = None
     trial_name_creator: Callable[[Trial], str] | None = None
+    resolve: Callable[[dict[str, Any]], dict[str, Any]] = dict
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 from trialist.space import Space
 from trialist.tune import registry
-from trialist.tune.config import ResumeConfig, RunConfig, TuneConfig
+from trialist.tune.config import ResumeConfig, ResumeType, RunConfig, TuneConfig
 from trialist.tune.conversion import Job
 from trialist.tune.kept import check_run, is_run, load
 from trialist.tune.records import Records
@@ -42,6 +42,7 @@ class Tuner:
         registry.find(trainable)
         self._job = Job(trainable, param_space, tune_config or TuneConfig(), run_config or RunConfig())
         self._directory: Path | None = None  # of the run that is gone on with
+        self._again = ResumeConfig()
         self._records: Records | None = None
 
     @classmethod
@@ -65,8 +66,8 @@ class Tuner:
             path: the run's directory, or the link to it.
             trainable: as before; code is not kept.
             resume_unfinished: refused if False: that is what going on means.
-            resume_errored: refused: a trial that failed for good has failed; ``max_failures`` has it tried again.
-            restart_errored: refused, for the same reason.
+            resume_errored: try the trials again that failed, from their last checkpoints.
+            restart_errored: the same, from scratch; ``resume_errored`` goes first.
             param_space: as before, if it holds functions or objects; else it is known.
             storage_filesystem: refused: runs are kept on a disk of this machine.
             tune_config: as before, where it holds objects that are no data: a user's own scheduler or searcher. Not in
@@ -76,12 +77,14 @@ class Tuner:
         Raises:
             ValueError: there is no run there, or something refused is given.
         """
-        _refuse_partial(resume_unfinished=resume_unfinished, errored=resume_errored or restart_errored)
+        if not resume_unfinished:
+            raise ValueError("resume_unfinished=False: a run that is gone on with goes on with its unfinished trials")
         if storage_filesystem is not None:
             raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
         check_run(Path(path).expanduser())
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
         tuner._directory = Path(path).expanduser()
+        tuner._again = _resume_config or ResumeConfig(errored=_errored(resume_errored, restart_errored))
         return tuner
 
     @classmethod
@@ -103,7 +106,7 @@ class Tuner:
             TrialError: a trial failed, and ``FailureConfig(fail_fast="raise")``.
             RunInterrupted: SIGINT or SIGTERM; the run can be restored.
         """
-        self._records = self._job.start() if self._directory is None else self._job.resume(self._directory)
+        self._records = self._job.start() if self._directory is None else self._job.resume(self._directory, self._again)
         return ResultGrid(self._records)
 
     def get_results(self) -> ResultGrid:
@@ -119,11 +122,7 @@ class Tuner:
         return ResultGrid(load(self._directory))
 
 
-def _refuse_partial(*, resume_unfinished: bool, errored: bool) -> None:
-    if not resume_unfinished:
-        raise ValueError("resume_unfinished=False: a run that is gone on with goes on with its unfinished trials")
-    if errored:
-        raise ValueError(
-            "resume_errored, restart_errored: a trial that failed for good stays so; FailureConfig(max_failures=...) "
-            "has trials tried again while the run goes on"
-        )
+def _errored(resume: bool, restart: bool) -> ResumeType:
+    if resume:
+        return ResumeType.RESUME
+    return ResumeType.RESTART if restart else ResumeType.SKIP

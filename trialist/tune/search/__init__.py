@@ -13,6 +13,7 @@ from trialist.tune.search.hyperopt import HyperOptSearch
 from trialist.tune.search.optuna import OptunaSearch
 from trialist.tune.search.repeater import Repeater
 from trialist.tune.search.searcher import Searcher
+from trialist.tune.spaces import grid_search
 
 __all__ = [
     "BasicVariantGenerator",
@@ -23,6 +24,7 @@ __all__ = [
     "Repeater",
     "Searcher",
     "create_searcher",
+    "grid_search",
 ]
 
 SEARCHERS: dict[str, type] = {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from trialist.history import History
+from trialist.messages import Request, Suggestion
 from trialist.results import Result
+from trialist.searchers import Problem
 from trialist.searchers import Searcher as EngineSearcher
+from trialist.streams import Streams
 from trialist.tune.search.searcher import Searcher
 from trialist.tune.trial import RunFacts
 
@@ -17,10 +22,10 @@ class ConcurrencyLimiter(Searcher):
     Args:
         searcher: whose trials.
         max_concurrent: how many.
-        batch: refused if True.
+        batch: suggest as many at once, and no more before all of them have ended.
 
     Raises:
-        ValueError: the limit is less than 1, or ``batch`` is asked for.
+        ValueError: the limit is less than 1.
         TypeError: the searcher is none.
     """
 
@@ -29,16 +34,15 @@ class ConcurrencyLimiter(Searcher):
             raise TypeError(f"ConcurrencyLimiter wants a Searcher, not {searcher!r}: BasicVariantGenerator has a limit")
         if max_concurrent < 1:
             raise ValueError(f"max_concurrent must be at least 1, not {max_concurrent!r}")
-        if batch:
-            raise ValueError("batch=True: trials are never held back for others to end; leave it out")
         super().__init__(searcher.metric, searcher.mode)
         self.searcher, self.max_concurrent, self.batch = searcher, max_concurrent, batch
         self._limits_itself = searcher.set_max_concurrency(max_concurrent)
         self._live: set[str] = set()
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
-        """Return the searcher's: the limit is the run's."""
-        return self.searcher.to_engine(facts, config)
+        """Return the searcher's: the limit is the run's. In batches it is held back."""
+        searcher = self.searcher.to_engine(facts, config)
+        return Batched(searcher, self.max_concurrent) if self.batch else searcher
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:
         """Take another limit."""
@@ -76,3 +80,34 @@ class ConcurrencyLimiter(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Restore the searcher."""
         self.searcher.restore(checkpoint_path)
+
+
+TAG = "batch"  # marks the trials that count
+
+
+@dataclass
+class Batched:
+    """Asks a searcher for so many trials at a time, and says "not now" until they have ended."""
+
+    base: EngineSearcher
+    size: int
+
+    learns = True  # who has ended is found in the history
+
+    @property
+    def sees_metrics(self) -> bool:
+        """As the base does."""
+        return getattr(self.base, "sees_metrics", False)
+
+    def setup(self, problem: Problem) -> int:
+        """Begin a run."""
+        return self.base.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
+        """Answer the requests of this batch, and those of later ones with "not now"."""
+        ended = sum(record.outcome is not None for record in history.trials if TAG in record.tags)
+        first_later = (ended // self.size + 1) * self.size
+        now = [request for request in requests if request.sample < first_later]
+        given = self.base.suggest(history, now, rng) if now else ()
+        answers = [each and replace(each, tags={**each.tags, TAG: True}) for each in given]
+        return answers if len(given) < len(now) else [*answers, *[None] * (len(requests) - len(now))]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from trialist.history import History, Record
+from trialist.history import History, Record, Values
 from trialist.integrations.forms import plain_data
 from trialist.messages import Config, Request, Suggestion
 from trialist.results import Result
@@ -34,6 +34,7 @@ class Driven:
     """
 
     learns = True
+    sees_metrics = True
     exact_resume = False
 
     def __init__(self, searcher: Searcher, metrics: Sequence[str], modes: Sequence[str], facts: RunFacts) -> None:
@@ -50,36 +51,33 @@ class Driven:
         self._ended: set[int] = set()
         return self._space.grid_size
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Tell it what is new, then ask it."""
         for record in history.trials:
             if TAG in record.tags and record.id not in self._ended:
                 self._tell(record)
-        answers: list[Suggestion] = []
+        answers: list[Suggestion | None] = []
         for request in requests:
             config = self._ask(self._facts.trial_id(request.trial))
-            if config is None:
+            if config == Searcher.FINISHED:
                 break
+            if not isinstance(config, dict):
+                answers.append(None)
+                continue
             self._suggested.add(request.trial)
             answers.append(Suggestion(self._whole(config, request.sample, rng), {TAG: True}))
         return answers
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
-    def _ask(self, trial_id: str) -> dict[str, object] | None:
-        for _ in range(TRIES):
+    def _ask(self, trial_id: str) -> dict[str, object] | str | None:
+        """With nothing to wait for, "not now" is worth another try."""
+        for _ in range(1 if self._suggested - self._ended else TRIES):
             answer = self._searcher.suggest(trial_id)
-            if answer == Searcher.FINISHED:
-                return None
             if answer is not None:
-                return cast("dict[str, object]", plain_data(answer))
-        running = self._suggested - self._ended
-        if running:
-            raise RuntimeError(
-                f"{type(self._searcher).__name__}.suggest() returned None, 'not now', while {len(running)} trials run: "
-                "the engine asks only for a slot that is free, so say with max_concurrent_trials or a "
-                "ConcurrencyLimiter how many there are to be; FINISHED says that there are no more"
-            )
+                return (
+                    Searcher.FINISHED if answer == Searcher.FINISHED else cast("dict[str, object]", plain_data(answer))
+                )
         return None
 
     def _whole(self, given: dict[str, object], number: int, rng: Streams) -> Config:
@@ -128,13 +126,14 @@ class Driven:
         self._searcher.add_evaluated_point(config, value, error=failed, pruned=False, intermediate_values=values)
 
     def _results(self, record: Record) -> Iterator[dict[str, Any]]:
-        config = self._space.resolve(dict(record.config))
-        trial_id = self._facts.trial_id(record.id)
-        for step, vector in zip(record.steps, record.values, strict=True):
-            values = (sign * value for sign, value in zip(self._signs, vector, strict=False))
-            named = dict(zip(self._metrics, values, strict=False))
-            facts = {"training_iteration": step, "trial_id": trial_id, "config": config, "done": False}
-            yield {**facts, **named}
+        """All that the trial reported; of a trial that stands for several, the metrics that are optimised."""
+        config, trial_id = self._space.resolve(dict(record.config)), self._facts.trial_id(record.id)
+        for row in record.metrics or map(self._named, record.steps, record.values):
+            yield names.result_of(row, trial_id=trial_id, config=config)
+
+    def _named(self, step: int, vector: Values) -> dict[str, Any]:
+        values = (sign * value for sign, value in zip(self._signs, vector, strict=False))
+        return {"step": step, **dict(zip(map(names.to_engine, self._metrics), values, strict=False))}
 
     def finish(self, result: Result) -> None:
         """Tell the searcher how the last trials ended, with all that they reported: nobody asks it any more.

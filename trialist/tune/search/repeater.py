@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from trialist.history import History, Record
-from trialist.messages import Outcome, Request, Suggestion
+from trialist.messages import Config
 from trialist.results import Result
-from trialist.searchers import Problem
+from trialist.searchers import Problem, Repeat
 from trialist.searchers import Searcher as EngineSearcher
-from trialist.streams import Streams
 from trialist.tune.search.searcher import Searcher
 from trialist.tune.trial import RunFacts
 
 TRIAL_INDEX = "__trial_index__"  # in a configuration: which of the repetitions this is
-TAG = "repetition"
 
 
 class Repeater(Searcher):
@@ -68,61 +63,17 @@ class Repeater(Searcher):
 
 
 @dataclass
-class Repeated:
-    """The engine's side of a repeater: shows its base one trial for each group, ended once all of the group have."""
+class Repeated(Repeat):
+    """The engine's side of a repeater: trials are counted, not groups, and each may be told its place in its group."""
 
-    base: EngineSearcher
-    repeat: int
     set_index: bool = True
-
-    learns = True  # the first of a group is found in the history
 
     def setup(self, problem: Problem) -> int:
         """Begin a run."""
-        self._groups: dict[int, Suggestion] = {}
-        return self.base.setup(problem)
+        return super().setup(problem) // self.times
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Ask the base for the first of each group, and repeat its answer."""
-        folded = self._folded(history)
-        answers: list[Suggestion] = []
-        for request in requests:
-            group, index = divmod(request.sample, self.repeat)
-            if group not in self._groups:
-                answer = self.base.suggest(folded, [replace(request, sample=group)], rng)
-                if not answer:
-                    break
-                self._groups[group] = answer[0]
-            answers.append(self._member(group, index))
-        return answers
+    def _marked(self, config: Config, index: int) -> Config:
+        return {**config, TRIAL_INDEX: index} if self.set_index else config
 
-    def _member(self, group: int, index: int) -> Suggestion:
-        first = self._groups[group]
-        config = {**first.config, TRIAL_INDEX: index} if self.set_index else first.config
-        return Suggestion(config, {**(first.tags if index == 0 else {}), TAG: [group, index]})
-
-    def _folded(self, history: History) -> History:
-        """Return the history with one trial for each group; what somebody enqueued stays as it is."""
-        groups: dict[int, list[Record]] = {}
-        alone: list[Record] = []
-        for record in history.trials:
-            place = cast("list[int] | None", record.tags.get(TAG))
-            groups.setdefault(place[0], []).append(record) if place else alone.append(record)
-        folded = [self._fold(group, members) for group, members in groups.items()]
-        return History(tuple(sorted([*alone, *folded], key=lambda record: record.id)))
-
-    def _fold(self, group: int, members: list[Record]) -> Record:
-        first = members[0]
-        config = {key: value for key, value in first.config.items() if key != TRIAL_INDEX}
-        tags = {key: value for key, value in first.tags.items() if key != TAG}
-        self._groups.setdefault(group, Suggestion(config, tags))
-        record = Record(first.id, config, tags)
-        if len(members) == self.repeat and all(member.outcome for member in members):
-            last = [member.values[-1] for member in members if member.values and _well(member)]
-            record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
-            record.outcome = Outcome("completed" if last else "failed")
-        return record
-
-
-def _well(record: Record) -> bool:
-    return record.outcome is not None and record.outcome.kind in ("completed", "stopped")
+    def _unmarked(self, config: Config) -> Config:
+        return {key: value for key, value in config.items() if key != TRIAL_INDEX}

@@ -29,8 +29,8 @@ Names = str | Sequence[str]
 class Searcher:
     """Decides what to try next. Subclasses define ``suggest`` and ``on_trial_complete``, and the rest as they like.
 
-    What is told of a trial has the metric or metrics that are optimised, ``training_iteration``, ``trial_id``,
-    ``config``, and ``done``; nothing else of what was reported. It is told when the next suggestion is wanted.
+    What is told of a trial is all that it reported, with the automatic metrics; of the trials of a ``Repeater``, the
+    means of what is optimised. It is told when the next suggestion is wanted.
 
     Args:
         metric: what to optimise, where ``TuneConfig`` does not say so; or several.
@@ -76,8 +76,8 @@ class Searcher:
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return a configuration for a new trial, or part of one; ``FINISHED`` where there are no more.
 
-        None means "not now". It is possible only while no trial runs, when it means that there are no more, and for a
-        moment: the searcher is asked again at once, a few times.
+        None means "not now": the searcher is asked again once a trial has reported or ended. While no trial runs it is
+        asked again at once, a few times; then None means that there are no more.
         """
         raise NotImplementedError
 
@@ -203,6 +203,8 @@ class LibrarySearcher(Searcher):
         answers = self._asked.suggest(history, [request], self._streams)
         if not answers:
             return self.FINISHED
+        if answers[0] is None:
+            return None
         self._log.born(number, answers[0].config, answers[0].tags)
         return self._space.resolve(dict(answers[0].config))
 

@@ -37,7 +37,7 @@ def with_resources(trainable: Any_, resources: Resources | Callable[[dict[str, A
     Args:
         trainable: a function or a class.
         resources: a dict (``{"cpu": 2, "gpu": 0.5}``), a ``PlacementGroupFactory``, or a function of the config that
-            returns the same for each config.
+            returns such.
 
     Raises:
         TypeError: it is no trainable.
@@ -58,7 +58,9 @@ def resources_of(trainable: Any_) -> Resources | Callable[[dict[str, Any]], Reso
         resources: Resources | Callable[[dict[str, Any]], Resources | None] = said()
         return resources
     if isinstance(trainable, type) and issubclass(trainable, Trainable):
-        return trainable.default_resource_request
+        name = "default_resource_request"
+        says_so = inspect.getattr_static(trainable, name) is not inspect.getattr_static(Trainable, name)
+        return trainable.default_resource_request if says_so else None
     return None
 
 

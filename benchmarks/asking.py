@@ -1,0 +1,154 @@
+"""How long a searcher takes to be told a result and asked for the next trial: ``python -m benchmarks.speed ask``.
+
+A history of n trials is there already: of random configurations, or, where a searcher learns only from what it has
+suggested, of its own. Then 20 rounds of tell and ask are timed, refits included, after one that is not: it pays for
+imports and for models of a history that nobody has seen before. What counts is the mean of the 20, and of that the
+median of the repeats; ours and Optuna's take turns, on one thread. Batches of random draws count by the configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from trialist import AskTell, space
+
+ROUNDS = 20
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table. ``own`` histories are of what the searcher suggests; ``budget_ms`` is what is promised."""
+
+    searcher: str
+    peer: str
+    d: int
+    n: int
+    budget_ms: float
+    own: bool = False
+    batch: int = 1
+
+
+CASES = (
+    Case("gp", "GPSampler", 7, 50, 20),
+    Case("gp", "GPSampler", 20, 300, 60),
+    Case("gp", "GPSampler", 20, 1000, 300),
+    Case("tpe", "TPESampler", 10, 1000, 1.5),
+    Case("tpe", "TPESampler", 10, 10_000, 10),
+    Case("random", "RandomSampler", 10, 0, 0.005 * BATCH, batch=BATCH),
+    Case("nsga2", "NSGAIISampler", 10, 500, 0.3, own=True),
+    Case("cmaes", "CmaEsSampler", 10, 500, 0.3, own=True),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured: milliseconds a round, of ours and of the peer's; NaN where there is no Optuna."""
+
+    case: Case
+    ours_ms: float
+    peer_ms: float
+
+    def __str__(self) -> str:
+        case, (unit, scale) = self.case, ("us/config", 1e3 / BATCH) if self.case.batch > 1 else ("ms", 1.0)
+        ours, peer, budget = (value * scale for value in (self.ours_ms, self.peer_ms, case.budget_ms))
+        verdict = "" if ours <= budget else "  LATE"
+        return (
+            f"{case.searcher:7} d = {case.d:2}, n = {case.n:6,} {ours:9.3g} {unit:9} of {budget:5.3g};"
+            f" Optuna {peer:9.3g}, {peer / ours:5.1f} x{verdict}"
+        )
+
+
+class _Side(Protocol):
+    def learn(self, point: dict[str, float], value: float) -> None: ...
+    def round(self, count: int) -> None: ...
+
+
+def value(config: dict[str, Any]) -> float:
+    """A valley with ripples."""
+    x = np.fromiter(config.values(), dtype=np.float64)
+    return float(np.arange(1, len(x) + 1) @ (x - 0.4) ** 2 + 0.1 * np.sin(9 * x.sum()))
+
+
+class _Ours:
+    def __init__(self, case: Case) -> None:
+        self._study = AskTell(
+            {f"x{index:02}": space.uniform(0, 1) for index in range(case.d)}, searcher=case.searcher, seed=0
+        )
+
+    def learn(self, point: dict[str, float], value: float) -> None:
+        self._study.add(point, value)
+
+    def round(self, count: int) -> None:
+        for trial in self._study.ask(count):
+            self._study.tell(trial, value(trial.config))
+
+
+class _Optuna:
+    def __init__(self, case: Case) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._domains = {f"x{index:02}": optuna.distributions.FloatDistribution(0, 1) for index in range(case.d)}
+        self._study = optuna.create_study(sampler=getattr(optuna.samplers, case.peer)(seed=0))
+        self._made = optuna.trial.create_trial
+
+    def learn(self, point: dict[str, float], value: float) -> None:
+        self._study.add_trial(self._made(params=point, distributions=self._domains, value=value))
+
+    def round(self, count: int) -> None:
+        for trial in [self._study.ask(self._domains) for _ in range(count)]:
+            self._study.tell(trial, value(trial.params))
+
+
+def measure(case: Case, repeats: int) -> Row:
+    """Let both take turns."""
+    systems: list[Callable[[Case], _Side]] = [_Ours]
+    with contextlib.suppress(ImportError):
+        import optuna  # noqa: F401
+
+        systems.append(_Optuna)
+    with _quiet():
+        times = [[_round_ms(system(case), case) for system in systems] for _ in range(repeats)]
+    ours, peer = [statistics.median(column) for column in zip(*times, strict=True)], float("nan")
+    return Row(case, ours[0], ours[1] if len(ours) > 1 else peer)
+
+
+def _round_ms(side: _Side, case: Case) -> float:
+    for row in [] if case.own else np.random.default_rng(0).random((case.n, case.d)):
+        point = {f"x{index:02}": float(x) for index, x in enumerate(row)}
+        side.learn(point, value(point))
+    for _ in range(case.n if case.own else 0):
+        side.round(1)
+    side.round(case.batch)
+    began = time.perf_counter()
+    for _ in range(ROUNDS):
+        side.round(case.batch)
+    return (time.perf_counter() - began) / ROUNDS * 1e3
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """One thread, and no warnings that a sampler is an experiment."""
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def table(repeats: int, cases: Sequence[Case] = CASES) -> Iterator[Row]:
+    """Measure case after case."""
+    for case in cases:
+        yield measure(case, repeats)

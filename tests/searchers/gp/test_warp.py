@@ -1,0 +1,41 @@
+"""Output warps."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from trialist.searchers.gp.warp import signed, warped
+
+VALUES = arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e300, 1e300))
+
+
+@given(VALUES)
+def test_order_is_kept_and_everything_is_finite(y):
+    z = warped(y)
+    assert np.isfinite(z).all()
+    order = np.argsort(y, kind="stable")
+    assert np.all(np.diff(z[order]) >= -1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-9, 1.0, 1e9, 1e250])
+def test_scale_does_not_matter(scale):
+    y = np.random.default_rng(0).normal(size=50)
+    assert np.allclose(warped(y * scale), warped(y), atol=1e-6)
+
+
+def test_an_outlier_to_the_bad_side_leaves_the_good_ones_apart():
+    y = np.r_[np.linspace(0, 1, 20), 1e9]
+    assert np.ptp(warped(y)[:20]) > 0.5
+
+
+def test_equal_values_say_nothing():
+    assert np.array_equal(warped(np.full(5, 3.0)), np.zeros(5))
+
+
+@given(VALUES)
+def test_a_constraint_keeps_its_sign(c):
+    z = signed(c)
+    assert np.isfinite(z).all()
+    assert np.all((z <= 0) == (c <= 0))

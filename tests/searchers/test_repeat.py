@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from tests.contracts.searcher import SearcherContract
+from trialist import Engine, space
+from trialist.searchers import Problem, Random, Repeat
+from trialist.space import Space
+
+
+class TestContract(SearcherContract):
+    def make(self):
+        return Repeat(Random(), 2)
+
+
+def noisy(config):
+    from trialist import context
+
+    return {"loss": config["x"] + np.random.default_rng(context().seed).normal()}
+
+
+def tune(**keywords):
+    settings = {"metric": "loss", "executor": "local", "storage": None, "verbose": 0, "seed": 0, "num_samples": 6}
+    return Engine(noisy, {"x": space.uniform(0, 1)}, **{**settings, **keywords}).run()
+
+
+def test_each_configuration_is_tried_so_often_with_other_seeds():
+    result = tune(searcher=Repeat(Random(), 4))
+    assert len(result) == 24
+    for group in range(6):
+        trials = result.trials[group * 4 : group * 4 + 4]
+        assert len({trial.config["x"] for trial in trials}) == 1
+        assert len({trial.metrics["loss"] for trial in trials}) == 4
+
+
+def test_the_best_by_mean_is_that_of_the_configuration():
+    result = tune(searcher=Repeat(Random(), 4))
+    means = {}
+    for trial in result:
+        means.setdefault(trial.config["x"], []).append(trial.metrics["loss"])
+    best = min(means, key=lambda x: np.mean(means[x]))
+    assert result.best("mean").config["x"] == best
+
+
+def test_the_searcher_sees_the_mean_of_a_group_once_all_of_it_have_ended():
+    class Notes(Random):
+        learns = True
+        shown = []  # noqa: RUF012 - of this test alone
+
+        def suggest(self, history, requests, rng):
+            self.shown.append(history)
+            return super().suggest(history, requests, rng)
+
+    result = tune(searcher=Repeat(notes := Notes(), 3), num_samples=2, max_concurrent_trials=1)
+    (record,) = notes.shown[-1].trials
+    assert record.values == [(pytest.approx(np.mean([trial.metrics["loss"] for trial in result.trials[:3]])),)]
+    assert record.outcome.kind == "completed"
+
+
+def test_at_least_once():
+    with pytest.raises(ValueError, match="once at least"):
+        Repeat(Random(), 0).setup(Problem(Space({})))

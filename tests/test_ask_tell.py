@@ -1,0 +1,317 @@
+"""Ask and tell."""
+
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trialist import AskTell, space
+from trialist.engine.catalogue import SEARCHERS
+from trialist.searchers import Random, Sobol
+from trialist.space import Space
+
+SQUARE = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
+OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2"]
+
+
+def bowl(config):
+    return (config["x"] - 0.3) ** 2 + (config["y"] - 0.6) ** 2
+
+
+def tuned(count=15, **keywords):
+    study = AskTell(SQUARE, **{"searcher": "tpe", "seed": 0, **keywords})
+    for _ in range(count):
+        study.tell(trial := study.ask(), bowl(trial.config))
+    return study
+
+
+def failed(trial):
+    return trial.metrics == {} or not all(map(math.isfinite, trial.metrics.values()))
+
+
+# Asking ---------------------------------------------------------------------------------------------------------------
+
+
+def test_one_is_a_trial_and_several_are_a_list():
+    study = AskTell(SQUARE, seed=0)
+    assert study.ask().id == 0
+    assert [trial.id for trial in study.ask(3)] == [1, 2, 3]
+    assert set(study.ask(1)[0].config) == {"x", "y"}
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_less_than_one_cannot_be_asked_for(count):
+    with pytest.raises(ValueError, match=f"ask\\({count}\\): at least one"):
+        AskTell(SQUARE).ask(count)
+
+
+def test_a_searcher_that_has_no_more_says_so():
+    class Three(Sobol):
+        def suggest(self, history, requests, rng):
+            left = [each for each in requests if each.sample < 3]
+            return super().suggest(history, left, rng) if left else []
+
+    study = AskTell(SQUARE, searcher=Three(), seed=0)
+    assert len(study.ask(5)) == 3
+    with pytest.raises(LookupError, match="no more"):
+        study.ask()
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_a_batch_is_one_call_of_the_searcher(searcher):
+    study = AskTell(SQUARE, searcher=searcher, seed=0)
+    calls, suggest = [], study._searcher.suggest
+    study._searcher.suggest = lambda history, requests, rng: (
+        calls.append(len(requests)) or suggest(history, requests, rng)
+    )
+    study.ask(16)
+    assert calls == [16]
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_a_batch_has_no_two_that_are_equal(searcher):
+    study = AskTell(SQUARE, searcher=searcher, seed=0)
+    for trial in study.ask(40):
+        study.tell(trial, bowl(trial.config))
+    assert len({(trial.config["x"], trial.config["y"]) for trial in study.ask(16)}) == 16
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_the_same_seed_and_calls_give_the_same_suggestions(searcher):
+    first, second = ([trial.config for trial in tuned(12, searcher=searcher, seed=5).trials] for _ in range(2))
+    assert first == second
+
+
+def test_a_drawn_seed_is_shown_and_can_be_given_again():
+    study = AskTell(SQUARE, searcher="random")
+    assert AskTell(SQUARE, searcher="random", seed=study.seed).ask() == study.ask()
+    assert AskTell(SQUARE).seed != study.seed
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_any_number_may_be_open(searcher):
+    study = AskTell(SQUARE, searcher=searcher, seed=0)
+    trials = study.ask(60) + [study.ask() for _ in range(5)]
+    for trial in reversed(trials):
+        study.tell(trial, bowl(trial.config))
+    assert len(study.trials) == 65
+    assert study.best.metrics["value"] == min(bowl(trial.config) for trial in trials)
+
+
+def test_what_a_user_does_to_a_config_changes_nothing():
+    study = AskTell(SQUARE, searcher="tpe", seed=0)
+    for _ in range(15):
+        trial = study.ask()
+        study.tell(trial, bowl(trial.config))
+        trial.config["x"] = "spoilt"
+    other = tuned(15, searcher="tpe", seed=0)
+    assert study.ask() == other.ask()
+
+
+# Telling --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_number_a_dict_or_nothing_may_be_told():
+    study = AskTell(SQUARE, metric="loss", seed=0)
+    for told in (0.5, {"loss": 0.25, "seconds": 3, "name": "b"}, np.float32(0.125), {"loss": np.int64(2)}, None):
+        study.tell(study.ask(), told)
+    assert [trial.metrics for trial in study.trials] == [
+        {"loss": 0.5},
+        {"loss": 0.25, "seconds": 3, "name": "b"},
+        {"loss": 0.125},
+        {"loss": 2},
+        {},
+    ]
+    assert study.best.id == 2
+
+
+def test_a_trial_may_be_named_by_its_number():
+    study = AskTell(SQUARE, seed=0)
+    study.ask(2)
+    study.tell(1, 0.5)
+    assert study.best.id == 1
+
+
+def test_telling_twice_is_refused_and_the_first_stays():
+    study = AskTell(SQUARE, seed=0)
+    study.tell(trial := study.ask(), 1.0)
+    with pytest.raises(ValueError, match="trial 0 was told before"):
+        study.tell(trial, 0.0)
+    assert study.best.metrics == {"value": 1.0}
+
+
+def test_telling_of_an_unknown_trial_is_refused_with_those_that_are_open():
+    study = AskTell(SQUARE, seed=0)
+    study.ask(2)
+    with pytest.raises(ValueError, match=r"trial 7 is not open; open are \[0, 1\]"):
+        study.tell(7, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "told", "kind", "why"),
+    [
+        (["a", "b"], 0.3, ValueError, "0.3 is one number; a dict with a, b is wanted"),
+        ("loss", {"lost": 1.0}, ValueError, "lacks the metric 'loss'; did you mean 'lost'"),
+        (["a", "b"], {"a": 1.0}, ValueError, "lacks the metric 'b'"),
+        ("loss", "low", TypeError, "must be a number, not 'low'"),
+        ("loss", [1.0], TypeError, "'loss' is a list"),
+    ],
+)
+def test_what_is_no_result_is_refused_and_the_trial_stays_open(metric, told, kind, why):
+    study = AskTell(SQUARE, metric=metric, seed=0)
+    trial = study.ask()
+    with pytest.raises(kind, match=why):
+        study.tell(trial, told)
+    study.tell(trial, {"loss": 1.0, "a": 1.0, "b": 2.0})
+    assert len(study.trials) == 1
+
+
+BAD = [None, math.nan, math.inf, -math.inf, {"value": None}, {"value": math.nan}]
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_failures_are_never_the_best_and_poison_nothing(searcher):
+    study, bad = AskTell(SQUARE, searcher=searcher, seed=0), iter(BAD * 10)
+    for place in range(40):
+        trial = study.ask()
+        assert all(math.isfinite(value) for value in trial.config.values())
+        study.tell(trial, next(bad) if place % 2 else bowl(trial.config))
+    assert math.isfinite(study.best.metrics["value"])
+    assert sum(map(failed, study.trials)) == 20
+    assert not any(map(failed, study.pareto_front()))
+
+
+@pytest.mark.parametrize("searcher", OURS)
+def test_all_may_fail(searcher):
+    study = AskTell(SQUARE, searcher=searcher, seed=0)
+    for _ in range(40):
+        study.tell(study.ask(), None)
+    with pytest.raises(ValueError, match="no trial was told a finite 'value'"):
+        _ = study.best
+    assert study.pareto_front() == []
+
+
+def test_huge_values_are_the_best_where_they_are_all_there_is():
+    study = AskTell(SQUARE, seed=0)
+    for told in (1e308, math.nan, -1e308, 5e-324):
+        study.tell(study.ask(), told)
+    assert study.best.metrics == {"value": -1e308}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(12)))
+def test_the_order_of_telling_is_nothing_to_a_searcher(order):
+    studies = [AskTell(SQUARE, searcher="tpe", seed=3) for _ in range(2)]
+    for study, places in zip(studies, (range(12), order), strict=True):
+        trials = study.ask(12)
+        for place in places:
+            study.tell(trials[place], bowl(trials[place].config))
+    assert studies[0].ask() == studies[1].ask()
+
+
+# Goals ----------------------------------------------------------------------------------------------------------------
+
+
+def test_max_is_min_upside_down():
+    least, most = AskTell(SQUARE, searcher="tpe", seed=0), AskTell(SQUARE, searcher="tpe", mode="max", seed=0)
+    for _ in range(20):
+        low, high = least.ask(), most.ask()
+        assert low == high
+        least.tell(low, bowl(low.config))
+        most.tell(high, -bowl(high.config))
+    assert least.best.id == most.best.id
+
+
+def test_best_goes_by_the_first_metric_and_the_front_by_all():
+    study = AskTell(SQUARE, searcher="random", metric=["loss", "gain"], mode=["min", "max"], seed=0)
+    for loss, gain in ((1, 1), (2, 5), (3, 4), (0.5, 0), (math.nan, 9)):
+        study.tell(study.ask(), {"loss": loss, "gain": gain})
+    assert study.best.id == 3
+    assert [trial.id for trial in study.pareto_front()] == [0, 1, 3]
+
+
+def test_what_violates_a_constraint_is_never_the_best():
+    study = AskTell(SQUARE, metric="loss", outcome_constraints=["memory <= 8"], seed=0)
+    for loss, memory in ((1, 9), (2, 8), (3, 1), (0, math.nan)):
+        study.tell(study.ask(), {"loss": loss, "memory": memory})
+    assert study.best.id == 1
+
+
+@pytest.mark.parametrize(
+    ("keywords", "why"),
+    [
+        ({"mode": "least"}, "mode='least' must be 'min' or 'max'"),
+        ({"mode": ["min", "max"]}, "for each of"),
+        ({"searcher": "tep"}, "did you mean 'tpe'"),
+        ({"outcome_constraints": ["memory"]}, "is no outcome constraint"),
+        ({"searcher": "cmaes", "metric": ["a", "b"]}, "take 'gp' or 'tpe'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(keywords, why):
+    with pytest.raises(ValueError, match=why):
+        AskTell(SQUARE, **keywords)
+
+
+def test_searchers_come_by_name_or_as_objects():
+    assert AskTell(SQUARE, searcher=Sobol(), seed=1).ask() == AskTell(SQUARE, searcher="sobol", seed=1).ask()
+    assert set(OURS) <= set(SEARCHERS)
+
+
+# Elsewhere and later --------------------------------------------------------------------------------------------------
+
+
+def test_evaluations_made_elsewhere_are_learnt_from():
+    study, rng = AskTell(SQUARE, searcher="tpe", seed=0), random.Random(0)
+    for _ in range(30):
+        study.add(config := {"x": rng.random(), "y": rng.random()}, bowl(config))
+    near = [bowl(trial.config) for trial in study.ask(8)]
+    assert sorted(near)[4] < 0.05
+    assert study.add({"x": 0.3, "y": 0.6}, {"value": 0.0, "who": "a friend"}) == study.best
+    assert study.add({"x": 0.1, "y": 0.1}, None).metrics == {}
+
+
+def test_an_evaluation_of_another_space_is_refused_with_all_that_is_wrong():
+    study = AskTell(SQUARE, seed=0)
+    with pytest.raises(ValueError, match=r"x: 2 is outside.*y: missing"):
+        study.add({"x": 2}, 1.0)
+    assert study.trials == []
+
+
+KINDS = Space(
+    {"n": space.randint(0, 9), "kind": space.choice([{"a": space.uniform(0, 1)}, math.sin, (1, 2)]), "fixed": 7}
+)
+
+
+@pytest.mark.parametrize("searcher", ["auto", "random", "gp", "tpe", "nsga2"])
+def test_what_was_kept_goes_on_as_if_nothing_had_been(searcher):
+    study = AskTell(KINDS, searcher=searcher, metric=["a", "b"], seed=0)
+    for place in range(14):
+        trial = study.ask()
+        study.tell(trial, None if place == 3 else {"a": trial.config["n"], "b": -place, "note": "x"})
+    waiting = study.ask(3)
+    again = AskTell(KINDS, searcher=searcher, metric=["a", "b"], seed=99)
+    again.load_state(json.loads(json.dumps(study.state())))
+    for each in (study, again):
+        each.tell(waiting[1], {"a": 0.0, "b": 0.0})
+    assert again.trials == study.trials
+    assert again.ask(2) == study.ask(2)
+    with pytest.raises(ValueError, match="told before"):
+        again.tell(waiting[1], None)
+
+
+def test_a_state_is_for_a_fresh_object():
+    study = tuned(3)
+    with pytest.raises(ValueError, match="has not been used"):
+        study.load_state(study.state())
+
+
+def test_a_searcher_that_ignores_results_is_shown_none():
+    study = tuned(5, searcher=(searcher := Random()))
+    histories, suggest = [], searcher.suggest
+    searcher.suggest = lambda history, requests, rng: histories.append(history) or suggest(history, requests, rng)
+    study.ask()
+    assert len(histories[0]) == 0
