@@ -12,9 +12,9 @@ import contextlib
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -59,38 +59,45 @@ class Row:
     peer_ms: float
 
     def __str__(self) -> str:
-        case, (unit, scale) = self.case, ("us/config", 1e3 / BATCH) if self.case.batch > 1 else ("ms", 1.0)
+        case, (unit, scale) = self.case, ("us a config", 1e3 / BATCH) if self.case.batch > 1 else ("ms", 1.0)
         ours, peer, budget = (value * scale for value in (self.ours_ms, self.peer_ms, case.budget_ms))
-        verdict = "" if ours <= budget else "  LATE"
+        late = ours > budget
         return (
-            f"{case.searcher:7} d = {case.d:2}, n = {case.n:6,} {ours:9.3g} {unit:9} of {budget:5.3g};"
-            f" Optuna {peer:9.3g}, {peer / ours:5.1f} x{verdict}"
+            f"{case.searcher:7} d = {case.d:2}, n = {case.n:6,}: {ours:7.3g} {unit:11} (at most {budget:3g}"
+            f"{': LATE' if late else ''}); Optuna {peer:7.3g}, {peer / ours:5.1f} times as long"
         )
 
 
+Point: TypeAlias = Mapping[str, Any]
+
+
 class _Side(Protocol):
-    def learn(self, point: dict[str, float], value: float) -> None: ...
-    def round(self, count: int) -> None: ...
+    def learn(self, point: Point, value: float) -> None: ...
+    def ask(self, count: int) -> list[Point]: ...
+    def tell(self, values: list[float]) -> None: ...
 
 
-def value(config: dict[str, Any]) -> float:
+def value(point: Point) -> float:
     """A valley with ripples."""
-    x = np.fromiter(config.values(), dtype=np.float64)
+    x = np.fromiter(point.values(), dtype=np.float64)
     return float(np.arange(1, len(x) + 1) @ (x - 0.4) ** 2 + 0.1 * np.sin(9 * x.sum()))
 
 
 class _Ours:
     def __init__(self, case: Case) -> None:
-        self._study = AskTell(
-            {f"x{index:02}": space.uniform(0, 1) for index in range(case.d)}, searcher=case.searcher, seed=0
-        )
+        what = {name: space.uniform(0, 1) for name in _names(case)}
+        self._study = AskTell(what, searcher=case.searcher, seed=0)
 
-    def learn(self, point: dict[str, float], value: float) -> None:
+    def learn(self, point: Point, value: float) -> None:
         self._study.add(point, value)
 
-    def round(self, count: int) -> None:
-        for trial in self._study.ask(count):
-            self._study.tell(trial, value(trial.config))
+    def ask(self, count: int) -> list[Point]:
+        self._asked = self._study.ask(count)
+        return [trial.config for trial in self._asked]
+
+    def tell(self, values: list[float]) -> None:
+        for trial, value in zip(self._asked, values, strict=True):
+            self._study.tell(trial, value)
 
 
 class _Optuna:
@@ -98,16 +105,25 @@ class _Optuna:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._domains = {f"x{index:02}": optuna.distributions.FloatDistribution(0, 1) for index in range(case.d)}
+        unit: optuna.distributions.BaseDistribution = optuna.distributions.FloatDistribution(0, 1)
+        self._domains = dict.fromkeys(_names(case), unit)
         self._study = optuna.create_study(sampler=getattr(optuna.samplers, case.peer)(seed=0))
         self._made = optuna.trial.create_trial
 
-    def learn(self, point: dict[str, float], value: float) -> None:
-        self._study.add_trial(self._made(params=point, distributions=self._domains, value=value))
+    def learn(self, point: Point, value: float) -> None:
+        self._study.add_trial(self._made(params=dict(point), distributions=self._domains, value=value))
 
-    def round(self, count: int) -> None:
-        for trial in [self._study.ask(self._domains) for _ in range(count)]:
-            self._study.tell(trial, value(trial.params))
+    def ask(self, count: int) -> list[Point]:
+        self._asked = [self._study.ask(self._domains) for _ in range(count)]
+        return [trial.params for trial in self._asked]
+
+    def tell(self, values: list[float]) -> None:
+        for trial, value in zip(self._asked, values, strict=True):
+            self._study.tell(trial, value)
+
+
+def _names(case: Case) -> list[str]:
+    return [f"x{index:02}" for index in range(case.d)]
 
 
 def measure(case: Case, repeats: int) -> Row:
@@ -124,16 +140,24 @@ def measure(case: Case, repeats: int) -> Row:
 
 
 def _round_ms(side: _Side, case: Case) -> float:
-    for row in [] if case.own else np.random.default_rng(0).random((case.n, case.d)):
-        point = {f"x{index:02}": float(x) for index, x in enumerate(row)}
+    for row in [] if case.own else np.random.default_rng(0).random((case.n, case.d)).tolist():
+        point = dict(zip(_names(case), row, strict=True))
         side.learn(point, value(point))
     for _ in range(case.n if case.own else 0):
-        side.round(1)
-    side.round(case.batch)
+        _turn_s(side, 1)
+    _turn_s(side, case.batch)
+    return statistics.mean(_turn_s(side, case.batch) for _ in range(ROUNDS)) * 1e3
+
+
+def _turn_s(side: _Side, count: int) -> float:
+    """Return how long ask and tell take; what a trial takes does not count."""
     began = time.perf_counter()
-    for _ in range(ROUNDS):
-        side.round(case.batch)
-    return (time.perf_counter() - began) / ROUNDS * 1e3
+    points = side.ask(count)
+    asked = time.perf_counter()
+    values = [value(point) for point in points]
+    tells = time.perf_counter()
+    side.tell(values)
+    return asked - began + time.perf_counter() - tells
 
 
 @contextlib.contextmanager
@@ -148,7 +172,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def table(repeats: int, cases: Sequence[Case] = CASES) -> Iterator[Row]:
-    """Measure case after case."""
-    for case in cases:
-        yield measure(case, repeats)
+def table(repeats: int, searchers: Collection[str] = ()) -> Iterator[Row]:
+    """Measure case after case, of all searchers or of these."""
+    for case in CASES:
+        if not searchers or case.searcher in searchers:
+            yield measure(case, repeats)

@@ -1,4 +1,5 @@
-"""How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``.
+"""How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``; and
+how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is).
 
 ``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make. Both
 count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
@@ -23,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import asking
 from trialist import Callback, Engine, report, space
 from trialist.loggers import FileLogger
 
@@ -144,7 +146,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
-    parser.add_argument("what", nargs="*", choices=[*OURS, []], default=[], help="trials, results; both by default")
+    parser.add_argument(
+        "what", nargs="*", choices=[*OURS, "ask", []], default=[], help="trials, results, ask; the first two by default"
+    )
+    parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
     parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loggers", action="store_true", help="once more with CSV and JSON files")
@@ -154,16 +159,19 @@ def main() -> None:
     systems = options.executor or ["ray", "local"]
     systems += [f"{system} log" for system in systems] if options.loggers else []
     systems += ["ray tune"] if options.peer else []
-    rows = [measure(what, system, options.repeats) for what in options.what or OURS for system in systems]
+    wanted = [what for what in options.what or OURS if what != "ask"]
+    rows = [measure(what, system, options.repeats) for what in wanted for system in systems]
+    asked = [*asking.table(options.repeats, options.searchers)] if "ask" in options.what else []
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
     if options.json:
-        print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}))
+        print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows] + [asdict(row) for row in asked]}))
         return
     print(f"{machine['cpus']} CPUs, Python {machine['python']}, {machine['date']}; medians of {options.repeats} runs")
     for row in rows:
         print(
             f"{row.what:8} {row.system:9} {row.rate:11,.0f}/s ({row.lowest:,.0f}-{row.highest:,.0f}), n = {row.count:,}"
         )
+    print(*asked, sep="\n")
 
 
 if __name__ == "__main__":

@@ -166,7 +166,8 @@ def test_every_hook_is_told():
 
 def test_every_method_of_the_two_protocols_is_told():
     methods = {name for cls in (Scheduler, Searcher) for name in vars(cls) if not name.startswith("_")}
-    assert [name for name in methods if f"`{name}" not in read("extending.md")] == []
+    pages = read("write-a-scheduler.md") + read("extending.md")
+    assert [name for name in methods if f"`{name}" not in pages] == []
 
 
 def test_every_contract_is_told():
@@ -197,20 +198,21 @@ def test_a_limit_is_the_one_of_the_code(page, number):
     assert re.search(rf"\b{number:,}\b", read(page)), f"docs/{page} does not say {number:,}"
 
 
-# The examples of extending.md keep the contracts ----------------------------------------------------------------------
+# The examples of the pages keep the contracts ----------------------------------------------------------------------
 
 
 @cache
 def example(name: str) -> Any:
-    """A class of that page, by its block alone."""
+    """A class of one of the pages, by its block alone."""
     module = ModuleType("an_example")
     sys.modules[module.__name__] = module
-    texts = [block.text for block in blocks(DOCS / "extending.md") if block.kind == "python"]
+    pages = (DOCS / "write-a-scheduler.md", DOCS / "extending.md")
+    texts = [block.text for page in pages for block in blocks(page) if block.kind == "python"]
     [text] = [text for text in texts if re.search(rf"^class {name}\b", text, re.MULTILINE)]
     tree = ast.parse(text)
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef)]
     vars(module)["math"] = math
-    exec(compile(tree, "docs/extending.md", "exec", dont_inherit=True), vars(module))
+    exec(compile(tree, f"docs, {name}", "exec", dont_inherit=True), vars(module))
     [length] = [node.end_lineno - node.lineno + 1 for node in tree.body if getattr(node, "name", "") == name]
     assert length <= EXAMPLE_LINES_MAX
     return vars(module)[name]

@@ -719,10 +719,10 @@ class TestMoreThanWasPlanned:
         assert "the inbox is read no more" in result.warnings[0]
 
     def test_a_finished_run_gets_more_samples(self, tmp_path):
-        path = run(parabola, num_samples=3, storage=tmp_path).path
+        path = run(parabola, num_samples=3, storage=tmp_path, searcher="random").path
         more = Engine.resume(path, parabola, num_samples=5, executor="local", verbose=0).run()
         again = Engine.resume(path, parabola, num_samples=6, executor="local", verbose=0).run()
-        at_once = run(parabola, num_samples=6)
+        at_once = run(parabola, num_samples=6, searcher="random")
         assert len(more) == 5
         assert [trial.config for trial in again] == [trial.config for trial in at_once]
         with pytest.raises(ValueError, match="there can be more, not 2"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from trialist.messages import Config, Metric, Outcome, Tags
 
@@ -33,23 +33,20 @@ class Record:
     metrics: list[dict[str, Metric]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Born:
+class _Born(NamedTuple):
     trial: int
     config: Config
     tags: Tags
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     trial: int
     first_step: int
     values: Sequence[Values]
     metrics: Sequence[dict[str, Metric]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
+class _Ended(NamedTuple):
     trial: int
     outcome: Outcome
 

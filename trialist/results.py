@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from trialist.engine.trial import Descent
-from trialist.messages import Boundary, Reported
+from trialist.messages import Boundary, Checkpoint, Drop, Metric, Plain, Reported, Resume, Verdict
 from trialist.progress import Statistics, settings
 from trialist.storage import checkpoints
 
@@ -47,6 +47,7 @@ class TrialResult:
     worker: str = ""  # that ran its latest attempt, as the executor calls it
     _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
     _saved: tuple[Path | None, Path | None] = field(repr=False, compare=False, default=(None, None))
+    saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
 
     @property
@@ -70,11 +71,30 @@ class TrialResult:
     def history(self) -> list[dict[str, Any]]:
         """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
         report."""
-        rows = {}
-        for frame in self._frames(self.id):
-            for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
-                rows[step] = frame.row(index)
-        return [rows[step] for step in sorted(rows)]
+        return rows_of(self._frames(self.id))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision about a trial: when, at which step, what, and the facts that the scheduler went by.
+
+    ``decision`` is a verdict on a report, or ``Resume`` or ``Drop`` of a paused trial; ``step`` is None where a journal
+    alone cannot tell it. What ``facts`` holds is the scheduler's affair: of ASHA the rung, the trial's rank and value,
+    how many were there and how many survive, the cut-off, and a few of the best as ``[trial, value]``. They are empty
+    where a stop rule decided, where nobody was compared, and of schedulers that cannot say why.
+    """
+
+    now: float
+    trial: int
+    step: int | None
+    decision: Verdict | Resume | Drop
+    facts: dict[str, Plain]
+
+    def __str__(self) -> str:
+        reason = f" ({reason})" if (reason := getattr(self.decision, "reason", "")) else ""
+        facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
+        where = "" if self.step is None else f", step {self.step}"
+        return f"{self.now:.3f} s{where}: {type(self.decision).__name__}{reason}{': ' if facts else ''}{facts}"
 
 
 class Segment(NamedTuple):
@@ -103,6 +123,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
+    _retell: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -169,6 +190,17 @@ class Result:
         count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
         goals = "".join(f" with {each.metric} {each.op} {each.value:g}" for each in self.constraints)
         return f"no trial has reported a finite {self.metric!r}{goals} ({count})"
+
+    def explain(self, trial: int) -> list[Decided]:
+        """Return all that was decided about a trial, in order, and why. The journal is replayed for it: so it costs the
+        run nothing, and takes as long as a resume.
+
+        Raises:
+            ValueError: there is no such trial.
+            ReplayError: the scheduler is not what it was.
+        """
+        number = self._of(trial).id
+        return [decided for decided in self._retell() if decided.trial == number]
 
     def lineage(self, trial: int) -> list[Segment]:
         """Return the schedule of configurations that led to where a trial stands, from step 0 on: its own, and before
@@ -248,6 +280,15 @@ class Result:
         if self.stopped:
             parts.append(f"stopped: {self.stopped}")
         return f"Result({'; '.join(parts)})"
+
+
+def rows_of(frames: Iterable[Reported]) -> list[dict[str, Metric]]:
+    """Return the reports of one trial in the order of their steps; of a step that was repeated, the last."""
+    rows = {}
+    for frame in frames:
+        for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
+            rows[step] = frame.row(index)
+    return [rows[step] for step in sorted(rows)]
 
 
 def _load(path: Path | None) -> Path | dict[str, object] | None:

@@ -86,8 +86,12 @@ class HyperOpt:
 
 
 class BoTorch:
-    """SingleTaskGP, LogEI or (with trials pending) qLogEI, twice as many Sobol points as columns first; integers are
-    rounded, and choices are one column an option, of which the largest counts."""
+    """SingleTaskGP, LogEI or (with trials pending) qLogEI, two Sobol points for each parameter first.
+
+    Where some are continuous, integers are rounded, and choices are one column an option, of which the largest counts.
+    Where none is, rounding would suggest the same again and again: there BoTorch's search for lattices is used, which
+    avoids what was tried, and a choice is one column.
+    """
 
     def begin(self, space, seed, evaluations, parallelism):
         import torch
@@ -96,7 +100,8 @@ class BoTorch:
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         self.space, self.asked, self.values = space, [], {}
-        self.d = sum(len(each["options"]) if each["kind"] == "choice" else 1 for each in space)
+        self.lattice = all(each["kind"] != "float" for each in space)
+        self.d = sum(self._width(each) for each in space)
         self.sobol, self.first = SobolEngine(self.d, scramble=True, seed=seed), max(5, 2 * len(space))
 
     def ask(self):
@@ -116,7 +121,6 @@ class BoTorch:
         from botorch.acquisition.logei import qLogExpectedImprovement
         from botorch.fit import fit_gpytorch_mll
         from botorch.models import SingleTaskGP
-        from botorch.optim import optimize_acqf
         from gpytorch.mlls import ExactMarginalLogLikelihood
 
         places = sorted(self.values)
@@ -127,16 +131,40 @@ class BoTorch:
         pending = [point for place, point in enumerate(self.asked) if place not in self.values]
         kind = qLogExpectedImprovement if pending else LogExpectedImprovement
         more = {"X_pending": torch.stack(pending)} if pending else {}
-        bounds = torch.tensor([[0.0] * self.d, [1.0] * self.d], dtype=torch.float64)
-        best, _ = optimize_acqf(kind(model, best_f=y.max(), **more), bounds, q=1, num_restarts=10, raw_samples=512)
+        return self._best(kind(model, best_f=y.max(), **more))
+
+    def _best(self, acquisition):
+        import torch
+        from botorch.optim import optimize_acqf, optimize_acqf_discrete_local_search
+
+        effort = {"q": 1, "num_restarts": 10, "raw_samples": 512}
+        if self.lattice:
+            choices = [torch.tensor(self._places(each), dtype=torch.float64) for each in self.space]
+            seen = torch.stack(self.asked)
+            best, _ = optimize_acqf_discrete_local_search(acquisition, choices, X_avoid=seen, **effort)
+        else:
+            bounds = torch.tensor([[0.0] * self.d, [1.0] * self.d], dtype=torch.float64)
+            best, _ = optimize_acqf(acquisition, bounds, **effort)
         return best[0]
+
+    def _width(self, each):
+        return len(each["options"]) if each["kind"] == "choice" and not self.lattice else 1
+
+    def _places(self, each):
+        if each["kind"] == "choice":
+            return [number / (len(each["options"]) - 1) for number in range(len(each["options"]))]
+        return [self._place(each, value) for value in range(each["lower"], each["upper"] + 1)]
 
     def _config(self, point):
         config, point, column = {}, point.clone(), 0
         for each in self.space:
-            width = len(each["options"]) if each["kind"] == "choice" else 1
+            width = self._width(each)
             own = point[column : column + width]
-            if each["kind"] == "choice":
+            if each["kind"] == "choice" and self.lattice:
+                place = min(int(own[0] * len(each["options"])), len(each["options"]) - 1)
+                own[0] = self._places(each)[place]
+                config[each["name"]] = each["options"][place]
+            elif each["kind"] == "choice":
                 place = int(own.argmax())
                 own[:] = 0.0
                 own[place] = 1.0
@@ -154,8 +182,12 @@ class BoTorch:
         if each["kind"] == "float":
             return min(max(value, each["lower"]), each["upper"]), unit
         value = min(max(round(value), each["lower"]), each["upper"])
-        place = math.log(value) if each["log"] else value
-        return value, (place - low) / (high - low)
+        return value, self._place(each, value)
+
+    def _place(self, each, value):
+        low, high = each["lower"], each["upper"]
+        low, high, value = map(math.log, (low, high, value)) if each["log"] else (low, high, value)
+        return (value - low) / (high - low)
 
 
 class Nevergrad:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.engine.driving import Simulation, simulate
 from trialist.codec import read_plain, to_plain
@@ -18,6 +20,7 @@ from trialist.messages import (
     Continue,
     Decision,
     Drop,
+    Node,
     Outcome,
     Pause,
     Plain,
@@ -47,7 +50,7 @@ class Training:
             return None
         x = config["x"]
         loss = math.nan if x > 0.8 else x + (1 - x) / (state + 1)
-        return state + 1, {"loss": loss}, 0.5 + x
+        return state + 1, {"loss": loss, "x": x}, 0.5 + x
 
 
 @dataclass
@@ -77,6 +80,10 @@ class Recorder:
     def next(self, can_ask: bool) -> Choice:
         return self._ask("next", can_ask)  # type: ignore[no-any-return]
 
+    def on_capacity(self, nodes: tuple[Node, ...]) -> None:
+        if hasattr(self.scheduler, "on_capacity"):
+            self._ask("on_capacity", nodes)
+
     def state(self) -> Plain:
         return self.scheduler.state()
 
@@ -88,9 +95,10 @@ class Recorder:
 
 
 class SchedulerContract:
-    """The promises. ``rungs``: trials are compared at rungs, where a NaN must lose."""
+    """The promises. ``rungs``: trials are compared at rungs, where a NaN must lose. ``objectives``: "loss", or "x"."""
 
     rungs = False
+    objectives: tuple[str, ...] = ("loss",)
 
     def make(self) -> Scheduler:
         raise NotImplementedError
@@ -98,8 +106,10 @@ class SchedulerContract:
     def run(self, workers: int = 3, *, lost_per_hour: float = 0, checkpoints: bool = True, **plan: Any) -> Simulation:
         delays = Delays(launch_s=0.1, halt_s=0.2, report_s=0.01, ask_s=0.05)
         executor = Simulated(workers, delays=delays, lost_per_hour=lost_per_hour, checkpoints=checkpoints)
-        settings: dict[str, Any] = {"samples": 20, "max_failures": -1, **plan}
-        return simulate(Training(), Recorder(self.make()), executor, searcher=Perturb(Random()), **settings)
+        modes = ("min",) * len(self.objectives)
+        goals = {"metrics": self.objectives, "modes": modes}
+        told: dict[str, Any] = {"samples": 20, "max_failures": -1, **goals, **plan}
+        return simulate(Training(), Recorder(self.make()), executor, searcher=Perturb(Random()), **told)
 
     def recorded(self, **settings: Any) -> Recorder:
         recorder = self.run(**settings).scheduler
@@ -115,13 +125,32 @@ class SchedulerContract:
         assert len(simulation.experiment.trials) == 20
         assert all(trial.outcome for trial in simulation.experiment.trials.values())
 
+    @given(st.integers(1, 12), st.integers(1, 24), st.sampled_from([0, 30, 300]), st.booleans(), st.integers(0, 9))
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    def test_nothing_gets_stuck_whatever_is_lost(self, workers, samples, lost_per_hour, checkpoints, seed):
+        """One verdict a report, each paused trial resumed or ended, and an end in as much time as the work takes."""
+        faults = {"lost_per_hour": lost_per_hour, "checkpoints": checkpoints}
+        simulation = self.run(workers, samples=samples, seed=seed, **faults)
+        assert simulation.experiment.done
+        assert Counter(trial.state for trial in simulation.experiment.trials.values()) == {"ended": samples}
+        paused, answered = set[int](), 0
+        for method, arguments, answer in simulation.scheduler.calls:  # type: ignore[attr-defined]
+            answered += method == "on_report" and isinstance(answer, Verdict)
+            paused |= {arguments[0].id} if isinstance(answer, Pause) else set()
+            paused -= {answer.trial} if isinstance(answer, Resume) else set()
+            paused -= {arguments[0].id} if method == "on_end" else set()
+        assert not paused
+        assert answered == len(simulation.scheduler.of("on_report"))  # type: ignore[attr-defined]
+        if checkpoints and not lost_per_hour:
+            assert simulation.moments[-1].now <= samples * (27 * 1.52 + 10)
+
     def test_a_trial_is_started_once_and_ended_once_and_not_named_again(self):
         recorder = self.recorded(lost_per_hour=60)
         ended: set[int] = set()
         for method, arguments, answer in recorder.calls:
             if method == "on_start":
                 assert arguments[0].id not in ended
-            named = {arguments[0].id} if method != "next" else set()
+            named = {arguments[0].id} if method not in ("next", "on_capacity") else set()
             named |= {answer.trial} if isinstance(answer, Resume | Drop) else set()
             named |= {answer.donor} if isinstance(answer, Clone) else set()
             assert not named & ended or isinstance(answer, Clone)

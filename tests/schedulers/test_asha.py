@@ -5,12 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
 from trialist.executors.simulated import Simulated
 from trialist.messages import Continue, Launch, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
-from trialist.schedulers import ASHA
+from trialist.schedulers import ASHA, AsyncHyperBand
 from trialist.streams import Streams
 
 
@@ -40,6 +42,13 @@ class TestPromotingInBrackets(SchedulerContract):
 
     def make(self):
         return ASHA(max_t=20, grace_period=2, reduction_factor=2, brackets=2, promote=True, stop_last_trials=False)
+
+
+class TestAsyncHyperBand(SchedulerContract):
+    rungs = True
+
+    def make(self):
+        return AsyncHyperBand(max_t=27, reduction_factor=3)
 
 
 class TestByTime(SchedulerContract):
@@ -211,13 +220,76 @@ def test_what_is_not_finite_never_survives_a_rung_even_alone(promote, value):
 # Where rungs are ------------------------------------------------------------------------------------------------------
 
 
-def test_a_report_that_jumps_over_two_rungs_is_recorded_at_both():
+def standing_at(scheduler: ASHA) -> list[int]:
+    return [len(rung.reached) for rung in scheduler._rungs[0]]
+
+
+@pytest.mark.parametrize("promote", [False, True])
+def test_a_report_that_jumps_over_a_rung_is_judged_at_the_highest_it_has_passed_and_nowhere_else(promote):
+    scheduler = an_asha(max_t=27, reduction_factor=3, promote=promote)
+    start(scheduler, 0, 1, 2)
+    assert report(scheduler, 0, 4, 0.1) == (Pause() if promote else Continue(at_step(9)))
+    assert standing_at(scheduler) == [0, 1, 0]
+    report(scheduler, 1, 1, 0.9)
+    assert standing_at(scheduler) == [1, 1, 0], "what was measured at step 4 says nothing about step 1"
+
+
+def test_a_time_that_repeats_or_goes_back_reaches_no_rung_twice():
     scheduler = an_asha(max_t=27, reduction_factor=3)
+    start(scheduler, 0)
+    assert report(scheduler, 0, 3, 0.5) == Continue(at_step(9))
+    for again in (3, 1, 0, -5):
+        assert report(scheduler, 0, again, 0.4) == Continue(at_step(9))
+    assert standing_at(scheduler) == [0, 1, 0]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.floats(-5, 40) | st.integers(-5, 40), st.floats(0, 1)), min_size=1, max_size=60
+    ),
+    st.booleans(),
+)
+def test_whatever_the_times_do_nobody_survives_a_rung_who_is_not_among_its_best(reports, promote):
+    """Against a slow count: each trial stands once at each rung at most, with the value it had there."""
+    scheduler = an_asha(max_t=27, reduction_factor=3, promote=promote)
+    start(scheduler, *range(6))
+    gone, stands = set[int](), dict[float, dict[int, float]]()
+    for number, now, value in reports:
+        if number in gone:
+            continue
+        before = standing_at(scheduler)
+        place = scheduler.place(number)
+        verdict = scheduler.on_report(trial(number), Report(1, (value,), {"step": now}))
+        if isinstance(verdict, Stop | Pause):
+            gone.add(number)
+        if now >= 27 or standing_at(scheduler) == before:
+            continue
+        [rung] = [scheduler._rungs[0][i] for i in range(3) if standing_at(scheduler)[i] > before[i]]
+        assert rung.level == max(level for level in (1, 3, 9) if level <= now) >= (1, 3, 9)[place]
+        others = stands.setdefault(rung.level, {})
+        assert number not in others
+        others[number] = value
+        better = sum((other, who) < (value, number) for who, other in others.items())
+        keep = len(others) // 3 if promote else -(-len(others) // 3)
+        assert isinstance(verdict, Continue) == (better < keep)
+
+
+@pytest.mark.parametrize("brackets", [None, 5])
+def test_async_hyperband_is_asha_in_all_its_brackets(brackets):
+    scheduler = an_asha(brackets=brackets)
+    starts = {scheduler.on_start(trial(number)).until for number in range(3000)}
+    assert starts == {at_step(level) for level in (1, 4, 16, 64, 100)}
+    assert AsyncHyperBand() == AsyncHyperBand(brackets=None)
+
+
+def test_it_says_why():
+    scheduler = an_asha(max_t=9, reduction_factor=3)
     start(scheduler, 0, 1)
-    assert report(scheduler, 0, 4, 0.5) == Continue(at_step(9))
-    assert [len(rung.reached) for rung in scheduler._rungs[0]] == [1, 1, 0]
-    assert report(scheduler, 1, 4, 0.9) == Stop("rank 2 of 2 at step 1")
-    assert [len(rung.reached) for rung in scheduler._rungs[0]] == [2, 1, 0], "it never competes at the second"
+    assert scheduler.why() == {}
+    report(scheduler, 0, 1, 0.5)
+    report(scheduler, 1, 1, 0.6)
+    facts = {"rung": 1, "value": 0.6, "rank": 2, "of": 2, "survivors": 1, "cut_off": 0.5}
+    assert scheduler.why() == {**facts, "best": [[0, 0.5], [1, 0.6]]}
 
 
 def test_a_report_beyond_max_t_ends_the_trial_at_once():
@@ -275,6 +347,7 @@ def test_a_promoted_trial_goes_on_from_where_it_paused():
         ({"grace_period": 0}, "grace_period must be in .*, not 0"),
         ({"grace_period": 200}, "grace_period must be in .0, max_t = 100., not 200"),
         ({"max_t": math.nan}, "grace_period must be in"),
+        ({"max_t": math.inf}, "grace_period must be in .0, max_t = inf., not 1"),
         ({"reduction_factor": 1}, "reduction_factor must be more than 1, not 1"),
         ({"reduction_factor": math.nan}, "reduction_factor must be more than 1, not nan"),
         ({"brackets": 0}, "brackets must be from 1 to 5 here, not 0"),

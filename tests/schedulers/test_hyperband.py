@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
@@ -16,8 +18,8 @@ class TestHyperBand(SchedulerContract):
         return HyperBand(max_t=27, reduction_factor=3)
 
 
-def levels(**settings):
-    scheduler = HyperBand(**settings)
+def levels(**arguments):
+    scheduler = HyperBand(**arguments)
     scheduler.setup(Streams(0))
     return scheduler._levels
 
@@ -63,7 +65,30 @@ def test_it_never_locks_for_any_number_of_samples(samples, max_t, eta):
         assert {trial.step for trial in simulation.experiment.trials.values()} <= levels
 
 
-@pytest.mark.parametrize("settings", [{"max_t": 0}, {"reduction_factor": 1}, {"reduction_factor": math.nan}])
-def test_levels_that_make_no_sense_are_refused(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        HyperBand(**settings)
+@given(st.integers(1, 300), st.floats(1.2, 12) | st.integers(2, 12), st.integers(1, 60), st.integers(1, 8), st.data())
+@settings(max_examples=60, deadline=None)
+def test_it_never_locks_for_any_max_t_eta_and_number_of_samples(max_t, eta, samples, workers, data):
+    lost = data.draw(st.sampled_from([0, 20]))
+    attr = data.draw(st.sampled_from(["step", "time_s"]))
+    scheduler = HyperBand(max_t=max_t, reduction_factor=eta, time_attr=attr)
+    executor = Simulated(workers=workers, lost_per_hour=lost)
+    simulation = simulate(Curve(steps=40), scheduler, executor, samples=samples, max_failures=-1, check=False)
+    assert simulation.experiment.done
+    assert len(simulation.experiment.trials) == samples
+    assert "never resumed" not in {str(trial.outcome) for trial in simulation.experiment.trials.values()}
+
+
+def test_it_says_why():
+    simulation = simulate(Curve(steps=100), HyperBand(max_t=9, reduction_factor=3), Simulated(workers=4), samples=9)
+    scheduler = simulation.scheduler
+    assert isinstance(scheduler, HyperBand)
+    facts = scheduler.why()
+    assert facts == {} or {"rung", "rank", "of", "survivors", "cut_off", "best", "value"} == facts.keys()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"max_t": math.inf}, {"max_t": 0}, {"reduction_factor": 1}, {"reduction_factor": math.nan}]
+)
+def test_levels_that_make_no_sense_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        HyperBand(**arguments)

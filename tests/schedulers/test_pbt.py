@@ -10,14 +10,30 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Simulation, simulate
 from trialist.executors.simulated import Simulated
-from trialist.messages import Clone, Continue, Launch, Outcome, Report, Request, Start, Suggestion, at_step
+from trialist.messages import (
+    Clone,
+    Continue,
+    Launch,
+    New,
+    Outcome,
+    Pause,
+    Report,
+    Request,
+    Resume,
+    Start,
+    Suggestion,
+    Wait,
+    at_step,
+)
 from trialist.schedulers import FIFO, PBT
 from trialist.searchers import Perturb, Random
-from trialist.space import Space, uniform
+from trialist.space import Space, loguniform, ordinal, randint, uniform
 from trialist.streams import Streams
 
 
@@ -29,6 +45,11 @@ class TestContract(SchedulerContract):
 class TestContractWithBurnIn(SchedulerContract):
     def make(self):
         return PBT(interval=3, quantile=0.5, burn_in=10, time_attr="time_s")
+
+
+class TestContractInStep(SchedulerContract):
+    def make(self):
+        return PBT(interval=4, quantile=0.4, synchronous=True)
 
 
 # Decisions ------------------------------------------------------------------------------------------------------------
@@ -96,6 +117,44 @@ def test_a_nan_is_the_worst():
     assert report(scheduler, 1, 10, math.nan) == Clone(0, at_step(20))
 
 
+def test_in_step_all_are_compared_once_all_have_come():
+    scheduler = a_pbt(quantile=0.5, synchronous=True)
+    for number in range(4):
+        scheduler.on_start(trial(number))
+    for number in (2, 0, 3):
+        assert report(scheduler, number, 10, number / 10) == Pause()
+        assert scheduler.next(can_ask=False) == Wait()
+    assert report(scheduler, 1, 12, 0.1) == Pause()
+    assert scheduler.next(can_ask=True) == New(), "the population is not complete"
+    clones = [scheduler.next(can_ask=False) for _ in range(2)]
+    assert {resume.trial for resume in clones} == {2, 3}, "clones begin while their donors still wait"
+    assert {resume.donor for resume in clones} <= {0, 1}
+    assert scheduler.why()["rank"] in (3, 4)
+    assert scheduler.next(can_ask=False) == Resume(0, at_step(20))
+    assert scheduler.next(can_ask=False) == Resume(1, at_step(22))
+    assert scheduler.next(can_ask=False) == Wait()
+
+
+def test_in_step_nobody_waits_for_the_dead_and_nobody_clones_them():
+    scheduler = a_pbt(quantile=0.5, synchronous=True)
+    for number in range(3):
+        scheduler.on_start(trial(number))
+    report(scheduler, 0, 10, 0.0)
+    report(scheduler, 1, 10, 0.5)
+    scheduler.on_end(trial(2), Outcome("lost"))
+    first = scheduler.next(can_ask=False)
+    assert (first.trial, first.donor) == (1, 0)
+    assert scheduler.next(can_ask=False) == Resume(0, at_step(20))
+    report(scheduler, 0, 20, 0.0)
+    report(scheduler, 1, 20, 0.5)
+    restored = a_pbt(quantile=0.5, synchronous=True)
+    restored.restore(scheduler.state())
+    scheduler.on_end(trial(0), Outcome("stopped"))
+    assert scheduler.next(can_ask=False) == Resume(1, at_step(30))
+    choices = [restored.next(can_ask=False) for _ in range(2)]
+    assert [(choice.trial, choice.donor) for choice in choices] == [(1, 0), (0, None)]
+
+
 @pytest.mark.parametrize("kind", ["completed", "stopped", "failed", "lost", "cancelled"])
 def test_whoever_has_ended_is_no_donor(kind):
     scheduler = a_pbt(quantile=0.5)
@@ -117,6 +176,30 @@ def test_whoever_has_ended_is_no_donor(kind):
 def test_bad_arguments_are_refused_with_their_values(arguments, text):
     with pytest.raises(ValueError, match=text):
         PBT(**arguments)
+
+
+@pytest.mark.parametrize("synchronous", [False, True])
+@given(st.floats(0.01, 100), st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_bounds_are_kept_however_wild_the_variation(synchronous, factor, seed):
+    space = Space({"a": uniform(-1, 1), "b": loguniform(1e-3, 1e3), "c": randint(2, 9), "d": ordinal([1, 2, 3])})
+    searcher = Perturb(Random(), factors=(factor, 1 / factor), resample_probability=0.1)
+    scheduler = PBT(interval=2, quantile=0.5, synchronous=synchronous)
+    simulation = simulate(
+        Wild(), scheduler, Simulated(workers=3), searcher=searcher, space=space, samples=6, seed=seed, check=False
+    )
+    configs = [launch.config for launch in simulation.commands(Launch)]
+    assert len(configs) > 6
+    assert all(space.validate(config) == [] for config in configs)
+
+
+@dataclass(frozen=True)
+class Wild:
+    def start(self, config: dict[str, Any], seed: int) -> int:
+        return 0
+
+    def step(self, config: dict[str, Any], state: int) -> Any:
+        return None if state == 12 else (state + 1, {"loss": config["a"] + config["b"] + config["c"]}, 1.0)
 
 
 # The toy --------------------------------------------------------------------------------------------------------------
@@ -180,9 +263,19 @@ def test_on_the_toy_pbt_beats_random_search_with_the_same_budget():
     assert sum(pbt) > sum(random)
 
 
-@pytest.fixture(scope="module")
-def population() -> Simulation:
-    return climb(PBT(interval=4, quantile=0.5), Perturb(Random()), 4, seed=1)
+@pytest.fixture(scope="module", params=[False, True], ids=["asynchronous", "synchronous"])
+def population(request: pytest.FixtureRequest) -> Simulation:
+    return climb(PBT(interval=4, quantile=0.5, synchronous=request.param), Perturb(Random()), 4, seed=1)
+
+
+def test_in_step_a_population_may_be_larger_than_there_are_slots_for_it():
+    simulation = simulate(
+        Toy(), PBT(interval=20, quantile=0.5, synchronous=True), Simulated(workers=3), searcher=Perturb(Random()),
+        space=SURROGATE, stop={"step": STEPS}, metrics=("q",), modes=("max",), samples=8,
+    )  # fmt: skip
+    trials = simulation.experiment.trials.values()
+    assert {trial.step for trial in trials} == {STEPS}
+    assert sum(len(trial.descents) for trial in trials) == 9 * 4, "half of them, at 20, 40, ... 180"
 
 
 def test_every_clone_starts_at_the_donors_step_with_the_donors_state(population):
@@ -216,11 +309,16 @@ def test_every_clone_starts_at_the_donors_step_with_the_donors_state(population)
 def test_every_clones_config_is_a_variation_inside_the_bounds(population):
     configs = [launch.config for launch in population.commands(Launch) if launch.attempt > 1]
     assert all(SURROGATE.validate(config) == [] for config in configs)
-    assert len({str(config) for config in configs}) > len(configs) / 2
+    clones = [trial for trial in population.experiment.trials.values() if trial.descents]
+    assert clones
+    assert all(trial.config != descent.before for trial in clones for descent in trial.descents[-1:])
 
 
 def test_the_searcher_is_told_whom_to_vary(population):
-    clones = [decision for moment in population.moments for decision in moment.decisions if isinstance(decision, Clone)]
+    decisions = [decision for moment in population.moments for decision in moment.decisions]
+    clones: list[Any] = [
+        each for each in decisions if isinstance(each, Clone) or getattr(each, "donor", None) is not None
+    ]
     explored: list[Request] = [
         request for moment in population.moments for command in moment.commands
         for request in getattr(command, "requests", ()) if request.kind == "explore"

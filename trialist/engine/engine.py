@@ -22,6 +22,7 @@ from trialist.engine.hooks import Hooks, remembered
 from trialist.engine.parts import Default, Needs, Parts, as_space, check, needed
 from trialist.engine.plan import Mode
 from trialist.engine.replaying import Retry, more_samples, replay, retries
+from trialist.engine.retelling import teller
 from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
@@ -29,9 +30,9 @@ from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
 from trialist.messages import Ask, Config, Enqueued, Event, Metric, Suggested
 from trialist.progress import Progress, choose_progress, summary_lines
-from trialist.results import Result
+from trialist.results import Result, TrialResult
 from trialist.schedulers import Scheduler
-from trialist.searchers import Searcher
+from trialist.searchers import Auto, Searcher
 from trialist.space import Space
 from trialist.stopping import Stop
 from trialist.storage.base import Store
@@ -50,7 +51,8 @@ class Engine:
         metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
-        searcher: what decides what to try: "random", "grid", "sobol", or an object.
+        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "random",
+            "sobol", "halton", "lhs", "grid"; or an object.
         scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
             ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
@@ -87,7 +89,7 @@ class Engine:
         metric: str | Sequence[str] | None = None,
         mode: Mode | Sequence[Mode] = "min",
         num_samples: int = 1,
-        searcher: str | Searcher = "random",
+        searcher: str | Searcher = "auto",
         scheduler: str | Scheduler = "fifo",
         resources: Mapping[str, float] | Needs | None = None,
         executor: str | Executor = "ray",
@@ -158,19 +160,28 @@ class Engine:
         engine._first_samples = cast("dict[str, int]", told["data"])["num_samples"]
         return engine
 
-    def enqueue(self, config: Mapping[str, object]) -> None:
+    def enqueue(self, config: Mapping[str, object], *, checkpoint: TrialResult | None = None) -> None:
         """Try this configuration, whole or in part, before what the searcher suggests and beyond its samples.
 
         May be called before the run and, from any thread, while it goes on. Other processes use ``trialist.enqueue``.
 
+        Args:
+            config: what to try.
+            checkpoint: the trial, of this run or another, from whose last checkpoint it begins: ``get_checkpoint()``
+                gives it that, and its steps count on from there. It must stay where it is.
+
         Raises:
-            ValueError: the configuration is none of the space; everything that is wrong is told.
+            ValueError: the configuration is none of the space; everything that is wrong is told. Or the other trial has
+                saved nothing, or it is gone.
         """
+        saved = None if checkpoint is None else checkpoint.saved
+        if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
+            raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
         space = as_space(self._keywords["space"])
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
         plain = cast(Config, space.plain(whole))
-        wish = Enqueued(plain, resources=needed(self._keywords["resources"], space, plain))
+        wish = Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain))
         if self._controller is not None:
             self._controller.tell(wish)
         else:
@@ -207,6 +218,8 @@ class Engine:
 
     async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
         meter, wanted = Meter(), parts.plan.samples
+        if parts.verbose > 0 and isinstance(parts.searcher, Auto):
+            say(f"searcher {parts.searcher.reason}")
         parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
         experiment, began_s, leftover = replay(parts, past)
         if self._more:
@@ -221,6 +234,7 @@ class Engine:
         finally:
             self._controller = None
         result = harvest(parts, experiment, controller, reader(store, directory), store.statistics())
+        result = replace(result, _retell=teller(parts, store, directory))
         if parts.verbose > 0:
             last = replace(controller.snapshot(), best=best_of(result))
             say(*summary_lines(last, result.statistics))

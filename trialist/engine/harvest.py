@@ -59,6 +59,7 @@ def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> Trial
         worker=trial.worker,
         _frames=frames,
         _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
+        saved=trial.checkpoint,
         descents=tuple(each._replace(before=parts.space.resolve(dict(each.before))) for each in trial.descents),
     )
 

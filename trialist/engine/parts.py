@@ -145,11 +145,12 @@ class _Check:
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         executor = self._try(lambda: _executor(given["executor"], objective))
         goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()
-        sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else 1
+        sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else None
         points = self._points(space) if space else ()
         earlier = self._earlier(space, goals) if space else ()
         samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
-        plan = self._plan(scheduler, searcher, samples, goals, space)
+        ready = None if sweep is None else searcher  # one that refused its problem knows nothing of itself
+        plan = self._plan(scheduler, ready, samples, goals, space)
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
         progress = self._try(self._progress)

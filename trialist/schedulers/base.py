@@ -31,8 +31,16 @@ class TrialView(Protocol):
     def checkpoint(self) -> Checkpoint | None: ...
 
 
+RIVALS = 5  # how many of the best an explanation names
+
+
 class Scheduler(Protocol):
-    """Decides how far each trial may go."""
+    """Decides how far each trial may go.
+
+    It may have two methods more. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
+    or ``Drop``: it is asked only when somebody wants to know, on a replay, so that it costs a run nothing.
+    ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes.
+    """
 
     def setup(self, rng: Streams) -> None:
         """Begin a run: forget everything that another run left. Called once, before the first trial."""
@@ -44,7 +52,8 @@ class Scheduler(Protocol):
         """Judge a report that met a boundary this scheduler has set; each (trial, step) once, in journal order."""
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Take note: the trial ended, whoever ended it. No other call will name it again."""
+        """Take note: the trial ended, whoever ended it. No other call will name it again, unless somebody has a failed
+        one tried again: then it is admitted anew."""
 
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.

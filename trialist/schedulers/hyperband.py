@@ -12,10 +12,9 @@ goes on with the members it has. Who is paused holds no resources.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from trialist.messages import (
     Boundary,
@@ -34,8 +33,10 @@ from trialist.messages import (
     Verdict,
     Wait,
 )
-from trialist.schedulers.base import TrialView
+from trialist.schedulers.base import RIVALS, TrialView
 from trialist.streams import Streams
+
+Standing = tuple[float, int]  # score, trial: smaller is better, and the older trial wins a tie
 
 
 @dataclass(slots=True)
@@ -51,21 +52,44 @@ class Bracket:
     @property
     def complete(self) -> bool:
         """All who could come have come."""
-        return self.room == 0 and bool(self.members) and self.scores.keys() >= self.members
+        return self.room == 0 and bool(self.members) and len(self.scores) == len(self.members)
 
     def plain(self) -> list[Plain]:
         """Everything it remembers."""
         scores: list[Plain] = [[trial, score] for trial, score in self.scores.items()]
         return [self.halvings, self.room, self.place, [*sorted(self.members)], scores]
 
-    def halve(self, eta: float) -> list[int]:
-        """Go to the next level; return those who may not come along, worst last."""
-        ranked = sorted(self.members, key=lambda trial: (self.scores[trial], trial))
+    def halve(self, eta: float) -> tuple[list[Standing], int]:
+        """Go to the next level; return how the members stood, best first, and how many of them come along."""
+        ranked = sorted((self.scores[trial], trial) for trial in self.members)
         size = max(1, math.floor(len(ranked) / eta))
-        survivors = [trial for trial in ranked[:size] if self.scores[trial] < math.inf]
-        losers = [trial for trial in ranked if trial not in survivors]
+        survivors = [trial for score, trial in ranked[:size] if score < math.inf]
         self.place, self.members, self.scores = self.place + 1, set(survivors), {}
-        return losers
+        return ranked, len(survivors)
+
+
+class Halving(NamedTuple):
+    """How the members of a bracket stood at a level."""
+
+    level: float
+    ranked: list[Standing]
+    survivors: int
+
+    def why(self, trial: int) -> dict[str, Plain]:
+        """How one of them did."""
+        [(rank, value)] = [(rank, value) for rank, (value, other) in enumerate(self.ranked, 1) if other == trial]
+        return {
+            "rung": self.level,
+            "value": value,
+            "rank": rank,
+            "of": len(self.ranked),
+            "survivors": self.survivors,
+            "cut_off": self.ranked[self.survivors - 1][0] if self.survivors else None,
+            "best": [[other, value] for value, other in self.ranked[:RIVALS]],
+        }
+
+
+Queue = dict[int, Halving | None]  # trials in order, and what was decided about them; None after a restore
 
 
 @dataclass
@@ -88,8 +112,8 @@ class HyperBand:
     stop_last_trials: bool = True
 
     def __post_init__(self) -> None:
-        if not self.max_t >= 1:
-            raise ValueError(f"max_t must be at least 1, not {self.max_t}")
+        if not 1 <= self.max_t < math.inf:
+            raise ValueError(f"max_t must be at least 1 and finite, not {self.max_t}")
         if not self.reduction_factor > 1:
             raise ValueError(f"reduction_factor must be more than 1, not {self.reduction_factor}")
 
@@ -98,8 +122,9 @@ class HyperBand:
         self._levels = sorted(self._divided())
         self._brackets: list[Bracket] = []
         self._bracket_of: dict[int, int] = {}
-        self._losers: deque[int] = deque()  # paused, to be dropped
-        self._winners: deque[int] = deque()  # paused, to be resumed
+        self._losers: Queue = {}  # paused, to be dropped
+        self._winners: Queue = {}  # paused, to be resumed
+        self._latest: tuple[int, Halving | None] | None = None  # whom the last answer was about, and what it went by
         self._full = False  # no new trial will come
 
     def _divided(self) -> Iterator[float]:
@@ -110,6 +135,7 @@ class HyperBand:
 
     def on_start(self, trial: TrialView) -> Start:
         """Admit the trial to the open bracket."""
+        self._full = False
         number = self._open()
         bracket = self._brackets[number]
         bracket.members.add(trial.id)
@@ -131,7 +157,7 @@ class HyperBand:
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Note the score; the last to come settles the level for all."""
-        bracket = self._brackets[self._bracket_of[trial.id]]
+        bracket, self._latest = self._brackets[self._bracket_of[trial.id]], None
         if cast(float, report.metrics[self.time_attr]) >= self.max_t:
             if self.stop_last_trials:
                 return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
@@ -142,21 +168,29 @@ class HyperBand:
             return Pause()
         self._settle(bracket)
         if trial.id in self._losers:
-            self._losers.remove(trial.id)
+            self._take(self._losers, trial.id)
             return Stop(f"not among the best 1/{self.reduction_factor:g} of its bracket")
-        self._winners.remove(trial.id)
+        self._take(self._winners, trial.id)
         return Continue(self._until(bracket))
 
     def _settle(self, bracket: Bracket) -> None:
-        self._losers += bracket.halve(self.reduction_factor)
-        self._winners += sorted(bracket.members)
+        level = self._levels[len(self._levels) - 1 - bracket.halvings + bracket.place]
+        ranked, survivors = bracket.halve(self.reduction_factor)
+        halving = Halving(level, ranked, survivors)
+        self._losers |= {trial: halving for _, trial in ranked[survivors:]}
+        self._winners |= dict.fromkeys(sorted(bracket.members), halving)
+
+    def _take(self, queue: Queue, trial: int | None = None) -> int:
+        """Take this trial out of a queue, or the first."""
+        taken = next(iter(queue)) if trial is None else trial
+        self._latest = (taken, queue.pop(taken))
+        return taken
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         """Whoever is gone is not waited for."""
         bracket = self._brackets[self._bracket_of.pop(trial.id)]
         for queue in (self._losers, self._winners):
-            if trial.id in queue:
-                queue.remove(trial.id)
+            queue.pop(trial.id, None)
         if trial.id in bracket.members:
             bracket.members.remove(trial.id)
             bracket.scores.pop(trial.id, None)
@@ -168,9 +202,9 @@ class HyperBand:
         if not can_ask and not self._full:
             self._close()
         if self._losers:
-            return Drop(self._losers.popleft(), f"not among the best 1/{self.reduction_factor:g} of its bracket")
+            return Drop(self._take(self._losers), f"not among the best 1/{self.reduction_factor:g} of its bracket")
         if self._winners:
-            trial = self._winners.popleft()
+            trial = self._take(self._winners)
             return Resume(trial, self._until(self._brackets[self._bracket_of[trial]]))
         return New() if can_ask else Wait()
 
@@ -181,6 +215,11 @@ class HyperBand:
             self._brackets[-1].room = 0
             if self._brackets[-1].complete:
                 self._settle(self._brackets[-1])
+
+    def why(self) -> dict[str, Plain]:
+        """How the trial of the last answer stood in its bracket; nothing of one that only came to wait."""
+        trial, halving = self._latest or (-1, None)
+        return {} if halving is None else halving.why(trial)
 
     def state(self) -> Plain:
         """Every bracket with its members, and who is to be dropped and resumed."""
@@ -201,5 +240,5 @@ class HyperBand:
         ]
         rest = cast("dict[str, list[int]]", state)
         self._bracket_of = dict(cast("dict[str, list[tuple[int, int]]]", state)["of"])
-        self._losers, self._winners = deque(rest["losers"]), deque(rest["winners"])
+        self._losers, self._winners = dict.fromkeys(rest["losers"]), dict.fromkeys(rest["winners"])
         self._full = bool(rest["full"])

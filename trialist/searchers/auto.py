@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from trialist.history import History
@@ -21,30 +22,31 @@ from trialist.space import Category, Space
 from trialist.streams import Streams
 
 GP_TRIALS_MAX = 1000
-"""From so many trials on, TPE: a Gaussian process would look at a part of them only, and take longer than it is worth."""
+"""From so many trials on, TPE: a Gaussian process would look at a part of them, and take longer than it is worth."""
 GP_DIMENSION_MAX = 200
 GP_PARALLELISM_MAX = 64
-"""Each suggestion takes a Gaussian process tens of milliseconds more; with more trials at a time, slots would wait."""
+"""Each suggestion takes a Gaussian process tens of milliseconds; with more trials at a time, slots would wait."""
 PLANNED_MAX = 10_000
 """Who plans more trials than this has trials that take no time, and neither may a suggestion."""
 
 
 @dataclass
 class Auto:
-    """Takes the searcher that suits the problem: GP for most, TPE where trials or columns are many, points that look at
-    no results where there are none to look at."""
+    """Takes the searcher that suits the problem: GP for most, TPE where trials or parameters are many, points that look
+    at no results where there are none to look at. ``reason`` says which and why, once the problem is known."""
 
     @property
     def learns(self) -> bool:
-        """As the searcher that was chosen; before there is a problem, nobody knows."""
+        """As the searcher that was chosen."""
         return self._chosen.learns
 
     def setup(self, problem: Problem) -> int:
         """Take any problem, and choose."""
-        rule = next(rule for rule in _RULES if rule.holds(problem))
-        self._chosen: Searcher = rule.make()
+        facts = _Facts.of(problem)
+        make, why = next((make, why) for holds, make, why in _RULES if holds(facts))
+        self._chosen: Searcher = make()
         self._later: Searcher = TPE() if isinstance(self._chosen, GP) else self._chosen
-        self.reason = f"{type(self._chosen).__name__}: {rule.why.format(**_facts(problem))}"
+        self.reason = f"{make.__name__}: {why.format(**facts._asdict(), switch=GP_TRIALS_MAX)}"
         self._later.setup(problem)
         return self._chosen.setup(problem)
 
@@ -54,55 +56,36 @@ class Auto:
         return searcher.suggest(history, requests, rng)
 
 
-class _Rule(NamedTuple):
-    holds: Callable[[Problem], bool]
-    make: Callable[[], Searcher]
-    why: str
+class _Facts(NamedTuple):
+    """What the choice depends on. ``planned`` are trials, ``parallel`` those that run at a time."""
+
+    parameters: int
+    dimension: int
+    objectives: int
+    planned: float
+    parallel: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Facts:
+        space = problem.space
+        planned = inf if problem.num_samples is None else problem.num_samples * space.grid_size
+        return cls(_to_choose(space), space.dimension, problem.objectives, planned, problem.parallelism)
 
 
-def _facts(problem: Problem) -> dict[str, object]:
-    return {
-        "columns": _learnable(problem.space),
-        "planned": problem.num_samples,
-        "parallel": problem.parallelism,
-        "switch": GP_TRIALS_MAX,
-    }
-
-
-def _learnable(space: Space) -> int:
-    """Return how many parameters there are to choose: grid points are given, and functions compute themselves."""
+def _to_choose(space: Space) -> int:
+    """Return how many parameters are a searcher's: grids are gone through, and functions compute theirs."""
     domains = [each.domain for each in space.parameters if each.column is not None]
     return sum(not (isinstance(domain, Category) and domain.kind == "grid_search") for domain in domains)
 
 
-def _planned(problem: Problem) -> float:
-    return float("inf") if problem.num_samples is None else problem.num_samples * problem.space.grid_size
-
-
-def _even(problem: Problem) -> bool:
-    return problem.space.dimension <= DIMENSIONS_MAX
-
-
-_RULES = (
-    _Rule(lambda p: _learnable(p.space) == 0, Random, "there is nothing to choose"),
-    _Rule(lambda p: p.objectives == 0 and _even(p), Sobol, "there is no metric to learn from"),
-    _Rule(
-        lambda p: _planned(p) <= p.parallelism and _even(p),
-        Sobol,
-        "all {planned} trials begin before the first has a result",
-    ),
-    _Rule(lambda p: not _even(p) and p.objectives == 0, Random, "there is no metric to learn from"),
-    _Rule(lambda p: p.parallelism > GP_PARALLELISM_MAX, TPE, "{parallel} trials at a time want suggestions fast"),
-    _Rule(lambda p: _learnable(p.space) > GP_DIMENSION_MAX, TPE, "{columns} parameters are many"),
-    _Rule(
-        lambda p: p.num_samples is not None and _planned(p) > PLANNED_MAX,
-        TPE,
-        "{planned} trials want suggestions fast",
-    ),
-    _Rule(
-        lambda p: _planned(p) <= GP_TRIALS_MAX,
-        GP,
-        "with {columns} parameters and {planned} trials it learns most from each",
-    ),
-    _Rule(lambda p: True, GP, "it learns most from each trial; beyond {switch} trials, TPE"),
+_RULES: tuple[tuple[Callable[[_Facts], bool], type[Random | Sobol | TPE | GP], str], ...] = (
+    (lambda it: it.parameters == 0, Random, "there is nothing to choose"),
+    (lambda it: it.objectives == 0 and it.dimension > DIMENSIONS_MAX, Random, "there is no metric to learn from"),
+    (lambda it: it.objectives == 0, Sobol, "there is no metric to learn from"),
+    (lambda it: it.dimension > GP_DIMENSION_MAX, TPE, "{dimension} parameters are many"),
+    (lambda it: it.planned <= it.parallel, Sobol, "all {planned} trials begin before the first has a result"),
+    (lambda it: it.parallel > GP_PARALLELISM_MAX, TPE, "{parallel} trials at a time want suggestions fast"),
+    (lambda it: PLANNED_MAX < it.planned < inf, TPE, "{planned} trials want suggestions fast"),
+    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "of {planned} trials with {parameters} parameters it learns most"),
+    (lambda it: it.planned > GP_TRIALS_MAX, GP, "it learns most from each trial; beyond {switch} trials, TPE"),
 )

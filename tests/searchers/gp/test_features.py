@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from trialist.searchers.gp.backends import Numpy
 from trialist.searchers.gp.features import Features
 from trialist.searchers.gp.kernels import squared_distances
 from trialist.space import Space, choice, lograndint, ordinal, randint, uniform
@@ -10,7 +11,7 @@ from trialist.space import Space, choice, lograndint, ordinal, randint, uniform
 def distances(space, configs):
     features = Features(space)
     rows = features.of(*space.encode(configs))
-    return squared_distances(rows, rows)
+    return squared_distances(rows, rows, Numpy())
 
 
 def test_two_options_are_at_distance_one_whichever_they_are():

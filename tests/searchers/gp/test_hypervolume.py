@@ -53,7 +53,9 @@ def check_gradients(function, mean, sd, rtol=1e-5):
     _, d_mean, d_sd = function(mean, sd)
     for o in range(mean.shape[1]):
         step = np.eye(mean.shape[1])[o] * 1e-6
-        assert np.allclose(d_mean[:, o], (function(mean + step, sd)[0] - function(mean - step, sd)[0]) / 2e-6, rtol, 1e-6)
+        assert np.allclose(
+            d_mean[:, o], (function(mean + step, sd)[0] - function(mean - step, sd)[0]) / 2e-6, rtol, 1e-6
+        )
         assert np.allclose(d_sd[:, o], (function(mean, sd + step)[0] - function(mean, sd - step)[0]) / 2e-6, rtol, 1e-6)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trialist.searchers.gp.model import Model, Prior, fit, loss
+from trialist.searchers.gp.model import Data, Model, Prior, fit, loss
 
 GROUPS = np.array([0, 1, 2, 2])  # column 2 is a category of two options
 PRIOR = Prior(3)
@@ -24,10 +24,14 @@ def some_theta(seed):
 def test_the_gradient_of_the_loss_is_that_of_finite_differences(seed):
     features, y = data(seed=seed)
     theta = some_theta(seed)
-    gradient = loss(theta, features, GROUPS, y, PRIOR)[1]
+    gradient = loss(theta, Data(features, GROUPS), y, PRIOR)[1]
     steps = np.eye(5) * 1e-6
     numeric = [
-        (loss(theta + step, features, GROUPS, y, PRIOR)[0] - loss(theta - step, features, GROUPS, y, PRIOR)[0]) / 2e-6
+        (
+            loss(theta + step, Data(features, GROUPS), y, PRIOR)[0]
+            - loss(theta - step, Data(features, GROUPS), y, PRIOR)[0]
+        )
+        / 2e-6
         for step in steps
     ]
     assert np.allclose(gradient, numeric, rtol=1e-6, atol=1e-6)
@@ -36,29 +40,27 @@ def test_the_gradient_of_the_loss_is_that_of_finite_differences(seed):
 def test_the_loss_is_the_likelihood_of_a_normal_and_the_priors():
     features, y = data()
     theta = some_theta(1)
-    covariance = np.stack([Model.of(theta, GROUPS, features, y).at(features).covariance()])[0]
-    model = Model.of(theta, GROUPS, features, y)
+    model = Model.of(theta, Data(features, GROUPS), y)
     full = model.lower @ model.lower.T
     z = (theta - PRIOR.mean) / PRIOR.sd
     expected = 0.5 * y @ np.linalg.solve(full, y) + 0.5 * np.linalg.slogdet(full)[1] + 0.5 * z @ z
-    assert loss(theta, features, GROUPS, y, PRIOR)[0] == pytest.approx(expected)
-    assert np.all(np.diag(covariance) < model.signal)
+    assert loss(theta, Data(features, GROUPS), y, PRIOR)[0] == pytest.approx(expected)
 
 
 def test_a_fit_finds_a_flat_place_or_a_bound():
     features, y = data(40)
-    theta = fit(features, GROUPS, y, PRIOR, PRIOR.mean[None])
+    theta = fit(Data(features, GROUPS), y, PRIOR, PRIOR.mean[None])
     low, high = PRIOR.bounds
-    gradient = loss(theta, features, GROUPS, y, PRIOR)[1]
+    gradient = loss(theta, Data(features, GROUPS), y, PRIOR)[1]
     inside = (theta > low + 1e-9) & (theta < high - 1e-9)
     assert np.all(np.abs(gradient[inside]) < 1.0)
-    assert loss(theta, features, GROUPS, y, PRIOR)[0] < loss(PRIOR.mean, features, GROUPS, y, PRIOR)[0]
+    assert loss(theta, Data(features, GROUPS), y, PRIOR)[0] < loss(PRIOR.mean, Data(features, GROUPS), y, PRIOR)[0]
 
 
 def test_a_fit_tells_what_matters_from_what_does_not():
     features = np.random.default_rng(0).random((60, 4))
     y = np.sin(8 * features[:, 0])
-    theta = fit(features, GROUPS, (y - y.mean()) / y.std(), PRIOR, PRIOR.mean[None])
+    theta = fit(Data(features, GROUPS), (y - y.mean()) / y.std(), PRIOR, PRIOR.mean[None])
     assert theta[0] < theta[1] - 1
     assert theta[0] < theta[2] - 1
 
@@ -66,8 +68,8 @@ def test_a_fit_tells_what_matters_from_what_does_not():
 def test_rows_that_are_appended_make_the_model_that_all_rows_make():
     features, y = data(30)
     theta, new = some_theta(2), np.random.default_rng(5).random((6, 4))
-    whole = Model.of(theta, GROUPS, features, y).at(new)
-    grown = Model.of(theta, GROUPS, features[:24], y[:24]).extended(features[24:], y[:, None]).at(new)
+    whole = Model.of(theta, Data(features, GROUPS), y).at(new)
+    grown = Model.of(theta, Data(features[:24], GROUPS), y[:24]).extended(features[24:], y[:, None]).at(new)
     assert np.allclose(whole.mean, grown.mean)
     assert np.allclose(whole.sd, grown.sd)
 
@@ -75,14 +77,14 @@ def test_rows_that_are_appended_make_the_model_that_all_rows_make():
 def test_a_model_without_noise_passes_through_its_observations():
     features, y = data(20)
     theta = np.array([-0.5, -0.5, -0.5, 0.0, np.log(1e-6)])
-    posterior = Model.of(theta, GROUPS, features, y).at(features)
+    posterior = Model.of(theta, Data(features, GROUPS), y).at(features)
     assert np.allclose(posterior.mean[:, 0], y, atol=1e-3)
     assert np.all(posterior.sd < 0.01)
 
 
 def test_far_away_a_model_knows_nothing():
     features, y = data(20)
-    model = Model.of(np.array([-1.0, -1, -1, 0.3, -4]), GROUPS, features, y)
+    model = Model.of(np.array([-1.0, -1, -1, 0.3, -4]), Data(features, GROUPS), y)
     posterior = model.at(features[:1] + 50)
     assert posterior.mean[0, 0] == pytest.approx(0)
     assert posterior.sd[0] == pytest.approx(np.sqrt(model.signal))
@@ -90,7 +92,7 @@ def test_far_away_a_model_knows_nothing():
 
 def test_gradients_are_pulled_back_through_mean_and_deviation():
     features, y = data(20)
-    model = Model.of(some_theta(3), GROUPS, features, np.stack([y, -y], axis=1))
+    model = Model.of(some_theta(3), Data(features, GROUPS), np.stack([y, -y], axis=1))
     rows, generator = np.random.default_rng(7).random((5, 4)), np.random.default_rng(8)
     d_mean, d_sd = generator.normal(size=(5, 2)), generator.normal(size=5)
 
@@ -104,8 +106,8 @@ def test_gradients_are_pulled_back_through_mean_and_deviation():
 
 def test_rows_that_are_all_the_same_do_not_break_it():
     features, y = np.full((30, 4), 0.5), np.zeros(30)
-    theta = fit(features, GROUPS, y, PRIOR, PRIOR.mean[None])
-    posterior = Model.of(theta, GROUPS, features, y).at(features)
+    theta = fit(Data(features, GROUPS), y, PRIOR, PRIOR.mean[None])
+    posterior = Model.of(theta, Data(features, GROUPS), y).at(features)
     assert np.isfinite(theta).all()
     assert np.isfinite(posterior.mean).all()
     assert np.isfinite(posterior.sd).all()

@@ -10,8 +10,7 @@ from trialist.history import History, HistoryLog
 from trialist.messages import Outcome, Request
 from trialist.searchers import Problem, Sobol
 from trialist.searchers.gp import GP
-from trialist.searchers.gp import searcher as searcher_module
-from trialist.searchers.gp.surrogate import TAG
+from trialist.searchers.gp.surrogate import TAG, Limits, Surrogate
 from trialist.searchers.pareto import hypervolume
 from trialist.space import Space, choice, loguniform, randint, uniform
 from trialist.streams import Streams
@@ -69,13 +68,13 @@ def test_huge_and_tiny_values_are_values_like_others(scale):
     assert Run(SQUARE).drive(lambda config: bowl(config) * scale, 20).min() < 1e-2 * scale
 
 
-def test_in_twenty_dimensions_it_is_far_ahead_of_sobol_points():
+def test_in_twenty_dimensions_it_is_ahead_of_four_times_as_many_sobol_points():
     space = Space({f"x{j}": uniform(0, 1) for j in range(20)})
 
     def sphere(config):
         return sum((value - 0.4) ** 2 for value in config.values())
 
-    assert Run(space).drive(sphere, 50).min() < Run(space, Sobol()).drive(sphere, 50).min() / 4
+    assert Run(space).drive(sphere, 50).min() < Run(space, Sobol()).drive(sphere, 200).min()
 
 
 def test_in_a_hundred_dimensions_it_still_learns():
@@ -115,7 +114,8 @@ def test_pending_trials_are_not_suggested_again_and_repel_others():
     run.ask(8)
     batch = np.array([list(config.values()) for config in run.configs[12:]])
     gaps = np.linalg.norm(batch[:, None] - batch, axis=2) + np.eye(8)
-    assert gaps.min() > 1e-3
+    assert gaps.min() > 1e-5
+    assert np.median(gaps) > 1e-2
 
 
 def test_a_batch_and_the_same_trials_asked_one_by_one_differ_by_nothing_but_rounding():
@@ -231,8 +231,7 @@ def test_a_noisy_objective_is_not_won_by_luck():
 
 
 def test_in_the_middle_of_a_thousand_observations_more_than_are_modelled_it_answers(monkeypatch):
-    monkeypatch.setattr("trialist.searchers.gp.surrogate.ROWS_MAX", 60)
-    monkeypatch.setattr("trialist.searchers.gp.surrogate.FITTED_MAX", 40)
+    monkeypatch.setattr("trialist.searchers.gp.surrogate.LIMITS", Limits(60, 40))
     run = Run(SQUARE)
     for trial, config in enumerate(SQUARE.sample(1000, np.random.default_rng(0))):
         run.log.born(trial, config, {})
@@ -251,8 +250,8 @@ def test_blas_is_kept_to_one_thread_while_it_fits(monkeypatch):
         seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
         return original(*arguments)
 
-    original = searcher_module.fitted
-    monkeypatch.setattr(searcher_module, "fitted", spy)
+    original = Surrogate.fitted
+    monkeypatch.setattr(Surrogate, "fitted", spy)
     Run(SQUARE).drive(bowl, 6)
     assert set(seen) == {1}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr, ndtr
 
 from trialist.space.values import Floats
 
@@ -23,6 +22,8 @@ def log_h(z: Floats) -> tuple[Floats, Floats]:
     Below -1, phi(z) * (1 - |z| R) with Mills' ratio R = sqrt(pi/2) erfcx(|z| / sqrt 2) says the same without
     cancelling; below -1e5 it has lost all digits too, and 1 / z^2 remains.
     """
+    from scipy.special import erfcx, ndtr  # a third of a second: only who models waits for it
+
     with np.errstate(all="ignore"):
         size = np.abs(z)
         log_phi = -0.5 * z * z - LOG_ROOT_2PI
@@ -52,6 +53,8 @@ def log_ei(best: Floats, mean: Floats, sd: Floats) -> tuple[Floats, Floats, Floa
 
 def log_feasible(mean: Floats, sd: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the log probability of being at most 0, shape (m,), and its gradients in mean, (m, f), and sd, (m,)."""
+    from scipy.special import log_ndtr
+
     z = -mean / sd[:, None]
     value = log_ndtr(z)
     derivative = np.exp(-0.5 * z * z - LOG_ROOT_2PI - value)

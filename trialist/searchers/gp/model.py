@@ -9,13 +9,13 @@ K: signal * k(D) + noise * I = L L'. a: K^-1 y. W: a a' - K^-1.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import lapack
 
+from trialist.searchers.gp.backends import Backend, Numpy
 from trialist.searchers.gp.kernels import matern32, squared_distances
 from trialist.searchers.gp.optimise import descend
 from trialist.space.values import Floats
@@ -28,7 +28,7 @@ class Prior:
     """Normal densities over theta, and its bounds; noise is small unless the data say otherwise."""
 
     d: int
-    length: tuple[float, float] = (0.0, 0.7)
+    length: tuple[float, float] = (0.0, 0.5)
     signal: tuple[float, float] = (0.0, 1.0)
     noise: tuple[float, float] = (-8.0, 2.0)
 
@@ -50,43 +50,63 @@ class Prior:
         return low, high
 
 
-def loss(theta: Floats, features: Floats, groups: Integers, y: Floats, prior: Prior) -> tuple[float, Floats]:
+@dataclass(frozen=True)
+class Data:
+    """What a model is made from: features (n, p) with the column of each, groups (p,), and where to calculate."""
+
+    features: Floats
+    groups: Integers
+    backend: Backend = field(default_factory=Numpy)
+
+    def scaled(self, theta: Floats, features: Floats) -> Floats:
+        """Return rows divided by their length-scales, as an array of the backend."""
+        return self.backend.array(features * np.exp(-theta[self.groups]))
+
+    def kernel(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """Return the kernel and its slope between scaled rows."""
+        return matern32(squared_distances(a, b, self.backend), self.backend)
+
+    def solve(self, lower: Floats, b: Floats) -> Floats:
+        """Return (L L')^-1 b."""
+        return self.backend.half_solve(lower, self.backend.half_solve(lower, b), transposed=True)
+
+
+def loss(theta: Floats, data: Data, y: Floats, prior: Prior) -> tuple[float, Floats]:
     """Return -log p(y, theta) up to a constant, and its gradient, shape (d + 2,); infinite where K is not positive.
 
     With G = W * signal * k'(D), the gradient for log l_j is twice the sum over the column's features f of
     (Z^2)'G1 - diag(Z'GZ), Z = F / l: two matrix products, and no (n, n, d) array.
     """
-    n, signal, noise = len(y), math.exp(theta[-2]), math.exp(theta[-1])
-    z = features * np.exp(-theta[groups])
-    kernel, slope = matern32(squared_distances(z, z))
+    backend, signal, noise = data.backend, math.exp(theta[-2]), math.exp(theta[-1])
+    z = data.scaled(theta, data.features)
+    kernel, slope = data.kernel(z, z)
     kernel *= signal
-    covariance = kernel.copy()
-    covariance.flat[:: n + 1] = signal + noise
-    lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-    if failed:
+    covariance = kernel + 0.0
+    backend.lift(covariance, noise)
+    lower = backend.cholesky(covariance)
+    if lower is None:
         return math.inf, np.zeros_like(theta)
-    a = lapack.dpotrs(lower, y, lower=1)[0]
+    a = data.solve(lower, backend.array(y[:, None]))
     deviation = (theta - prior.mean) / prior.sd
-    value = 0.5 * y @ a + np.log(np.diag(lower)).sum() + 0.5 * deviation @ deviation
-    inverse = lapack.dpotri(lower, lower=1)[0]  # its lower triangle
-    inverse = inverse + np.tril(inverse, -1).T
-    w = np.outer(a, a)
-    w -= inverse
-    gradient = deviation / prior.sd
-    gradient[-2] -= 0.5 * np.vdot(w, kernel) + 0.5 * np.trace(w) * (signal - kernel[0, 0])
-    gradient[-1] -= 0.5 * noise * np.trace(w)
+    half_determinant = np.log(backend.host(lower.diagonal())).sum()
+    value = 0.5 * y @ backend.host(a)[:, 0] + half_determinant + 0.5 * deviation @ deviation
+    w = a @ a.T
+    w -= backend.inverse(lower)
+    gradient, trace = deviation / prior.sd, float(w.diagonal().sum())
+    gradient[-2] -= 0.5 * float((w * kernel).sum())
+    gradient[-1] -= 0.5 * noise * trace
     slope *= signal
     slope *= w
-    per_feature = 2.0 * ((z * z).T @ slope.sum(1) - np.einsum("np,np->p", z, slope @ z))
-    gradient[:-2] += np.bincount(groups, per_feature, minlength=prior.d)
+    per_feature = backend.host((z * z).T @ slope.sum(1) - (z * (slope @ z)).sum(0))
+    gradient[:-2] += 2.0 * np.bincount(data.groups, per_feature, minlength=prior.d)
     return float(value), gradient
 
 
-def fit(features: Floats, groups: Integers, y: Floats, prior: Prior, starts: Floats) -> Floats:
+def fit(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
     """Return the theta of the least loss that descents from the starts, shape (s, d + 2), lead to, shape (d + 2,)."""
 
     def losses(thetas: Floats, _rows: Integers) -> tuple[Floats, Floats]:
-        found = [loss(theta, features, groups, y, prior) for theta in thetas]
+        found = [loss(theta, data, y, prior) for theta in thetas]
         return np.array([each[0] for each in found]), np.array([each[1] for each in found])
 
     low, high = prior.bounds
@@ -98,29 +118,25 @@ def fit(features: Floats, groups: Integers, y: Floats, prior: Prior, starts: Flo
 class Model:
     """A Gaussian process given theta and the data, ready to be asked.
 
-    y may have several columns, shape (n, f): several tales of the same rows, which share all but the mean.
+    y may have several columns, shape (n, f): several tales of the same rows, which share all but the mean. Rows,
+    `lower` and `weights` are arrays of the backend.
     """
 
     theta: Floats
-    groups: Integers
-    features: Floats
+    data: Data
     y: Floats
-    lower: Floats
+    rows: Floats = field(repr=False)  # scaled, shape (n, p)
+    lower: Floats = field(repr=False)
     weights: Floats = field(repr=False)  # K^-1 y, shape (n, f)
 
     @classmethod
-    def of(cls, theta: Floats, groups: Integers, features: Floats, y: Floats) -> Self:
-        """Factorise K; where rounding makes it not positive, noise grows tenfold until it is."""
+    def of(cls, theta: Floats, data: Data, y: Floats) -> Self:
+        """Factorise K."""
         y = y.reshape(len(y), -1)
-        covariance = math.exp(theta[-2]) * matern32(_scaled_distances(theta, groups, features, features))[0]
-        noise = math.exp(theta[-1])
-        for _ in range(12):
-            covariance.flat[:: len(y) + 1] = math.exp(theta[-2]) + noise
-            lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-            if not failed:
-                break
-            noise *= 10.0
-        return cls(theta, groups, features, y, lower, lapack.dpotrs(lower, y, lower=1)[0])
+        rows = data.scaled(theta, data.features)
+        covariance = math.exp(theta[-2]) * data.kernel(rows, rows)[0]
+        lower = _factor(covariance, math.exp(theta[-1]), data.backend)
+        return cls(theta, data, y, rows, lower, data.solve(lower, data.backend.array(y)))
 
     @property
     def signal(self) -> float:
@@ -132,37 +148,39 @@ class Model:
         """The variance of one observation of it."""
         return math.exp(self.theta[-1])
 
+    def smoothed(self) -> Floats:
+        """Return the mean at the observations, shape (n, f): (K - noise I) K^-1 y."""
+        return self.y - self.noise * self.data.backend.host(self.weights)
+
     def at(self, features: Floats) -> Posterior:
         """Return the posterior of the function at rows, shape (m, p)."""
         return Posterior(self, features)
 
     def extended(self, features: Floats, y: Floats) -> Model:
-        """Return the model with q more rows, shape (q, p), observed as y, shape (n + q, f): O(n^2 q)."""
-        n, q = len(self.features), len(features)
-        cross = self.signal * matern32(_scaled_distances(self.theta, self.groups, self.features, features))[0]
-        corner = self.signal * matern32(_scaled_distances(self.theta, self.groups, features, features))[0]
-        corner.flat[:: q + 1] = self.signal + self.noise
-        below = lapack.dtrtrs(self.lower, cross, lower=1)[0]
-        rest = corner - below.T @ below
-        lower = np.zeros((n + q, n + q), order="F")
-        lower[:n, :n], lower[n:, :n] = self.lower, below.T
-        lower[n:, n:] = _factor(rest, self.noise)
-        together = np.concatenate([self.features, features])
-        return Model(self.theta, self.groups, together, y, lower, lapack.dpotrs(lower, y, lower=1)[0])
+        """Return the model with q more rows, shape (q, p), all together observed as y, shape (n + q, f): O(n^2 q)."""
+        n, q, backend = len(self.rows), len(features), self.data.backend
+        more = self.data.scaled(self.theta, features)
+        cross = backend.half_solve(self.lower, self.signal * self.data.kernel(self.rows, more)[0])
+        own = self.signal * self.data.kernel(more, more)[0]
+        rows, lower = backend.zeros(n + q, features.shape[1]), backend.zeros(n + q, n + q)
+        rows[:n], rows[n:] = self.rows, more
+        lower[:n, :n], lower[n:, :n] = self.lower, cross.T
+        lower[n:, n:] = _factor(own - cross.T @ cross, self.noise, backend)
+        return replace(self, y=y, rows=rows, lower=lower, weights=self.data.solve(lower, backend.array(y)))
 
 
 class Posterior:
     """Mean and standard deviation at m rows, and the way back from their gradients to the rows'."""
 
     def __init__(self, model: Model, features: Floats) -> None:
-        self._model, self._features = model, features
-        kernel, slope = matern32(_scaled_distances(model.theta, model.groups, features, model.features))
+        data, backend = model.data, model.data.backend
+        self._model, self._rows = model, data.scaled(model.theta, features)
+        kernel, self._slope = data.kernel(self._rows, model.rows)
         kernel *= model.signal
-        self._slope = slope
-        self.mean: Floats = kernel @ model.weights
+        self.mean: Floats = backend.host(kernel @ model.weights)
         """Shape (m, f)."""
-        self._half = lapack.dtrtrs(model.lower, kernel.T, lower=1)[0]  # L^-1 k, shape (n, m)
-        variance = model.signal - np.einsum("nm,nm->m", self._half, self._half)
+        self._half = backend.half_solve(model.lower, kernel.T)  # L^-1 k, shape (n, m)
+        variance = model.signal - backend.host((self._half * self._half).sum(0))
         self.sd: Floats = np.sqrt(np.maximum(variance, 1e-12 * model.signal))
         """Of the function, without noise: shape (m,)."""
 
@@ -173,31 +191,21 @@ class Posterior:
 
     def pull_back(self, d_mean: Floats, d_sd: Floats) -> Floats:
         """Return the gradient in the rows, shape (m, p), of a function whose gradients are those, (m, f) and (m,)."""
-        model = self._model
-        half = lapack.dtrtrs(model.lower, self._half, lower=1, trans=1)[0]  # K^-1 k, shape (n, m)
-        pull = d_mean @ model.weights.T - (d_sd / self.sd)[:, None] * half.T
+        model, backend = self._model, self._model.data.backend
+        solved = backend.half_solve(model.lower, self._half, transposed=True)  # K^-1 k, shape (n, m)
+        pull = backend.array(d_mean) @ model.weights.T - backend.array((d_sd / self.sd)[:, None]) * solved.T
         pull *= self._slope
-        rate = 2.0 * model.signal * np.exp(-2.0 * model.theta[model.groups])
-        return np.asarray(rate * (self._features * pull.sum(1)[:, None] - pull @ model.features))
-
-    def covariance(self) -> Floats:
-        """Return the joint covariance of the rows, shape (m, m)."""
-        model = self._model
-        own = matern32(_scaled_distances(model.theta, model.groups, self._features, self._features))[0]
-        return np.asarray(model.signal * own - self._half.T @ self._half)
+        steep = backend.host(self._rows * pull.sum(1)[:, None] - pull @ model.rows)
+        return np.asarray(2.0 * model.signal * np.exp(-model.theta[model.data.groups]) * steep)
 
 
-def _scaled_distances(theta: Floats, groups: Integers, a: Floats, b: Floats) -> Floats:
-    scale = np.exp(-theta[groups])
-    return squared_distances(a * scale, b * scale)
-
-
-def _factor(matrix: Floats, jitter: float) -> Floats:
-    """Return the lower Cholesky factor, with as much jitter as it needs."""
-    for _ in range(12):
-        lower, failed = lapack.dpotrf(matrix, lower=1, clean=1)
-        if not failed:
-            break
-        matrix = matrix + jitter * np.eye(len(matrix))
-        jitter *= 10.0
-    return np.asarray(lower)
+def _factor(matrix: Floats, noise: float, backend: Backend) -> Floats:
+    """Return L of the matrix with noise on its diagonal; where rounding makes that not positive, with ten times as
+    much, and so on. Changes the matrix."""
+    for _ in range(20):
+        backend.lift(matrix, noise)
+        lower = backend.cholesky(matrix)
+        if lower is not None:
+            return lower
+        noise *= 9.0
+    raise AssertionError("a matrix with so much on its diagonal is positive")

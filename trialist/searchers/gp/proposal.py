@@ -16,6 +16,8 @@ from trialist.searchers.gp.utility import Utility, constrained, improvement, imp
 from trialist.space import Space
 from trialist.space.values import Bools, Floats
 
+FAILED_AS = 1.0
+"""A failure is as bad as a value one standard deviation above the mean."""
 NOISY = 0.01
 """From this ratio of noise to signal on, the lowest value seen is luck, and the lowest mean of the model counts."""
 
@@ -78,11 +80,21 @@ class Outlook:
     def with_pending(self, rows: Floats) -> Outlook:
         """Return it as it would be if the rows, shape (q, p), brought what is expected of them.
 
-        One believed outcome (Ginsbourger et al. 2010) does as well as 64 drawn ones, and costs less; see the tests.
+        One believed outcome (Ginsbourger et al. 2010) does as well as 64 drawn ones, and costs less.
         """
+        return self._with(rows, -np.inf)
+
+    def with_failed(self, rows: Floats) -> Outlook:
+        """Return it as if the rows had brought bad values, or what is expected of them if that is worse.
+
+        The fit does not see them: a failure beside a good trial would make it believe in a rough function.
+        """
+        return self._with(rows, FAILED_AS)
+
+    def _with(self, rows: Floats, at_least: float) -> Outlook:
         if not len(rows):
             return self
-        expected = [model.at(rows).mean for model in self.models]
+        expected = [np.maximum(model.at(rows).mean, at_least) for model in self.models]
         extended = [model.extended(rows, np.r_[model.y, y]) for model, y in zip(self.models, expected, strict=True)]
         return Outlook(extended, np.concatenate([self.values, np.concatenate(expected, axis=1)]))
 
@@ -104,7 +116,7 @@ def outlook(models: Sequence[Model]) -> Outlook:
 
 
 def _worth(model: Model) -> Floats:
-    """Return the values, or K K^-1 y with K free of noise: y less its noisy part."""
+    """Return what each observation is worth, shape (n,)."""
     if model.noise > NOISY * model.signal:
-        return np.asarray((model.y - model.noise * model.weights)[:, 0])
+        return model.smoothed()[:, 0]
     return model.y[:, 0]

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, ndtri
 
 from trialist.space.values import Floats
 
@@ -47,6 +46,8 @@ def drawn(values: Floats, generator: np.random.Generator) -> Scalar:
 
 def log_improvement(scalar: Scalar, best: float, mean: Floats, sd: Floats) -> tuple[Floats, Floats, Floats]:
     """Return log E[improvement of s on the best], shape (m,), and its gradients in mean and sd, both (m, o)."""
+    from scipy.special import expit  # a third of a second: only who models waits for it
+
     normal = _draws(mean.shape[1])
     values = mean[:, None] + sd[:, None] * normal  # (m, r, o)
     excess = (best - scalar.of(values)) / SMOOTH
@@ -62,6 +63,7 @@ def log_improvement(scalar: Scalar, best: float, mean: Floats, sd: Floats) -> tu
 
 
 def _draws(o: int) -> Floats:
+    from scipy.special import ndtri
     from scipy.stats import qmc  # half a second: only who has many objectives waits for it
 
     return np.asarray(ndtri(np.clip(qmc.Sobol(o, rng=0).random(DRAWS), 1e-6, 1.0 - 1e-6)))

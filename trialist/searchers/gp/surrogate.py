@@ -10,30 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from trialist.history import Record
 from trialist.messages import Plain, Tags
+from trialist.searchers.base import Problem
+from trialist.searchers.gp.backends import backend_of
 from trialist.searchers.gp.features import Features
-from trialist.searchers.gp.model import Model, Prior, fit
+from trialist.searchers.gp.model import Data, Model, Prior, fit
 from trialist.searchers.gp.thinning import representative
 from trialist.searchers.gp.warp import signed, warped
-from trialist.searchers.observations import DONE, FAILED, Observations
+from trialist.searchers.observations import DONE, Observations
 from trialist.searchers.pareto import best_first
 from trialist.space.values import Floats
 
 TAG = "gp"
-ROWS_MAX = 1000
-"""A model looks at no more observations than these; time grows with their cube."""
-FITTED_MAX = 500
-"""And a fit, which looks some ten or twenty times, at no more than these."""
+
+
+class Limits(NamedTuple):
+    """How many observations a model looks at, and a fit, which looks some twenty times; time grows with their cube."""
+
+    rows: int
+    fitted: int
+
+
+LIMITS = Limits(1000, 500)
+LIMITS_ON_DEVICE = Limits(5000, 2000)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What models are made from: a row for each trial that ended, failures as bad as the worst that did not.
+    """What models are made from: a row for each trial that ended with values.
 
     Attributes:
         units: shape (n, d).
@@ -55,21 +64,6 @@ class Observed:
         return Observed(self.units[rows], self.features[rows], self.outputs[rows], self.badness[rows])
 
 
-def observed(known: Observations, features: Features, objectives: int) -> Observed | None:
-    """Return what the models can learn from, or None where nothing has been evaluated."""
-    if not known.rows(DONE).size:
-        return None
-    rows = np.flatnonzero((known.state == DONE) | (known.state == FAILED))
-    raw = np.concatenate([known.values[rows], known.violations[rows]], axis=1)
-    raw = np.where(np.isnan(raw), np.nanmax(raw, axis=0), raw)
-    warps = [warped] * objectives + [signed] * (raw.shape[1] - objectives)
-    outputs = np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
-    badness = np.empty(len(rows))
-    badness[best_first(outputs[:, :objectives], outputs[:, objectives:])] = np.arange(len(rows))
-    seen = Observed(known.units[rows], features.of(known.units[rows], known.active[rows]), outputs, badness)
-    return seen.thinned(ROWS_MAX)
-
-
 @dataclass(frozen=True)
 class Fitted:
     """What was fitted when there were n observations: a theta for each output, shape (o, d + 2)."""
@@ -87,34 +81,54 @@ class Fitted:
         return {TAG: {"n": self.n, "thetas": cast(Plain, self.thetas.tolist())}}
 
 
-def last_fit(records: Sequence[Record]) -> Fitted | None:
-    """Return what the newest trial that brought one remembers."""
-    for record in reversed(records):
-        if TAG in record.tags:
-            said = cast(dict[str, object], record.tags[TAG])
-            return Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
-    return None
+class Surrogate:
+    """The models of a problem's outputs, on a device of torch if one is named."""
 
+    def __init__(self, problem: Problem, features: Features, device: str | None) -> None:
+        self._features, self._backend = features, backend_of(device)
+        self._limits = LIMITS if device is None else LIMITS_ON_DEVICE
+        self._objectives, self._outputs = problem.objectives, problem.objectives + problem.constraints
+        self._prior = Prior(len(features.columns))
 
-def fitted(seen: Observed, n: int, last: Fitted | None, features: Features) -> Fitted:
-    """Return the last fit while it will do, else a new one of n observations.
+    def observed(self, known: Observations) -> Observed | None:
+        """Return what the models can learn from, or None where nothing has been evaluated."""
+        rows = known.rows(DONE)
+        if not rows.size:
+            return None
+        raw = np.concatenate([known.values[rows], known.violations[rows]], axis=1)
+        warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
+        outputs = np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+        badness = np.empty(len(rows))
+        badness[best_first(outputs[:, : self._objectives], outputs[:, self._objectives :])] = np.arange(len(rows))
+        units, features = known.units[rows], self._features.of(known.units[rows], known.active[rows])
+        return Observed(units, features, outputs, badness).thinned(self._limits.rows)
 
-    A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning, lest a
-    bad optimum be inherited for ever.
-    """
-    if last is not None and n < last.due:
-        return last
-    prior, few = Prior(len(features.columns)), seen.thinned(FITTED_MAX)
-    thetas = []
-    for o in range(seen.outputs.shape[1]):
-        starts = [] if last is None else [last.thetas[o]]
-        starts += [prior.mean] if last is None or n % 4 == 0 else []
-        thetas.append(fit(few.features, features.groups, few.outputs[:, o], prior, np.stack(starts)))
-    return Fitted(n, np.round(thetas, 6))
+    def last_fit(self, records: Sequence[Record]) -> Fitted | None:
+        """Return what the newest trial that brought a fit remembers; nothing if that was for another space."""
+        for record in reversed(records):
+            if TAG in record.tags:
+                said = cast(dict[str, object], record.tags[TAG])
+                found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
+                return found if found.thetas.shape == (self._outputs, len(self._prior.mean)) else None
+        return None
 
+    def fitted(self, seen: Observed, n: int, last: Fitted | None) -> Fitted:
+        """Return the last fit while it will do, else a new one of n observations.
 
-def models(seen: Observed, fit_: Fitted, features: Features) -> list[Model]:
-    """Return a model for each output."""
-    return [
-        Model.of(theta, features.groups, seen.features, y) for theta, y in zip(fit_.thetas, seen.outputs.T, strict=True)
-    ]
+        A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning,
+        lest a bad optimum be inherited for ever.
+        """
+        if last is not None and n < last.due:
+            return last
+        few, thetas = seen.thinned(self._limits.fitted), []
+        data = Data(few.features, self._features.groups, self._backend)
+        for o in range(self._outputs):
+            starts = [] if last is None else [last.thetas[o]]
+            starts += [self._prior.mean] if last is None or n % 4 == 0 else []
+            thetas.append(fit(data, few.outputs[:, o], self._prior, np.stack(starts)))
+        return Fitted(n, np.round(thetas, 6))
+
+    def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
+        """Return a model for each output."""
+        data = Data(seen.features, self._features.groups, self._backend)
+        return [Model.of(theta, data, y) for theta, y in zip(fitted.thetas, seen.outputs.T, strict=True)]

@@ -7,14 +7,11 @@ import inspect
 from trialist.errors import nearest
 from trialist.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
 from trialist.tune.schedulers.hyperband import HyperBandScheduler
+from trialist.tune.schedulers.median_stopping_rule import MedianStoppingRule
 from trialist.tune.schedulers.pbt import PopulationBasedTraining
-from trialist.tune.schedulers.refused import (
-    PB2,
-    HyperBandForBOHB,
-    MedianStoppingRule,
-    PopulationBasedTrainingReplay,
-    ResourceChangingScheduler,
-)
+from trialist.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
+from trialist.tune.schedulers.refused import PB2, HyperBandForBOHB
+from trialist.tune.schedulers.resource_changing_scheduler import ResourceChangingScheduler
 from trialist.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
 
 SCHEDULER_IMPORT: dict[str, type[TrialScheduler]] = {

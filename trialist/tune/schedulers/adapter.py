@@ -53,7 +53,7 @@ class Asked:
 
     def on_start(self, trial: TrialView) -> Start:
         """Show the new trial, and have it wait at its first report."""
-        info = _picture(trial, "running", {})
+        info = self._picture(trial, "running", {})
         known = self._trials[trial.id] = Trial(self._facts, info)
         self._scheduler.on_trial_add(self, known)
         return Start(EVERY_REPORT)
@@ -106,7 +106,12 @@ class Asked:
         """Nothing: see ``state``."""
 
     def _see(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> Trial:
-        return self._trials[trial.id].update(_picture(trial, state, metrics))
+        return self._trials[trial.id].update(self._picture(trial, state, metrics))
+
+    def _picture(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
+        saved = None if trial.checkpoint is None else trial.checkpoint.path
+        config = self._facts.resolve(dict(trial.config))
+        return TrialInfo(trial.id, config, state, None, 0, trial.step, metrics, "", saved, None)
 
     # What the user's scheduler asks ---------------------------------------------------------------------------------
 
@@ -134,8 +139,3 @@ class Asked:
 
 
 _STAND_IN = TrialInfo(-1, {}, "waiting", None, 0, 0, {}, "", None, None)
-
-
-def _picture(trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
-    saved = None if trial.checkpoint is None else trial.checkpoint.path
-    return TrialInfo(trial.id, dict(trial.config), state, None, 0, trial.step, metrics, "", saved, None)

@@ -10,8 +10,11 @@ from trialist.schedulers import PBT, Scheduler
 from trialist.searchers import Perturb, Searcher
 from trialist.tune import names
 from trialist.tune.schedulers.async_hyperband import metric_and_mode
+from trialist.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
 from trialist.tune.schedulers.trial_scheduler import TrialScheduler
 from trialist.tune.trial import RunFacts
+
+__all__ = ["PopulationBasedTraining", "PopulationBasedTrainingReplay"]
 
 
 class PopulationBasedTraining(TrialScheduler):
@@ -33,7 +36,7 @@ class PopulationBasedTraining(TrialScheduler):
         custom_explore_fn: is given a variation, and returns one.
         log_config: means nothing: the journal always holds which trial took over which configuration, and when.
         require_attrs: False is refused: a report without the metric fails its trial.
-        synch: True is refused: members are compared whenever they come.
+        synch: compare all members together, once all have come; by default each is compared when it comes.
 
     Raises:
         ValueError: an argument is out of its range, or refused.
@@ -57,7 +60,11 @@ class PopulationBasedTraining(TrialScheduler):
         synch: bool = False,  # noqa: FBT002 - Ray Tune's order
     ) -> None:
         self._metric, self._mode = metric_and_mode(metric, mode)
-        _refuse(require_attrs=not require_attrs, synch=synch)
+        if not require_attrs:
+            raise ValueError(
+                "PopulationBasedTraining does not take this require_attrs: a report without the metric fails its "
+                "trial; report the metric in each"
+            )
         if not hyperparam_mutations:
             raise ValueError("PopulationBasedTraining needs hyperparam_mutations: what varies, and over which domain")
         if not 0 <= resample_probability <= 1:
@@ -71,6 +78,7 @@ class PopulationBasedTraining(TrialScheduler):
             quantile=quantile_fraction,
             burn_in=burn_in_period,
             time_attr=names.to_engine(time_attr),
+            synchronous=synch,
         )
 
     def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
@@ -89,17 +97,6 @@ class PopulationBasedTraining(TrialScheduler):
     def complete(self, param_space: Mapping[str, Any]) -> dict[str, Any]:
         """Return the space with all mutated parameters in it: the first values of those that it lacks are drawn."""
         return _merged(param_space, self.domains)
-
-
-_WHY = {
-    "require_attrs": "a report without the metric fails its trial; report the metric in each",
-    "synch": "members are compared whenever one comes, as in the paper; drop synch=True",
-}
-
-
-def _refuse(**given: bool) -> None:
-    for name in filter(given.get, given):
-        raise ValueError(f"PopulationBasedTraining does not take this {name}: {_WHY[name]}")
 
 
 def _domains(mutations: Mapping[str, Any], prefix: str) -> dict[str, Any]:

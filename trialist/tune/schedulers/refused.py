@@ -18,26 +18,9 @@ class _Refused(TrialScheduler):
         cls._instead = instead or cls._instead
 
 
-class MedianStoppingRule(_Refused, instead="use ASHAScheduler, which stops trials by comparison as well"):
-    """Not in Trialist."""
-
-
-class PopulationBasedTrainingReplay(
-    _Refused, instead="a run's journal says which configurations a trial had; Engine.resume replays a whole run"
-):
-    """Not in Trialist."""
-
-
 class PB2(_Refused, instead="use PopulationBasedTraining"):
     """Not in Trialist."""
 
 
 class HyperBandForBOHB(_Refused, instead="use HyperBandScheduler or ASHAScheduler; each goes with any searcher"):
-    """Not in Trialist."""
-
-
-class ResourceChangingScheduler(
-    _Refused,
-    instead="write a trialist.Scheduler that answers with Resize: it starts a trial again with other resources",
-):
     """Not in Trialist."""

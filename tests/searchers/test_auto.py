@@ -1,0 +1,80 @@
+"""The searcher for those who name none."""
+
+import pytest
+
+from tests.contracts.searcher import SearcherContract, news
+from trialist import AskTell
+from trialist.history import HistoryLog
+from trialist.messages import Outcome
+from trialist.searchers import GP, TPE, Auto, Problem, Random, Sobol, auto
+from trialist.space import Space, choice, grid_search, sample_from, uniform
+from trialist.streams import Streams
+
+SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
+GRID = Space({"a": grid_search([1, 2, 3]), "double": sample_from(lambda config: config["a"] * 2)})
+WIDE = Space({f"x{index}": uniform(0, 1) for index in range(201)})
+
+
+class TestContract(SearcherContract):
+    def make(self):
+        return Auto()
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind", "why"),
+    [
+        (Problem(SQUARE, num_samples=100), GP, "of 100 trials with 2 parameters it learns most"),
+        (Problem(SQUARE), GP, "it learns most from each trial; beyond 1000 trials, TPE"),
+        (Problem(SQUARE, num_samples=5000), GP, "beyond 1000 trials, TPE"),
+        (Problem(SQUARE, num_samples=20_000), TPE, "20000 trials want suggestions fast"),
+        (Problem(SQUARE, num_samples=500, parallelism=100), TPE, "100 trials at a time want suggestions fast"),
+        (Problem(WIDE, num_samples=100), TPE, "201 parameters are many"),
+        (Problem(SQUARE, objectives=3, constraints=1, num_samples=100), GP, "learns most"),
+        (Problem(SQUARE, num_samples=8, parallelism=8), Sobol, "all 8 trials begin before the first has a result"),
+        (Problem(SQUARE, num_samples=100, objectives=0), Sobol, "there is no metric to learn from"),
+        (Problem(GRID, num_samples=100), Random, "there is nothing to choose"),
+        (Problem(Space({}), objectives=0), Random, "there is nothing to choose"),
+    ],
+)
+def test_it_says_what_it_chose_and_why(problem, kind, why):
+    (searcher := Auto()).setup(problem)
+    assert searcher.reason.startswith(f"{kind.__name__}: ")
+    assert why in searcher.reason
+    assert searcher.learns == kind.learns
+
+
+def test_a_sample_is_a_whole_grid():
+    assert Auto().setup(Problem(GRID, num_samples=1)) == 3
+    mixed = Space({"a": grid_search([1, 2, 3]), "x": uniform(0, 1)})
+    searcher = Auto()
+    assert searcher.setup(Problem(mixed, num_samples=2, parallelism=6)) == 3
+    assert "all 6 trials" in searcher.reason
+
+
+def drive(searcher, history, count):
+    for _ in range(count):
+        number = len(history.until(len(history)))
+        (suggestion,) = searcher.suggest(history.until(len(history)), news(number, 1), Streams(0))
+        history.born(number, suggestion.config, suggestion.tags)
+        history.seen(number, 1, [((suggestion.config["x"] - 0.3) ** 2,)])
+        history.ended(number, Outcome("completed"))
+
+
+def test_it_goes_on_with_another_where_trials_are_many(monkeypatch):
+    monkeypatch.setattr(auto, "GP_TRIALS_MAX", 14)
+    (searcher := Auto()).setup(Problem(SQUARE))
+    drive(searcher, log := HistoryLog(), 20)
+    history = log.until(len(log))
+    assert {record.id for record in history.trials if "gp" in record.tags} <= set(range(14))
+    (tpe := TPE()).setup(Problem(SQUARE))
+    (fresh := Auto()).setup(Problem(SQUARE))
+    expected = tpe.suggest(history, news(20, 3), Streams(0))
+    assert searcher.suggest(history, news(20, 3), Streams(0)) == expected
+    assert fresh.suggest(history, news(20, 3), Streams(0)) == expected
+
+
+def test_it_is_what_an_ask_and_tell_study_has_by_default():
+    study = AskTell({"x": uniform(0, 1), "kind": choice(["a", "b"])}, seed=0)
+    for _ in range(25):
+        study.tell(trial := study.ask(), abs(trial.config["x"] - 0.4) + (trial.config["kind"] == "a"))
+    assert study.best.metrics["value"] < 0.01
