@@ -144,6 +144,15 @@ class SchedulerContract:
         if checkpoints and not lost_per_hour:
             assert simulation.moments[-1].now <= samples * (27 * 1.52 + 10)
 
+    @pytest.mark.parametrize(
+        "stop", [{"step": 7}, lambda trial, metrics: metrics["step"] >= 7], ids=["dict", "function"]
+    )
+    def test_stop_rules_combine_with_it(self, stop):
+        simulation = self.run(stop=stop, lost_per_hour=30)
+        assert simulation.experiment.done
+        assert max(trial.step for trial in simulation.experiment.trials.values()) <= 7
+        assert any(trial.outcome.reason.startswith("st") for trial in simulation.experiment.trials.values())  # type: ignore[union-attr]
+
     def test_a_trial_is_started_once_and_ended_once_and_not_named_again(self):
         recorder = self.recorded(lost_per_hour=60)
         ended: set[int] = set()

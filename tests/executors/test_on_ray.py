@@ -113,7 +113,7 @@ def hang(config):
 def have_a_child(config):
     import ray
 
-    child = ray.remote(num_cpus=1)(lambda: os.getpid())  # noqa: PLW0108 - Ray takes functions of Python only
+    child = ray.remote(num_cpus=1)(lambda: os.getpid())
     reporting.report(own=os.getpid(), child=ray.get(child.remote(), timeout=60))
     if config.get("hang"):
         hang({"stubborn": True})
