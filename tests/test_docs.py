@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 NAMES = [page.name for page in PAGES]
-LINES_MAX = {"design.md": 450}  # it has a line for each file
+LINES_MAX = {"design.md": 520}  # it has a line for each file
 NO_RUN = "python no-run"
 EXAMPLE_LINES_MAX = 30
 

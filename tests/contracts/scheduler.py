@@ -151,7 +151,8 @@ class SchedulerContract:
         simulation = self.run(stop=stop, lost_per_hour=30)
         assert simulation.experiment.done
         assert max(trial.step for trial in simulation.experiment.trials.values()) <= 7
-        assert any(trial.outcome.reason.startswith("st") for trial in simulation.experiment.trials.values())  # type: ignore[union-attr]
+        reasons = [str(trial.outcome) for trial in simulation.experiment.trials.values() if trial.step == 7]
+        assert all(reason.startswith(("stopped (step >= 7", "stopped (stop rule")) for reason in reasons)
 
     def test_a_trial_is_started_once_and_ended_once_and_not_named_again(self):
         recorder = self.recorded(lost_per_hour=60)

@@ -651,6 +651,9 @@ class Experiment:
 
     def _choose_resume(self, choice: Resume) -> bool:
         trial = self.trials[choice.trial]
+        if self._is_doomed(trial):
+            self.judge.write(choice)
+            return True
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
         twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._successors
         if (trial.state is not State.PAUSED and not pausing) or twice:
@@ -666,11 +669,16 @@ class Experiment:
 
     def _choose_drop(self, choice: Drop) -> bool:
         trial = self.trials[choice.trial]
-        if trial.state is State.ENDED or (trial.state is State.STOPPING and trial.then is State.ENDED):
+        if trial.state is State.ENDED:
             raise PolicyError(f"the scheduler dropped what has ended\n{self.story(trial.id)}")
         self.judge.write(choice)
         self._put_an_end_to(trial, choice.reason)
         return True
+
+    @staticmethod
+    def _is_doomed(trial: Trial) -> bool:
+        """A stop rule has outweighed the scheduler's verdict, which will hear of the end, and cannot know of it yet."""
+        return trial.state is State.STOPPING and trial.then is State.ENDED
 
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
