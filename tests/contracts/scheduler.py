@@ -5,6 +5,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from trialist.messages import (
     Continue,
     Decision,
     Drop,
+    New,
     Node,
     Outcome,
     Pause,
@@ -28,6 +30,7 @@ from trialist.messages import (
     Resize,
     Resume,
     Start,
+    Stop,
     Verdict,
     Wait,
 )
@@ -143,6 +146,26 @@ class SchedulerContract:
         assert answered == len(simulation.scheduler.of("on_report"))  # type: ignore[attr-defined]
         if checkpoints and not lost_per_hour:
             assert simulation.moments[-1].now <= samples * (27 * 1.52 + 10)
+
+    def test_a_trial_that_is_tried_again_is_admitted_anew(self):
+        scheduler = self.fresh()
+        trial: Any = SimpleNamespace(id=0, resources={"cpu": 1.0}, config={}, tags={}, until=(), checkpoint=None)
+        for _ in range(3):
+            until = scheduler.on_start(trial).until
+            for step in range(1, 28):
+                metrics: dict[str, Any] = {"step": step, "time_s": float(step)}
+                if any(boundary.met(metrics) for boundary in until):
+                    verdict = scheduler.on_report(trial, Report(step, (0.5,) * len(self.objectives), metrics))
+                    if isinstance(verdict, Pause | Stop):
+                        break
+                    until = verdict.until
+            scheduler.on_end(trial, Outcome("failed"))
+        assert scheduler.next(can_ask=True) == New()
+
+    @pytest.mark.parametrize("step", range(1, 13))
+    def test_a_stop_rule_may_outweigh_any_verdict(self, step):
+        """Also a Pause, of which the scheduler cannot know yet that it did not come about."""
+        assert self.run(1, stop={"step": step}, samples=12).experiment.done
 
     @pytest.mark.parametrize(
         "stop", [{"step": 7}, lambda trial, metrics: metrics["step"] >= 7], ids=["dict", "function"]

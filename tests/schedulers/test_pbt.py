@@ -323,5 +323,8 @@ def test_the_searcher_is_told_whom_to_vary(population):
         request for moment in population.moments for command in moment.commands
         for request in getattr(command, "requests", ()) if request.kind == "explore"
     ]  # fmt: skip
-    assert [request.tags["donor"] for request in explored] == [clone.donor for clone in clones]
+    donors = [request.tags["donor"] for request in explored]
+    assert len(donors) > 20
+    assert donors == [clone.donor for clone in clones][: len(donors)]
+    assert len(clones) - len(donors) <= 2, "who was to go on as a clone just where the stop rule ended it"
     assert all(set(request.donor or {}) == {"h0", "h1"} for request in explored)
