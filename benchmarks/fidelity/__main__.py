@@ -51,8 +51,16 @@ def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> T
     found = {}
     with ProcessPoolExecutor(given.jobs) as pool:
         for name, make in makers.items():
+            known = f"{name}-{workers}-workers-{given.seeds}-seeds-{len(tasks)}-tasks.npy"
+            kept = given.traces and given.traces / known
+            if kept and kept.exists():
+                found[name] = np.load(kept)
+                continue
             print(f"{workers} workers, {name}", file=sys.stderr)
             found[name] = np.stack([*pool.map(partial(make, workers, given.seeds), tasks)])
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                np.save(kept, found[name])
     return found
 
 
@@ -79,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--population-seeds", type=int, default=SEEDS, help="of PBT; 0 leaves it out")
     parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
     parser.add_argument("--peer-python", metavar="PATH", help="an interpreter that has Syne Tune")
+    parser.add_argument("--traces", type=Path, help="where traces are kept, and taken from if they are there")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--plot", type=Path, help="a picture of the regret against the budget")
     parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/fidelity.md")

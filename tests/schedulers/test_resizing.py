@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
+from trialist import Engine, Local, context, get_checkpoint, report
 from trialist.executors.simulated import Simulated
 from trialist.messages import Continue, Launch, Node, Report, Resize
 from trialist.schedulers import ASHA, EvenShare, HyperBand, ResourceChanging, Room, TopJob
+from trialist.space import randint
 from trialist.streams import Streams
 
 
@@ -113,3 +115,22 @@ def test_whoever_is_left_grows_into_what_is_free(policy):
 def test_an_interval_must_be_above_0():
     with pytest.raises(ValueError, match="interval must be more than 0, not 0"):
         ResourceChanging(interval=0)
+
+
+def short_or_long(config: dict[str, Any]) -> None:
+    begin = (get_checkpoint() or {"step": 0})["step"]
+    for step in range(begin + 1, config["steps"] + 1):
+        report(loss=1 / step, cpus=context().resources["cpu"], checkpoint={"step": step})
+
+
+def test_outside_the_simulation_a_trial_goes_on_from_its_checkpoint_and_knows_what_it_has():
+    points = [{"steps": 1}, {"steps": 60}]
+    result = Engine(
+        short_or_long, {"steps": randint(1, 61)}, metric="loss", num_samples=2, points_to_evaluate=points,
+        searcher="random", scheduler=ResourceChanging(), executor=Local(cpus=2), storage=None, verbose=0,
+    ).run()  # fmt: skip
+    assert [trial.outcome for trial in result] == ["completed", "completed"]
+    assert [row["step"] for row in result[1].history] == list(range(1, 61))
+    cpus = [row["cpus"] for row in result[1].history]
+    assert cpus == sorted(cpus)
+    assert (cpus[0], cpus[-1]) == (1, 2)
