@@ -21,6 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 _ROOT_2PI = np.sqrt(2 * np.pi)
 FAR = 8.0  # bandwidths, beyond which a normal density has less than 1e-15
+INAUDIBLE = -40.0  # what is less than another by so much in the logarithm changes no digit of their sum
 
 
 class Columns:
@@ -128,7 +129,8 @@ class Parzen:
         even = self._columns.space.log_prior(units) if self._columns.space.has_prior else np.zeros(len(units))
         highest = np.maximum(terms.max(axis=1, initial=-np.inf), even)
         terms -= highest[:, None]
-        total = np.exp(terms, out=terms).sum(axis=1) + np.exp(even - highest)
+        heard = terms > INAUDIBLE  # few of many kernels, in more than some dimensions
+        total = np.bincount(np.nonzero(heard)[0], np.exp(terms[heard]), len(terms)) + np.exp(even - highest)
         return np.asarray(highest + np.log(total) - np.log(self._weights.sum() + 1.0))
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
