@@ -141,10 +141,17 @@ class TestARunMayBe:
 
         assert len(asyncio.run(cell())) == 3
 
-    def test_repeated_with_the_same_seed(self):
-        first, second = (run(parabola, num_samples=20, seed=5) for _ in range(2))
+    @pytest.mark.parametrize(
+        "keywords",
+        [
+            pytest.param({"searcher": "random"}, id="side by side, if nothing depends on who is faster"),
+            pytest.param({"max_concurrent_trials": 1}, id="one at a time, whatever the searcher"),
+        ],
+    )
+    def test_repeated_with_the_same_seed(self, keywords):
+        first, second, other = (run(parabola, num_samples=20, seed=seed, **keywords) for seed in (5, 5, 6))
         assert [trial.config for trial in first] == [trial.config for trial in second]
-        assert [trial.config for trial in run(parabola, num_samples=20, seed=6)] != [trial.config for trial in first]
+        assert [trial.config for trial in other] != [trial.config for trial in first]
 
     def test_kept_in_a_directory_that_any_sqlite_tool_reads(self, tmp_path):
         result = run(trains, storage=tmp_path, name="digits")

@@ -199,6 +199,11 @@ class CallbackRunner:
         ]
 
     @property
+    def is_idle(self) -> bool:
+        """Nobody wants to be told anything any more."""
+        return not self._workers or all(worker.retired for worker in self._workers)
+
+    @property
     def wanted(self) -> frozenset[str]:
         """The hooks that somebody overrides: for others there is no need to collect arguments."""
         return frozenset[str]().union(*(worker.hooks for worker in self._workers if not worker.retired))
@@ -214,7 +219,7 @@ class CallbackRunner:
 
         A callback that is behind by ``QUEUE_LENGTH`` calls misses results and steps (which is said), never the rest.
         """
-        if all(worker.retired for worker in self._workers):
+        if self.is_idle:
             return
         if isinstance(trial := arguments.get("trial"), TrialInfo):
             self._trials.put(trial)

@@ -17,12 +17,22 @@ dropped.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
 Config: TypeAlias = dict[str, Plain]  # a config in its plain form: see Space.plain
 Metric: TypeAlias = float | int | str | bool | None
 Tags: TypeAlias = dict[str, Plain]
+
+
+class Message:
+    """A value that is sent, or kept by the hundred thousand: pickled as its class and its fields in order."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), tuple([getattr(self, name) for name in self.__match_args__])
 
 
 # Values
@@ -57,7 +67,7 @@ def at_step(step: float) -> Until:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(Message):
     """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory":
     3.2e10}``)."""
 
@@ -66,7 +76,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Message):
     """What a trial was granted. ``units`` are 1/10,000 of the user's units; ``gpus`` are device indices on the node."""
 
     node: str
@@ -75,7 +85,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Message):
     """A saved state: where it lies (a path, or a name that only the executor understands), and when it was saved: at
     which step, after how much running time. A trial that loads it counts on from there."""
 
@@ -85,7 +95,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Message):
     """One wish to a searcher: a new configuration, or (``explore``) a variation of ``donor`` for a trial that clones
     it.
 
@@ -101,7 +111,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Message):
     """A searcher's answer to one request. What the searcher wants to remember about the trial rides in ``tags``."""
 
     config: Config
@@ -110,7 +120,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Message):
     """A report as schedulers see it. ``values`` are the objectives, sign-flipped so that smaller is always better."""
 
     step: int
@@ -119,7 +129,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Message):
     """How a trial ended, and why in words."""
 
     kind: Literal["completed", "stopped", "failed", "lost", "cancelled"]
@@ -134,7 +144,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(Message):
     """Answer to on_start: run until there. The tags stay on the trial and are shown to the searcher."""
 
     until: Until = ()
@@ -142,19 +152,19 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(Message):
     """Verdict: go on until there."""
 
     until: Until
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Message):
     """Verdict: give the resources back; a later ``Resume`` goes on from the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Message):
     """Verdict: end the trial: ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
 
     reason: str
@@ -163,7 +173,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Clone:
+class Clone(Message):
     """Verdict: start again from the donor's checkpoint, with a variation of its configuration (PBT's exploit and
     explore)."""
 
@@ -172,7 +182,7 @@ class Clone:
 
 
 @dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Message):
     """Verdict: start again from the own checkpoint with other resources, in the user's units."""
 
     resources: dict[str, float]
@@ -183,7 +193,7 @@ Verdict: TypeAlias = Continue | Pause | Stop | Clone | Resize
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Message):
     """Choice: a paused trial goes on until there: as it was, or as a ``Clone`` of a donor."""
 
     trial: int
@@ -192,14 +202,14 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class New(Message):
     """Choice: a new trial. The tags are shown to the searcher that is asked for it."""
 
     tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Message):
     """Choice: a paused trial will never be resumed."""
 
     trial: int
@@ -207,7 +217,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Message):
     """Choice: leave the slot empty for now. With nothing running and nothing asked for, all paused trials are
     dropped."""
 
@@ -221,14 +231,14 @@ Decision: TypeAlias = Start | Verdict | Choice
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityChanged:
+class CapacityChanged(Message):
     """These are the machines now. The first event of every session of a run."""
 
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Suggested:
+class Suggested(Message):
     """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more. None instead of one: not now,
     ask again once more is known."""
 
@@ -237,7 +247,7 @@ class Suggested:
 
 
 @dataclass(frozen=True, slots=True)
-class Enqueued:
+class Enqueued(Message):
     """Somebody wants this configuration tried, beyond the samples of the searcher."""
 
     config: Config
@@ -247,7 +257,7 @@ class Enqueued:
 
 
 @dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(Message):
     """Somebody wants a trial to end, or (None) the whole run."""
 
     trial: int | None
@@ -255,14 +265,14 @@ class StopRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class SamplesAdded:
+class SamplesAdded(Message):
     """Somebody wants so many more new trials than was planned."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class RetryRequested:
+class RetryRequested(Message):
     """Somebody wants a trial tried again that has ended, and is not completed: from its last checkpoint or from the
     beginning."""
 
@@ -271,7 +281,7 @@ class RetryRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class Started(Message):
     """The worker began to run user code."""
 
     trial: int
@@ -280,7 +290,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Message):
     """A frame of consecutive reports, in columns. ``waiting``: the last one stands at a boundary or carries a
     checkpoint, and its ``report()`` waits for an answer."""
 
@@ -298,12 +308,16 @@ class Reported:
 
     def row(self, index: int) -> dict[str, Metric]:
         """One report of the frame, as a scheduler sees it: with ``step`` and ``time_s``, unless it brings its own."""
-        reported = {name: column[index] for name, column in self.columns.items() if column[index] is not None}
-        return {"step": range(self.first_step, self.last_step + 1)[index], "time_s": self.time_s[index], **reported}
+        place = range(len(self.time_s))[index]
+        row: dict[str, Metric] = {"step": self.first_step + place, "time_s": self.time_s[place]}
+        for name, column in self.columns.items():
+            if column[place] is not None:
+                row[name] = column[place]
+        return row
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Message):
     """User code returned."""
 
     trial: int
@@ -311,7 +325,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Message):
     """User code raised, or broke the rules of reporting. ``error`` is one line."""
 
     trial: int
@@ -321,7 +335,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Halted:
+class Halted(Message):
     """A Halt was carried out: user code runs no more."""
 
     trial: int
@@ -329,7 +343,7 @@ class Halted:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Message):
     """The worker is gone. A preempted one is not counted against ``max_failures``."""
 
     trial: int
@@ -339,7 +353,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticked:
+class Ticked(Message):
     """The experiment's deadline has come."""
 
 
@@ -366,7 +380,7 @@ TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Message):
     """Ask the searcher for suggestions. ``seen`` is how much of the history it may see: what had arrived at this
     moment."""
 
@@ -376,7 +390,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Message):
     """Run user code on the granted resources until the lease ends."""
 
     trial: int
@@ -389,7 +403,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Message):
     """Answer to a waiting report: go on. ``durable``: leave only once the report is committed, because it acknowledges
     one."""
 
@@ -400,7 +414,7 @@ class Extend:
 
 
 @dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(Message):
     """End the user code, politely first. Answered by Halted, or by Finished, Failed, or Lost where these come first."""
 
     trial: int
@@ -408,14 +422,14 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Message):
     """A trial that holds no worker will not run. Nothing to confirm."""
 
     trial: int
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Message):
     """Delete a checkpoint that nobody will need again."""
 
     path: str

@@ -46,19 +46,19 @@ class TrialResult:
     ended: float | None
     worker: str = ""  # that ran its latest attempt, as the executor calls it
     _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
-    _saved: tuple[Path | None, Path | None] = field(repr=False, compare=False, default=(None, None))
+    _best_saved: Checkpoint | None = field(repr=False, compare=False, default=None)
     saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
         """What it saved last, in the form in which it was reported: a directory, a file, or a dict."""
-        return _load(self._saved[0])
+        return _load(_path(self.saved))
 
     @property
     def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
         """What it saved with the best value it reported; what it saved last if it saved nothing there."""
-        return _load(self._saved[1] or self._saved[0])
+        return _load(_path(self._best_saved or self.saved))
 
     @property
     def checkpoints(self) -> dict[int, Any]:
@@ -289,6 +289,10 @@ def rows_of(frames: Iterable[Reported]) -> list[dict[str, Metric]]:
         for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
             rows[step] = frame.row(index)
     return [rows[step] for step in sorted(rows)]
+
+
+def _path(checkpoint: Checkpoint | None) -> Path | None:
+    return Path(checkpoint.path) if checkpoint else None
 
 
 def _load(path: Path | None) -> Path | dict[str, object] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from trialist.messages import EVERY_REPORT, Boundary, Config, Metric, Report, Until
@@ -90,7 +91,7 @@ class AnyOf:
 
     rules: tuple[StopRule, ...]
 
-    @property
+    @cached_property
     def boundaries(self) -> Until:
         """The boundaries of all."""
         return tuple(dict.fromkeys(boundary for rule in self.rules for boundary in rule.boundaries))

@@ -402,7 +402,7 @@ def test_nan_infinity_and_texts_are_never_the_best():
     hand.reported(0, 3, float("nan"), float("-inf"), 7.0, waiting=False)
     hand(Reported(0, 1, 4, (4.0,), {"loss": ["low"]}))
     assert hand.trial(0).best == (7.0, 3)
-    assert hand.experiment.best is hand.trial(0)
+    assert hand.experiment.scores.best is hand.trial(0)
 
 
 def test_what_is_maximised_has_its_sign_flipped():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,11 +33,12 @@ from trialist.messages import (
     Extend,
     Halt,
     Launch,
+    Started,
     StopRequested,
 )
 from trialist.progress import Progress, Snapshot
 from trialist.storage import inbox
-from trialist.storage.base import Store, TrialRow, Turn
+from trialist.storage.base import COMMITTED, Store, TrialRow, Turn
 from trialist.streams import Streams
 
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
@@ -86,7 +87,7 @@ class Controller:
         self._failure: BaseException | None = None
         self._opened = False
         self._letters = self.experiment.letters
-        self._yielded = time.perf_counter()
+        self._turned = self._yielded = time.perf_counter()
         if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
             return
         watchers = [self._loop.create_task(watch) for watch in (self.meter.watch(), self._show(), self._read_letters())]
@@ -155,25 +156,28 @@ class Controller:
         experiment = self.experiment
         self._carry_out([*leftover.commands, *experiment.start()], None)
         machines = await self.executor.events(experiment.deadline)
-        await self._turn([*machines, *experiment.orphans(), *leftover.events])
+        self._turn([*machines, *experiment.orphans(), *leftover.events])
+        self._check_feasible()
         while not experiment.done:
-            await self._turn(await self.executor.events(experiment.deadline))
+            self._turn(await self.executor.events(experiment.deadline))
+            if self._is_due:
+                await self._breathe()
         await self._finish()
 
-    async def _turn(self, events: Sequence[Event]) -> None:
+    def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
-        committed = self._append(now, events)
+        committed = self._append(now, events, [*self._rows()] if self.store.is_watched else ())
         commands: list[Command] = []
         for event in events:
             commands += self.experiment.handle(now, event)
             self._decisions.append(self.experiment.judge.take())
-            self.meter.seen(event, now)
-        self._carry_out(commands, committed)
-        ended = time.perf_counter()
-        self.meter.turn(len(events), ended - began)
-        self._check_feasible()
+            if type(event) is Started:
+                self.meter.started(event, now)
+        if commands:
+            self._carry_out(commands, committed)
+        self._turned = time.perf_counter()
+        self.meter.turn(len(events), self._turned - began)
         self.hooks.turn(events, commands, self.experiment)
-        await self._breathe(ended)
 
     def _check_feasible(self) -> None:
         """Before the first trial: what can never fit would wait for ever."""
@@ -183,18 +187,23 @@ class Controller:
         wanted, largest = experiment.plan.resources, experiment.largest
         raise ValueError(f"resources={wanted} can never be granted here: the largest request that can is {largest}")
 
-    def _append(self, now: float, events: Sequence[Event]) -> Future[None]:
-        experiment, decisions = self.experiment, self._decisions
-        trials = [trial_row(experiment.trials[number]) for number in sorted(experiment.touched)]
-        experiment.touched.clear()
-        self._decisions = []
-        committed = self.store.append(Turn(now, events, decisions, experiment.digest, trials))
+    def _append(self, now: float, events: Sequence[Event], rows: Iterable[TrialRow]) -> Future[None]:
+        decisions, self._decisions = self._decisions, []
+        committed = self.store.append(Turn(now, events, decisions, self.experiment.digest, rows))
+        if committed is COMMITTED:
+            return committed
         if not committed.done():
             self._uncommitted.append(committed)
             committed.add_done_callback(self._tell_loop)
         elif (error := committed.exception()) is not None:
             raise error
         return committed
+
+    def _rows(self) -> Iterator[TrialRow]:
+        """Yield the rows of the trials that have changed since they were shown last."""
+        touched = sorted(self.experiment.touched)
+        self.experiment.touched.clear()
+        yield from (trial_row(self.experiment.trials[number]) for number in touched)
 
     def _carry_out(self, commands: Sequence[Command], committed: Future[None] | None) -> None:
         for command in commands:
@@ -222,18 +231,22 @@ class Controller:
         while self._held and self._held[0][0].done():
             self.executor.do(self._held.popleft()[1])
 
-    async def _breathe(self, now: float) -> None:
+    @property
+    def _is_due(self) -> bool:
+        """The disk is far behind, or the loop has not looked at signals and timers for a while."""
+        return len(self._uncommitted) > UNCOMMITTED_MAX or self._turned - self._yielded > YIELD_S
+
+    async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""
         while len(self._uncommitted) > UNCOMMITTED_MAX:
             await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
             await asyncio.sleep(0)
-        if now - self._yielded > YIELD_S:
-            self._yielded = now
-            await asyncio.sleep(0)
+        self._yielded = self._turned
+        await asyncio.sleep(0)
 
     async def _finish(self) -> None:
         """The last decisions go to the journal; the result is shown only once they are there."""
-        committed = self._append(self.now(), [])
+        committed = self._append(self.now(), [], self._rows())
         await asyncio.wrap_future(committed)
         if self._held:
             await asyncio.sleep(0)

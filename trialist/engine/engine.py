@@ -6,8 +6,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +26,14 @@ from trialist.engine.retelling import teller
 from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
 from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
-from trialist.executors import Executor, Workload
+from trialist.executors import Executor, Simulated, Workload
 from trialist.executors.base import Run
 from trialist.messages import Ask, Config, Enqueued, Event, Metric, Suggested
 from trialist.progress import Progress, choose_progress, summary_lines
 from trialist.results import Result, TrialResult
 from trialist.schedulers import Scheduler
 from trialist.searchers import Auto, Searcher
+from trialist.searchers.placement import placed
 from trialist.space import Space
 from trialist.stopping import Stop
 from trialist.storage.base import Store
@@ -227,12 +228,13 @@ class Engine:
         if self._retry is not None:
             leftover.events += retries(experiment, self._retry)
         leftover.events += self._wishes
-        controller = _controller(parts, experiment, store, directory=directory, began_s=began_s, meter=meter)
-        self._controller, self._wishes = controller, []
-        try:
-            await controller.drive(leftover)
-        finally:
-            self._controller = None
+        with _placed(parts, experiment) as asking:
+            controller = _controller(asking, experiment, store, directory=directory, began_s=began_s, meter=meter)
+            self._controller, self._wishes = controller, []
+            try:
+                await controller.drive(leftover)
+            finally:
+                self._controller = None
         result = harvest(parts, experiment, controller, reader(store, directory), store.statistics())
         result = replace(result, _retell=teller(parts, store, directory))
         if parts.verbose > 0:
@@ -261,6 +263,17 @@ def run_id(name: str) -> str:
     harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
+
+
+@contextmanager
+def _placed(parts: Parts, experiment: Experiment) -> Iterator[Parts]:
+    """Have the searcher asked where it holds up nobody; in virtual time, where nobody waits, right there."""
+    if isinstance(parts.executor, Simulated):
+        yield parts
+        return
+    known = 0 if experiment.done else len(parts.earlier) + len(experiment.trials)
+    with placed(parts.searcher, known, experiment.warn) as searcher:
+        yield replace(parts, searcher=searcher)
 
 
 def _controller(

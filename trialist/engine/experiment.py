@@ -12,13 +12,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
-from trialist.engine.goals import number, violations
 from trialist.engine.judge import Judge
 from trialist.engine.keeper import Keeper
 from trialist.engine.ledger import Ledger, Line, Units, to_units
 from trialist.engine.plan import Plan
 from trialist.engine.record import Record
+from trialist.engine.scores import Scores
 from trialist.engine.supply import Supply
 from trialist.engine.trial import RANK, Descent, State, Trial, target
 from trialist.errors import InternalError, InvalidTransition, PolicyError, TrialistError
@@ -42,7 +43,6 @@ from trialist.messages import (
     Halted,
     Launch,
     Lost,
-    Metric,
     New,
     Outcome,
     Pause,
@@ -99,8 +99,9 @@ class Experiment:
         self.history = HistoryLog()
         self.trials: dict[int, Trial] = {}
         self.counts: Counter[State] = Counter()
+        self.active = 0  # trials that hold resources
         self.outcomes: Counter[str] = Counter()
-        self.best: Trial | None = None
+        self.scores = Scores(plan)
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.touched: set[int] = set()  # trials changed since somebody emptied this
         self.warnings: list[str] = []
@@ -109,6 +110,8 @@ class Experiment:
         self.reports = 0
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._learns = learns
+        self._limit = plan.max_concurrent_trials or math.inf
+        self._is_timed = plan.time_budget_s is not None or plan.trial_timeout_s is not None
         self._streams = Streams(plan.seed)
         self._request = to_units(plan.resources)
         self._line = Line()
@@ -122,6 +125,7 @@ class Experiment:
         self._successes = 0
         self._now = 0.0
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
+        self._is_full = False  # nothing can be started before something is released, or somebody joins the line
         self._cause = ""  # why no more trials were started
         self._idle = ("", 0)  # that cause, and how many slots stand empty for it
         self._commands: list[Command] = []
@@ -145,10 +149,15 @@ class Experiment:
         """
         self._account(now)
         try:
-            self._expire()
-            if not self._is_echo(event):
-                _HANDLERS[type(event)](self, event)
-            self._fill()
+            if self._is_timed:
+                self._expire()
+            of_a_trial = _OF_A_TRIAL.get(type(event))
+            if of_a_trial is None:
+                _OTHERS[type(event)](self, event)
+            elif (trial := self._addressed(cast(TrialEvent, event))) is not None:
+                of_a_trial(self, trial, event)
+            if not self._is_full:
+                self._fill()
         except TrialistError:
             raise
         except Exception as error:
@@ -167,21 +176,17 @@ class Experiment:
     @property
     def done(self) -> bool:
         """Nothing runs, and nothing will."""
-        more_to_come = self._supply.may_ask or self._supply.asking
-        return not self.active and not self._living and not more_to_come
+        return not (self.active or self._living or self._supply.may_ask or self._supply.asking)
 
     @property
     def deadline(self) -> float | None:
         """When to be woken with ``Ticked`` if nothing happens before."""
+        if not self._is_timed:
+            return None
         times = [self._timeouts[0][0]] if self._timeouts else []
         if self.plan.time_budget_s is not None and self.stopped is None:
             times.append(self.plan.time_budget_s)
         return min(times, default=None)
-
-    @property
-    def active(self) -> int:
-        """Trials that hold resources."""
-        return self.counts[State.RUNNING] + self.counts[State.STOPPING]
 
     @property
     def digest(self) -> str:
@@ -232,22 +237,27 @@ class Experiment:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    def _is_echo(self, event: Event) -> bool:
-        if isinstance(event, Enqueued | StopRequested) and event.letter:
-            known, self.letters = event.letter <= self.letters, max(self.letters, event.letter)
-            return known
-        if not isinstance(event, _TRIAL_EVENTS):
-            return False
+    def _addressed(self, event: TrialEvent) -> Trial | None:
+        """Return the trial that an event is about; None if it is an echo of an attempt that is over."""
         trial = self.trials.get(event.trial)
-        echo = trial is None or trial.attempt != event.attempt or not trial.active
-        self.echoes += echo
-        return echo
+        if trial is not None and trial.attempt == event.attempt and trial.active:
+            return trial
+        self.echoes += 1
+        return None
+
+    def _is_known(self, letter: int) -> bool:
+        """A letter from the inbox was carried out before; 0 is none."""
+        known, self.letters = 0 < letter <= self.letters, max(self.letters, letter)
+        return known
 
     def _on_capacity(self, event: CapacityChanged) -> None:
         self.ledger.set_nodes(event.nodes)
         self.judge.capacity(event.nodes)
+        self._is_full = False
 
     def _on_enqueued(self, event: Enqueued) -> None:
+        if self._is_known(event.letter):
+            return
         trial = self._create(self._supply.number(), event.config, {}, event.resources)
         trial.checkpoint = event.checkpoint
         if event.checkpoint is not None:
@@ -258,6 +268,8 @@ class Experiment:
             self._supply.put(trial.id, wished=True)
 
     def _on_stop_requested(self, event: StopRequested) -> None:
+        if self._is_known(event.letter):
+            return
         if event.trial is None:
             self._stop_all("somebody asked for it")
             return
@@ -299,8 +311,7 @@ class Experiment:
                 self._create(request.trial, suggestion.config, tags, suggestion.resources)
                 self._supply.put(request.trial)
 
-    def _on_started(self, event: Started) -> None:
-        trial = self.trials[event.trial]
+    def _on_started(self, trial: Trial, event: Started) -> None:
         self._move(trial, Started)
         trial.worker = event.worker
         if trial.started is None:
@@ -308,8 +319,7 @@ class Experiment:
         if self.plan.trial_timeout_s is not None:
             heapq.heappush(self._timeouts, (self._now + self.plan.trial_timeout_s, trial.id, trial.attempt))
 
-    def _on_reported(self, event: Reported) -> None:
-        trial = self.trials[event.trial]
+    def _on_reported(self, trial: Trial, event: Reported) -> None:
         self._move(trial, Reported)
         self._note_frame(trial, event)
         if event.waiting and trial.state is State.RUNNING:
@@ -321,30 +331,28 @@ class Experiment:
             self._extend(trial, trial.until)
             return
         trial.judged_step = event.last_step
-        report = Report(event.last_step, self._values(event.columns, -1), trial.metrics)
+        report = Report(event.last_step, self.scores.values(event.columns, -1), trial.metrics)
         verdict = self.judge.report(trial, report)
         _VERDICTS[type(verdict)](self, trial, verdict)
 
-    def _on_finished(self, event: Finished) -> None:
-        trial, successor = self.trials[event.trial], self._successors.get(event.trial)
+    def _on_finished(self, trial: Trial, event: Finished) -> None:
+        successor = self._successors.get(event.trial)
         if successor is not None and successor.donor is None:  # what has finished needs no other resources
             trial.then = State.ENDED
         self._leave(trial, Finished, Outcome("completed"))
 
-    def _on_failed(self, event: Failed) -> None:
-        trial = self.trials[event.trial]
+    def _on_failed(self, trial: Trial, event: Failed) -> None:
         trial.error, trial.traceback = event.error, event.traceback
         trial.failures += trial.state is State.RUNNING
         self._leave(trial, Failed, Outcome("failed", event.error))
 
-    def _on_lost(self, event: Lost) -> None:
-        trial = self.trials[event.trial]
+    def _on_lost(self, trial: Trial, event: Lost) -> None:
         trial.error = event.reason
         trial.failures += trial.state is State.RUNNING and not event.preempted
         self._leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
 
-    def _on_halted(self, event: Halted) -> None:
-        self._leave(self.trials[event.trial], Halted, Outcome("stopped"))
+    def _on_halted(self, trial: Trial, _event: Halted) -> None:
+        self._leave(trial, Halted, Outcome("stopped"))
 
     def _on_ticked(self, event: Ticked) -> None:
         """The time is looked at with every event; this one only brings it."""
@@ -435,13 +443,15 @@ class Experiment:
     def _cancel(self, trial: Trial, reason: str) -> None:
         self._supply.remove(trial.id)
         self._line.remove(trial.id)
+        self._is_full = False
         self._commands.append(Cancel(trial.id))
         outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
         self._move(trial, Cancel)
         self._end(trial, outcome)
 
     def _lease(self, trial: Trial) -> Until:
-        return tuple(dict.fromkeys((*trial.until, *self.judge.rule.boundaries)))
+        boundaries = self.judge.rule.boundaries
+        return tuple(dict.fromkeys((*trial.until, *boundaries))) if boundaries else trial.until
 
     # A trial's way ---------------------------------------------------------------------------------------------------
 
@@ -466,6 +476,7 @@ class Experiment:
             trial.state = after
             self.counts[before] -= 1
             self.counts[after] += 1
+            self.active = self.counts[State.RUNNING] + self.counts[State.STOPPING]
 
     def _leave(self, trial: Trial, message: type, outcome: Outcome, *, retry: bool = False) -> None:
         """The trial's work is known to have ended: release its resources and send it where it goes."""
@@ -473,6 +484,7 @@ class Experiment:
         attempts_left = self.plan.max_failures < 0 or trial.failures <= self.plan.max_failures
         self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         self.ledger.release(trial.id)
+        self._is_full = False
         if trial.state is State.ENDED:
             self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
         elif trial.state is State.WAITING:
@@ -481,11 +493,15 @@ class Experiment:
             self._resumed.remove(trial.id)
             self._rejoin(trial)
 
+    def _join(self, trial: Trial) -> None:
+        self._line.add(trial.id, trial.request)
+        self._is_full = False
+
     def _rejoin(self, trial: Trial) -> None:
         """Line up again: to be tried again as it was, or as what succeeds it once that is known."""
         successor = self._successors.get(trial.id)
         if successor is None:
-            self._line.add(trial.id, trial.request)
+            self._join(trial)
         elif successor.config is not None:
             self._succeed(trial, self._successors.pop(trial.id))
 
@@ -504,7 +520,7 @@ class Experiment:
         trial.until = successor.until
         self._forget_successor(trial)
         if not trial.active:
-            self._line.add(trial.id, trial.request)
+            self._join(trial)
 
     def _forget_successor(self, trial: Trial) -> None:
         successor = self._successors.pop(trial.id, None)
@@ -522,7 +538,7 @@ class Experiment:
             self._commands += self._keeper.release(successor.donor)
         if self._learns:
             self.history.born(trial.id, trial.config, trial.tags)
-        self._line.add(trial.id, trial.request)
+        self._join(trial)
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self._now
@@ -556,60 +572,39 @@ class Experiment:
         trial.metrics = event.row(-1)
         self._supply.news = True
         self.reports += len(event.time_s)
-        if self.plan.metrics:
-            self._note_values(trial, event)
+        self.scores.note(trial, event)
         if self._learns:
             self._note_history(event)
         if event.checkpoint is not None:
             is_best = trial.best is not None and trial.best[1] == event.last_step
             checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
-            self._commands += self._keeper.save(trial, checkpoint, best=is_best, cost=self._cost_to_keep(trial))
-
-    def _cost_to_keep(self, trial: Trial) -> float:
-        if self.plan.checkpoint_score is None:
-            return 0.0
-        metric, mode = self.plan.checkpoint_score
-        return number(trial.metrics.get(metric)) * (-1.0 if mode == "max" else 1.0)
-
-    def _note_values(self, trial: Trial, event: Reported) -> None:
-        sign, column = self.plan.signs[0], event.columns.get(self.plan.metrics[0], ())
-        for step, value in enumerate(column, event.first_step):
-            cost = sign * number(value)
-            better = cost - cost == 0 and (trial.best is None or cost < trial.best[0])  # finite, and better
-            if better and all(excess <= 0 for excess in self._violations(event.columns, step - event.first_step)):
-                trial.best = (cost, step)
-        if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
-            self.best = trial
+            cost = self.scores.cost_to_keep(trial)
+            self._commands += self._keeper.save(trial, checkpoint, best=is_best, cost=cost)
 
     def _note_history(self, event: Reported) -> None:
-        count = range(len(event.time_s))
-        values = [(*self._values(event.columns, index), *self._violations(event.columns, index)) for index in count]
+        count, columns = range(len(event.time_s)), event.columns
+        values = [(*self.scores.values(columns, index), *self.scores.violations(columns, index)) for index in count]
         metrics = [event.row(index) for index in count] if self.history.keeps_metrics else ()
         self.history.seen(event.trial, event.first_step, values, metrics)
-
-    def _values(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
-        return tuple(
-            sign * number(columns[metric][index]) if metric in columns else math.nan
-            for sign, metric in zip(self.plan.signs, self.plan.metrics, strict=True)
-        )
-
-    def _violations(self, columns: dict[str, list[Metric]], index: int) -> tuple[float, ...]:
-        if not self.plan.outcome_constraints:
-            return ()
-        return violations(self.plan.outcome_constraints, {name: column[index] for name, column in columns.items()})
 
     # The reconciliation ----------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """Give free resources to whoever's turn it is, until there are none or nobody wants any."""
+        """Give free resources to whoever's turn it is, until there are none or nobody wants any.
+
+        Once all is taken, that only changes when something is released, or somebody joins the line.
+        """
         if self._supply.waiting and not (self.active or self._supply or self._supply.asking or len(self._line)):
             self._supply.give_up()
+        all_taken = True
         while self.active < self._limit:
             number = self._line.pick(self.ledger.fits, self.ledger.capacity)
             if number is not None:
                 self._launch(self.trials[number])
             elif not self._choose():
+                all_taken = self._cause == "resources"
                 break
+        self._is_full = all_taken and self.active > 0
         self._idle = (self._cause, min(self.ledger.room(self._request), int(min(self._limit - self.active, 1e9))))
 
     def _choose(self) -> bool:
@@ -637,7 +632,7 @@ class Experiment:
         trial.admitted, self._closed = True, False
         start = self.judge.start(trial)
         trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
-        self._line.add(trial.id, trial.request)
+        self._join(trial)
         self._ask_for_new(New(), starting=1)
         return True
 
@@ -662,7 +657,7 @@ class Experiment:
         trial.until = choice.until
         cloned = choice.donor is not None and self._inherit(trial, choice.donor, choice.until)
         if trial.state is State.PAUSED and not cloned:
-            self._line.add(trial.id, trial.request)
+            self._join(trial)
         elif pausing:  # it lines up as soon as it gets there
             self._resumed.add(trial.id)
         return True
@@ -698,10 +693,6 @@ class Experiment:
     @property
     def _can_ask(self) -> bool:
         return bool(self._supply) or self._supply.asking or self._supply.may_ask
-
-    @property
-    def _limit(self) -> float:
-        return self.plan.max_concurrent_trials or math.inf
 
     @property
     def _living(self) -> int:
@@ -748,24 +739,24 @@ class Experiment:
             self.warnings.append(text)
 
     def _tell(self, event: Event) -> str:
-        return self.story(event.trial) if isinstance(event, _TRIAL_EVENTS) else ""
+        return self.story(cast(TrialEvent, event).trial) if type(event) in _OF_A_TRIAL else ""
 
 
-_TRIAL_EVENTS = (Started, Reported, Finished, Failed, Halted, Lost)
-
-_HANDLERS: dict[type, Callable[..., None]] = {
-    CapacityChanged: Experiment._on_capacity,
-    Enqueued: Experiment._on_enqueued,
-    StopRequested: Experiment._on_stop_requested,
-    SamplesAdded: Experiment._on_samples_added,
-    RetryRequested: Experiment._on_retry_requested,
-    Suggested: Experiment._on_suggested,
+_OF_A_TRIAL: dict[type, Callable[[Experiment, Trial, Any], None]] = {
     Started: Experiment._on_started,
     Reported: Experiment._on_reported,
     Finished: Experiment._on_finished,
     Failed: Experiment._on_failed,
     Halted: Experiment._on_halted,
     Lost: Experiment._on_lost,
+}
+_OTHERS: dict[type, Callable[[Experiment, Any], None]] = {
+    CapacityChanged: Experiment._on_capacity,
+    Enqueued: Experiment._on_enqueued,
+    StopRequested: Experiment._on_stop_requested,
+    SamplesAdded: Experiment._on_samples_added,
+    RetryRequested: Experiment._on_retry_requested,
+    Suggested: Experiment._on_suggested,
     Ticked: Experiment._on_ticked,
 }
 _VERDICTS: dict[type, Callable[..., None]] = {

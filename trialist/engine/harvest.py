@@ -10,7 +10,7 @@ from trialist.engine.experiment import Experiment
 from trialist.engine.parts import Parts
 from trialist.engine.trial import Trial
 from trialist.executors.base import Run
-from trialist.messages import Checkpoint, Reported
+from trialist.messages import Reported
 from trialist.progress import Best
 from trialist.results import Frames, Result, TrialResult
 from trialist.storage.base import Statistics as StoreStatistics
@@ -58,14 +58,10 @@ def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> Trial
         ended=trial.ended,
         worker=trial.worker,
         _frames=frames,
-        _saved=(_path(trial.checkpoint), _path(trial.best_checkpoint)),
+        _best_saved=trial.best_checkpoint,
         saved=trial.checkpoint,
         descents=tuple(each._replace(before=parts.space.resolve(dict(each.before))) for each in trial.descents),
     )
-
-
-def _path(checkpoint: Checkpoint | None) -> Path | None:
-    return Path(checkpoint.path) if checkpoint else None
 
 
 def reader(store: Store, directory: Path | None) -> Frames:

@@ -33,7 +33,7 @@ class Hooks:
 
     def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> None:
         """Tell what these events and commands mean."""
-        if not self.runner.wanted:
+        if self.runner.is_idle:
             return
         self.iteration += 1
         self._emit("on_step_begin")

@@ -7,13 +7,13 @@ remember, but their answers are not used. So neither an upgrade nor a clock can 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 from trialist.errors import ReplayError
 from trialist.messages import Choice, Continue, Decision, Node, Outcome, Report, Start, Stop, Verdict, Wait
 from trialist.schedulers.base import Scheduler, TrialView
-from trialist.stopping import StopRule
+from trialist.stopping import AnyOf, StopRule
 
 D = TypeVar("D", bound=Decision)
 
@@ -24,11 +24,14 @@ class Judge:
     def __init__(self, scheduler: Scheduler, rule: StopRule) -> None:
         self.scheduler = scheduler
         self.rule = rule
+        self._is_ruled = rule != AnyOf(())
         self._taken: list[Decision] = []
         self._written: deque[Decision] | None = None
 
-    def take(self) -> list[Decision]:
+    def take(self) -> Sequence[Decision]:
         """Return the decisions since the last call."""
+        if not self._taken:
+            return ()
         taken, self._taken = self._taken, []
         return taken
 
@@ -55,7 +58,8 @@ class Judge:
         """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
-        verdict = self._overrule(trial, report) or verdict
+        if self._is_ruled:
+            verdict = self._overrule(trial, report) or verdict
         return self.write(verdict if self._written is None else self._read(verdict))
 
     def _overrule(self, trial: TrialView, report: Report) -> Stop | None:

@@ -78,18 +78,20 @@ class _Machine:
         return (min(fitting)[1],) if fitting else None
 
     def fits(self, request: Units) -> bool:
-        return all(
-            self.pick_devices(units) is not None if name == "gpu" else self.free.get(name, 0) >= units
-            for name, units in request.items()
-        )
+        for name, units in request.items():
+            if self.pick_devices(units) is None if name == "gpu" else self.free.get(name, 0) < units:
+                return False
+        return True
 
     def room(self, request: Units) -> int:
         """How many such requests fit side by side."""
-        counts = [self.free.get(name, 0) // units for name, units in request.items() if name != "gpu"]
-        if gpu := request.get("gpu", 0):
-            free = [device // gpu for device in self.devices]
-            counts.append(sum(free) if gpu <= UNIT else self.devices.count(UNIT) * UNIT // gpu)
-        return min(counts, default=sys.maxsize)
+        least = sys.maxsize
+        for name, units in request.items():
+            least = min(least, self._room_on_devices(units) if name == "gpu" else self.free.get(name, 0) // units)
+        return least
+
+    def _room_on_devices(self, gpu: int) -> int:
+        return sum(free // gpu for free in self.devices) if gpu <= UNIT else self.devices.count(UNIT) * UNIT // gpu
 
     def covers(self, placement: Placement) -> bool:
         """Tell whether this placement could be booked here, device by device."""
@@ -114,11 +116,13 @@ class Ledger:
 
     def __init__(self) -> None:
         self._machines: dict[str, _Machine] = {}
+        self._capacities: dict[Size, int] = {}  # of these machines
         self._grants: dict[int, tuple[Placement, _Machine]] = {}  # the machine may have left the cluster
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
         """Take note of the machines there are now. Grants on machines that left, or came back too small for them, stay
         written until they are released."""
+        self._capacities.clear()
         self._machines = {node.name: _Machine.of(node) for node in nodes}
         for owner, (placement, _) in self._grants.items():
             machine = self._machines.get(placement.node)
@@ -132,11 +136,17 @@ class Ledger:
 
     def room(self, request: Units) -> int:
         """Return how many such requests could be granted now, side by side."""
-        return sum(machine.room(request) for machine in self._machines.values())
+        room = 0
+        for machine in self._machines.values():
+            room += machine.room(request)
+        return room
 
     def capacity(self, request: Units) -> int:
         """Return how many such requests fit when nothing else is held; 0 if the request can never be granted."""
-        return sum(_empty(machine).room(request) for machine in self._machines.values())
+        size = tuple(request.items())
+        if size not in self._capacities:
+            self._capacities[size] = sum(_empty(machine).room(request) for machine in self._machines.values())
+        return self._capacities[size]
 
     def grant(self, owner: int, request: Units) -> Placement:
         """Write a grant: on the node whose fitting GPU is fullest, then on the first. The request must fit."""
@@ -248,6 +258,8 @@ class Line:
 
     def pick(self, fits: Callable[[Units], bool], capacity: Callable[[Units], int]) -> int | None:
         """Take out and return the trial whose turn it is; ``None`` if nobody's."""
+        if not self._sizes:
+            return None
         heads = sorted(
             (arrival, trial, size)
             for size, queue in self._queues.items()

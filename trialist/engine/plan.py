@@ -4,6 +4,7 @@ same."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from trialist.messages import Boundary
@@ -31,7 +32,7 @@ class Plan:
     checkpoint_score: tuple[str, Mode] | None = None  # which are kept: the best by this; None: the latest
     seed: int = 0
 
-    @property
+    @cached_property
     def signs(self) -> tuple[float, ...]:
         """What each metric is multiplied by, so that smaller is better."""
         return tuple(-1.0 if mode == "max" else 1.0 for mode in self.modes)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 
 from trialist.engine.experiment import Experiment
-from trialist.messages import Event, Launch, Started
+from trialist.messages import Launch, Started
 from trialist.progress import Best, Snapshot, Statistics
 
 LAG_PERIOD_S = 0.05
@@ -46,11 +46,10 @@ class Meter:
         """Note a launch."""
         self._launched[launch.trial, launch.attempt] = now
 
-    def seen(self, event: Event, now: float) -> None:
+    def started(self, event: Started, now: float) -> None:
         """Note a start: how long the launch took."""
-        if isinstance(event, Started):
-            self._launch_s += now - self._launched.pop((event.trial, event.attempt), now)
-            self._launches += 1
+        self._launch_s += now - self._launched.pop((event.trial, event.attempt), now)
+        self._launches += 1
 
     def statistics(self, experiment: Experiment, commits: int, commit_s: float, commit_max_s: float) -> Statistics:
         """Return the sums."""
@@ -71,7 +70,7 @@ class Meter:
 
     def snapshot(self, experiment: Experiment, now: float, name: str, directory: str | None) -> Snapshot:
         """Return the run as it is now, for people."""
-        plan, best = experiment.plan, experiment.best
+        plan, best = experiment.plan, experiment.scores.best
         return Snapshot(
             name=name,
             directory=directory,

@@ -7,10 +7,10 @@ from it. *Acknowledged* means that the commit of the turn that holds a report is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from trialist.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
 
@@ -35,8 +35,7 @@ class TrialRow:
     ended: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One turn of the loop: what arrived, and what was decided since the turn before.
 
     ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order;
@@ -47,7 +46,7 @@ class Turn:
     events: Sequence[Event]
     decisions: Sequence[Sequence[Decision]] = ()
     digest: str = ""
-    trials: Sequence[TrialRow] = field(default=())
+    trials: Iterable[TrialRow] = ()  # read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,16 @@ class Statistics:
     deepest_queue: int = 0  # turns
 
 
+COMMITTED: Future[None] = Future()  # what a store may return that makes nobody wait
+COMMITTED.set_result(None)
+
+
 class Store(Protocol):
     """Keeps a run. A turn that was appended belongs to the store: its lists must not be changed afterwards."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Others may look at the trials while the run goes on. If not, the last turn brings all their rows."""
 
     @property
     def settings(self) -> dict[str, Plain]:

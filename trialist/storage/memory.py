@@ -1,23 +1,31 @@
-"""A journal in memory: for simulations, for tests, and for runs that nobody will resume."""
+"""A journal in memory: for simulations, for tests, and for runs that nobody will resume.
+
+Turns are kept packed, as bytes. The objects of a hundred thousand reports would take three times the memory, and
+Python's garbage collector would look through them again and again: that took almost as long as the whole simulation.
+"""
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future
+from operator import attrgetter
 from typing import Literal
 
 from trialist.errors import StorageError
 from trialist.messages import Plain, Reported
 from trialist.storage import journal
-from trialist.storage.base import Entry, Statistics, TrialRow, Turn
+from trialist.storage.base import COMMITTED, Entry, Statistics, TrialRow, Turn
+
+_frame = attrgetter("trial", "attempt", "first_step", "time_s", "columns", "waiting", "checkpoint")
 
 
 class MemoryStore:
     """Keeps a run for as long as the process lives.
 
-    Turns are kept as they came. They are hashed, and their reports sorted by trial, once somebody asks: a simulation
-    that nobody looks into pays for neither.
+    Turns are hashed, and their reports sorted by trial, once somebody asks: a simulation that nobody looks into pays
+    for neither.
 
     Args:
         settings: what the run was told.
@@ -30,14 +38,16 @@ class MemoryStore:
         self._keep = keep
         self._closed = False
         self._count = 0
-        self._turns: list[Turn] = []
+        self._turns: list[bytes] = []
         self._chain = journal.Chain()
         self._hashed = 0  # turns
-        self._frames: defaultdict[int, list[Reported]] = defaultdict(list)
+        self._reporting: defaultdict[int, list[int]] = defaultdict(list)  # trial -> turns with reports of it
         self._sorted = 0  # turns
         self._trials: dict[int, TrialRow] = {}
-        self._done: Future[None] = Future()  # one for all: making one costs more than all the rest
-        self._done.set_result(None)
+
+    @property
+    def is_watched(self) -> bool:
+        return False
 
     @property
     def settings(self) -> dict[str, Plain]:
@@ -51,8 +61,8 @@ class MemoryStore:
     def digest(self) -> str:
         if self._keep == "nothing":
             raise StorageError("this store was made with keep='nothing': it has no digest")
-        for turn in self._turns[self._hashed :]:
-            self._hash(turn)
+        for packed in self._turns[self._hashed :]:
+            self._hash(_unpack(packed))
         self._hashed = len(self._turns)
         return self._chain.digest
 
@@ -61,25 +71,25 @@ class MemoryStore:
             return _refused()
         self._count += 1
         if self._keep == "turns":
-            self._turns.append(turn)
+            self._turns.append(_pack(turn))
             for row in turn.trials:
                 self._trials[row.id] = row
         elif self._keep == "digest":
             self._hash(turn)
-        return self._done
+        return COMMITTED
 
     def entries(self) -> Iterator[Entry]:
         self._check_kept()
-        return journal.assemble(self._turns)
+        return journal.assemble(map(_unpack, self._turns))
 
     def frames(self, trial: int) -> Iterator[Reported]:
         self._check_kept()
-        for turn in self._turns[self._sorted :]:
-            for event in turn.events:
-                if isinstance(event, Reported):
-                    self._frames[event.trial].append(event)
+        for number in range(self._sorted, len(self._turns)):
+            for reporting in {frame.trial for frame in _frames(self._turns[number])}:
+                self._reporting[reporting].append(number)
         self._sorted = len(self._turns)
-        return iter(self._frames.get(trial, ()))
+        turns = (self._turns[number] for number in self._reporting.get(trial, ()))
+        return (frame for packed in turns for frame in _frames(packed) if frame.trial == trial)
 
     def trials(self) -> Iterator[TrialRow]:
         self._check_kept()
@@ -98,6 +108,21 @@ class MemoryStore:
     def _check_kept(self) -> None:
         if self._keep != "turns":
             raise StorageError(f"this store was made with keep={self._keep!r}: there is nothing to read")
+
+
+def _pack(turn: Turn) -> bytes:
+    """Turn a turn, but for its rows, into bytes; reports, which are most of it, as bare tuples."""
+    events = [_frame(event) if type(event) is Reported else event for event in turn.events]
+    return pickle.dumps((turn.now, events, turn.decisions, turn.digest), pickle.HIGHEST_PROTOCOL)
+
+
+def _unpack(packed: bytes) -> Turn:
+    now, events, decisions, digest = pickle.loads(packed)  # noqa: S301 - this process has written it
+    return Turn(now, [Reported(*event) if type(event) is tuple else event for event in events], decisions, digest)
+
+
+def _frames(packed: bytes) -> Iterator[Reported]:
+    return (event for event in _unpack(packed).events if isinstance(event, Reported))
 
 
 def _refused() -> Future[None]:

@@ -74,6 +74,10 @@ class SqliteStore:
             raise
 
     @property
+    def is_watched(self) -> bool:
+        return True
+
+    @property
     def settings(self) -> dict[str, Plain]:
         return self._settings
 

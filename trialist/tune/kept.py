@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from trialist.engine.engine import Engine
 from trialist.engine.parts import Parts
-from trialist.messages import Plain
+from trialist.messages import Checkpoint, Plain
 from trialist.results import TrialResult
 from trialist.space import Space
 from trialist.storage.base import Store
@@ -167,7 +167,7 @@ def _trials(store: SqliteStore, directory: Path) -> list[TrialResult]:
             started=row.started,
             ended=row.ended,
             _frames=store.frames,
-            _saved=(None if row.checkpoint is None else Path(row.checkpoint), None),
+            saved=None if row.checkpoint is None else Checkpoint(row.checkpoint, row.step),
         )
         for row in store.trials()
     ]

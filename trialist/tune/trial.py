@@ -284,7 +284,7 @@ class _Trials(Sequence[Trial]):
 
 def info_of_result(result: TrialResult) -> TrialInfo:
     """Make a picture of a trial from its result."""
-    saved = result._saved[0]  # noqa: SLF001 - where it lies, not what is in it
+    saved = None if result.saved is None else Path(result.saved.path)
     return TrialInfo(
         id=result.id,
         config=result.config,
