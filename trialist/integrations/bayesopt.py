@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -50,6 +50,8 @@ class BayesOpt(Adapter):
     skip_duplicate: bool = False
     patience: int | None = None
     precision: int = 5
+
+    process_from: ClassVar[int] = 100
 
     def own_form(self, space: object) -> Form:
         """Read a dict of bounds."""

@@ -40,6 +40,11 @@ class Auto:
         """As the searcher that was chosen."""
         return self._chosen.learns
 
+    @property
+    def process_from(self) -> int | None:
+        """As the searcher that was chosen."""
+        return getattr(self._chosen, "process_from", None)
+
     def setup(self, problem: Problem) -> int:
         """Take any problem, and choose."""
         facts = _Facts.of(problem)

@@ -54,7 +54,8 @@ class Searcher(Protocol):
     """Decides what to try next.
 
     One with an attribute ``sees_metrics`` that is true finds in each record of the history all that was reported, not
-    only the values.
+    only the values. One with an attribute ``process_from`` is asked in a process of its own once the history has so
+    many trials; without it, or where it is None, in a thread.
     """
 
     @property

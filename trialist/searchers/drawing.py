@@ -54,10 +54,12 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
         ]
     else:
         drawn = space.decode(units)
-    return [
-        Suggestion(plain(space, config if fits else _again(space, number, rng)))
-        for config, number, fits in zip(drawn, numbers, map(space.satisfies, drawn), strict=True)
-    ]
+    if space.has_constraints:
+        drawn = [
+            config if space.satisfies(config) else _again(space, number, rng)
+            for config, number in zip(drawn, numbers, strict=True)
+        ]
+    return [Suggestion(plain(space, config)) for config in drawn]
 
 
 def plain(space: Space, config: dict[str, object]) -> Config:

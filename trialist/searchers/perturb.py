@@ -52,6 +52,11 @@ class Perturb:
         return self.base.learns
 
     @property
+    def process_from(self) -> int | None:
+        """As the base wants it."""
+        return getattr(self.base, "process_from", None)
+
+    @property
     def sees_metrics(self) -> bool:
         """As the base does."""
         return getattr(self.base, "sees_metrics", False)

@@ -32,6 +32,12 @@ class Repeat:
 
     learns = True  # the first of a group is found in the history
 
+    @property
+    def process_from(self) -> int | None:
+        """As the base wants it: it sees one trial for so many."""
+        base: int | None = getattr(self.base, "process_from", None)
+        return None if base is None else base * self.times
+
     def setup(self, problem: Problem) -> int:
         """Take any problem that the base takes.
 

@@ -26,7 +26,7 @@ from trialist.searchers.qmc import Sobol
 from trialist.space.values import Bools, Floats
 from trialist.streams import Streams
 
-BAD_MAX = 1000  # kernels of the others: more of them cost time and change little
+BAD_MAX = 500  # kernels of the others: with 1000 runs of 1500 trials end no better
 
 
 @dataclass
@@ -48,6 +48,7 @@ class TPE:
     bandwidths: Bandwidths = field(default_factory=Bandwidths)
 
     learns: ClassVar[bool] = True
+    process_from: ClassVar[int] = 10_000
 
     def setup(self, problem: Problem) -> int:
         """Take any problem with a metric."""
