@@ -1,5 +1,6 @@
 """How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``; and
-how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is).
+how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is), and how much
+they hold up the loop: ``python -m benchmarks.speed lag`` (benchmarks/lag.py).
 
 ``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make. Both
 count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
@@ -24,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import asking
+from benchmarks import asking, lag, simulating
 from trialist import Callback, Engine, report, space
 from trialist.loggers import FileLogger
 
@@ -147,31 +148,43 @@ def main() -> None:
         prog="python -m benchmarks.speed", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
     parser.add_argument(
-        "what", nargs="*", choices=[*OURS, "ask", []], default=[], help="trials, results, ask; the first two by default"
+        "what",
+        nargs="*",
+        choices=[*OURS, "ask", "lag", "simulate", []],
+        default=[],
+        help="trials, results, ask, lag, simulate; the first two by default",
     )
     parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
     parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loggers", action="store_true", help="once more with CSV and JSON files")
     parser.add_argument("--peer", action="store_true", help="Ray Tune too")
+    parser.add_argument("--peer-python", type=Path, help="simulate: an interpreter that has Syne Tune")
+    parser.add_argument("--calls", action="store_true", help="simulate: count calls as well")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     systems = options.executor or ["ray", "local"]
     systems += [f"{system} log" for system in systems] if options.loggers else []
     systems += ["ray tune"] if options.peer else []
-    wanted = [what for what in options.what or OURS if what != "ask"]
+    wanted = [what for what in options.what or OURS if what in OURS]
     rows = [measure(what, system, options.repeats) for what in wanted for system in systems]
-    asked = [*asking.table(options.repeats, options.searchers)] if "ask" in options.what else []
+    others: list[asking.Row | lag.Row | simulating.Row] = []
+    if "ask" in options.what:
+        others += asking.table(options.repeats, options.searchers)
+    if "lag" in options.what:
+        others += lag.table(options.repeats)
+    if "simulate" in options.what:
+        others += simulating.table(options.repeats, options.peer_python, counted=options.calls)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
     if options.json:
-        print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows] + [asdict(row) for row in asked]}))
+        print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows] + [asdict(row) for row in others]}))
         return
     print(f"{machine['cpus']} CPUs, Python {machine['python']}, {machine['date']}; medians of {options.repeats} runs")
     for row in rows:
         print(
             f"{row.what:8} {row.system:9} {row.rate:11,.0f}/s ({row.lowest:,.0f}-{row.highest:,.0f}), n = {row.count:,}"
         )
-    print(*asked, sep="\n")
+    print(*others, sep="\n")
 
 
 if __name__ == "__main__":

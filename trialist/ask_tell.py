@@ -208,7 +208,7 @@ class AskTell:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
 
     def _born(self, config: Config, tags: Tags) -> AskedTrial:
-        trial = AskedTrial(self._numbers, self.space.resolve(dict(config)))
+        trial = AskedTrial(self._numbers, self.space.resolve({**config}))
         self._numbers += 1
         self._log.born(trial.id, config, tags)
         return trial

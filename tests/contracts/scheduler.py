@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.engine.driving import Simulation, simulate
 from trialist.codec import read_plain, to_plain
-from trialist.executors.simulated import Delays, Simulated
+from trialist.executors.simulated import Delays, Faults, Simulated
 from trialist.messages import (
     Choice,
     Clone,
@@ -108,7 +108,8 @@ class SchedulerContract:
 
     def run(self, workers: int = 3, *, lost_per_hour: float = 0, checkpoints: bool = True, **plan: Any) -> Simulation:
         delays = Delays(launch_s=0.1, halt_s=0.2, report_s=0.01, ask_s=0.05)
-        executor = Simulated(workers, delays=delays, lost_per_hour=lost_per_hour, checkpoints=checkpoints)
+        faults = Faults(lost_per_hour=lost_per_hour)
+        executor = Simulated(workers, delays=delays, faults=faults, checkpoints=checkpoints)
         modes = ("min",) * len(self.objectives)
         goals = {"metrics": self.objectives, "modes": modes}
         told: dict[str, Any] = {"samples": 20, "max_failures": -1, **goals, **plan}

@@ -11,7 +11,7 @@ from trialist import ASHA, PBT, Engine, Local, Simulated, report, space
 from trialist.engine.experiment import Experiment
 from trialist.engine.parts import check
 from trialist.errors import ReplayError
-from trialist.executors.simulated import Delays
+from trialist.executors.simulated import Delays, Faults
 from trialist.messages import Continue, Stop, at_step
 from trialist.storage.sqlite import SqliteStore
 from trialist.streams import Streams
@@ -62,7 +62,12 @@ def experiment_of(objective, scheduler, executor):
 
 
 RUNS = [
-    (Decay(), lambda: Simulated(workers=3, delays=Delays(launch_s=0.3, halt_s=0.2, ask_s=0.1), lost_per_hour=200)),
+    (
+        Decay(),
+        lambda: Simulated(
+            workers=3, delays=Delays(launch_s=0.3, halt_s=0.2, ask_s=0.1), faults=Faults(lost_per_hour=200)
+        ),
+    ),
     (jittery, lambda: Local(cpus=3)),
 ]
 

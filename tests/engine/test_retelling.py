@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.driving import Curve
 from trialist import Engine, Simulated, report, space
-from trialist.executors.simulated import Delays
+from trialist.executors.simulated import Delays, Faults
 from trialist.messages import Continue, Drop, New, Pause, Resume, Start, Stop, Wait, at_step
 from trialist.schedulers import (
     ASHA,
@@ -88,7 +88,7 @@ def test_of_asha_every_decision_says_how_the_trial_stood(kept, tmp_path):
 )
 @pytest.mark.parametrize("lost", [0, 30])
 def test_every_scheduler_of_ours_can_say_why_after_any_run(scheduler, lost):
-    executor = Simulated(workers=3, delays=Delays(halt_s=0.1, report_s=0.01), lost_per_hour=lost)
+    executor = Simulated(workers=3, delays=Delays(halt_s=0.1, report_s=0.01), faults=Faults(lost_per_hour=lost))
     result = tune(scheduler, executor=executor, max_failures=-1, stop={"step": 25})
     story = [decided for trial in result for decided in result.explain(trial.id)]
     assert any(decided.facts for decided in story)

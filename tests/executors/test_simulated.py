@@ -14,7 +14,7 @@ from tests.engine.driving import Curve, Script, Simulation, simulate
 from trialist.codec import to_plain
 from trialist.errors import ExecutorError
 from trialist.executors.base import Run
-from trialist.executors.simulated import Delays, Simulated
+from trialist.executors.simulated import Delays, Faults, Simulated
 from trialist.messages import (
     Boundary,
     CapacityChanged,
@@ -86,7 +86,7 @@ def test_another_seed_gives_other_events():
 
 def test_faults_are_repeatable_too():
     def with_faults(seed: int) -> Simulation:
-        executor = Simulated(workers=4, lost_per_hour=100, seed=seed)
+        executor = Simulated(workers=4, faults=Faults(lost_per_hour=100), seed=seed)
         return simulate(Curve(), None, executor, samples=20, max_failures=-1)
 
     assert digest(with_faults(1)) == digest(with_faults(1)) != digest(with_faults(2))
@@ -141,7 +141,7 @@ def test_each_pause_and_each_launch_costs_its_own_delay():
 
 
 def test_each_lost_worker_costs_its_own_launch():
-    executor = Simulated(delays=DELAYS, lost_per_hour=360)
+    executor = Simulated(delays=DELAYS, faults=Faults(lost_per_hour=360))
     simulation = simulate(Curve(steps=10), None, executor, samples=9, max_failures=-1)
     moments = [moment for moment in simulation.moments if isinstance(moment.event, Lost | Started)]
     again = [(a, b) for a, b in pairwise(moments) if isinstance(a.event, Lost) and isinstance(b.event, Started)]
@@ -150,14 +150,14 @@ def test_each_lost_worker_costs_its_own_launch():
 
 
 def test_workers_are_lost_as_often_as_they_should_be():
-    executor = Simulated(workers=1, lost_per_hour=36)
+    executor = Simulated(workers=1, faults=Faults(lost_per_hour=36))
     simulation = simulate(Curve(steps=20), None, executor, samples=500, max_failures=-1, check=False)
     hours = simulation.moments[-1].now / 3600
     assert len(times(simulation, Lost)) == pytest.approx(hours * 36, rel=0.2)
 
 
 def test_a_lost_worker_says_nothing_more():
-    simulation = simulate(Curve(), None, Simulated(workers=3, lost_per_hour=200), samples=9, max_failures=-1)
+    simulation = simulate(Curve(), None, Simulated(workers=3, faults=Faults(lost_per_hour=200)), samples=9, max_failures=-1)
     assert simulation.experiment.echoes == 0
     assert times(simulation, Lost)
 

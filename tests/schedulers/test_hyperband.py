@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Simulated
+from trialist.executors.simulated import Faults, Simulated
 from trialist.schedulers import HyperBand
 from trialist.streams import Streams
 
@@ -71,7 +71,7 @@ def test_it_never_locks_for_any_max_t_eta_and_number_of_samples(max_t, eta, samp
     lost = data.draw(st.sampled_from([0, 20]))
     attr = data.draw(st.sampled_from(["step", "time_s"]))
     scheduler = HyperBand(max_t=max_t, reduction_factor=eta, time_attr=attr)
-    executor = Simulated(workers=workers, lost_per_hour=lost)
+    executor = Simulated(workers=workers, faults=Faults(lost_per_hour=lost))
     simulation = simulate(Curve(steps=40), scheduler, executor, samples=samples, max_failures=-1, check=False)
     assert simulation.experiment.done
     assert len(simulation.experiment.trials) == samples

@@ -87,6 +87,7 @@ class Controller:
         self._failure: BaseException | None = None
         self._opened = False
         self._letters = self.experiment.letters
+        self._is_watched = self.store.is_watched
         self._turned = self._yielded = time.perf_counter()
         if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
             return
@@ -160,13 +161,13 @@ class Controller:
         self._check_feasible()
         while not experiment.done:
             self._turn(await self.executor.events(experiment.deadline))
-            if self._is_due:
+            if self._turned - self._yielded > YIELD_S or len(self._uncommitted) > UNCOMMITTED_MAX:
                 await self._breathe()
         await self._finish()
 
     def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
-        committed = self._append(now, events, [*self._rows()] if self.store.is_watched else ())
+        committed = self._append(now, events, [*self._rows()] if self._is_watched else ())
         commands: list[Command] = []
         for event in events:
             commands += self.experiment.handle(now, event)
@@ -177,7 +178,8 @@ class Controller:
             self._carry_out(commands, committed)
         self._turned = time.perf_counter()
         self.meter.turn(len(events), self._turned - began)
-        self.hooks.turn(events, commands, self.experiment)
+        if self.hooks.are_wanted:
+            self.hooks.turn(events, commands, self.experiment)
 
     def _check_feasible(self) -> None:
         """Before the first trial: what can never fit would wait for ever."""
@@ -230,11 +232,6 @@ class Controller:
             self._uncommitted.popleft()
         while self._held and self._held[0][0].done():
             self.executor.do(self._held.popleft()[1])
-
-    @property
-    def _is_due(self) -> bool:
-        """The disk is far behind, or the loop has not looked at signals and timers for a while."""
-        return len(self._uncommitted) > UNCOMMITTED_MAX or self._turned - self._yielded > YIELD_S
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""

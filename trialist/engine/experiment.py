@@ -147,7 +147,9 @@ class Experiment:
             PolicyError: the scheduler or a stop rule raised.
             InternalError: this class has a bug.
         """
-        self._account(now)
+        if self._idle[1]:
+            self._account(now)
+        self._now = now
         try:
             if self._is_timed:
                 self._expire()
@@ -729,9 +731,7 @@ class Experiment:
     def _account(self, now: float) -> None:
         """Book the time since the last event to whatever kept slots empty."""
         cause, slots = self._idle
-        if slots:
-            self.idle_s[cause] += slots * (now - self._now)
-        self._now = now
+        self.idle_s[cause] += slots * (now - self._now)
 
     def warn(self, text: str) -> None:
         """Note something that the user should know; said once."""

@@ -27,14 +27,17 @@ class Hooks:
     warn: Callable[[str], None]
     iteration: int = 0
 
+    @property
+    def are_wanted(self) -> bool:
+        """Somebody wants to be told of turns."""
+        return not self.runner.is_idle
+
     def begin(self, name: str) -> None:
         """The run begins."""
         self.runner.emit("setup", name=name, directory=str(self.run.directory) if self.run.directory else None)
 
     def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> None:
         """Tell what these events and commands mean."""
-        if self.runner.is_idle:
-            return
         self.iteration += 1
         self._emit("on_step_begin")
         for event in events:

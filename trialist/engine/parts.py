@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -20,7 +21,7 @@ from trialist.engine.plan import Mode, Plan
 from trialist.errors import nearest, refuse
 from trialist.executors import Executor, Local, Simulated, Workload
 from trialist.history import History, HistoryLog
-from trialist.messages import Ask, Boundary, Config, Outcome, Suggested, Suggestion
+from trialist.messages import Ask, Boundary, Config, Outcome, Request, Suggested, Suggestion
 from trialist.progress import Progress
 from trialist.schedulers import FIFO, Scheduler
 from trialist.searchers import Problem, Searcher
@@ -75,13 +76,20 @@ class Parts:
 
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
         """Answer an ask: the user's points first, then the searcher."""
-        points = len(self.points)
-        first = [r for r in ask.requests if r.kind == "new" and r.sample < points]
-        rest = [replace(r, sample=max(r.sample - points, 0)) for r in ask.requests if r not in first]
+        given, rest = self._split(ask.requests)
         seen = history.until(ask.seen) if self.searcher.learns else History()
-        given = [self._point(request.sample, streams) for request in first]
-        answers = (*given, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
+        points = [self._point(request.sample, streams) for request in given]
+        answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
         return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+
+    def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
+        """Tell the user's points from what the searcher is asked, which counts its samples without them."""
+        points = len(self.points)
+        if not points:
+            return [], requests
+        given = [request.kind == "new" and request.sample < points for request in requests]
+        rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
+        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
 
     def _sized(self, answer: Suggestion | None) -> Suggestion | None:
         return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))

@@ -1,22 +1,31 @@
 """Virtual time: the production controller and experiment, and a world that is simulated.
 
-The clock is a number that jumps to the next thing that happens; nothing sleeps, and no wall-clock time leaks in. A
-trial has at most one pending event. What takes time in reality takes a parameter here: launching, halting, reporting,
-asking.
+The clock is a number that jumps to the next thing that happens; nothing sleeps, and no wall-clock time leaks in. What
+takes time in reality takes a parameter here (``Delays``), and what goes wrong in reality goes wrong here by seed
+(``Faults``).
 
 A *workload* stands for the objective: its state can be saved and cloned, so that schedulers that pause, promote, and
 clone are simulated too, and its configuration may change between two steps.
+
+A worker says one thing at a time: its next step is computed once the report of the last one has arrived. So an attempt
+has one pending message, and one that is over leaves nothing behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, TypeAlias
 
-from trialist.errors import ExecutorError
+import numpy as np
+
+from trialist.errors import ExecutorError, PolicyError
 from trialist.executors.base import Run
+from trialist.executors.delays import Delays, draw
+from trialist.executors.faults import Doom, Faults, Outages
+from trialist.executors.objective import failure
 from trialist.messages import (
     Ask,
     Cancel,
@@ -32,51 +41,41 @@ from trialist.messages import (
     Lost,
     Metric,
     Node,
+    Placement,
     Reported,
     Started,
     Ticked,
     Until,
 )
 from trialist.streams import Streams
+from trialist.workloads.base import State, Workload
 
-State = Any  # whatever a workload makes of it; only the workload looks inside
+__all__ = ["Delays", "Faults", "Simulated", "Workload"]
 
-
-@runtime_checkable
-class Workload(Protocol):
-    """A training that is computed instead of run."""
-
-    def start(self, config: dict[str, object], seed: int) -> State:
-        """Return the state before the first step."""
-
-    def step(self, config: dict[str, object], state: State) -> tuple[State, dict[str, Metric], float] | None:
-        """Do one step: return the new state, what is reported, and how many seconds it took; None when the training is
-        over.
-
-        The old state must stay as it was: it may be a checkpoint.
-        """
+INFINITE = math.inf
+Speeds: TypeAlias = Mapping[str, float] | Callable[[Placement], float]
 
 
-@dataclass(frozen=True)
-class Delays:
-    """How many virtual seconds things take."""
-
-    launch_s: float = 0.0
-    halt_s: float = 0.0
-    report_s: float = 0.0
-    ask_s: float = 0.0
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Attempt:
     launch: Launch
-    config: dict[str, object]
-    state: State
+    config: dict[str, Any]
     until: Until
-    step: int
-    time_s: float
-    clock: float  # when, by the worker's own time, its last step was done
-    running: bool = True  # false while it waits for an answer, and once it is halted
+    speed: float
+    dice: np.random.Generator | None  # of what is left to chance, where something is
+    doom: Doom | None = None  # how its worker will be lost, if it will
+    state: State = None
+    step: int = 0
+    time_s: float = 0.0  # of training
+    clock: float = 0.0  # when, by the worker's own time, it is done with what it did last
+    path: str | None = None  # of the checkpoint that its report tells of, until that has arrived
+    is_waiting: bool = False  # for the answer to a report
+    is_halted: bool = False
+    is_over: bool = False  # nothing is heard of it any more
+
+
+_Then: TypeAlias = Callable[[_Attempt], None]  # what follows when a message has arrived
+_Pending: TypeAlias = tuple[float, int, Event, _Attempt | None, _Then | None]  # when, which first, what, whose
 
 
 @dataclass
@@ -85,16 +84,20 @@ class Simulated:
 
     Args:
         workers: how many trials of one CPU run side by side; or give the ``nodes``.
-        delays: what takes how long.
-        lost_per_hour: how often a worker is lost while a trial runs on it, on average, per hour of its time.
+        nodes: the machines there are.
+        speeds: how fast steps are, by the node's name, 1 where it is not said: ``{"old": 0.5}``; or a function of the
+            trial's ``Placement``: ``lambda placement: 8.0 if placement.gpus else 1.0``.
+        delays: what takes how long besides training.
+        faults: what goes wrong.
         checkpoints: whether every report that waits saves a checkpoint.
-        seed: of the faults. The trials' own seeds come from the run.
+        seed: of delays and faults that are left to chance. The trials' own seeds come from the run.
     """
 
     workers: int = 1
     nodes: Sequence[Node] | None = None
+    speeds: Speeds = field(default_factory=dict)
     delays: Delays = field(default_factory=Delays)
-    lost_per_hour: float = 0.0
+    faults: Faults = field(default_factory=Faults)
     checkpoints: bool = True
     seed: int = 0
 
@@ -108,25 +111,30 @@ class Simulated:
             raise ExecutorError(f"Simulated runs a workload (an object with start and step), not {run.objective!r}")
         self._run, self._workload = run, run.objective
         self._now = run.began_s
-        self._pending: list[tuple[float, int, Event]] = []
+        self._pending: list[_Pending] = []
         self._order = 0
         self._attempts: dict[tuple[int, int], _Attempt] = {}
         self._saved: dict[str, State] = {}
+        self._error: Exception | None = None
         self._streams = Streams(self.seed)
+        self._report_s = draw(self.delays.report_s, None)
+        self._is_troubled = self.faults != Faults()
+        self._needs_dice = self.delays.are_drawn or self.faults.need_dice
         nodes = self.nodes or (Node("simulated", {"cpu": self.workers}),)
-        self._at(self._now, CapacityChanged(tuple(nodes)))
+        self._outages = Outages(nodes, self.faults, self._streams, self._now)
+        self._push(self._now, self._outages.present)
 
     def do(self, command: Command) -> None:
         """Carry out a command: whatever comes of it is put on the heap."""
         match command:
+            case Extend():
+                self._extend(command)
             case Launch():
                 self._launch(command)
-            case Extend(trial, attempt, until):
-                self._extend(trial, attempt, until)
-            case Halt(trial, attempt):
-                self._halt(trial, attempt)
+            case Halt():
+                self._halt(command)
             case Ask():
-                self._at(self._now + self.delays.ask_s, self._run.suggest(command))
+                self._ask(command)
             case Discard(path):
                 self._saved.pop(path, None)
             case Cancel():
@@ -134,94 +142,204 @@ class Simulated:
 
     def tell(self, event: Event) -> None:
         """It happens now."""
-        self._at(self._now, event)
+        self._push(self._now, event)
 
     async def events(self, until: float | None) -> list[Event]:
         """Jump to the next thing that happens, and return all that happens at that time."""
         batch: list[Event] = []
+        pending = self._pending
         while not batch:
-            if not self._pending or (until is not None and self._pending[0][0] > until):
-                if until is None:
-                    raise ExecutorError("the simulation stands still: nothing is pending, and the run is not over")
-                self._now = max(self._now, until)
-                return [Ticked()]
-            self._now = self._pending[0][0]
-            while self._pending and self._pending[0][0] == self._now:
-                event = self._occur(heappop(self._pending)[2])
-                if event is not None:
+            if self._error is not None:
+                raise self._error
+            if not pending or (until is not None and pending[0][0] > until):
+                return self._tick(until)
+            self._now = now = pending[0][0]
+            while pending and pending[0][0] == now:
+                _, _, event, work, then = heappop(pending)
+                if work is None:
+                    batch.append(self._machines() if type(event) is CapacityChanged else event)
+                elif not work.is_over:
                     batch.append(event)
+                    if then is not None:
+                        then(work)
         return batch
 
     async def close(self) -> None:
         """Nothing runs."""
 
-    def _at(self, time_s: float, event: Event) -> None:
+    def _tick(self, until: float | None) -> list[Event]:
+        if until is None:
+            raise ExecutorError("the simulation stands still: nothing is pending, and the run is not over")
+        self._now = max(self._now, until)
+        return [Ticked()]
+
+    def _machines(self) -> CapacityChanged:
+        """Return what machines there are now; the next change comes in its time."""
+        outages = self._outages
+        if outages.next() <= self._now:
+            outages.change()
+        if outages.next() < math.inf:
+            self._push(outages.next(), outages.present)
+        return outages.present
+
+    def _push(self, time_s: float, event: Event, work: _Attempt | None = None, then: _Then | None = None) -> None:
         self._order += 1
-        heappush(self._pending, (time_s, self._order, event))
+        heappush(self._pending, (time_s, self._order, event, work, then))
+
+    # Commands --------------------------------------------------------------------------------------------------------
+
+    def _ask(self, ask: Ask) -> None:
+        delay_s = draw(self.delays.ask_s, self._streams("ask", ask.ask)) if self.delays.ask_s else 0.0
+        try:
+            self._push(self._now + delay_s, self._run.suggest(ask))
+        except Exception as error:  # whatever a searcher raises ends the run
+            self._error = PolicyError(f"the searcher raised {error!r}")
+            self._error.__cause__ = error
 
     def _launch(self, launch: Launch) -> None:
-        config = self._run.space.resolve(launch.config)
-        checkpoint = launch.checkpoint
-        if checkpoint is not None and checkpoint.path in self._saved:
-            state, step, time_s = self._saved[checkpoint.path], checkpoint.step, checkpoint.time_s
-        else:
-            state, step, time_s = self._workload.start(config, launch.seed), 0, 0.0
-        begin = self._now + self.delays.launch_s
-        self._attempts[launch.trial, launch.attempt] = _Attempt(
-            launch, config, state, launch.until, step, time_s, begin
+        work = _Attempt(
+            launch,
+            self._run.space.resolve(launch.config),
+            launch.until,
+            self._speed(launch.placement),
+            self._streams("attempt", launch.trial, launch.attempt) if self._needs_dice else None,
+            self._doom(launch) if self._is_troubled else None,
         )
-        self._at(begin, Started(launch.trial, launch.attempt))
-        if self.lost_per_hour:
-            life_s = self._streams("lost", launch.trial, launch.attempt).exponential(3600 / self.lost_per_hour)
-            self._at(self._now + life_s, Lost(launch.trial, launch.attempt, "the simulated worker was lost"))
+        begin = work.clock = self._now + draw(self.delays.launch_s, work.dice)
+        then, checkpoint = self._begin, launch.checkpoint
+        if checkpoint is not None and checkpoint.path in self._saved:
+            work.state, work.step, work.time_s = self._saved[checkpoint.path], checkpoint.step, checkpoint.time_s
+            work.clock += draw(self.delays.load_s, work.dice)
+            then = self._step
+        self._attempts[launch.trial, launch.attempt] = work
+        self._send(work, begin, Started(launch.trial, launch.attempt), then)
+        if work.doom is not None:
+            self._push(max(self._now, work.doom.at), work.doom.event, work, self._end)
 
-    def _extend(self, trial: int, attempt: int, until: Until) -> None:
-        work = self._attempts.get((trial, attempt))
-        if work is not None:
-            work.until, work.running, work.clock = until, True, self._now + self.delays.report_s
+    def _doom(self, launch: Launch) -> Doom | None:
+        """How the worker will be lost: by itself, or with its machine."""
+        own, machine = self.faults.doom(launch, self._now, self._streams), self._outages.lost_at(launch.placement.node)
+        if machine < (own.at if own else math.inf):
+            return Doom(machine, Lost(launch.trial, launch.attempt, "its simulated machine was lost"))
+        return own
+
+    def _extend(self, extend: Extend) -> None:
+        work = self._attempts.get((extend.trial, extend.attempt))
+        if work is not None and work.is_waiting:
+            work.until, work.is_waiting = extend.until, False
+            work.clock = self._now + draw(self.delays.decide_s, work.dice) + draw(self.delays.report_s, work.dice)
             self._step(work)
 
-    def _halt(self, trial: int, attempt: int) -> None:
-        work = self._attempts.get((trial, attempt))
+    def _halt(self, halt: Halt) -> None:
+        work = self._attempts.get((halt.trial, halt.attempt))
         if work is not None:
-            work.running = False
-            self._at(self._now + self.delays.halt_s, Halted(trial, attempt))
+            decide_s = draw(self.delays.decide_s, work.dice) if work.is_waiting else 0.0
+            work.is_waiting, work.is_halted = False, True
+            halt_s = draw(self.delays.halt_s, work.dice)
+            self._send(work, self._now + decide_s + halt_s, Halted(halt.trial, halt.attempt), self._end)
 
-    def _occur(self, event: Event) -> Event | None:
-        """Hand on what is due, unless its attempt is over; a report or start that nobody waits for leads to the next
-        step."""
-        if not isinstance(event, Started | Reported | Finished | Halted | Lost):
-            return event
-        work = self._attempts.get((event.trial, event.attempt))
-        if work is None:
-            return None
-        if isinstance(event, Started | Reported):
-            if work.running:
-                self._step(work)
+    def _speed(self, placement: Placement) -> float:
+        return self.speeds(placement) if callable(self.speeds) else self.speeds.get(placement.node, 1.0)
+
+    # What a worker does ----------------------------------------------------------------------------------------------
+
+    def _begin(self, work: _Attempt) -> None:
+        try:
+            work.state = self._workload.start(work.config, work.launch.seed)
+        except Exception as error:  # the workload's own, as an objective's would be
+            self._fail(work, error)
         else:
-            del self._attempts[event.trial, event.attempt]
-        return event
+            self._step(work)
 
     def _step(self, work: _Attempt) -> None:
-        """Compute the next step; its report, or the end, becomes the attempt's one pending event."""
-        launch = work.launch
-        step = self._workload.step(work.config, work.state)
-        if step is None:
-            self._at(work.clock + self.delays.report_s, Finished(launch.trial, launch.attempt))
+        """Compute the next step; its report, or the end, becomes the attempt's one pending message."""
+        if work.is_halted:
             return
-        work.state, metrics, seconds = step
+        launch = work.launch
+        try:
+            done = self._workload.step(work.config, work.state)
+            if done is None:
+                self._say(work, Finished(launch.trial, launch.attempt), self._end)
+                return
+            work.state, metrics, seconds = done
+            if not 0 <= seconds < INFINITE:
+                _refuse(seconds)
+        except Exception as error:  # as above
+            self._fail(work, error)
+            return
+        seconds /= work.speed
+        if work.dice is not None:
+            seconds *= self.faults.stretch(work.clock, work.dice)
         work.step += 1
         work.time_s += seconds
         work.clock += seconds
-        self._at(work.clock + self.delays.report_s, self._report(work, metrics))
-
-    def _report(self, work: _Attempt, metrics: dict[str, Metric]) -> Reported:
-        launch = work.launch
-        row = {"step": work.step, "time_s": work.time_s, **metrics}
-        waiting = any(boundary.met(row) for boundary in work.until)
-        work.running = not waiting
-        path = f"{launch.trial}/{launch.attempt}/{work.step}" if waiting and self.checkpoints else None
-        if path is not None:
-            self._saved[path] = work.state
         columns = {name: [value] for name, value in metrics.items()}
-        return Reported(launch.trial, launch.attempt, work.step, (work.time_s,), columns, waiting, path)
+        if (work.until and _is_due(work, metrics)) or (work.doom is not None and self._is_warned(work, work.doom)):
+            path = self._save(work) if self.checkpoints else None
+            times = (work.time_s,)
+            report = Reported(launch.trial, launch.attempt, work.step, times, columns, waiting=True, checkpoint=path)
+            self._say(work, report, self._wait)
+        else:
+            report = Reported(launch.trial, launch.attempt, work.step, (work.time_s,), columns)
+            self._say(work, report, self._step)
+
+    def _is_warned(self, work: _Attempt, doom: Doom) -> bool:
+        """Its worker knows that it will be taken away, and has not saved since it does."""
+        if work.clock < doom.noticed_at or not self.checkpoints:
+            return False
+        work.doom = doom.unnoticed
+        return True
+
+    def _save(self, work: _Attempt) -> str:
+        work.clock += draw(self.delays.save_s, work.dice)
+        work.path = f"{work.launch.trial}/{work.launch.attempt}/{work.step}"
+        return work.path
+
+    def _wait(self, work: _Attempt) -> None:
+        """A report has arrived that waits, and so has what it saved."""
+        work.is_waiting = not work.is_halted
+        if work.path is not None:
+            self._saved[work.path], work.path = work.state, None
+
+    def _fail(self, work: _Attempt, error: Exception) -> None:
+        self._say(work, failure(work.launch.trial, work.launch.attempt, error), self._end)
+
+    def _end(self, work: _Attempt) -> None:
+        work.is_over = True
+        del self._attempts[work.launch.trial, work.launch.attempt]
+
+    def _say(self, work: _Attempt, event: Event, then: _Then) -> None:
+        """A worker says something when it is done with what it did."""
+        arrival = work.clock + (self._report_s if work.dice is None else draw(self.delays.report_s, work.dice))
+        self._send(work, arrival, event, then)
+
+    def _send(self, work: _Attempt, arrival: float, event: Event, then: _Then) -> None:
+        """A message of a worker is on its way; it arrives after what the worker said earlier."""
+        if self._is_troubled:
+            self._send_through_trouble(work, arrival, event, then)
+            return
+        self._order += 1
+        now = self._now
+        heappush(self._pending, (arrival if arrival > now else now, self._order, event, work, then))  # noqa: FURB136
+
+    def _send_through_trouble(self, work: _Attempt, arrival: float, event: Event, then: _Then) -> None:
+        """A message may be late, and come twice. What is late, and was sent before its worker was lost, is an echo."""
+        late_s = self.faults.lateness_s(self._now, work.dice) if work.dice is not None else 0.0
+        sent, arrival = arrival, max(self._now, arrival + late_s)
+        is_echo = work.doom is not None and sent <= work.doom.at < arrival
+        self._push(arrival, event, None if is_echo else work, then)
+        if work.dice is not None and self.faults.doubles(self._now, work.dice):
+            self._push(arrival, event)
+
+
+def _refuse(seconds: float) -> None:
+    raise ValueError(f"a step takes finite seconds, 0 or more, not {seconds!r}")
+
+
+def _is_due(work: _Attempt, metrics: dict[str, Metric]) -> bool:
+    """Tell whether a report meets a boundary of the lease."""
+    row: dict[str, Metric] = {"step": work.step, "time_s": work.time_s, **metrics}
+    for boundary in work.until:  # noqa: SIM110 - any() takes twice as long, at every report
+        if boundary.met(row):
+            return True
+    return False

@@ -145,6 +145,8 @@ class Placed:
 
     def _stay(self, error: Exception) -> None:
         """Ask in the thread, for good."""
+        if self._is_closed:
+            raise RuntimeError("the run is over") from error
         self._warn(
             "the searcher is asked in a thread, where it may hold up the run for some milliseconds at a time, because "
             f"it cannot have a process of its own: {error!r}"

@@ -244,7 +244,7 @@ class Space:
 
     def satisfies(self, config: Config) -> bool:
         """Return True if all constraints hold. Raises ValueError for a constraint that raises."""
-        return not self._constraints or self._constraints.violated(config) is None
+        return self._constraints.violated(config) is None
 
     def plain(self, config: Config) -> Config:
         """Return the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the space}.
