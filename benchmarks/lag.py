@@ -31,7 +31,7 @@ BUDGET_MS = 5.0  # of the 99th percentile, with the placement that is the defaul
 class InThread(GP):
     """One that never leaves the thread."""
 
-    process_from: ClassVar[int] = 10**9
+    process_from: ClassVar[int | None] = None
 
 
 @dataclass(frozen=True)

@@ -87,12 +87,12 @@ class Curves:
         return ((row, step + 1), {"loss": curve[step]}, self._seconds[row]) if step < len(curve) else None
 
 
-def table(repeats: int, peer_python: Path | None, *, counted: bool) -> list[Row]:
+def table(repeats: int, peer_python: Path | None, *, with_calls: bool) -> list[Row]:
     """Run every case; the rates are medians of the repeats."""
-    rows = [_median([_alone(_timed, case) for _ in range(repeats)]) for case in CASES]
+    rows = [_median([_alone(timed, case) for _ in range(repeats)]) for case in CASES]
     if peer_python is not None:
         rows += [_median([_theirs(peer_python, case) for _ in range(repeats)]) for case in PEER]
-    return rows + [_alone(_counted, case) for case in COUNTED if counted]
+    return rows + [_alone(counted, case) for case in COUNTED if with_calls]
 
 
 def _median(rows: Sequence[Row]) -> Row:
@@ -105,14 +105,16 @@ def _alone(measure: Any, case: Case) -> Row:  # noqa: ANN401 - one of the two be
         return cast(Row, pool.submit(measure, case).result())
 
 
-def _timed(case: Case) -> Row:
+def timed(case: Case) -> Row:
+    """Run a case: its time, and how far it raised the peak of this process's memory."""
     before, began = _peak_bytes(), time.perf_counter()
     result = _run(case)
     seconds = time.perf_counter() - began
     return _row(case, result, seconds, bytes_a_trial=(_peak_bytes() - before) / case.trials)
 
 
-def _counted(case: Case) -> Row:
+def counted(case: Case) -> Row:
+    """Run a case under the profiler, which counts calls."""
     profile = cProfile.Profile()
     result = profile.runcall(_run, case)
     stats = pstats.Stats(profile)

@@ -174,7 +174,7 @@ def main() -> None:
     if "lag" in options.what:
         others += lag.table(options.repeats)
     if "simulate" in options.what:
-        others += simulating.table(options.repeats, options.peer_python, counted=options.calls)
+        others += simulating.table(options.repeats, options.peer_python, with_calls=options.calls)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
     if options.json:
         print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows] + [asdict(row) for row in others]}))

@@ -130,6 +130,16 @@ class TestAnObjectiveMay:
         assert trial.checkpoint is not None
 
 
+def test_an_objective_may_stop_its_own_trial():
+    def objective(config):
+        report(loss=1.0)
+        raise TrialStopped
+
+    trial = run(objective)[0]
+    assert (trial.state, trial.outcome, trial.reason) == ("ended", "stopped", "it stopped itself")
+    assert trial.metrics["loss"] == 1.0
+
+
 class TestARunMayBe:
     def test_awaited_in_a_running_loop(self):
         engine = Engine(parabola, SPACE, metric="loss", executor="local", storage=None, verbose=0)

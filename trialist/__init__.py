@@ -5,6 +5,7 @@ from trialist.ask_tell import AskTell
 from trialist.callbacks import Callback
 from trialist.engine.engine import Engine
 from trialist.executors import Local, Simulated
+from trialist.loading import load
 from trialist.reporting import TrialStopped, context, get_checkpoint, report
 from trialist.results import Result, TrialResult
 from trialist.schedulers import ASHA, FIFO, PBT, HyperBand
@@ -33,6 +34,7 @@ __all__ = [
     "context",
     "enqueue",
     "get_checkpoint",
+    "load",
     "report",
     "space",
     "stop",

@@ -336,7 +336,7 @@ class Failed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Halted(Message):
-    """A Halt was carried out: user code runs no more."""
+    """User code runs no more: a Halt was carried out, or it raised by itself what ``report()`` raises then."""
 
     trial: int
     attempt: int

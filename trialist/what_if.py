@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from trialist.engine.engine import Engine
 from trialist.executors import Simulated
-from trialist.messages import Metric, Reported
-from trialist.results import Result, TrialResult, rows_of
+from trialist.loading import load
+from trialist.messages import Metric
+from trialist.results import Result, TrialResult
 from trialist.schedulers import PBT, PBTReplay, Scheduler
 from trialist.space import randint
-from trialist.storage.sqlite import SqliteStore
 
 Mode = Literal["min", "max"]
 
@@ -144,7 +142,7 @@ def what_if(
         raise ValueError(
             f"what_if cannot ask {scheduler!r}: of other configurations than those that ran nothing is known"
         )
-    recording = _of_result(run) if isinstance(run, Result) else _of_directory(Path(run))
+    recording = _recording(run if isinstance(run, Result) else load(run))
     if not recording.metrics:
         raise ValueError("what_if compares trials: the run was told no metric")
     if not recording.courses:
@@ -167,28 +165,15 @@ def what_if(
     return _compare(recording, result)
 
 
-def _of_result(result: Result) -> Recording:
-    courses = [_course(trial, trial.history, trial.outcome) for trial in result]
-    return _recording(courses, [metric for metric, _ in result.objectives], [mode for _, mode in result.objectives])
+def _recording(result: Result) -> Recording:
+    courses = tuple(course for course in map(_course, result) if course.rows)
+    metrics, modes = zip(*result.objectives, strict=True) if result.objectives else ((), ())
+    return Recording(courses, metrics, modes)
 
 
-def _of_directory(directory: Path) -> Recording:
-    with closing(SqliteStore.open(directory, read_only=True)) as store:
-        told = cast("dict[str, Any]", store.settings["data"])
-        rows = list(store.trials())
-        frames: dict[int, list[Reported]] = {row.id: list(store.frames(row.id)) for row in rows}
-    courses = [_course(row, rows_of(frames[row.id]), row.outcome) for row in rows]
-    metrics = [told["metric"]] if isinstance(told["metric"], str) else list(told["metric"] or ())
-    modes = cast("list[Mode]", [told["mode"]] if isinstance(told["mode"], str) else told["mode"])
-    return _recording(courses, metrics, modes * len(metrics) if len(modes) == 1 else modes)
-
-
-def _course(trial: Any, rows: Sequence[Mapping[str, Metric]], outcome: str | None) -> Course:  # noqa: ANN401 - of either kind
-    return Course(trial.id, rows, outcome == "completed", (trial.started or 0.0, trial.ended or 0.0))
-
-
-def _recording(courses: Sequence[Course], metrics: Sequence[str], modes: Sequence[Mode]) -> Recording:
-    return Recording(tuple(course for course in courses if course.rows), tuple(metrics), tuple(modes))
+def _course(trial: TrialResult) -> Course:
+    rows = trial.history
+    return Course(trial.id, rows, trial.outcome == "completed", (trial.started or 0.0, trial.ended or 0.0))
 
 
 def _compare(recording: Recording, result: Result) -> WhatIf:

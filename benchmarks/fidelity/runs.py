@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from benchmarks.fidelity.methods import METHODS
 from benchmarks.fidelity.tasks import Floats, Task
-from trialist import Engine, Simulated, space
+from trialist import Engine, Simulated
 from trialist.history import History
 from trialist.messages import Event, Reported, Request, Suggestion
 from trialist.searchers import Problem
 from trialist.streams import Streams
+from trialist.workloads import Table
 
 BUDGET = 20  # full trainings, over all workers
 LEAST = 1  # full training a worker at least, so that some can end
@@ -24,25 +25,6 @@ POINTS = 40  # of a trace
 def budget_s(task: Task, workers: int) -> float:
     """Return how long a run is: 20 full trainings shared by the workers, or one of each."""
     return task.full_s * max(BUDGET / workers, LEAST)
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """A training whose course is known: the configuration is a row of the task."""
-
-    task: Task
-
-    def start(self, config: Mapping[str, Any], seed: int) -> int:
-        """Before the first step."""
-        return 0
-
-    def step(self, config: Mapping[str, Any], state: int) -> tuple[int, dict[str, Any], float] | None:
-        """The next entry of the row."""
-        if state == self.task.losses.shape[1]:
-            return None
-        seconds = self.task.seconds[config["row"]]
-        took = float(seconds[state] - (seconds[state - 1] if state else 0.0))
-        return state + 1, {"loss": float(self.task.losses[config["row"], state])}, took
 
 
 @dataclass
@@ -92,9 +74,10 @@ def trace(seen: Sequence[tuple[float, float]], end_s: float) -> Floats:
 def run(task: Task, method: str, workers: int, seed: int) -> Floats:
     """Return the trace of one run."""
     executor = Watched(workers=workers)
+    table = Table({"loss": task.losses}, np.diff(task.seconds, prepend=0.0))
     Engine(
-        Replayed(task),
-        {"row": space.randint(0, len(task.losses))},
+        table,
+        table.space,
         metric="loss",
         num_samples=-1,
         searcher=InOrder(order(task, seed)),

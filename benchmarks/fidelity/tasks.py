@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trialist.workloads import CrossingCurves
+
 Floats = npt.NDArray[np.float64]
 
 POOL = 1000  # configurations of a task
@@ -51,21 +53,15 @@ def all_tasks(data: Path | None) -> list[Task]:
     return [*computed(), *([] if data is None else [*_lcbench(data), *_taskset(data)])]
 
 
-# Computed: losses a + (1 - a) (1 + t / tau)^-b. The first keeps its order; in the others who starts well ends badly ---
-
-
 def computed() -> Iterator[Task]:
     """Yield three tasks of 81 steps: curves that keep their order, that cross, and that cross with noise."""
     for name, crossing, noise in (("ordered", 0.0, 0.0), ("crossing", 0.6, 0.0), ("noisy", 0.4, 0.02)):
         rng = np.random.default_rng(7)
-        quality, speed = rng.random((2, POOL))
-        mixed = (1 - crossing) * quality + crossing * (1 - speed)
-        end = 0.02 + 0.5 * quality**2
-        tau, power = 1 + 12 * mixed, 0.6 + 0.8 * (1 - mixed)
-        steps = np.arange(1, 82)
-        losses = end[:, None] + (1 - end[:, None]) * (1 + steps / tau[:, None]) ** -power[:, None]
+        quality, pace = rng.random((2, POOL))
+        curves = CrossingCurves(crossing=crossing)
+        losses = curves.loss(quality[:, None], pace[:, None], np.arange(1.0, curves.steps + 1))
         losses += noise * rng.standard_normal(losses.shape)
-        seconds = np.cumsum(np.ones_like(losses), axis=1) * (0.5 + speed[:, None])
+        seconds = np.cumsum(np.ones_like(losses), axis=1) * (0.5 + pace[:, None])
         yield Task("computed", name, losses, seconds)
 
 

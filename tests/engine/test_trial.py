@@ -37,6 +37,7 @@ PAGE: list[tuple[State, type, State | None, bool | None, State]] = [
     (RUNNING, Extend, ANY, ANY, RUNNING),
     (RUNNING, Halt, ANY, ANY, STOPPING),
     (RUNNING, Finished, ANY, ANY, ENDED),
+    (RUNNING, Halted, ANY, ANY, ENDED),
     (RUNNING, Failed, ANY, True, WAITING),
     (RUNNING, Failed, ANY, False, ENDED),
     (RUNNING, Lost, ANY, True, WAITING),

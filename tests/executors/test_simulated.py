@@ -1,35 +1,34 @@
 """Virtual time: exact, repeatable, and never slept through."""
 
 import asyncio
-import json
+import math
 import time
+from collections import Counter
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.engine.driving import Curve, Script, Simulation, simulate
-from trialist.codec import to_plain
-from trialist.errors import ExecutorError
+from tests.executors.virtual import an_executor, digest, events, launch, now, times
+from trialist.errors import ExecutorError, PolicyError
 from trialist.executors.base import Run
-from trialist.executors.simulated import Delays, Faults, Simulated
+from trialist.executors.simulated import Delays, Simulated
 from trialist.messages import (
+    Ask,
     Boundary,
     CapacityChanged,
     Checkpoint,
     Discard,
-    Event,
     Extend,
+    Failed,
     Finished,
     Halt,
     Halted,
     Launch,
-    Lost,
     Node,
     Pause,
-    Placement,
     Reported,
     Started,
     Suggested,
@@ -37,25 +36,10 @@ from trialist.messages import (
     at_step,
 )
 from trialist.schedulers import ASHA
-from trialist.searchers import Grid, Random
+from trialist.searchers import Grid, Random, Sobol
 from trialist.space import Space, choice, uniform
 
 DELAYS = Delays(launch_s=0.5, halt_s=0.25, report_s=0.125, ask_s=0.0625)  # sums of these are exact
-
-
-def exported(simulation: Simulation) -> str:
-    """A line of JSON for each event."""
-    return "".join(
-        json.dumps([moment.now, to_plain(moment.event)], allow_nan=False) + "\n" for moment in simulation.moments
-    )
-
-
-def digest(simulation: Simulation) -> str:
-    return sha256(exported(simulation).encode()).hexdigest()
-
-
-def times(simulation: Simulation, kind: type) -> list[float]:
-    return [moment.now for moment in simulation.moments if isinstance(moment.event, kind)]
 
 
 # Determinism ----------------------------------------------------------------------------------------------------------
@@ -84,12 +68,14 @@ def test_another_seed_gives_other_events():
     assert digest(with_random(1)) != digest(with_random(2))
 
 
-def test_faults_are_repeatable_too():
-    def with_faults(seed: int) -> Simulation:
-        executor = Simulated(workers=4, faults=Faults(lost_per_hour=100), seed=seed)
-        return simulate(Curve(), None, executor, samples=20, max_failures=-1)
+def with_sobol() -> Simulation:
+    space = Space({"x": uniform(0, 1), "y": uniform(-1, 1), "kind": choice(["a", "b"])})
+    scheduler, executor = ASHA(max_t=9, reduction_factor=3, promote=True), Simulated(workers=4, delays=DELAYS)
+    return simulate(Curve(), scheduler, executor, searcher=Sobol(), space=space, samples=40)
 
-    assert digest(with_faults(1)) == digest(with_faults(1)) != digest(with_faults(2))
+
+def test_the_same_seed_gives_the_same_events_with_sobols_points():
+    assert digest(with_sobol()) == "22e9d3b0586decd8e87354eda825a042c3f360870f20d86fe2cb55c31aebb1bc"
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -140,28 +126,6 @@ def test_each_pause_and_each_launch_costs_its_own_delay():
     assert times(simulation, Halted) == [0.0625 + 0.5 + 1 + 0.125 + 0.25] * 4
 
 
-def test_each_lost_worker_costs_its_own_launch():
-    executor = Simulated(delays=DELAYS, faults=Faults(lost_per_hour=360))
-    simulation = simulate(Curve(steps=10), None, executor, samples=9, max_failures=-1)
-    moments = [moment for moment in simulation.moments if isinstance(moment.event, Lost | Started)]
-    again = [(a, b) for a, b in pairwise(moments) if isinstance(a.event, Lost) and isinstance(b.event, Started)]
-    assert len(again) > 5
-    assert all(b.now == a.now + 0.5 for a, b in again)
-
-
-def test_workers_are_lost_as_often_as_they_should_be():
-    executor = Simulated(workers=1, faults=Faults(lost_per_hour=36))
-    simulation = simulate(Curve(steps=20), None, executor, samples=500, max_failures=-1, check=False)
-    hours = simulation.moments[-1].now / 3600
-    assert len(times(simulation, Lost)) == pytest.approx(hours * 36, rel=0.2)
-
-
-def test_a_lost_worker_says_nothing_more():
-    simulation = simulate(Curve(), None, Simulated(workers=3, faults=Faults(lost_per_hour=200)), samples=9, max_failures=-1)
-    assert simulation.experiment.echoes == 0
-    assert times(simulation, Lost)
-
-
 def test_it_never_sleeps(monkeypatch):
     def refuse(*arguments: object) -> None:
         raise AssertionError("somebody slept")
@@ -173,31 +137,6 @@ def test_it_never_sleeps(monkeypatch):
 
 
 # The executor by itself -----------------------------------------------------------------------------------------------
-
-
-def now(coroutine: Any) -> Any:
-    """What a coroutine returns that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("it waits for something")
-
-
-def an_executor(workload: object = Curve(), **arguments: Any) -> Simulated:
-    executor = Simulated(**arguments)
-    now(executor.open(Run(workload, Space({"x": uniform(0, 1)}), lambda ask: Suggested(ask.ask, ()))))
-    assert [type(event) for event in now(executor.events(None))] == [CapacityChanged]
-    return executor
-
-
-def launch(trial: int = 0, attempt: int = 1, **more: Any) -> Launch:
-    return Launch(trial, attempt, {"x": 0.5}, Placement("simulated", {}), more.pop("until", ()), seed=1, **more)
-
-
-def events(executor: Simulated, until: float | None = None) -> list[Event]:
-    batch: list[Event] = now(executor.events(until))
-    return batch
 
 
 def test_all_that_happens_at_one_time_comes_in_one_batch():
@@ -250,6 +189,103 @@ def test_the_machines_are_those_given():
     executor = Simulated(nodes=[Node("a", {"cpu": 1}), Node("b", {"gpu": 2})])
     now(executor.open(Run(Curve(), Space({}), lambda ask: Suggested(ask.ask, ()))))
     assert events(executor) == [CapacityChanged((Node("a", {"cpu": 1}), Node("b", {"gpu": 2})))]
+
+
+def spans(simulation: Simulation) -> dict[str, set[float]]:
+    """How long the reports of a trial were apart, by the node that it ran on."""
+    nodes = {(launch.trial, launch.attempt): launch.placement for launch in simulation.commands(Launch)}
+    found: dict[str, set[float]] = {}
+    for a, b in pairwise(sorted(reported(simulation))):
+        if a[0] == b[0]:
+            found.setdefault(nodes[a[0]].node, set()).add(b[1] - a[1])
+    return found
+
+
+def reported(simulation: Simulation) -> list[tuple[tuple[int, int], float]]:
+    return [((m.event.trial, m.event.attempt), m.now) for m in simulation.moments if isinstance(m.event, Reported)]
+
+
+def test_steps_take_as_long_as_the_node_is_slow():
+    nodes = [Node("old", {"cpu": 1}), Node("new", {"cpu": 1}), Node("other", {"cpu": 1})]
+    executor = Simulated(nodes=nodes, speeds={"old": 0.5, "new": 4.0})
+    simulation = simulate(Curve(steps=9), None, executor, samples=12)
+    assert spans(simulation) == {"old": {2.0}, "new": {0.25}, "other": {1.0}}
+    launches = Counter(launch.placement.node for launch in simulation.commands(Launch))
+    assert launches["new"] > 2 * launches["old"] > 0
+
+
+def test_speed_may_depend_on_what_a_trial_was_granted():
+    nodes = [Node("one", {"cpu": 8, "gpu": 1})]
+    executor = Simulated(nodes=nodes, speeds=lambda placement: 8.0 if placement.gpus else 1.0)
+    for resources, seconds in (({"cpu": 1}, 1.0), ({"cpu": 1, "gpu": 1}, 0.125)):
+        simulation = simulate(Curve(steps=9), None, executor, samples=2, resources=resources)
+        assert spans(simulation) == {"one": {seconds}}
+
+
+@pytest.mark.parametrize(
+    ("speeds", "message"),
+    [
+        ({"od": 2.0}, "no node 'od'; did you mean 'old'"),
+        ({"old": 0.0}, "the speed of old must be finite and more than"),
+    ],
+)
+def test_speeds_that_make_no_sense_are_refused(speeds, message):
+    with pytest.raises(ValueError, match=message):
+        Simulated(nodes=[Node("old", {"cpu": 1})], speeds=speeds)
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """Raises where it is told to, or says that a step took no time that there is."""
+
+    where: str = ""
+    seconds: float = 1.0
+
+    def start(self, config: dict[str, Any], seed: int) -> int:
+        if self.where == "start":
+            raise RuntimeError("no memory")
+        return 0
+
+    def step(self, config: dict[str, Any], state: int) -> Any:
+        if self.where == "step" and state == 2:
+            raise RuntimeError("no memory")
+        return state + 1, {"loss": 1.0}, self.seconds
+
+
+@pytest.mark.parametrize("where", ["start", "step"])
+def test_a_workload_that_raises_fails_its_trial_and_not_the_run(where):
+    simulation = simulate(Breaking(where), None, Simulated(), samples=3, max_failures=1)
+    failures = [event for event in simulation.events if isinstance(event, Failed)]
+    assert [event.error for event in failures] == ["RuntimeError: no memory"] * 6
+    assert "in " + where in failures[0].traceback
+    assert len(times(simulation, Reported)) == {"start": 0, "step": 12}[where]
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
+def test_a_step_that_takes_no_time_there_is_fails_its_trial(seconds):
+    simulation = simulate(Breaking(seconds=seconds), None, Simulated())
+    assert [event.error for event in simulation.events if isinstance(event, Failed)] == [
+        f"ValueError: a step takes finite seconds, 0 or more, not {seconds!r}"
+    ]
+
+
+def test_a_searcher_that_raises_ends_the_run():
+    def refuse(ask: Ask) -> Suggested:
+        raise KeyError("x")
+
+    executor = Simulated()
+    now(executor.open(Run(Curve(), Space({}), refuse)))
+    executor.do(Ask(1, (), 0))
+    with pytest.raises(PolicyError, match=r"the searcher raised KeyError\('x'\)") as raised:
+        events(executor)
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
+def test_what_is_over_leaves_nothing_behind():
+    executor = Simulated(workers=8)
+    simulation = simulate(Curve(steps=3), None, executor, samples=200, check=False)
+    assert len(times(simulation, Finished)) == 200
+    assert (executor._attempts, executor._saved, executor._pending) == ({}, {}, [])
 
 
 def test_a_report_waits_at_a_boundary_and_nowhere_else():

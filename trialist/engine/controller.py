@@ -122,6 +122,9 @@ class Controller:
         while True:
             await asyncio.sleep(PROGRESS_S)
             self.progress.update(self.snapshot())
+            if self._is_watched and self.experiment.touched:  # no turn has come to tell of it
+                with suppress(StorageError):  # the next turn will hear of it
+                    self._append(self.now(), [], [*self._rows()])
 
     async def _read_letters(self) -> None:
         """Pass on what other processes want of the run. What makes no sense is warned of, and left."""

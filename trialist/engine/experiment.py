@@ -156,7 +156,7 @@ class Experiment:
             of_a_trial = _OF_A_TRIAL.get(type(event))
             if of_a_trial is None:
                 _OTHERS[type(event)](self, event)
-            elif (trial := self._addressed(cast(TrialEvent, event))) is not None:
+            elif (trial := self._addressed(event)) is not None:
                 of_a_trial(self, trial, event)
             if not self._is_full:
                 self._fill()
@@ -239,7 +239,7 @@ class Experiment:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    def _addressed(self, event: TrialEvent) -> Trial | None:
+    def _addressed(self, event: Any) -> Trial | None:  # noqa: ANN401 - one of those in _OF_A_TRIAL
         """Return the trial that an event is about; None if it is an echo of an attempt that is over."""
         trial = self.trials.get(event.trial)
         if trial is not None and trial.attempt == event.attempt and trial.active:
@@ -354,7 +354,7 @@ class Experiment:
         self._leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
 
     def _on_halted(self, trial: Trial, _event: Halted) -> None:
-        self._leave(trial, Halted, Outcome("stopped"))
+        self._leave(trial, Halted, Outcome("stopped", "it stopped itself"))
 
     def _on_ticked(self, event: Ticked) -> None:
         """The time is looked at with every event; this one only brings it."""

@@ -5,7 +5,7 @@ not yet known to have ended, and the resources stay booked. Where a stopping tri
 waits to be launched again with another configuration or other resources. A later decision may only raise ``then``, and
 ENDED is highest.
 
-    WAITING ──Launch──▶ RUNNING ──Finished──▶ ENDED
+    WAITING ──Launch──▶ RUNNING ──Finished, Halted──▶ ENDED
        ▲ ▲                │ │ ╲
        │ └─Failed, Lost───┘ │  Halt(then)
        │   (attempts left)  │    ╲
@@ -71,6 +71,7 @@ TABLE: dict[State, dict[type, State | Fork]] = {
         Extend: State.RUNNING,
         Halt: State.STOPPING,
         Finished: State.ENDED,
+        Halted: State.ENDED,  # by itself: the objective raised what report() raises
         Failed: Fork.RETRY,
         Lost: Fork.RETRY,
     },

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from trialist.errors import ExecutorError, PolicyError
+from trialist.errors import ExecutorError, PolicyError, nearest, refuse
 from trialist.executors.base import Run
 from trialist.executors.delays import Delays, draw
 from trialist.executors.faults import Doom, Faults, Outages
@@ -84,13 +84,16 @@ class Simulated:
 
     Args:
         workers: how many trials of one CPU run side by side; or give the ``nodes``.
-        nodes: the machines there are.
+        nodes: the machines there are: ``[Node("old", {"cpu": 8}), Node("new", {"cpu": 8, "gpu": 2})]``.
         speeds: how fast steps are, by the node's name, 1 where it is not said: ``{"old": 0.5}``; or a function of the
             trial's ``Placement``: ``lambda placement: 8.0 if placement.gpus else 1.0``.
         delays: what takes how long besides training.
         faults: what goes wrong.
         checkpoints: whether every report that waits saves a checkpoint.
         seed: of delays and faults that are left to chance. The trials' own seeds come from the run.
+
+    Raises:
+        ValueError: a speed is not a positive number, or of no node that there is.
     """
 
     workers: int = 1
@@ -100,6 +103,18 @@ class Simulated:
     faults: Faults = field(default_factory=Faults)
     checkpoints: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        speeds = {} if callable(self.speeds) else self.speeds
+        names = [node.name for node in self._nodes]
+        problems = [f"speeds: there is no node {name!r}{nearest(name, names)}" for name in speeds if name not in names]
+        problems += [f"the speed of {name} must be finite and more than 0, not {speed!r}"
+                     for name, speed in speeds.items() if not 0 < speed < math.inf]  # fmt: skip
+        refuse(problems, "Simulated")
+
+    @property
+    def _nodes(self) -> Sequence[Node]:
+        return self.nodes or (Node("simulated", {"cpu": self.workers}),)
 
     def now(self) -> float:
         """Virtual seconds."""
@@ -120,8 +135,7 @@ class Simulated:
         self._report_s = draw(self.delays.report_s, None)
         self._is_troubled = self.faults != Faults()
         self._needs_dice = self.delays.are_drawn or self.faults.need_dice
-        nodes = self.nodes or (Node("simulated", {"cpu": self.workers}),)
-        self._outages = Outages(nodes, self.faults, self._streams, self._now)
+        self._outages = Outages(self._nodes, self.faults, self._streams, self._now)
         self._push(self._now, self._outages.present)
 
     def do(self, command: Command) -> None:

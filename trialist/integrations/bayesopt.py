@@ -51,7 +51,7 @@ class BayesOpt(Adapter):
     patience: int | None = None
     precision: int = 5
 
-    process_from: ClassVar[int] = 100
+    process_from: ClassVar[int | None] = 100
 
     def own_form(self, space: object) -> Form:
         """Read a dict of bounds."""

@@ -144,11 +144,9 @@ class Process:
 
     def close(self) -> None:
         """End the process at once, whatever it does. From any thread."""
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            else:
-                self._child.kill()
+        if self._child.poll() is None:  # else its number may be another's by now
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._child.kill()
         with suppress(subprocess.TimeoutExpired):
             self._child.wait(REAP_S)
         for pipe in (self._child.stdin, self._child.stdout):

@@ -48,7 +48,7 @@ class TPE:
     bandwidths: Bandwidths = field(default_factory=Bandwidths)
 
     learns: ClassVar[bool] = True
-    process_from: ClassVar[int] = 10_000
+    process_from: ClassVar[int | None] = 10_000
 
     def setup(self, problem: Problem) -> int:
         """Take any problem with a metric."""

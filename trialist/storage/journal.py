@@ -7,8 +7,8 @@ journal is the SHA-256 of all its lines in order, each with a newline: what ``sh
 are chained, and nothing before a line can change without every later mark being wrong.
 
 Decisions are taken after their event was written, so they travel with a later line: a list, with one list for each
-earlier event that has not had its own. A line of kind ``Decided`` has no event and only brings decisions: the last ones
-of a run have nothing else to ride on.
+earlier event that has not had its own. A line of kind ``Decided`` has no event and only brings decisions: those on a
+run's last events, and on events that nothing followed for a while, have nothing else to ride on.
 """
 
 from __future__ import annotations

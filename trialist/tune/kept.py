@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from trialist.engine.engine import Engine
 from trialist.engine.parts import Parts
-from trialist.messages import Checkpoint, Plain
-from trialist.results import TrialResult
+from trialist.loading import load_trials
+from trialist.messages import Plain
 from trialist.space import Space
 from trialist.storage.base import Store
 from trialist.storage.sqlite import SqliteStore
@@ -147,27 +147,4 @@ def load(directory: str | os.PathLike[str]) -> Records:
         metric=None if metrics[0] is None else names.from_engine(metrics[0]),
         mode=modes[0],
     )
-    return Records(_trials(store, path), facts, path, str(notes.get("link") or path))
-
-
-def _trials(store: SqliteStore, directory: Path) -> list[TrialResult]:
-    return [
-        TrialResult(
-            id=row.id,
-            state=row.state,
-            outcome=row.outcome,
-            reason=row.reason,
-            attempts=row.attempt,
-            config=dict(row.config),
-            metrics=dict(row.metrics),
-            best=None,
-            error=row.error,
-            traceback=row.traceback,
-            directory=directory / "trials" / f"{row.id:06d}",
-            started=row.started,
-            ended=row.ended,
-            _frames=store.frames,
-            saved=None if row.checkpoint is None else Checkpoint(row.checkpoint, row.step),
-        )
-        for row in store.trials()
-    ]
+    return Records(load_trials(store, path), facts, path, str(notes.get("link") or path))

@@ -1,5 +1,8 @@
-"""Workloads: trainings that are computed, to study searchers and schedulers on in virtual time."""
+"""Workloads: trainings that are computed, to study schedulers and searchers on in virtual time."""
 
 from trialist.workloads.base import State, Step, Workload
+from trialist.workloads.curves import CrossingCurves
+from trialist.workloads.dynamics import DriftingQuadratic, JaderbergToy
+from trialist.workloads.tables import Table
 
-__all__ = ["State", "Step", "Workload"]
+__all__ = ["CrossingCurves", "DriftingQuadratic", "JaderbergToy", "State", "Step", "Table", "Workload"]

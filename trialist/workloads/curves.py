@@ -1,17 +1,17 @@
-"""Closed-form learning curves: how well a training ends and how fast it gets there are two parameters.
+"""Closed-form learning curves: how well a training ends, and how soon, are two parameters of its configuration.
 
-q = quality, s = speed, both in [0, 1]; c = crossing; t = step.
+q = quality, p = pace, both in [0, 1]; c = crossing; t = step.
 
-    loss(t) = e + (1 - e) (1 + t / tau)^-p        a power law that falls from 1 to e
-    e = 0.02 + 0.5 q^2                            small q ends well
-    m = (1 - c) q + c (1 - s)                     what sets the pace: with c = 0 it is q alone, so that no two cross
-    tau = 1 + 12 m, p = 0.6 + 0.8 (1 - m)
+    loss(t) = e + (1 - e) (1 + t / tau)^-k      a power law that falls from 1 towards e
+    e = 0.02 + 0.5 q^2                          where q is small, it ends well
+    m = (1 - c) q + c (1 - p)                   what sets the pace: with c = 0 it is q alone, so that no two cross
+    tau = 1 + 12 m,  k = 0.6 + 0.8 (1 - m)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +20,17 @@ from trialist.space import uniform
 from trialist.streams import Streams
 from trialist.workloads.base import Step
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-State: TypeAlias = tuple[int, Floats]  # steps that are done, and the loss after each
+State: TypeAlias = tuple[int, npt.NDArray[np.float64]]  # the steps that are done, and the noise of all
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
 
 @dataclass(frozen=True)
 class CrossingCurves:
-    """Trainings whose losses cross: whoever starts well need not end well, and stopping early can be wrong.
+    """Trainings whose losses cross: who starts well need not end well, so that to stop early can be wrong.
 
     Args:
         steps: of a full training.
-        crossing: how much of the pace is speed instead of quality: with 0, curves keep their order.
+        crossing: how much the pace is a matter of its own, in [0, 1]; with 0 it is one of quality, and no curves cross.
         noise: the standard deviation of what is added to each report.
 
     Raises:
@@ -49,25 +49,30 @@ class CrossingCurves:
 
     @property
     def space(self) -> dict[str, object]:
-        """Two numbers in [0, 1]: "quality", of which small is good, and "speed", of which large is slow."""
-        return {"quality": uniform(0.0, 1.0), "speed": uniform(0.0, 1.0)}
+        """Two numbers: of "quality" little is good; much "pace" makes a loss fall sooner, and each step take longer."""
+        return {"quality": uniform(0.0, 1.0), "pace": uniform(0.0, 1.0)}
 
-    def losses(self, quality: npt.ArrayLike, speed: npt.ArrayLike) -> Floats:
-        """Return the losses without noise, shape (..., R), of configurations of shape (...)."""
-        q, s = np.asarray(quality, dtype=np.float64), np.asarray(speed, dtype=np.float64)
-        mixed = (1 - self.crossing) * q + self.crossing * (1 - s)
-        end = (0.02 + 0.5 * q**2)[..., None]
-        tau, power = (1 + 12 * mixed)[..., None], (0.6 + 0.8 * (1 - mixed))[..., None]
-        decay: Floats = (1 + np.arange(1, self.steps + 1) / tau) ** -power
-        return end + (1 - end) * decay
+    def loss(self, quality: Number, pace: Number, step: Number) -> Number:
+        """Return the loss without noise, of numbers or of arrays that NumPy broadcasts."""
+        q, c = quality, self.crossing
+        m = (1 - c) * q + c * (1 - pace)
+        e = 0.02 + 0.5 * q**2
+        tau, k = 1 + 12 * m, 0.6 + 0.8 * (1 - m)
+        left: Number = (1 + step / tau) ** -k
+        return e + (1 - e) * left
 
     def start(self, config: dict[str, Any], seed: int) -> State:
         """Nothing is done; the noise is drawn."""
-        return 0, self.noise * Streams(seed)("noise").standard_normal(self.steps)
+        return 0, self.noise * Streams(seed)("noise").standard_normal(self.steps) if self.noise else _NO_NOISE
 
     def step(self, config: dict[str, Any], state: State) -> Step | None:
-        """One step along the curve of this configuration."""
+        """A step along the curve of this configuration."""
         done, noise = state
         if done == self.steps:
             return None
-        return (done + 1, noise), {"loss": self._loss(config, done + 1) + noise.item(done)}, 0.5 + config["speed"]
+        loss = self.loss(config["quality"], config["pace"], done + 1.0)
+        loss += noise.item(done) if noise.size else 0.0
+        return (done + 1, noise), {"loss": loss}, 0.5 + config["pace"]
+
+
+_NO_NOISE = np.empty(0)

@@ -52,7 +52,7 @@ class GP:
     device: str | None = None
 
     learns: ClassVar[bool] = True
-    process_from: ClassVar[int] = 100
+    process_from: ClassVar[int | None] = 100
 
     def setup(self, problem: Problem) -> int:
         """Take any problem.

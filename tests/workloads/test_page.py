@@ -1,0 +1,26 @@
+"""The workload of docs/write-a-workload.md keeps the contract, and is as short as it says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.contracts.workload import WorkloadContract
+
+PAGE = Path(__file__).parents[2] / "docs" / "write-a-workload.md"
+LINES_MAX = 30
+
+
+def example() -> str:
+    text = PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    return text[: text.index("\ndef tune")]
+
+
+class TestDescent(WorkloadContract):
+    def make(self):
+        names: dict[str, Any] = {}
+        exec(compile(example(), str(PAGE), "exec"), names)
+        return names["Descent"]()
+
+
+def test_it_is_short():
+    assert len(re.findall(r"\S.*\n", example())) <= LINES_MAX
