@@ -281,6 +281,13 @@ def test_a_searcher_that_raises_ends_the_run():
     assert isinstance(raised.value.__cause__, KeyError)
 
 
+def test_a_trial_has_one_pending_message():
+    executor = an_executor()
+    for trial in range(20):
+        executor.do(launch(trial))
+    assert {len(executor._pending) for _ in range(10) if events(executor)} == {20}
+
+
 def test_what_is_over_leaves_nothing_behind():
     executor = Simulated(workers=8)
     simulation = simulate(Curve(steps=3), None, executor, samples=200, check=False)

@@ -32,7 +32,7 @@ from trialist import Engine, Simulated, space
 from trialist.errors import PolicyError
 from trialist.history import History, HistoryLog
 from trialist.messages import Outcome, Request
-from trialist.searchers import GP, TPE, Auto, Grid, Perturb, Problem, Random, Repeat
+from trialist.searchers import GP, TPE, Auto, Grid, Perturb, Problem, Random
 from trialist.searchers.placement import DEATHS_MAX, placed
 from trialist.searchers.process import changes, learn
 from trialist.space import Space
@@ -313,8 +313,7 @@ def children() -> list[int]:
 
 def test_those_around_others_want_a_process_where_these_do():
     assert Perturb(GP()).process_from == GP.process_from
-    assert Repeat(GP(), 3).process_from == 3 * GP.process_from
-    assert Perturb(Random()).process_from is Repeat(Random(), 3).process_from is None
+    assert Perturb(Random()).process_from is None
 
 
 def test_auto_wants_one_where_the_chosen_one_does():

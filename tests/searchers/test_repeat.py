@@ -3,8 +3,11 @@ import pytest
 
 from tests.contracts.searcher import SearcherContract
 from trialist import Engine, space
+from trialist.history import History, Record
+from trialist.messages import Request
 from trialist.searchers import Problem, Random, Repeat
 from trialist.space import Space
+from trialist.streams import Streams
 
 
 class TestContract(SearcherContract):
@@ -59,3 +62,13 @@ def test_the_searcher_sees_the_mean_of_a_group_once_all_of_it_have_ended():
 def test_at_least_once():
     with pytest.raises(ValueError, match="once at least"):
         Repeat(Random(), 0).setup(Problem(Space({})))
+
+
+def test_it_remembers_nothing_that_is_not_in_the_history():
+    searcher, problem, rng = Repeat(Random(), 2), Problem(Space({"x": space.uniform(0, 1)})), Streams(0)
+    searcher.setup(problem)
+    first, second = searcher.suggest(History(), [Request(0, 0), Request(1, 1)], rng)
+    assert first.config == second.config
+    assert searcher.suggest(History(), [Request(1, 1)], rng) == [None]  # the first of its group is not there
+    known = History((Record(0, first.config, first.tags),))
+    assert searcher.suggest(known, [Request(1, 1)], rng) == [second]

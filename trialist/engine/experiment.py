@@ -82,6 +82,14 @@ class _Successor:
     tags: Tags | None = None
 
 
+_COMPLETED = Outcome("completed")
+
+
+def _joined(tags: Tags, more: Tags) -> Tags:
+    """Return both. Tags are never changed, so trials may share them: mostly there are none."""
+    return {**tags, **more} if tags and more else tags or more
+
+
 class Experiment:
     """All trials of a run, and what is to be done next about them.
 
@@ -309,7 +317,7 @@ class Experiment:
             if request.kind == "explore":
                 self._explored(request, suggestion)
             elif suggestion is not None and self.stopped is None:
-                tags = {**request.tags, **suggestion.tags}
+                tags = _joined(request.tags, suggestion.tags)
                 self._create(request.trial, suggestion.config, tags, suggestion.resources)
                 self._supply.put(request.trial)
 
@@ -341,7 +349,7 @@ class Experiment:
         successor = self._successors.get(event.trial)
         if successor is not None and successor.donor is None:  # what has finished needs no other resources
             trial.then = State.ENDED
-        self._leave(trial, Finished, Outcome("completed"))
+        self._leave(trial, Finished, _COMPLETED)
 
     def _on_failed(self, trial: Trial, event: Failed) -> None:
         trial.error, trial.traceback = event.error, event.traceback
@@ -513,7 +521,7 @@ class Experiment:
         if successor is None:  # it has ended meanwhile
             return
         if suggestion is not None:
-            successor.config, successor.tags = suggestion.config, {**request.tags, **suggestion.tags}
+            successor.config, successor.tags = suggestion.config, _joined(request.tags, suggestion.tags)
             if suggestion.resources is not None:
                 successor.request = to_units(suggestion.resources)
             if not trial.active:
@@ -633,7 +641,7 @@ class Experiment:
             return True
         trial.admitted, self._closed = True, False
         start = self.judge.start(trial)
-        trial.until, trial.tags = start.until, {**trial.tags, **start.tags}
+        trial.until, trial.tags = start.until, _joined(trial.tags, start.tags)
         self._join(trial)
         self._ask_for_new(New(), starting=1)
         return True

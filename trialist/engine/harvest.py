@@ -48,7 +48,7 @@ def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> Trial
         outcome=outcome.kind if outcome else None,
         reason=outcome.reason if outcome else "",
         attempts=trial.attempt,
-        config=parts.space.resolve(dict(trial.config)),
+        config=parts.space.resolve(trial.config),  # the experiment is over: this is the user's now
         metrics=trial.metrics,
         best=best,
         error=trial.error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
@@ -61,9 +61,11 @@ def check_delay(name: str, delay: Delay) -> None:
 
 
 def draw(delay: Delay, dice: np.random.Generator | None) -> float:
-    """Return how many seconds it is this time. Only a number does without dice."""
-    if isinstance(delay, int | float) or dice is None:
-        return cast(float, delay)
+    """Return how many seconds it is this time. Only numbers do without dice."""
+    if dice is None:
+        return delay  # type: ignore[return-value]
+    if isinstance(delay, int | float):
+        return delay
     if isinstance(delay, tuple):
         return float(dice.uniform(*delay))
     return max(0.0, float(delay(dice)))

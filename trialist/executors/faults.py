@@ -141,12 +141,13 @@ class Outages:
         """Return when a machine will be lost, or was, if it is away."""
         return self._lost_at.get(node, math.inf)
 
-    def next(self) -> float:
-        """Return when machines change next."""
+    @property
+    def due(self) -> float:
+        """When the next machine is lost, or comes back."""
         return self._changes[0][0] if self._changes else math.inf
 
     def change(self) -> None:
-        """It is then: one machine is lost, or is back."""
+        """That time has come."""
         now, name = heappop(self._changes)
         if name in self._away:
             self._away.remove(name)

@@ -8,7 +8,7 @@ A *workload* stands for the objective: its state can be saved and cloned, so tha
 clone are simulated too, and its configuration may change between two steps.
 
 A worker says one thing at a time: its next step is computed once the report of the last one has arrived. So an attempt
-has one pending message, and one that is over leaves nothing behind.
+has one pending message, besides the news of its loss if it will be lost, and once it is over nothing is left of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -103,6 +103,7 @@ class Simulated:
     faults: Faults = field(default_factory=Faults)
     checkpoints: bool = True
     seed: int = 0
+    is_virtual: ClassVar[bool] = True  # all of it dies with this process: nothing it is told has to wait for a commit
 
     def __post_init__(self) -> None:
         speeds = {} if callable(self.speeds) else self.speeds
@@ -132,7 +133,7 @@ class Simulated:
         self._saved: dict[str, State] = {}
         self._error: Exception | None = None
         self._streams = Streams(self.seed)
-        self._report_s = draw(self.delays.report_s, None)
+        self._report_s = draw(self.delays.report_s, None)  # where no delay is drawn
         self._is_troubled = self.faults != Faults()
         self._needs_dice = self.delays.are_drawn or self.faults.need_dice
         self._outages = Outages(self._nodes, self.faults, self._streams, self._now)
@@ -190,10 +191,10 @@ class Simulated:
     def _machines(self) -> CapacityChanged:
         """Return what machines there are now; the next change comes in its time."""
         outages = self._outages
-        if outages.next() <= self._now:
+        if outages.due <= self._now:
             outages.change()
-        if outages.next() < math.inf:
-            self._push(outages.next(), outages.present)
+        if outages.due < math.inf:
+            self._push(outages.due, outages.present)
         return outages.present
 
     def _push(self, time_s: float, event: Event, work: _Attempt | None = None, then: _Then | None = None) -> None:

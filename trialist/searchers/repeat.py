@@ -32,12 +32,6 @@ class Repeat:
 
     learns = True  # the first of a group is found in the history
 
-    @property
-    def process_from(self) -> int | None:
-        """As the base wants it: it sees one trial for so many."""
-        base: int | None = getattr(self.base, "process_from", None)
-        return None if base is None else base * self.times
-
     def setup(self, problem: Problem) -> int:
         """Take any problem that the base takes.
 
@@ -46,26 +40,31 @@ class Repeat:
         """
         if self.times < 1:
             raise ValueError(f"Repeat(times={self.times!r}): a configuration has to be tried once at least")
-        self._groups: dict[int, Suggestion] = {}
         return self.base.setup(problem) * self.times
 
+    @property
+    def process_from(self) -> int | None:
+        """As the base does, which sees one trial of so many."""
+        base: int | None = getattr(self.base, "process_from", None)
+        return None if base is None else base * self.times
+
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
-        """Ask the base for the first of each group, and repeat its answer."""
-        folded = self._folded(history)
+        """Ask the base for the first of each group, and repeat its answer; of a group whose first is not in the history
+        yet, not now."""
+        folded, groups = self._folded(history)
         answers: list[Suggestion | None] = []
         for request in requests:
             group, index = divmod(request.sample, self.times)
-            if group not in self._groups:
+            if group not in groups and index == 0:
                 answer = self.base.suggest(folded, [replace(request, sample=group)], rng)
                 if not answer:
                     break
                 if answer[0] is not None:
-                    self._groups[group] = answer[0]
-            answers.append(self._member(group, index) if group in self._groups else None)
+                    groups[group] = answer[0]
+            answers.append(self._member(groups[group], group, index) if group in groups else None)
         return answers
 
-    def _member(self, group: int, index: int) -> Suggestion:
-        first = self._groups[group]
+    def _member(self, first: Suggestion, group: int, index: int) -> Suggestion:
         tags = {**(first.tags if index == 0 else {}), TAG: [group, index]}
         return Suggestion(self._marked(first.config, index), cast(Tags, tags))
 
@@ -77,21 +76,23 @@ class Repeat:
         """Undo ``_marked``."""
         return config
 
-    def _folded(self, history: History) -> History:
-        """Return the history with one trial for each group; what somebody enqueued stays as it is."""
+    def _folded(self, history: History) -> tuple[History, dict[int, Suggestion]]:
+        """Return the history with one trial for each group, and what the base had answered for it; what somebody
+        enqueued stays as it is."""
         groups: dict[int, list[Record]] = {}
         alone: list[Record] = []
         for record in history.trials:
             place = cast("list[int] | None", record.tags.get(TAG))
             groups.setdefault(place[0], []).append(record) if place else alone.append(record)
-        folded = [self._fold(group, members) for group, members in groups.items()]
-        return History(tuple(sorted([*alone, *folded], key=lambda record: record.id)))
+        folded = {group: self._fold(members) for group, members in groups.items()}
+        trials = sorted([*alone, *folded.values()], key=lambda record: record.id)
+        answers = {group: Suggestion(record.config, record.tags) for group, record in folded.items()}
+        return History(tuple(trials)), answers
 
-    def _fold(self, group: int, members: list[Record]) -> Record:
+    def _fold(self, members: list[Record]) -> Record:
         first = members[0]
         config = self._unmarked(first.config)
         tags = {key: value for key, value in first.tags.items() if key != TAG}
-        self._groups.setdefault(group, Suggestion(config, tags))
         record = Record(first.id, config, tags)
         if len(members) == self.times and all(member.outcome for member in members):
             last = [member.values[-1] for member in members if member.values and _well(member)]

@@ -99,6 +99,11 @@ class Batched:
         """As the base does."""
         return getattr(self.base, "sees_metrics", False)
 
+    @property
+    def process_from(self) -> int | None:
+        """As the base does."""
+        return getattr(self.base, "process_from", None)
+
     def setup(self, problem: Problem) -> int:
         """Begin a run."""
         return self.base.setup(problem)
