@@ -250,11 +250,11 @@ def test_when_faults_end_so_does_the_run_in_as_much_time_as_the_work_takes(fault
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"lost_per_hour": -1}, "lost_per_hour must be finite and not negative, not -1"),
+        ({"lost_per_hour": -1}, "lost_per_hour must be finite and at least 0, not -1"),
         ({"nodes_lost_per_hour": float("nan")}, "nodes_lost_per_hour must be finite"),
         ({"stragglers": 1.5}, r"stragglers must be within \[0, 1\], not 1.5"),
-        ({"slowdown": 0.5}, "slowdown must be at least 1, not 0.5"),
-        ({"notice_s": -1.0}, "notice_s must not be negative"),
+        ({"slowdown": 0.5}, "slowdown must be finite and at least 1, not 0.5"),
+        ({"notice_s": -1.0}, "notice_s must be finite and at least 0, not -1.0"),
         ({"late_s": (2.0, 1.0)}, "late_s must be finite"),
         ({"late": 2, "duplicated": -1}, r"(?s)late must.*duplicated must"),
     ],

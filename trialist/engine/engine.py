@@ -23,7 +23,15 @@ from trialist.engine.parts import Default, Needs, Parts, as_space, check, needed
 from trialist.engine.plan import Mode
 from trialist.engine.replaying import Retry, more_samples, replay, retries
 from trialist.engine.retelling import teller
-from trialist.engine.running import in_thread, inside_loop, interruptible, quick_switching, run_loop, say
+from trialist.engine.running import (
+    in_thread,
+    inside_loop,
+    interruptible,
+    quick_switching,
+    rare_collections,
+    run_loop,
+    say,
+)
 from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
 from trialist.executors import Executor, Simulated, Workload
@@ -205,7 +213,7 @@ class Engine:
         parts = check(self._keywords)
         directory = self._directory
         try:
-            with interruptible(), quick_switching():
+            with interruptible(), quick_switching(), rare_collections():
                 store, directory, past = self._open(parts)
                 with closing(store):
                     return await self._run(parts, store, directory, past)

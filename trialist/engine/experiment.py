@@ -336,12 +336,12 @@ class Experiment:
             self._judge_report(trial, event)
 
     def _judge_report(self, trial: Trial, event: Reported) -> None:
-        repeated = event.last_step <= trial.judged_step
-        if repeated or not any(boundary.met(trial.metrics) for boundary in self._lease(trial)):
+        repeated, metrics = event.last_step <= trial.judged_step, trial.metrics
+        if repeated or not any(boundary.met(metrics) for boundary in self._lease(trial)):
             self._extend(trial, trial.until)
             return
         trial.judged_step = event.last_step
-        report = Report(event.last_step, self.scores.values(event.columns, -1), trial.metrics)
+        report = Report(event.last_step, self.scores.values(event.columns, -1), metrics)
         verdict = self.judge.report(trial, report)
         _VERDICTS[type(verdict)](self, trial, verdict)
 
@@ -552,6 +552,7 @@ class Experiment:
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self._now
+        trial.latest = trial.metrics  # a row is smaller than a frame
         self._supply.news = True
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
@@ -579,7 +580,7 @@ class Experiment:
 
     def _note_frame(self, trial: Trial, event: Reported) -> None:
         trial.step = event.last_step
-        trial.metrics = event.row(-1)
+        trial.latest = event
         self._supply.news = True
         self.reports += len(event.time_s)
         self.scores.note(trial, event)

@@ -260,6 +260,12 @@ class Line:
         """Take out and return the trial whose turn it is; ``None`` if nobody's."""
         if not self._sizes:
             return None
+        if len(self._queues) == 1:
+            [(size, queue)] = self._queues.items()
+            trial = next(iter(queue)) if fits(dict(size)) else None
+            if trial is not None:
+                self.remove(trial)
+            return trial
         heads = sorted(
             (arrival, trial, size)
             for size, queue in self._queues.items()

@@ -39,8 +39,10 @@ class Scores:
     def values(self, columns: Columns, index: int) -> tuple[float, ...]:
         """Return the objectives of one report, sign-flipped so that smaller is better; NaN where there is none."""
         return tuple(
-            sign * number(columns[metric][index]) if metric in columns else math.nan
-            for sign, metric in zip(self._signs, self._metrics, strict=True)
+            [
+                sign * number(columns[metric][index]) if metric in columns else math.nan
+                for sign, metric in zip(self._signs, self._metrics, strict=True)
+            ]
         )
 
     def violations(self, columns: Columns, index: int) -> tuple[float, ...]:

@@ -119,7 +119,7 @@ class Trial:
     failures: int = 0
     then: State = State.ENDED
     outcome: Outcome | None = None
-    metrics: dict[str, Metric] = field(default_factory=dict)  # of the last report
+    latest: Reported | dict[str, Metric] = field(default_factory=dict)  # reports as they came, or the last one's row
     best: tuple[float, int] | None = None  # smallest finite first objective, and its step
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = None
@@ -129,6 +129,13 @@ class Trial:
     started: float | None = None
     ended: float | None = None
     descents: tuple[Descent, ...] = ()
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Of the last report. Most are never asked for: so a row is made of a frame for who asks first."""
+        if isinstance(self.latest, Reported):
+            self.latest = self.latest.row(-1)
+        return self.latest
 
     @property
     def resources(self) -> dict[str, float]:

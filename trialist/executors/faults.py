@@ -15,7 +15,7 @@ from trialist.messages import CapacityChanged, Launch, Lost, Node
 from trialist.streams import Streams
 
 HOUR_S = 3600.0
-RATES = ("lost_per_hour", "preempted_per_hour", "nodes_lost_per_hour")
+AT_LEAST = {"lost_per_hour": 0, "preempted_per_hour": 0, "nodes_lost_per_hour": 0, "notice_s": 0, "slowdown": 1}
 SHARES = ("stragglers", "late", "duplicated")
 
 
@@ -40,7 +40,7 @@ class Faults:
         until_s: when all of this ends.
 
     Raises:
-        ValueError: a rate is negative, a share is not within [0, 1], a slowdown is less than 1; all of them are told.
+        ValueError: a rate is negative, a share is not within [0, 1], a slowdown is less than 1. All problems are told.
     """
 
     lost_per_hour: float = 0.0
@@ -56,12 +56,11 @@ class Faults:
     until_s: float = math.inf
 
     def __post_init__(self) -> None:
-        problems = [f"{name} must be finite and not negative, not {getattr(self, name)!r}" for name in RATES
-                    if not 0 <= getattr(self, name) < math.inf]  # fmt: skip
-        problems += [f"{name} must be within [0, 1], not {getattr(self, name)!r}" for name in SHARES
-                     if not 0 <= getattr(self, name) <= 1]  # fmt: skip
-        problems += [] if self.slowdown >= 1 else [f"slowdown must be at least 1, not {self.slowdown!r}"]
-        problems += [] if self.notice_s >= 0 else [f"notice_s must not be negative, not {self.notice_s!r}"]
+        given = vars(self)
+        problems = [f"{name} must be finite and at least {least}, not {given[name]!r}"
+                    for name, least in AT_LEAST.items() if not least <= given[name] < math.inf]  # fmt: skip
+        problems += [f"{name} must be within [0, 1], not {given[name]!r}"
+                     for name in SHARES if not 0 <= given[name] <= 1]  # fmt: skip
         refuse(problems, "faults")
         check_delay("node_back_s", self.node_back_s)
         check_delay("late_s", self.late_s)

@@ -1,24 +1,17 @@
-"""A journal in memory: for simulations, for tests, and for runs that nobody will resume.
-
-Turns are kept packed, as bytes. The objects of a hundred thousand reports would take three times the memory, and
-Python's garbage collector would look through them again and again: that took almost as long as the whole simulation.
-"""
+"""A journal in memory: for simulations, for tests, and for runs that nobody will resume."""
 
 from __future__ import annotations
 
-import pickle
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future
-from operator import attrgetter
 from typing import Literal
 
 from trialist.errors import StorageError
 from trialist.messages import Plain, Reported
 from trialist.storage import journal
 from trialist.storage.base import COMMITTED, Entry, Statistics, TrialRow, Turn
-
-_frame = attrgetter("trial", "attempt", "first_step", "time_s", "columns", "waiting", "checkpoint")
+from trialist.storage.packing import pack, unpack
 
 
 class MemoryStore:
@@ -62,7 +55,7 @@ class MemoryStore:
         if self._keep == "nothing":
             raise StorageError("this store was made with keep='nothing': it has no digest")
         for packed in self._turns[self._hashed :]:
-            self._hash(_unpack(packed))
+            self._hash(unpack(packed))
         self._hashed = len(self._turns)
         return self._chain.digest
 
@@ -71,7 +64,7 @@ class MemoryStore:
             return _refused()
         self._count += 1
         if self._keep == "turns":
-            self._turns.append(_pack(turn))
+            self._turns.append(pack(turn))
             for row in turn.trials:
                 self._trials[row.id] = row
         elif self._keep == "digest":
@@ -80,7 +73,7 @@ class MemoryStore:
 
     def entries(self) -> Iterator[Entry]:
         self._check_kept()
-        return journal.assemble(map(_unpack, self._turns))
+        return journal.assemble(map(unpack, self._turns))
 
     def frames(self, trial: int) -> Iterator[Reported]:
         self._check_kept()
@@ -110,19 +103,8 @@ class MemoryStore:
             raise StorageError(f"this store was made with keep={self._keep!r}: there is nothing to read")
 
 
-def _pack(turn: Turn) -> bytes:
-    """Turn a turn, but for its rows, into bytes; reports, which are most of it, as bare tuples."""
-    events = [_frame(event) if type(event) is Reported else event for event in turn.events]
-    return pickle.dumps((turn.now, events, turn.decisions, turn.digest), pickle.HIGHEST_PROTOCOL)
-
-
-def _unpack(packed: bytes) -> Turn:
-    now, events, decisions, digest = pickle.loads(packed)  # noqa: S301 - this process has written it
-    return Turn(now, [Reported(*event) if type(event) is tuple else event for event in events], decisions, digest)
-
-
 def _frames(packed: bytes) -> Iterator[Reported]:
-    return (event for event in _unpack(packed).events if isinstance(event, Reported))
+    return (event for event in unpack(packed).events if isinstance(event, Reported))
 
 
 def _refused() -> Future[None]:
