@@ -35,14 +35,20 @@ ROWS = 1024
 
 @dataclass(frozen=True)
 class Case:
-    """What is simulated: so many trials of so many steps, as far as the scheduler lets them go."""
+    """What is simulated: so many trials of so many steps, as far as FIFO, or ASHA with eta = 3, lets them go."""
 
     scheduler: str
     trials: int
     steps: int
+    grace: int = 1  # steps before ASHA judges a trial first
 
 
-CASES = (Case("fifo", 4_000, 50), Case("asha", 100_000, 81), Case("fifo", 1_000_000, 1))
+CASES = (
+    Case("fifo", 8_000, 50),
+    Case("asha", 100_000, 81),
+    Case("asha", 100_000, 81, grace=9),
+    Case("fifo", 1_000_000, 1),
+)
 COUNTED = tuple(Case("asha", trials, 81) for trials in (1_000, 10_000, 100_000))
 PEER = (Case("fifo", 1_000, 50), Case("asha", 1_000, 81))  # Syne Tune gets fewer, because it would take minutes
 
@@ -132,7 +138,7 @@ def _run(case: Case) -> Result:
         {"row": space.randint(0, ROWS), "x": space.uniform(0, 1)},
         metric="loss",
         searcher="random",
-        scheduler=ASHA(max_t=case.steps, reduction_factor=3) if case.scheduler == "asha" else "fifo",
+        scheduler=ASHA(case.steps, case.grace, 3) if case.scheduler == "asha" else "fifo",
         num_samples=case.trials,
         executor=Simulated(workers=WORKERS),
         storage=None,

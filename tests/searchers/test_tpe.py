@@ -6,6 +6,7 @@ from trialist import space
 from trialist.ask_tell import AskTell
 from trialist.searchers import TPE
 from trialist.searchers.parzen import Bandwidths, Columns, Parzen
+from trialist.searchers.tpe import BAD_MAX
 from trialist.space import Space
 
 
@@ -26,7 +27,16 @@ MIXED = Space(
 
 def density(trials: int = 5, seed: int = 0) -> Parzen:
     units = MIXED.snap(np.random.default_rng(seed).random((trials, MIXED.dimension)))
-    return Parzen(Columns(MIXED), units, MIXED.active(units), np.arange(1.0, trials + 1), Bandwidths(magnitude=0.3))
+    columns, weights, widths = Columns(MIXED), np.arange(1.0, trials + 1), Bandwidths(magnitude=0.3)
+    return Parzen(
+        columns,
+        units,
+        MIXED.active(units),
+        weights,
+        widths=widths.alike(columns, trials),
+        blur=widths.blurred(columns, trials),
+        even=0.7,
+    )
 
 
 def log_density(parzen: Parzen, units: np.ndarray) -> np.ndarray:
@@ -117,4 +127,4 @@ def test_work_is_bounded_however_long_the_history():
         study.add({"x": value}, value)
     study.ask()
     good, bad = searcher._densities([])
-    assert (len(good._units), len(bad._units)) == (50, 1000)
+    assert (len(good._units), len(bad._units)) == (50, BAD_MAX)

@@ -7,21 +7,21 @@ it is. What it costs to handle an event does not grow with the number of trials 
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, cast
 
 from trialist.engine.judge import Judge
 from trialist.engine.keeper import Keeper
-from trialist.engine.ledger import Ledger, Line, Units, to_units
+from trialist.engine.ledger import Ledger, Line, to_units
+from trialist.engine.limits import Limits
 from trialist.engine.plan import Plan
 from trialist.engine.record import Record
 from trialist.engine.scores import Scores
+from trialist.engine.succession import Succession
 from trialist.engine.supply import Supply
-from trialist.engine.trial import RANK, Descent, State, Trial, target
+from trialist.engine.trial import RANK, State, Trial, target
 from trialist.errors import InternalError, InvalidTransition, PolicyError, TrialistError
 from trialist.history import HistoryLog
 from trialist.messages import (
@@ -68,20 +68,6 @@ from trialist.schedulers.base import Scheduler
 from trialist.stopping import StopRule
 from trialist.streams import Streams
 
-
-@dataclass(slots=True)
-class _Successor:
-    """What a stopping trial will be launched as, once it has stopped and, for a clone, its new configuration is
-    there."""
-
-    until: Until
-    request: Units
-    donor: Checkpoint | None = None  # of a clone
-    descent: Descent | None = None  # of a clone
-    config: Config | None = None
-    tags: Tags | None = None
-
-
 _COMPLETED = Outcome("completed")
 
 
@@ -119,18 +105,15 @@ class Experiment:
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._learns = learns
         self._limit = plan.max_concurrent_trials or math.inf
-        self._is_timed = plan.time_budget_s is not None or plan.trial_timeout_s is not None
+        self._limits = Limits(plan)
         self._streams = Streams(plan.seed)
         self._request = to_units(plan.resources)
         self._line = Line()
         self._supply = Supply(plan.samples, plan.prefetch)
         self._keeper = Keeper(plan.keep_checkpoints)
         self._record = Record()
-        self._successors: dict[int, _Successor] = {}
+        self._succession = Succession(self._keeper)
         self._resumed: set[int] = set()  # to be resumed, and not yet paused
-        self._timeouts: list[tuple[float, int, int]] = []
-        self._failures: Counter[str] = Counter()
-        self._successes = 0
         self._now = 0.0
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
         self._is_full = False  # nothing can be started before something is released, or somebody joins the line
@@ -159,7 +142,7 @@ class Experiment:
             self._account(now)
         self._now = now
         try:
-            if self._is_timed:
+            if self._limits.are_timed:
                 self._expire()
             of_a_trial = _OF_A_TRIAL.get(type(event))
             if of_a_trial is None:
@@ -191,12 +174,7 @@ class Experiment:
     @property
     def deadline(self) -> float | None:
         """When to be woken with ``Ticked`` if nothing happens before."""
-        if not self._is_timed:
-            return None
-        times = [self._timeouts[0][0]] if self._timeouts else []
-        if self.plan.time_budget_s is not None and self.stopped is None:
-            times.append(self.plan.time_budget_s)
-        return min(times, default=None)
+        return self._limits.deadline(budget=self.stopped is None) if self._limits.are_timed else None
 
     @property
     def digest(self) -> str:
@@ -300,7 +278,7 @@ class Experiment:
             return
         self._move(trial, RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
-        self._failures[trial.error] = 0
+        self._limits.forgive(trial.error)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
         if not event.from_checkpoint:
             trial.checkpoint, trial.judged_step = None, 0
@@ -326,8 +304,7 @@ class Experiment:
         trial.worker = event.worker
         if trial.started is None:
             trial.started = self._now
-        if self.plan.trial_timeout_s is not None:
-            heapq.heappush(self._timeouts, (self._now + self.plan.trial_timeout_s, trial.id, trial.attempt))
+        self._limits.started(self._now, trial)
 
     def _on_reported(self, trial: Trial, event: Reported) -> None:
         self._move(trial, Reported)
@@ -345,9 +322,8 @@ class Experiment:
         verdict = self.judge.report(trial, report)
         _VERDICTS[type(verdict)](self, trial, verdict)
 
-    def _on_finished(self, trial: Trial, event: Finished) -> None:
-        successor = self._successors.get(event.trial)
-        if successor is not None and successor.donor is None:  # what has finished needs no other resources
+    def _on_finished(self, trial: Trial, _event: Finished) -> None:
+        if self._succession.is_resized(trial):  # what has finished needs no other resources
             trial.then = State.ENDED
         self._leave(trial, Finished, _COMPLETED)
 
@@ -397,9 +373,7 @@ class Experiment:
                 "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
             )
             return False
-        self._keeper.hold(donor.checkpoint)
-        descent = Descent(trial.judged_step, number, donor.checkpoint.step, len(donor.descents), trial.config)
-        self._successors[trial.id] = _Successor(until, trial.request, donor.checkpoint, descent)
+        self._succession.clone(trial, donor, donor.checkpoint, until)
         tags = {**donor.tags, "donor": donor.id}
         request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
         self._commands.append(self._supply.ask([request], len(self.history)))
@@ -413,7 +387,7 @@ class Experiment:
             )
             self._extend(trial, verdict.until)
             return
-        self._successors[trial.id] = _Successor(verdict.until, request, config=trial.config, tags=trial.tags)
+        self._succession.resize(trial, request, verdict.until)
         self._halt(trial, State.WAITING)
 
     # Commands --------------------------------------------------------------------------------------------------------
@@ -509,43 +483,25 @@ class Experiment:
 
     def _rejoin(self, trial: Trial) -> None:
         """Line up again: to be tried again as it was, or as what succeeds it once that is known."""
-        successor = self._successors.get(trial.id)
-        if successor is None:
+        if trial.id not in self._succession:
             self._join(trial)
-        elif successor.config is not None:
-            self._succeed(trial, self._successors.pop(trial.id))
+        elif self._succession.is_ready(trial):
+            self._succeed(trial)
 
     def _explored(self, request: Request, suggestion: Suggestion | None) -> None:
         """What a trial will go on as is known; it goes on as it was if the searcher has no variation."""
-        trial, successor = self.trials[request.trial], self._successors.get(request.trial)
-        if successor is None:  # it has ended meanwhile
+        trial = self.trials[request.trial]
+        if trial.id not in self._succession:  # it has ended meanwhile
             return
-        if suggestion is not None:
-            successor.config, successor.tags = suggestion.config, _joined(request.tags, suggestion.tags)
-            if suggestion.resources is not None:
-                successor.request = to_units(suggestion.resources)
-            if not trial.active:
-                self._succeed(trial, self._successors.pop(trial.id))
-            return
-        trial.until = successor.until
-        self._forget_successor(trial)
+        if suggestion is None:
+            self._commands += self._succession.refused(trial)
+        else:
+            self._succession.answered(trial, suggestion, _joined(request.tags, suggestion.tags))
         if not trial.active:
-            self._join(trial)
+            self._rejoin(trial)
 
-    def _forget_successor(self, trial: Trial) -> None:
-        successor = self._successors.pop(trial.id, None)
-        if successor is not None and successor.donor is not None:
-            self._commands += self._keeper.release(successor.donor)
-
-    def _succeed(self, trial: Trial, successor: _Successor) -> None:
-        assert successor.config is not None
-        trial.config, trial.tags = successor.config, successor.tags or {}
-        trial.until, trial.request = successor.until, successor.request
-        if successor.donor is not None and successor.descent is not None:  # it takes the donor's place in time as well
-            trial.descents = (*trial.descents, successor.descent)
-            trial.judged_step = successor.donor.step
-            self._commands += self._keeper.save(trial, successor.donor)
-            self._commands += self._keeper.release(successor.donor)
+    def _succeed(self, trial: Trial) -> None:
+        self._commands += self._succession.succeed(trial)
         if self._learns:
             self.history.born(trial.id, trial.config, trial.tags)
         self._join(trial)
@@ -556,25 +512,14 @@ class Experiment:
         self._supply.news = True
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
-        self._forget_successor(trial)
+        self._commands += self._succession.forget(trial)
         if trial.admitted:
             self.judge.end(trial, outcome)
         if self._learns:
             self.history.ended(trial.id, outcome)
-        self._learn_from_end(trial, outcome)
-
-    def _learn_from_end(self, trial: Trial, outcome: Outcome) -> None:
-        """A run whose trials can only fail is not worth finishing."""
-        if outcome.kind not in ("failed", "lost"):
-            self._successes += outcome.kind in ("completed", "stopped")
-            return
-        self._failures[trial.error] += 1
-        if self.plan.fail_fast:
-            self._stop_all(f"trial {trial.id} failed: {trial.error}")
-        elif not self._successes and 0 < self.plan.same_failures <= self._failures[trial.error]:
-            self._stop_all(
-                f"{self._failures[trial.error]} trials failed the same way, and none succeeded: {trial.error}"
-            )
+        reason = self._limits.ended(trial, outcome)
+        if reason is not None:
+            self._stop_all(reason)
 
     # Reports ---------------------------------------------------------------------------------------------------------
 
@@ -661,7 +606,7 @@ class Experiment:
             self.judge.write(choice)
             return True
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
-        twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._successors
+        twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._succession
         if (trial.state is not State.PAUSED and not pausing) or twice:
             raise PolicyError(f"the scheduler resumed what is not paused\n{self.story(trial.id)}")
         self.judge.write(choice)
@@ -712,18 +657,11 @@ class Experiment:
     # The end of everything -------------------------------------------------------------------------------------------
 
     def _expire(self) -> None:
-        budget = self.plan.time_budget_s
-        if budget is not None and self._now >= budget:
-            self._stop_all(f"time budget of {budget:g} s")
-        while self._timeouts and (self._timeouts[0][0] <= self._now or self._is_stale(*self._timeouts[0])):
-            entry = heapq.heappop(self._timeouts)
-            if not self._is_stale(*entry):
-                reason = f"timeout of {self.plan.trial_timeout_s:g} s"
-                self._halt(self.trials[entry[1]], State.ENDED, Outcome("stopped", reason))
-
-    def _is_stale(self, _deadline: float, number: int, attempt: int) -> bool:
-        trial = self.trials[number]
-        return trial.attempt != attempt or not trial.active
+        reason = self._limits.over(self._now)
+        if reason is not None:
+            self._stop_all(reason)
+        for trial, outcome in self._limits.overdue(self._now, self.trials):
+            self._halt(trial, State.ENDED, outcome)
 
     def _stop_all(self, reason: str) -> None:
         """End the run: halt what runs, cancel what waits. O(trials), once."""

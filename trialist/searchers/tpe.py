@@ -37,14 +37,17 @@ class TPE:
         startup: how many trials to draw before the first that is suggested.
         share: what part of the trials counts as good.
         good_max: and at most so many.
-        candidates: how many points are drawn from the density of the good ones and compared.
+        candidates: how many points are drawn from the density of the good ones and compared. To look further for where
+            the ratio is highest is worse: it is least known there.
+        even: the weight of even draws in that density, where each good trial has 1 on average.
         bandwidths: of the kernels.
     """
 
-    startup: int = 10
+    startup: int = 6
     share: float = 0.12
     good_max: int = 50
-    candidates: int = 64
+    candidates: int = 32
+    even: float = 0.5
     bandwidths: Bandwidths = field(default_factory=Bandwidths)
 
     learns: ClassVar[bool] = True
@@ -67,12 +70,18 @@ class TPE:
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
         if len(self._known.rows(DONE)) < self.startup or not self._space.dimension:
-            (suggestion,) = self._first.suggest(History(), [request], rng)
-            return suggestion
+            return self._even_draw(request, rng)
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
         (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
         return suggestion
+
+    def _even_draw(self, request: Request, rng: Streams) -> Suggestion:
+        """Begin in the middle, where the user's ranges and beliefs point to, and go on with Sobol points."""
+        if request.sample:
+            return self._first.suggest(History(), [request], rng)[0]
+        middle = self._space.tilt(np.full((1, self._space.dimension), 0.5))
+        return suggest_rows(self._space, [request], middle, rng)[0]
 
     def _best_candidate(self, request: Request, asked: list[Floats], generator: np.random.Generator) -> Floats:
         good, bad = self._densities(asked)
@@ -106,10 +115,19 @@ class TPE:
         bad = _thinned(np.sort(others))
         guesses = np.array(asked).reshape(-1, self._space.dimension)
         units, active = np.concatenate([known.units[bad], guesses]), self._activity(bad, guesses)
-        return (
-            Parzen(self._columns, known.units[good], known.active[good], self._weights(order, good), self.bandwidths),
-            Parzen(self._columns, units, active, np.ones(len(units)), self.bandwidths),
+        return self._density_of_good(good, self._weights(order, good)), self._density_of_others(units, active)
+
+    def _density_of_good(self, good: Ints, weights: Floats) -> Parzen:
+        trials = self._known.units[good], self._known.active[good], weights
+        widths = self.bandwidths.fitted(self._columns, *trials)
+        return Parzen(
+            self._columns, *trials, widths=widths, blur=self.bandwidths.blurred(self._columns, len(good)), even=self.even
         )
+
+    def _density_of_others(self, units: Floats, active: Bools) -> Parzen:
+        n = len(units)
+        widths, blur = self.bandwidths.alike(self._columns, n), self.bandwidths.blurred(self._columns, n)
+        return Parzen(self._columns, units, active, np.ones(n), widths=widths, blur=blur)
 
     def _activity(self, rows: Ints, guesses: Floats) -> Bools:
         return np.concatenate([self._known.active[rows], self._space.active(guesses)])
