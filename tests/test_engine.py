@@ -27,6 +27,7 @@ from trialist import (
 )
 from trialist.callbacks import Callback
 from trialist.engine.engine import run_id
+from trialist.workloads import CrossingCurves
 
 SPACE = {"x": space.uniform(0, 1)}
 
@@ -138,6 +139,19 @@ def test_an_objective_may_stop_its_own_trial():
     trial = run(objective)[0]
     assert (trial.state, trial.outcome, trial.reason) == ("ended", "stopped", "it stopped itself")
     assert trial.metrics["loss"] == 1.0
+
+
+@pytest.mark.parametrize("scheduler", [ASHA(max_t=9), ASHA(max_t=9, promote=True)], ids=["stopping", "promoting"])
+def test_virtual_time_is_the_same_whether_the_journal_is_on_a_disk_or_not(tmp_path, scheduler):
+    def simulated(storage):
+        curves = CrossingCurves(steps=9)
+        result = run(
+            curves, curves.space, scheduler=scheduler, executor=Simulated(workers=4), storage=storage, num_samples=30,
+            searcher="random",
+        )  # fmt: skip
+        return [(trial.config, trial.metrics, trial.outcome, trial.started, trial.ended) for trial in result]
+
+    assert simulated(tmp_path) == simulated(None)
 
 
 class TestARunMayBe:

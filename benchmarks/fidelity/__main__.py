@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = [line for workers, of_methods in traces.items() for line in lines(workers, of_methods)]
     played = outcomes(given.population_seeds) if given.population_seeds else []
     told = {"tasks": [task.id for task in tasks], "seeds": given.seeds, "workers": given.workers}
-    head = f"Measured on {report.machine()}; {len(tasks)} tasks, {given.seeds} seeds."
+    peer = f", Syne Tune {_version(given.peer_python)}" if given.peer_python else ""
+    head = f"Measured on {report.machine()}{peer}; {len(tasks)} tasks, {given.seeds} seeds."
     text = "\n\n".join([head, report.table(found), report.populations(played)])
     print(text)
     if given.json:
@@ -75,6 +76,11 @@ def _theirs(python: str, workers: int, seeds: int, task: Task) -> Floats:
     command = [python, str(Path(__file__).with_name("peer.py"))]
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=True)  # noqa: S603 - named by the user
     return np.stack([task.regret(trace(seen, end_s)) for seen in json.loads(done.stdout)])
+
+
+def _version(python: str) -> str:
+    told = "from importlib.metadata import version; print(version('syne-tune'))"
+    return subprocess.run([python, "-c", told], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - named by the user
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -29,23 +29,31 @@ def machine() -> str:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Return a table for each number of workers and each moment, in Markdown."""
-    parts = []
-    for workers in sorted({line.workers for line in lines}):
-        for moment in MOMENTS:
-            own = [line for line in lines if (line.workers, line.moment) == (workers, moment)]
-            parts.append(f"{workers} worker{'s' * (workers > 1)}, {moment:.0%} of the budget:\n\n{_table(own)}")
-    return "\n\n".join(parts)
+    """Return a table for each number of workers, in Markdown."""
+    return "\n\n".join(_table(lines, workers) for workers in sorted({line.workers for line in lines}))
 
 
-def _table(lines: Sequence[Line]) -> str:
-    rows = ["| method | mean rank | regret | tasks won and lost against random | p |", "|---|---|---|---|---|"]
-    for line in lines:
-        rank = f"{line.rank:.2f} ({line.rank_low:.2f} to {line.rank_high:.2f})"
-        regret = f"{line.regret:.3f} ({line.regret_low:.3f} to {line.regret_high:.3f})"
-        against = "| |" if line.method == "random" else f"| {line.wins} : {line.losses} | {line.p:.2g} |"
-        rows.append(f"| {line.method} | {rank} | {regret} {against}")
-    return "\n".join(rows)
+def _table(lines: Sequence[Line], workers: int) -> str:
+    cells: dict[str, list[str]] = {}
+    for moment in MOMENTS:
+        for line in lines:
+            if (line.workers, line.moment) == (workers, moment):
+                cells.setdefault(line.method, []).extend(_cells(line))
+    order = [line.method for line in lines if (line.workers, line.moment) == (workers, MOMENTS[-1])]
+    head = ["method", *(f"{name}, {moment:.0%}" for moment in MOMENTS for name in ("rank", "regret", "against random"))]
+    rows = [f"**{count(workers)}**\n", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    return "\n".join([*rows, *(f"| {method} | {' | '.join(cells[method])} |" for method in order)])
+
+
+def _cells(line: Line) -> list[str]:
+    rank = f"{line.rank:.1f} ({line.rank_low:.1f} to {line.rank_high:.1f})"
+    regret = f"{line.regret:.3f} ({line.regret_low:.3f} to {line.regret_high:.3f})"
+    return [rank, regret, "" if line.method == "random" else f"{line.wins} : {line.losses}, p = {line.p:.1g}"]
+
+
+def count(workers: int) -> str:
+    """Say how many workers there are."""
+    return f"{workers} worker{'s' * (workers > 1)}"
 
 
 def populations(outcomes: Sequence[Outcome]) -> str:
@@ -81,14 +89,14 @@ def draw(traces: Mapping[int, Mapping[str, Floats]], target: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, len(traces), figsize=(4 * len(traces), 3.6), squeeze=False, sharey=True)
+    rows = (len(traces) + 1) // 2
+    figure, panels = plt.subplots(rows, min(2, len(traces)), figsize=(9, 3.2 * rows + 0.6), squeeze=False, sharey=True)
     share = np.arange(1, POINTS + 1) / POINTS
-    for panel, (workers, of_methods) in zip(panels[0], traces.items(), strict=True):
+    for panel, (workers, of_methods) in zip(panels.flat, traces.items(), strict=False):
         for name, regrets in of_methods.items():
             panel.plot(share, np.where(np.isinf(regrets), np.nan, regrets).mean(axis=(0, 1)), label=name)
-        panel.set(title=f"{workers} workers", xlabel="share of the budget", yscale="log")
-    panels[0][0].set_ylabel("mean normalised regret")
-    panels[0][-1].legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(target, dpi=120)
+        panel.set(title=count(workers), xlabel="share of the budget", ylabel="mean regret", yscale="log")
+    figure.tight_layout(rect=(0, 0.5 / figure.get_figheight(), 1, 1))
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="lower center", ncols=5, fontsize=8, frameon=False)
+    figure.savefig(target, dpi=100)
     plt.close(figure)

@@ -170,6 +170,15 @@ def test_a_trial_that_no_machine_can_hold_any_more_keeps_nobody_else_waiting():
     assert hand(CapacityChanged((big,))) == [Like(Launch, trial=0, attempt=2)]
 
 
+def test_a_trial_waits_for_the_only_machine_that_can_hold_it_and_is_cancelled_if_there_never_was_one():
+    big, small = Node("big", {"cpu": 4}), Node("small", {"cpu": 1})
+    hand = Hand(nodes=[big, small], samples=0, resources={"cpu": 1})
+    hand(CapacityChanged((small,)))
+    assert hand(Enqueued({"x": 0.0}, resources={"cpu": 4})) == []
+    assert hand(Enqueued({"x": 0.0}, resources={"cpu": 5})) == [Cancel(1)]
+    assert hand(CapacityChanged((big, small))) == [Like(Launch, trial=0, attempt=1)]
+
+
 # Failures -------------------------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,7 @@ class Controller:
         self._opened = False
         self._letters = self.experiment.letters
         self._is_watched = self.store.is_watched
+        self._is_virtual = getattr(self.executor, "is_virtual", False)
         self._turned = self._yielded = time.perf_counter()
         if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
             return
@@ -214,10 +215,16 @@ class Controller:
         for command in commands:
             if isinstance(command, Launch):
                 self.meter.launched(command, self.now())
-            if committed is not None and _waits(command) and (self._held or not committed.done()):
+            if committed is not None and self._must_wait(command) and (self._held or not committed.done()):
                 self._held.append((committed, command))
             else:
                 self.executor.do(command)
+
+    def _must_wait(self, command: Command) -> bool:
+        """It destroys or shows something. A virtual world does not wait for a real disk: it dies with this process."""
+        if self._is_virtual:
+            return False
+        return isinstance(command, Halt | Discard) or (isinstance(command, Extend) and command.durable)
 
     def _tell_loop(self, committed: Future[None]) -> None:
         """In the writer's thread: a turn is committed, or could not be."""
@@ -253,10 +260,6 @@ class Controller:
             self._release(committed)
         if self._held:
             raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
-
-
-def _waits(command: Command) -> bool:
-    return isinstance(command, Halt | Discard) or (isinstance(command, Extend) and command.durable)
 
 
 def trial_row(trial: Trial) -> TrialRow:

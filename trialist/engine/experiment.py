@@ -582,7 +582,7 @@ class Experiment:
             return False
         self.judge.write(choice)
         trial = self.trials[self._supply.take()]
-        if not self.ledger.capacity(trial.request):
+        if not self.ledger.is_possible(trial.request):
             self._cancel(trial, f"needs {trial.resources}; at most {self.ledger.largest(trial.request)} can be had")
             return True
         trial.admitted, self._closed = True, False

@@ -116,7 +116,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._machines: dict[str, _Machine] = {}
-        self._capacities: dict[Size, int] = {}  # of these machines
+        self._known: dict[str, _Machine] = {}  # all that have been there, as they are with nothing on them
+        self._capacities: dict[Size, int] = {}  # of the machines there are now
         self._grants: dict[int, tuple[Placement, _Machine]] = {}  # the machine may have left the cluster
 
     def set_nodes(self, nodes: Iterable[Node]) -> None:
@@ -124,6 +125,7 @@ class Ledger:
         written until they are released."""
         self._capacities.clear()
         self._machines = {node.name: _Machine.of(node) for node in nodes}
+        self._known |= {name: _empty(machine) for name, machine in self._machines.items()}
         for owner, (placement, _) in self._grants.items():
             machine = self._machines.get(placement.node)
             if machine is not None and machine.covers(placement):
@@ -147,6 +149,10 @@ class Ledger:
         if size not in self._capacities:
             self._capacities[size] = sum(_empty(machine).room(request) for machine in self._machines.values())
         return self._capacities[size]
+
+    def is_possible(self, request: Units) -> bool:
+        """Tell whether the request could be granted on a machine that is there, or that has been and may come back."""
+        return any(machine.fits(request) for machine in self._known.values())
 
     def grant(self, owner: int, request: Units) -> Placement:
         """Write a grant: on the node whose fitting GPU is fullest, then on the first. The request must fit."""

@@ -334,8 +334,9 @@ class Simulated:
             self._send_through_trouble(work, arrival, event, then)
             return
         self._order += 1
-        now = self._now
-        heappush(self._pending, (arrival if arrival > now else now, self._order, event, work, then))  # noqa: FURB136
+        if arrival < self._now:  # noqa: PLR1730 - max() is a call more for each report
+            arrival = self._now
+        heappush(self._pending, (arrival, self._order, event, work, then))
 
     def _send_through_trouble(self, work: _Attempt, arrival: float, event: Event, then: _Then) -> None:
         """A message may be late, and come twice. What is late, and was sent before its worker was lost, is an echo."""

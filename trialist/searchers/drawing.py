@@ -35,6 +35,10 @@ class Blocks:
         runs = zip([0, *ends], ends, strict=False)
         return np.concatenate([self._at(int(blocks[first]))[places[first:end]] for first, end in runs])
 
+    def row(self, number: int) -> Rows:
+        """Return the row with this number, shape (d,)."""
+        return self._at(number // BLOCK)[number % BLOCK]
+
     def _at(self, block: int) -> Rows:
         if self._block[0] != block:
             self._block = (block, self._make(block))
@@ -59,7 +63,8 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
             config if space.satisfies(config) else _again(space, number, rng)
             for config, number in zip(drawn, numbers, strict=True)
         ]
-    return [Suggestion(plain(space, config)) for config in drawn]
+    plain_ones = drawn if space.is_plain else [space.plain(config) for config in drawn]
+    return [Suggestion(cast(Config, config)) for config in plain_ones]
 
 
 def plain(space: Space, config: dict[str, object]) -> Config:

@@ -74,9 +74,9 @@ class NSGA2:
         done = self._known.rows(DONE)
         if len(done) < self.population or not self._space.dimension:
             return self._first.suggest(History(), requests, rng)
-        parents, children = self._parents(done), np.empty((0, self._space.dimension))
-        for request in requests:
-            children = np.concatenate([children, self._child(parents, children, request, rng)])
+        parents, children = self._parents(done), np.empty((len(requests), self._space.dimension))
+        for place, request in enumerate(requests):
+            children[place] = self._child(parents, children[:place], request, rng)[0]
         return suggest_rows(self._space, requests, children, rng)
 
     def _parents(self, done: Ints) -> Floats:
@@ -93,7 +93,7 @@ class NSGA2:
         """Return a row, shape (1, d), that is allowed and new, if one is found soon."""
         width = 5 * (self._space.dimension + 1)
         self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
-        draws = self._dice.rows([request.sample])[0]
+        draws = self._dice.row(request.sample)
         for attempt in range(TRIES):
             child = np.clip(self._bred(parents, draws), 0, 1)[None, :]
             child = self._space.snap(self._space.fix_grid(child, [request.sample]))

@@ -20,6 +20,7 @@ from trialist.space.values import Bools, Floats
 Ints = npt.NDArray[np.int64]
 
 _ROOT_2PI = np.sqrt(2 * np.pi)
+EVEN = 1 / 12  # the variance of even draws from [0, 1]
 FAR = 8.0  # bandwidths, beyond which a normal density has less than 1e-15
 INAUDIBLE = -40.0  # what is less than another by so much in the logarithm changes no digit of their sum
 
@@ -66,24 +67,25 @@ def _step(parameter: Parameter) -> float:
 class Bandwidths:
     """How wide kernels are; all widths shrink by the factor n^(-1/(4+d)), of n kernels (Scott 1992).
 
-    Kernels on the good trials are as wide as these lie apart, column by column: what matters little is spread and stays
-    so, what matters is searched more and more closely. Those on the others are all alike.
+    Kernels on the good trials are wider the further these lie apart, column by column: what matters little is spread and
+    stays so, what matters is searched more and more closely. Those on the others are all alike.
 
     Args:
         magnitude: the width of kernels that are all alike.
-        spread: the width of kernels that are fitted, as a part of the trials' standard deviation.
-        doubt: how many evenly drawn trials that deviation is mixed with, so that few good ones are not trusted.
+        spread: the width of kernels that are fitted, as a part of the trials' variance over the standard deviation of
+            even draws: one that falls with the square of the distances.
+        doubt: how many evenly drawn trials that variance is mixed with, so that few good ones are not trusted.
         least: no narrower than this.
         cell: nor than this part of the cell of a discrete value: values in one cell cannot be told apart.
         blur: what share of a category's kernel is spread over all options.
     """
 
     magnitude: float = 0.08
-    spread: float = 0.35
+    spread: float = 0.5
     doubt: float = 4.0
     least: float = 0.02
     cell: float = 0.6
-    blur: float = 0.8
+    blur: float = 0.5
 
     def alike(self, columns: Columns, n: int) -> Floats:
         """Return the widths of n kernels, one for each number, shape (numbers,)."""
@@ -97,10 +99,9 @@ class Bandwidths:
         variance = (w * (u - (w * u).sum(axis=0)) ** 2).sum(axis=0)
         count = 1 / np.maximum((w * w).sum(axis=0), 1e-300)  # as many trials of equal weight would tell as much
         count[~w.any(axis=0)] = 0.0
-        deviation = np.sqrt((count * variance + self.doubt / 12) / (count + self.doubt))  # 1/12: of even draws
-        return np.asarray(
-            np.maximum(self.spread * deviation * self.shrinking(columns, len(units)), self._least(columns))
-        )
+        mixed = (count * variance + self.doubt * EVEN) / (count + self.doubt)
+        widths = self.spread * mixed / np.sqrt(EVEN) * self.shrinking(columns, len(units))
+        return np.asarray(np.maximum(widths, self._least(columns)))
 
     def blurred(self, columns: Columns, n: int) -> float:
         """Return the share of n categorical kernels that is spread over all options."""
