@@ -5,63 +5,12 @@ from tests.contracts.searcher import SearcherContract
 from trialist import space
 from trialist.ask_tell import AskTell
 from trialist.searchers import TPE
-from trialist.searchers.parzen import Bandwidths, Columns, Parzen
 from trialist.searchers.tpe import BAD_MAX
-from trialist.space import Space
 
 
 class TestContract(SearcherContract):
     def make(self):
         return TPE(startup=4)
-
-
-MIXED = Space(
-    {
-        "x": space.uniform(0, 1),
-        "n": space.randint(0, 5),
-        "m": space.choice(["a", {"y": space.uniform(0, 1)}, "c"]),
-        "o": space.ordinal([1, 2, 3]),
-    }
-)
-
-
-def density(trials: int = 5, seed: int = 0) -> Parzen:
-    units = MIXED.snap(np.random.default_rng(seed).random((trials, MIXED.dimension)))
-    columns, weights, widths = Columns(MIXED), np.arange(1.0, trials + 1), Bandwidths(magnitude=0.3)
-    return Parzen(
-        columns,
-        units,
-        MIXED.active(units),
-        weights,
-        widths=widths.alike(columns, trials),
-        blur=widths.blurred(columns, trials),
-        even=0.7,
-    )
-
-
-def log_density(parzen: Parzen, units: np.ndarray) -> np.ndarray:
-    active = MIXED.active(units)
-    return parzen.log_density(units, active, Columns(MIXED).features(units, active))
-
-
-class TestADensity:
-    def test_integrates_to_one(self):
-        even = np.random.default_rng(1).random((200_000, MIXED.dimension))
-        assert np.mean(np.exp(log_density(density(), even))) == pytest.approx(1, abs=0.02)
-
-    def test_is_that_of_what_it_draws(self):
-        parzen = density()
-        drawn, even = (parzen.draw(100_000, np.random.default_rng(2)), np.random.default_rng(3).random((100_000, 5)))
-        weights = np.exp(log_density(parzen, even))
-        drawn, even = MIXED.snap(drawn), MIXED.snap(even)  # where in its cell an option is drawn says nothing
-        for column in (0, 1, 2, 4):  # column 3 is inactive in most
-            assert np.mean(drawn[:, column]) == pytest.approx(np.mean(even[:, column] * weights), abs=0.01)
-            assert np.std(drawn[:, column]) == pytest.approx(
-                np.sqrt(np.mean(weights * (even[:, column] - np.mean(drawn[:, column])) ** 2)), abs=0.01
-            )
-
-    def test_of_no_trials_is_even(self):
-        assert log_density(density(0), np.random.default_rng(0).random((9, 5))) == pytest.approx(0)
 
 
 class TestSuggestions:
@@ -114,6 +63,10 @@ class TestSuggestions:
         front = [trial.config for trial in study.pareto_front()]
         assert np.median([config["y"] for config in front]) < 0.1
         assert np.ptp([config["x"] for config in front]) > 0.5
+
+    def test_begin_in_the_middle(self):
+        what = {"x": space.uniform(-4, 8), "lr": space.loguniform(1e-4, 1e-2), "n": space.randint(0, 3)}
+        assert AskTell(what, searcher="tpe", seed=3).ask().config == {"x": 2.0, "lr": pytest.approx(1e-3), "n": 1}
 
     def test_are_drawn_from_beliefs_first(self):
         study = AskTell({"x": space.uniform(0, 1).prior(0.8, 0.05)}, searcher="tpe", seed=0)

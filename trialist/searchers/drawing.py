@@ -37,7 +37,7 @@ class Blocks:
 
     def row(self, number: int) -> Rows:
         """Return the row with this number, shape (d,)."""
-        return self._at(number // BLOCK)[number % BLOCK]
+        return self._at(number // BLOCK)[number % BLOCK, :]
 
     def _at(self, block: int) -> Rows:
         if self._block[0] != block:
@@ -50,9 +50,7 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
     constraint is drawn again from the prior."""
     numbers = [request.sample for request in requests]
     units = space.fix_grid(units, numbers)
-    if any(
-        parameter.column is None for parameter in space.parameters
-    ):  # sample_from draws: each sample from its own stream
+    if space.has_functions:  # each sample draws from its own stream
         drawn = [
             space.decode(row[None, :], rng("sample", number))[0] for row, number in zip(units, numbers, strict=True)
         ]

@@ -95,7 +95,7 @@ class NSGA2:
         self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
         draws = self._dice.row(request.sample)
         for attempt in range(TRIES):
-            child = np.clip(self._bred(parents, draws), 0, 1)[None, :]
+            child = np.minimum(np.maximum(self._bred(parents, draws), 0.0), 1.0)[None, :]
             child = self._space.snap(self._space.fix_grid(child, [request.sample]))
             if self._space.feasible(child)[0] and not self._is_known(child, others):
                 break
@@ -138,10 +138,11 @@ class _Front:
     def update(self, known: Observations) -> Ints:
         """Return its rows."""
         costs = np.where((known.state == DONE)[:, None], known.values, np.inf)
-        costs[np.any(known.violations > 0, axis=1)] = np.inf
+        if known.violations.size:
+            costs[np.any(known.violations > 0, axis=1)] = np.inf
         before = costs[:0] if self._costs is None or len(self._costs) > len(costs) else self._costs
         changed = np.any(costs[: len(before)] != before, axis=1)
-        if np.any(np.isfinite(before[changed])):  # what was known holds no longer
+        if changed.any() and np.isfinite(before[changed]).any():  # what was known holds no longer
             before, changed = costs[:0], changed[:0]
         if not len(before):
             self._rows = np.empty(0, dtype=np.int64)

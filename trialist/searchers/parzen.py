@@ -67,8 +67,8 @@ def _step(parameter: Parameter) -> float:
 class Bandwidths:
     """How wide kernels are; all widths shrink by the factor n^(-1/(4+d)), of n kernels (Scott 1992).
 
-    Kernels on the good trials are wider the further these lie apart, column by column: what matters little is spread and
-    stays so, what matters is searched more and more closely. Those on the others are all alike.
+    Kernels on the good trials are wider the further these lie apart, column by column: what matters little is spread
+    and stays so, what matters is searched more and more closely. Those on the others are all alike.
 
     Args:
         magnitude: the width of kernels that are all alike.

@@ -121,7 +121,11 @@ class TPE:
         trials = self._known.units[good], self._known.active[good], weights
         widths = self.bandwidths.fitted(self._columns, *trials)
         return Parzen(
-            self._columns, *trials, widths=widths, blur=self.bandwidths.blurred(self._columns, len(good)), even=self.even
+            self._columns,
+            *trials,
+            widths=widths,
+            blur=self.bandwidths.blurred(self._columns, len(good)),
+            even=self.even,
         )
 
     def _density_of_others(self, units: Floats, active: Bools) -> Parzen:

@@ -75,6 +75,11 @@ class Space:
         return self._is_plain
 
     @property
+    def has_functions(self) -> bool:
+        """True if sample_from computes some values."""
+        return self._has_derived
+
+    @property
     def has_constraints(self) -> bool:
         """True if some configs of the unit cube are not allowed."""
         return bool(self._constraints)
