@@ -42,6 +42,11 @@ class Case:
     steps: int
     grace: int = 1  # steps before ASHA judges a trial first
 
+    @property
+    def name(self) -> str:
+        """The scheduler, and the step at which it judges first."""
+        return f"asha, {self.grace}" if self.scheduler == "asha" else self.scheduler
+
 
 CASES = (
     Case("fifo", 8_000, 50),
@@ -66,7 +71,7 @@ class Row:
     bytes_a_trial: float | None = None
 
     def __str__(self) -> str:
-        named = f"simulate {self.system:9} {self.scheduler:4} {self.trials:9,} trials {self.reports:9,} reports"
+        named = f"simulate {self.system:9} {self.scheduler:7} {self.trials:9,} trials {self.reports:9,} reports"
         if self.calls is not None:
             return f"{named} {self.calls:8.1f} calls an event"
         rates = f"{self.reports / self.seconds:9,.0f} reports/s {self.trials / self.seconds:7,.0f} trials/s"
@@ -149,7 +154,7 @@ def _run(case: Case) -> Result:
 
 def _row(case: Case, result: Result, seconds: float, **counted: float) -> Row:
     reports = sum(trial.metrics["step"] for trial in result)
-    return Row("trialist", case.scheduler, len(result), reports, seconds, **counted)
+    return Row("trialist", case.name, len(result), reports, seconds, **counted)
 
 
 def _peak_bytes() -> int:
@@ -161,4 +166,4 @@ def _theirs(python: Path, case: Case) -> Row:
     told = [case.scheduler, case.trials, WORKERS, case.steps, ROWS]
     command = [str(python), str(script), *map(str, told)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - named by the user
-    return Row("syne tune", case.scheduler, **json.loads(answer.stdout.splitlines()[-1]))
+    return Row("syne tune", case.name, **json.loads(answer.stdout.splitlines()[-1]))

@@ -7,7 +7,8 @@ from scipy.stats import qmc
 from tests.contracts.searcher import SearcherContract, news
 from trialist.history import History
 from trialist.searchers import Halton, LatinHypercube, Problem, Random, Sobol
-from trialist.space import Space, choice, grid_search, uniform
+from trialist.searchers.qmc import MiddleFirst
+from trialist.space import Space, choice, grid_search, loguniform, randint, uniform
 from trialist.streams import Streams
 
 SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
@@ -16,6 +17,11 @@ SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
 class TestSobol(SearcherContract):
     def make(self):
         return Sobol()
+
+
+class TestMiddleFirst(SearcherContract):
+    def make(self):
+        return MiddleFirst()
 
 
 class TestHalton(SearcherContract):
@@ -39,6 +45,17 @@ def test_points_cover_the_square_more_evenly_than_random_ones(count):
     for seed in range(3):
         sobol, random = (qmc.discrepancy(points(searcher, count, seed)) for searcher in (Sobol(), Random()))
         assert sobol < random / 3
+
+
+def test_the_middle_is_that_of_ranges_and_beliefs():
+    space = Space(
+        {"x": uniform(-4, 8), "lr": loguniform(1e-4, 1e-2), "n": randint(0, 3), "y": uniform(0, 1).prior(0.8, 0.05)}
+    )
+    assert points(MiddleFirst(), 1, space=space)[0] == pytest.approx([2.0, 1e-3, 1, 0.8], abs=0.01)
+
+
+def test_after_the_middle_come_the_same_points():
+    assert np.array_equal(points(MiddleFirst(), 300)[1:], points(Sobol(), 300)[1:])
 
 
 @pytest.mark.parametrize("make", [Halton, lambda: LatinHypercube(100)])

@@ -64,10 +64,6 @@ class TestSuggestions:
         assert np.median([config["y"] for config in front]) < 0.1
         assert np.ptp([config["x"] for config in front]) > 0.5
 
-    def test_begin_in_the_middle(self):
-        what = {"x": space.uniform(-4, 8), "lr": space.loguniform(1e-4, 1e-2), "n": space.randint(0, 3)}
-        assert AskTell(what, searcher="tpe", seed=3).ask().config == {"x": 2.0, "lr": pytest.approx(1e-3), "n": 1}
-
     def test_are_drawn_from_beliefs_first(self):
         study = AskTell({"x": space.uniform(0, 1).prior(0.8, 0.05)}, searcher="tpe", seed=0)
         assert np.mean([trial.config["x"] for trial in study.ask(8)]) == pytest.approx(0.8, abs=0.05)

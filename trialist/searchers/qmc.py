@@ -81,6 +81,17 @@ class Sobol(_Sequence):
 
 
 @dataclass
+class MiddleFirst(Sobol):
+    """Sobol points after the middle of the space, where the user's ranges and beliefs point to: how models begin."""
+
+    def _make(self, block: int, rng: Streams) -> Rows:
+        rows = super()._make(block, rng)
+        if block == 0:
+            rows[0] = 0.5
+        return rows
+
+
+@dataclass
 class Halton(_Sequence):
     """Scrambled Halton points (Halton 1960; scrambling by Owen 2017): any number of them is even, not only powers of
     two; beyond some 20 dimensions Sobol points are better."""

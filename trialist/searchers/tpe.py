@@ -22,7 +22,7 @@ from trialist.searchers.drawing import suggest_rows
 from trialist.searchers.observations import DONE, FAILED, PENDING, Observations
 from trialist.searchers.pareto import Ints, best_first
 from trialist.searchers.parzen import Bandwidths, Columns, Parzen
-from trialist.searchers.qmc import Sobol
+from trialist.searchers.qmc import MiddleFirst
 from trialist.space.values import Bools, Floats
 from trialist.streams import Streams
 
@@ -59,7 +59,7 @@ class TPE:
         self._problem, self._space = problem, problem.space
         self._columns = Columns(problem.space)
         self._known = Observations(problem)
-        self._first = Sobol()
+        self._first = MiddleFirst()
         return self._first.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
@@ -70,18 +70,11 @@ class TPE:
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
         if len(self._known.rows(DONE)) < self.startup or not self._space.dimension:
-            return self._even_draw(request, rng)
+            return self._first.suggest(History(), [request], rng)[0]
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
         (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
         return suggestion
-
-    def _even_draw(self, request: Request, rng: Streams) -> Suggestion:
-        """Begin in the middle, where the user's ranges and beliefs point to, and go on with Sobol points."""
-        if request.sample:
-            return self._first.suggest(History(), [request], rng)[0]
-        middle = self._space.tilt(np.full((1, self._space.dimension), 0.5))
-        return suggest_rows(self._space, [request], middle, rng)[0]
 
     def _best_candidate(self, request: Request, asked: list[Floats], generator: np.random.Generator) -> Floats:
         good, bad = self._densities(asked)

@@ -110,12 +110,12 @@ def test_in_a_finite_space_every_config_comes_once_before_any_comes_twice():
 
 def test_pending_trials_are_not_suggested_again_and_repel_others():
     run = Run(SQUARE)
-    run.drive(bowl, 12)
+    run.drive(bowl, 8)
     run.ask(8)
-    batch = np.array([list(config.values()) for config in run.configs[12:]])
+    batch = np.array([list(config.values()) for config in run.configs[8:]])
     gaps = np.linalg.norm(batch[:, None] - batch, axis=2) + np.eye(8)
-    assert gaps.min() > 1e-5
-    assert np.median(gaps) > 1e-2
+    assert gaps.min() > 1e-4
+    assert np.median(gaps) > 1e-1
 
 
 def test_a_batch_and_the_same_trials_asked_one_by_one_differ_by_nothing_but_rounding():

@@ -22,7 +22,7 @@ from trialist.searchers.gp.proposal import Acquisition, Belief, outlook
 from trialist.searchers.gp.scope import Scope
 from trialist.searchers.gp.surrogate import Observed, Surrogate
 from trialist.searchers.observations import DONE, FAILED, PENDING, Observations
-from trialist.searchers.qmc import DIMENSIONS_MAX, Sobol
+from trialist.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
 from trialist.searchers.random import Random
 from trialist.searchers.threads import one_thread
 from trialist.space.values import Floats
@@ -42,7 +42,8 @@ class GP:
     others.
 
     Args:
-        startup: how many trials must have ended before the first that is suggested; until then, Sobol points.
+        startup: how many trials must have ended before the first that is suggested; until then, the middle of the
+            space and Sobol points.
         effort: how hard to look for the best point of the model.
         device: of torch, such as "cuda", for the matrices of thousands of trials; None for NumPy.
     """
@@ -65,7 +66,7 @@ class GP:
         self._scope = Scope(problem.space, self._features)
         self._surrogate = Surrogate(problem, self._features, self.device)
         self._known = Observations(problem)
-        self._first: Searcher = Sobol() if problem.space.dimension <= DIMENSIONS_MAX else Random()
+        self._first: Searcher = MiddleFirst() if problem.space.dimension <= DIMENSIONS_MAX else Random()
         return self._first.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
