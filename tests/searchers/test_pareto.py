@@ -54,3 +54,14 @@ def test_on_one_front_the_lonely_come_first():
     order = best_first(values, np.empty((5, 0))).tolist()
     assert order[-1] == 4
     assert set(order[:2]) == {0, 3}
+
+
+@given(
+    arrays.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 2)), elements=st.integers(0, 5).map(float)),
+    st.booleans(),
+    st.integers(0, 31),
+)
+def test_the_first_few_are_those_of_all(values, is_constrained, count):
+    violations = values[:, -1:] - 3 if is_constrained else np.empty((len(values), 0))
+    few, everybody = best_first(values, violations, count), best_first(values, violations)
+    assert few.tolist() == everybody[:count].tolist()

@@ -67,12 +67,13 @@ class Observations:
         known, records = self._records, history.trials
         shared = min(len(known), len(records))
         same = np.fromiter(map(is_, known, records), dtype=np.bool_, count=shared)
+        changed = np.flatnonzero(~same).tolist()
+        new = [*range(shared, len(records))]
         self._resize(len(records))
-        for row in np.flatnonzero(~same).tolist():
-            self._write(row, records[row], known[row])
-        for row in range(shared, len(records)):
-            self._write(row, records[row], None)
         self._records = records
+        self._encode([row for row in changed if _is_another(records[row], known[row])] + new)
+        for row in changed + new:
+            self._write(row, records[row])
 
     def rows(self, state: int) -> npt.NDArray[np.int64]:
         """Return which rows are in this state."""
@@ -87,25 +88,31 @@ class Observations:
                 self._buffers[name] = grown
             setattr(self, name, self._buffers[name][:n])
 
-    def _write(self, row: int, record: Record, before: Record | None) -> None:
-        if before is None or before.id != record.id or before.config is not record.config:
-            self._encode(row, record)
+    def _encode(self, rows: list[int]) -> None:
+        """Write the configs of these rows: all at once, unless some are none of the space."""
+        records, space = [self._records[row] for row in rows], self._problem.space
+        self._strange.difference_update(record.id for record in records)
+        try:
+            if rows:
+                self.units[rows], self.active[rows] = space.encode([space.resolve(dict(r.config)) for r in records])
+        except ValueError:
+            if len(rows) > 1:
+                for row in rows:
+                    self._encode([row])
+            else:
+                self._strange.add(records[0].id)
+                self.units[rows], self.active[rows] = 0.5, False
+
+    def _write(self, row: int, record: Record) -> None:
         state, values = (UNKNOWN, ()) if record.id in self._strange else worth(record)
         m = self._problem.objectives
         self.ids[row], self.state[row] = record.id, state
         self.values[row] = values[:m] if values else math.nan
         self.violations[row] = values[m:] if values else math.nan
 
-    def _encode(self, row: int, record: Record) -> None:
-        space = self._problem.space
-        self._strange.discard(record.id)
-        self.units[row], self.active[row] = 0.5, False
-        try:
-            units, active = space.encode([space.resolve(dict(record.config))])
-        except ValueError:
-            self._strange.add(record.id)
-        else:
-            self.units[row], self.active[row] = units[0], active[0]
+
+def _is_another(record: Record, before: Record) -> bool:
+    return before.id != record.id or before.config is not record.config
 
 
 def worth(record: Record) -> tuple[int, Values]:

@@ -94,8 +94,8 @@ def loneliness(values: Floats) -> Floats:
     return crowding(values) if values.shape[1] < MANY else -sharing(values)
 
 
-def best_first(values: Floats, violations: Floats) -> Ints:
-    """Return the points from best to worst, as indices of shape (n,).
+def best_first(values: Floats, violations: Floats, count: int | None = None) -> Ints:
+    """Return the points from best to worst, as indices of shape (n,); only the first ``count``, if that is given.
 
     What meets all constraints comes before what does not; of the former those on earlier fronts, and on one front those
     in less crowded places, come first; of the latter, those that violate less.
@@ -104,11 +104,19 @@ def best_first(values: Floats, violations: Floats) -> Ints:
     spread = np.maximum(excess.max(axis=0, initial=0.0), 1e-300)
     total = (excess / spread).sum(axis=1)
     if values.shape[1] == 1:
-        return np.lexsort((values[:, 0], total))
+        rows = np.arange(len(values)) if count is None or total.any() else _least(values[:, 0], count)
+        return rows[np.lexsort((values[rows, 0], total[rows]))][:count]
     fronts, lonely = ranks(values), np.empty(len(values))
     for number in np.unique(fronts):
         lonely[fronts == number] = loneliness(values[fronts == number])
-    return np.lexsort((-lonely, fronts, total))
+    return np.lexsort((-lonely, fronts, total))[:count]
+
+
+def _least(values: Floats, count: int) -> Ints:
+    """Return the places of the ``count`` smallest values, and of all that are equal to the largest of them: O(n)."""
+    if count >= len(values):
+        return np.arange(len(values))
+    return np.flatnonzero(values <= np.partition(values, count)[count])
 
 
 def hypervolume(values: Floats, reference: Floats) -> float:

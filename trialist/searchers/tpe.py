@@ -19,7 +19,7 @@ from trialist.history import History
 from trialist.messages import Request, Suggestion
 from trialist.searchers.base import Problem
 from trialist.searchers.drawing import suggest_rows
-from trialist.searchers.observations import DONE, FAILED, PENDING, Observations
+from trialist.searchers.observations import DONE, UNKNOWN, Observations
 from trialist.searchers.pareto import Ints, best_first
 from trialist.searchers.parzen import Bandwidths, Columns, Parzen
 from trialist.searchers.qmc import MiddleFirst
@@ -102,10 +102,11 @@ class TPE:
 
     def _densities(self, asked: list[Floats]) -> tuple[Parzen, Parzen]:
         known, done = self._known, self._known.rows(DONE)
-        order = done[best_first(known.values[done], known.violations[done])]
-        good = order[: min(math.ceil(self.share * len(order)), self.good_max)]
-        others = np.concatenate([order[len(good) :], known.rows(FAILED), known.rows(PENDING)])
-        bad = _thinned(np.sort(others))
+        count = min(math.ceil(self.share * len(done)), self.good_max)
+        order = done[best_first(known.values[done], known.violations[done], count + 1)]
+        good, is_other = order[:count], known.state != UNKNOWN
+        is_other[good] = False
+        bad = _thinned(np.flatnonzero(is_other))
         guesses = np.array(asked).reshape(-1, self._space.dimension)
         units, active = np.concatenate([known.units[bad], guesses]), self._activity(bad, guesses)
         return self._density_of_good(good, self._weights(order, good)), self._density_of_others(units, active)
@@ -130,7 +131,7 @@ class TPE:
         return np.concatenate([self._known.active[rows], self._space.active(guesses)])
 
     def _weights(self, order: Ints, good: Ints) -> Floats:
-        """Weigh good trials by how much better they are than the first that is not (Watanabe 2023, "EI")."""
+        """Weigh good trials by how much better they are than the next one (Watanabe 2023, "EI")."""
         if self._problem.objectives > 1 or len(order) == len(good):
             return np.ones(len(good))
         values = self._known.values[:, 0]
