@@ -26,7 +26,8 @@ STORIES = st.lists(
 )
 
 
-def tell(log, born, trial, what, config, value, outcome):
+def tell(log, born, step):
+    trial, what, config, value, outcome = step
     if what == "born" or trial not in born:
         log.born(trial, SPACE.plain(config), {})
         born.add(trial)
@@ -41,7 +42,7 @@ def test_kept_up_to_date_they_are_those_of_the_whole_history(story, looks):
     problem, log, born = Problem(SPACE, constraints=1), HistoryLog(), set()
     kept, fresh = Observations(problem), Observations(problem)
     for place, step in enumerate(story):
-        tell(log, born, *step)
+        tell(log, born, step)
         if place in looks:
             kept.update(log.until(len(log)))
     kept.update(log.until(len(log)))
@@ -51,11 +52,11 @@ def test_kept_up_to_date_they_are_those_of_the_whole_history(story, looks):
 
 
 def test_each_trial_is_in_one_of_four_states():
-    log, born = HistoryLog(), set()
+    log = HistoryLog()
     for trial, (values, outcome) in enumerate(
         [((), None), ((1.0,), OUTCOMES[0]), ((np.nan,), OUTCOMES[0]), ((1.0,), OUTCOMES[2]), ((), OUTCOMES[4])]
     ):
-        tell(log, born, trial, "born", CONFIGS[0], None, None)
+        log.born(trial, CONFIGS[0], {})
         if values:
             log.seen(trial, 1, [values])
         if outcome:
@@ -66,9 +67,9 @@ def test_each_trial_is_in_one_of_four_states():
 
 
 def test_a_config_that_is_none_of_the_space_spoils_no_other():
-    log, born = HistoryLog(), set()
+    log = HistoryLog()
     for trial in (0, 1, 2):
-        tell(log, born, trial, "born", CONFIGS[trial * 2 % 3], None, None)
+        log.born(trial, SPACE.plain(CONFIGS[trial * 2 % 3]), {})
     known = Observations(Problem(SPACE))
     known.update(log.until(len(log)))
     assert known.state.tolist() == [PENDING, UNKNOWN, PENDING]
