@@ -200,6 +200,13 @@ class TestTraces:
         assert found.falls == [(1, 1.0)]
         assert 0.3 < np.std(told) < 0.7
 
+    @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad"])
+    def test_those_of_others_are_in_the_repository(self, method):
+        known = read(COMMITTED.glob("*.jsonl"))
+        judging = {task.id for task in TASKS if task.judging}
+        for seed in range(3):
+            assert judging == {task for task, name, of, batch in known if (name, of, batch) == (method, seed, 1)}
+
     def test_what_is_committed_is_of_peers_on_tasks_that_judge_and_is_small(self):
         files = sorted(COMMITTED.glob("*.jsonl"))
         found = read(files).values()
