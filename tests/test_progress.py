@@ -125,6 +125,12 @@ def test_the_summary_says_what_came_out_and_where_the_time_went():
     ]
 
 
+@pytest.mark.parametrize(("searcher_s", "hints"), [(30.0, 1), (24.0, 0)])
+def test_the_summary_hints_at_faster_searchers_where_one_took_most_of_the_time(searcher_s, hints):
+    lines = summary_lines(MIDWAY, Statistics(wall_s=50.0, searcher_s=searcher_s))
+    assert sum(line.startswith("  hint        most went to the searcher") for line in lines) == hints
+
+
 def test_the_summary_of_a_run_in_which_nothing_happened():
     lines = summary_lines(Snapshot("digits", stopped="SIGINT", warnings=("w",) * 9), Statistics())
     assert lines[:3] == [

@@ -24,6 +24,7 @@ from rich.text import Text
 CLOSE_S = 5.0  # how long the end of a run waits for a terminal that takes nothing
 WARNINGS_SHOWN = 2
 CONFIG_LENGTH = 160
+HINT_S = 10.0  # a searcher that took longer, and more than half of a run, is worth a thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,8 @@ def _where_time_went(spent: Statistics, reports: int) -> list[str]:
         "elsewhere": f"searcher {duration(spent.searcher_s)}; launches {duration(spent.launch_mean_s)} each",
         "idle slots": causes or "none",
     }
+    if spent.searcher_s > max(HINT_S, wall_s / 2):
+        texts["hint"] = 'most went to the searcher; for trials as short as these, searcher="tpe" or "random" is faster'
     return [f"where {duration(spent.wall_s)} went:", *(f"  {label:<11} {text}" for label, text in texts.items())]
 
 
