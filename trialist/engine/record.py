@@ -22,13 +22,13 @@ class Record:
     """The transitions so far."""
 
     def __init__(self) -> None:
-        self._story: deque[tuple[float, int, int, str, str, str]] = deque(maxlen=STORY_LENGTH)
+        self._story: deque[tuple[float, int, int, type, State, State | None]] = deque(maxlen=STORY_LENGTH)
         self._digest = sha256()
 
     def note(self, now: float, trial: Trial, message: type, after: State | None) -> None:
         """Write down a transition from where the trial is; ``after`` is None if there is none in the table."""
         before = trial.state
-        self._story.append((now, trial.id, trial.attempt, message.__name__, before, after or "nowhere"))
+        self._story.append((now, trial.id, trial.attempt, message, before, after))
         if after is not None:
             step = _STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after])
             self._digest.update(step)
@@ -36,7 +36,7 @@ class Record:
     def story(self, trial: int) -> str:
         """Return the last transitions of a trial, a line each."""
         lines = (
-            f"  {now:.3f}s attempt {attempt}: {before} --{message}--> {after}"
+            f"  {now:.3f}s attempt {attempt}: {before} --{message.__name__}--> {after or 'nowhere'}"
             for now, number, attempt, message, before, after in self._story
             if number == trial
         )
