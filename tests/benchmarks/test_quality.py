@@ -200,7 +200,7 @@ class TestTraces:
         assert found.falls == [(1, 1.0)]
         assert 0.3 < np.std(told) < 0.7
 
-    @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad"])
+    @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad", "smac"])
     def test_those_of_others_are_in_the_repository(self, method):
         known = read(COMMITTED.glob("*.jsonl"))
         judging = {task.id for task in TASKS if task.judging}
