@@ -6,7 +6,8 @@ n: trials, in the order of their numbers. d: columns of the space. m: objectives
 from __future__ import annotations
 
 import math
-from operator import is_
+from itertools import compress
+from operator import is_not
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +67,7 @@ class Observations:
         """Become this history. A record that is the very same as before costs next to nothing."""
         known, records = self._records, history.trials
         shared = min(len(known), len(records))
-        same = np.fromiter(map(is_, known, records), dtype=np.bool_, count=shared)
-        changed = np.flatnonzero(~same).tolist()
+        changed = [*compress(range(shared), map(is_not, known, records))]
         new = [*range(shared, len(records))]
         self._resize(len(records))
         self._records = records
