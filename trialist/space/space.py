@@ -42,6 +42,7 @@ class Space:
         self._dimension = compiled.dimension
         self._references = References(compiled.references)
         self._has_derived = any(each.column is None for each in self._parameters)
+        self._has_branches = any(each.condition is not None for each in self._parameters)
         self._is_plain = not compiled.references and not self._has_derived
         self._grid = {
             each.column: each.domain.cardinality
@@ -112,6 +113,8 @@ class Space:
 
     def active(self, units: Floats) -> Bools:
         """Return which columns the configs at the units have, both of shape (n, d)."""
+        if not self._has_branches:
+            return np.ones(units.shape, dtype=bool)
         active = np.zeros(units.shape, dtype=bool)
         self._root.activate(units, np.ones(len(units), dtype=bool), active)
         return active
@@ -123,7 +126,8 @@ class Space:
         for each in self._parameters:
             if each.column is not None:
                 snapped[:, each.column] = each.domain.snap(snapped[:, each.column])
-        snapped[~self.active(snapped)] = 0.5
+        if self._has_branches:
+            snapped[~self.active(snapped)] = 0.5
         return snapped
 
     @property
