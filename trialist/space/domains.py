@@ -116,7 +116,9 @@ class Continuous(Numeric):
     def decode(self, units: Floats) -> list[float]:
         low, high = self._ends
         points = low + (high - low) * units
-        values: list[float] = self._inside(np.exp(points) if self.log else points).tolist()
+        if self.log:
+            points = np.maximum(np.exp(points), self.lower)  # the arithmetic may miss both ends by a last digit,
+        values: list[float] = np.minimum(points, self.upper).tolist()  # and on a linear axis the upper one
         return values
 
     def encode(self, value: float) -> float:
@@ -137,10 +139,6 @@ class Continuous(Numeric):
     @cached_property
     def _ends(self) -> tuple[float, float]:
         return self._axis(self.lower), self._axis(self.upper)
-
-    def _inside(self, points: Floats) -> Floats:
-        """Undo the last-digit overshoot of the arithmetic."""
-        return np.minimum(np.maximum(points, self.lower), self.upper)
 
 
 @dataclass(frozen=True)
