@@ -29,7 +29,7 @@ Mode: TypeAlias = Literal["min", "max"]
 COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AskedTrial:
     """A configuration to be tried, and its number."""
 
@@ -113,10 +113,9 @@ class AskTell:
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
         seen = self._log.until(len(self._log)) if self._searcher.learns else History()
         suggested = self._searcher.suggest(seen, requests, self._streams)
-        answers = [suggestion for suggestion in suggested if suggestion is not None]
-        if not answers:
+        asked = [self._born(answer.config, answer.tags) for answer in suggested if answer is not None]
+        if not asked:
             raise LookupError("the searcher has no more suggestions")
-        asked = [self._born(answer.config, answer.tags) for answer in answers]
         self._samples += len(asked)
         self._open |= {trial.id: trial for trial in asked}
         return asked[0] if count is None else asked
@@ -208,10 +207,10 @@ class AskTell:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
 
     def _born(self, config: Config, tags: Tags) -> AskedTrial:
-        trial = AskedTrial(self._numbers, self.space.resolve({**config}))
-        self._numbers += 1
-        self._log.born(trial.id, config, tags)
-        return trial
+        number = self._numbers
+        self._numbers = number + 1
+        self._log.born(number, config, tags)
+        return AskedTrial(number, self.space.resolve({**config}))
 
     def _end(self, trial: AskedTrial, metrics: dict[str, Metric]) -> None:
         self._told[trial.id] = ToldTrial(trial.id, trial.config, metrics)

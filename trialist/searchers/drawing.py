@@ -62,7 +62,7 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
             for config, number in zip(drawn, numbers, strict=True)
         ]
     plain_ones = drawn if space.is_plain else [space.plain(config) for config in drawn]
-    return [Suggestion(cast(Config, config)) for config in plain_ones]
+    return [Suggestion(config) for config in cast("list[Config]", plain_ones)]
 
 
 def plain(space: Space, config: dict[str, object]) -> Config:
