@@ -29,7 +29,7 @@ Mode: TypeAlias = Literal["min", "max"]
 COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AskedTrial:
     """A configuration to be tried, and its number."""
 

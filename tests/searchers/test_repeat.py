@@ -35,6 +35,12 @@ def test_each_configuration_is_tried_so_often_with_other_seeds():
         assert len({trial.metrics["loss"] for trial in trials}) == 4
 
 
+def test_each_trial_of_a_result_has_a_configuration_of_its_own():
+    first, second = tune(searcher=Repeat(Random(), 2), num_samples=1)
+    first.config["x"] = -1.0
+    assert second.config["x"] >= 0
+
+
 def test_the_best_by_mean_is_that_of_the_configuration():
     result = tune(searcher=Repeat(Random(), 4))
     means = {}

@@ -34,7 +34,7 @@ from trialist.engine.running import (
 )
 from trialist.engine.statistics import Meter
 from trialist.errors import RunInterrupted, nearest, refuse
-from trialist.executors import Executor, Simulated, Workload
+from trialist.executors import Executor, Workload
 from trialist.executors.base import Run
 from trialist.messages import Ask, Config, Enqueued, Event, Metric, Suggested
 from trialist.progress import Progress, choose_progress, summary_lines
@@ -276,7 +276,7 @@ def run_id(name: str) -> str:
 @contextmanager
 def _placed(parts: Parts, experiment: Experiment) -> Iterator[Parts]:
     """Have the searcher asked where it holds up nobody; in virtual time, where nobody waits, right there."""
-    if isinstance(parts.executor, Simulated):
+    if getattr(parts.executor, "is_virtual", False):
         yield parts
         return
     known = 0 if experiment.done else len(parts.earlier) + len(experiment.trials)

@@ -79,7 +79,8 @@ class _Machine:
 
     def fits(self, request: Units) -> bool:
         for name, units in request.items():
-            if self.pick_devices(units) is None if name == "gpu" else self.free.get(name, 0) < units:
+            there = self.pick_devices(units) is not None if name == "gpu" else self.free.get(name, 0) >= units
+            if not there:
                 return False
         return True
 

@@ -41,7 +41,11 @@ def trial_directory(root: Path, trial: int) -> Path:
 
 
 class Executor(Protocol):
-    """Carries out commands somewhere."""
+    """Carries out commands somewhere.
+
+    One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
+    is told does not wait for a commit, and its searcher is asked right there.
+    """
 
     def now(self) -> float:
         """Seconds of this run: never less than before, with no wall clock in it."""

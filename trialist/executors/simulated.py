@@ -103,7 +103,7 @@ class Simulated:
     faults: Faults = field(default_factory=Faults)
     checkpoints: bool = True
     seed: int = 0
-    is_virtual: ClassVar[bool] = True  # all of it dies with this process: nothing it is told has to wait for a commit
+    is_virtual: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         speeds = {} if callable(self.speeds) else self.speeds

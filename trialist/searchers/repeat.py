@@ -11,6 +11,7 @@ import numpy as np
 from trialist.history import History, Record
 from trialist.messages import Config, Outcome, Request, Suggestion, Tags
 from trialist.searchers.base import Problem, Searcher
+from trialist.space.values import fresh
 from trialist.streams import Streams
 
 TAG = "repeat"  # of each trial: its group, and its place in it
@@ -66,7 +67,8 @@ class Repeat:
 
     def _member(self, first: Suggestion, group: int, index: int) -> Suggestion:
         tags = {**(first.tags if index == 0 else {}), TAG: [group, index]}
-        return Suggestion(self._marked(first.config, index), cast(Tags, tags))
+        config = cast(Config, fresh(self._marked(first.config, index)))  # in the result each trial has its own
+        return Suggestion(config, cast(Tags, tags))
 
     def _marked(self, config: Config, index: int) -> Config:
         """Return the configuration of the index-th of a group."""
