@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from trialist import AskTell, space
+from trialwright import AskTell, space
 
 ROUNDS = 20
 BATCH = 256

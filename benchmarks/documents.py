@@ -1,4 +1,4 @@
-"""The documents' listings (``examples/documents``) on Trialist and, by changed imports, on Ray Tune: wall times.
+"""The documents' listings (``examples/documents``) on Trialwright and, by changed imports, on Ray Tune: wall times.
 
     python -m benchmarks.documents                # all of them, as the table in docs/ray-tune.md
     python -m benchmarks.documents --write        # ... written into that page; so does the test run:
@@ -31,7 +31,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[1] / "examples" / "documents"
 PAGE = FOLDER.parents[1] / "docs" / "ray-tune.md"
 LIMIT_S = 300
-PEER = ((r"\bfrom trialist", "from ray"),)
+PEER = ((r"\bfrom trialwright", "from ray"),)
 PORT = (  # what Ray Tune's users had to change since
     *PEER,
     (r"tune\.suggest\b", "tune.search"),
@@ -57,7 +57,7 @@ class Timing:
 
 @dataclass
 class Row:
-    """One listing: on Trialist, on Ray Tune as printed, and on Ray Tune after changes, if those were needed."""
+    """One listing: on Trialwright, on Ray Tune as printed, and on Ray Tune after changes, if those were needed."""
 
     listing: str
     ours: Timing
@@ -93,7 +93,7 @@ def copy(home: Path, changes: Sequence[tuple[str, str]]) -> Path:
 
 def run(program: Sequence[str], home: str) -> str:
     """Run a program; return its error, or nothing."""
-    environment = {**os.environ, "HOME": home, "TRIALIST_HOME": f"{home}/trialist", "MPLBACKEND": "Agg"}
+    environment = {**os.environ, "HOME": home, "TRIALWRIGHT_HOME": f"{home}/trialwright", "MPLBACKEND": "Agg"}
     try:
         done = subprocess.run(  # noqa: S603 - our own listings
             [sys.executable, *program],
@@ -138,7 +138,7 @@ def shown(timing: Timing) -> str:
 def table(rows: Sequence[Row]) -> str:
     """Return the table of the page."""
     lines = [f"| `{each.listing}` | {' | '.join(cells(each))} |" for each in rows]
-    return "\n".join(["| listing | Trialist | Ray Tune | Ray Tune, ported |", "|---|---|---|---|", *lines])
+    return "\n".join(["| listing | Trialwright | Ray Tune | Ray Tune, ported |", "|---|---|---|---|", *lines])
 
 
 def listings(part: str = "") -> list[str]:

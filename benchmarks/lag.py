@@ -18,9 +18,9 @@ from typing import ClassVar
 import numpy as np
 
 from benchmarks.asking import value
-from trialist import Engine, Random, Result, space
-from trialist.engine.running import run_loop
-from trialist.searchers import GP, Searcher
+from trialwright import Engine, Random, Result, space
+from trialwright.engine.running import run_loop
+from trialwright.searchers import GP, Searcher
 
 N, D, SAMPLES = 1000, 20, 30
 PROBE_S = 1e-3

@@ -1,4 +1,4 @@
-"""Ray Tune's own examples, from the installed package, with changed imports: which run on Trialist?
+"""Ray Tune's own examples, from the installed package, with changed imports: which run on Trialwright?
 
     python -m benchmarks.ray_examples        # all of them; some minutes
     python -m benchmarks.ray_examples pbt    # those whose names have this in them
@@ -21,9 +21,9 @@ from benchmarks.documents import run
 SHARED = ("utils/mock_trainable.py", "examples/mnist_pytorch.py", "examples/pbt_function.py", "examples/utils.py")
 CHANGES = (
     (r"\bray\.tune\.(?:utils|examples)\.(mock_trainable|mnist_pytorch|pbt_function|utils)\b", r"\1"),
-    (r"\bfrom ray import (tune|train|air)\b", r"from trialist import \1"),
-    (r"\b(from|import) ray\.(tune|train|air)\b", r"\1 trialist.\2"),
-    (r"\bray\.(tune|train|air)\.", r"trialist.\1."),
+    (r"\bfrom ray import (tune|train|air)\b", r"from trialwright import \1"),
+    (r"\b(from|import) ray\.(tune|train|air)\b", r"\1 trialwright.\2"),
+    (r"\bray\.(tune|train|air)\.", r"trialwright.\1."),
 )
 
 

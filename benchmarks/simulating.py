@@ -26,8 +26,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from trialist import ASHA, Engine, Result, Simulated, space
-from trialist.workloads import Step
+from trialwright import ASHA, Engine, Result, Simulated, space
+from trialwright.workloads import Step
 
 WORKERS = 1000
 ROWS = 1024
@@ -154,7 +154,7 @@ def _run(case: Case) -> Result:
 
 def _row(case: Case, result: Result, seconds: float, **counted: float) -> Row:
     reports = sum(trial.metrics["step"] for trial in result)
-    return Row("trialist", case.name, len(result), reports, seconds, **counted)
+    return Row("trialwright", case.name, len(result), reports, seconds, **counted)
 
 
 def _peak_bytes() -> int:

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import asking, lag, simulating
-from trialist import Callback, Engine, report, space
-from trialist.loggers import FileLogger
+from trialwright import Callback, Engine, report, space
+from trialwright.loggers import FileLogger
 
 SPACE: dict[str, object] = {"x": space.uniform(0, 1)}
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import matplotlib as mpl
 
-from trialist import ASHA, FIFO, Engine, HyperBand, Result, Simulated, space
-from trialist.schedulers import AsyncHyperBand, MedianStopping, Scheduler
+from trialwright import ASHA, FIFO, Engine, HyperBand, Result, Simulated, space
+from trialwright.schedulers import AsyncHyperBand, MedianStopping, Scheduler
 
 EPOCHS = 81
 BUDGET_S = 400.0  # virtual: 8 workers could finish 40 trainings in it

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from trialist import ASHA, Engine, Result, context, get_checkpoint, report, space
+from trialwright import ASHA, Engine, Result, context, get_checkpoint, report, space
 
 Images = tuple[torch.Tensor, torch.Tensor]  # pixels between 0 and 1, and which digit it is
 
@@ -60,7 +60,7 @@ def train_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, images: Im
 
 
 def objective(config: dict) -> None:
-    """Train one network: this is what Trialist runs, many times side by side."""
+    """Train one network: this is what Trialwright runs, many times side by side."""
     torch.set_num_threads(1)  # the trials share the machine: each asked for one CPU
     torch.manual_seed(context().seed)
     train, validation, _ = load_images()

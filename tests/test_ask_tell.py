@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trialist import AskTell, space
-from trialist.engine.catalogue import SEARCHERS
-from trialist.searchers import Random, Sobol
-from trialist.space import Space
+from trialwright import AskTell, space
+from trialwright.engine.catalogue import SEARCHERS
+from trialwright.searchers import Random, Sobol
+from trialwright.space import Space
 
 SQUARE = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
 OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2"]

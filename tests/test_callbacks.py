@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from trialist import callbacks
-from trialist.callbacks import HOOKS, Callback, CallbackRunner, TrialInfo
-from trialist.engine.trial import State, Trial
-from trialist.messages import Checkpoint, Outcome
+from trialwright import callbacks
+from trialwright.callbacks import HOOKS, Callback, CallbackRunner, TrialInfo
+from trialwright.engine.trial import State, Trial
+from trialwright.messages import Checkpoint, Outcome
 
 DEADLINE_S = 30.0
 
@@ -114,7 +114,7 @@ def test_calls_come_in_order_in_one_thread_of_its_own(problems):
         *[call for n in range(3) for call in [("start", n, n), ("result", n, n / 2)]],
         ("end", [0, 1, 2]),
     ]
-    assert recorder.threads == {"trialist-callback-Recorder"}
+    assert recorder.threads == {"trialwright-callback-Recorder"}
     assert problems == []
 
 

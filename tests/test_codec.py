@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests.storage.strategies import ALL, PLAIN, one
-from trialist import codec
-from trialist.messages import Boundary, Config, Continue, Enqueued, Started
-from trialist.storage import journal
+from trialwright import codec
+from trialwright.messages import Boundary, Config, Continue, Enqueued, Started
+from trialwright.storage import journal
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)

@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import trialist
+import trialwright
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
-from trialist import callbacks, reporting, space
-from trialist.engine.ledger import OVERTAKES
-from trialist.engine.trial import TABLE, Fork, State
-from trialist.progress import Snapshot, Statistics, summary_lines
-from trialist.schedulers import Scheduler
-from trialist.searchers import Searcher
+from trialwright import callbacks, reporting, space
+from trialwright.engine.ledger import OVERTAKES
+from trialwright.engine.trial import TABLE, Fork, State
+from trialwright.progress import Snapshot, Statistics, summary_lines
+from trialwright.schedulers import Scheduler
+from trialwright.searchers import Searcher
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -110,9 +110,9 @@ _TARGETS: dict[State | Fork, tuple[State, ...]] = {
 
 def modules() -> set[str]:
     """Every module of the package, and the schema; a package's ``__init__`` stands for its folder."""
-    files = [*(ROOT / "trialist").rglob("*.py"), *(ROOT / "trialist").rglob("*.sql")]
+    files = [*(ROOT / "trialwright").rglob("*.py"), *(ROOT / "trialwright").rglob("*.sql")]
     inner = [path.relative_to(ROOT) for path in files if path.name != "__init__.py"]
-    return {path.as_posix() for path in inner} | {"trialist/__init__.py"}
+    return {path.as_posix() for path in inner} | {"trialwright/__init__.py"}
 
 
 def tree(text: str) -> dict[str, str]:
@@ -137,14 +137,15 @@ def test_the_design_page_has_the_transition_diagram_of_the_code():
 
 
 def test_the_design_page_has_a_line_for_each_module():
-    [rooms] = [block.text for block in blocks(DOCS / "design.md") if block.text.startswith("trialist/\n")]
-    said = {path: what for path, what in tree(rooms).items() if path.startswith("trialist/") and not path.endswith("/")}
+    [rooms] = [block.text for block in blocks(DOCS / "design.md") if block.text.startswith("trialwright/\n")]
+    lines = tree(rooms).items()
+    said = {path: what for path, what in lines if path.startswith("trialwright/") and not path.endswith("/")}
     assert sorted(modules() - said.keys()) == [], "docs/design.md, The rooms: these files lack a line"
     assert sorted(said.keys() - modules()) == [], "docs/design.md, The rooms: these files are gone"
     assert [path for path, what in said.items() if not what] == []
 
 
-@pytest.mark.parametrize("name", trialist.__all__)
+@pytest.mark.parametrize("name", trialwright.__all__)
 def test_every_public_name_is_told(name):
     assert re.search(rf"\b{name}\b", everything())
 
@@ -156,7 +157,7 @@ def test_every_domain_is_in_the_table_of_domains():
 
 
 def test_every_keyword_of_the_engine_is_told():
-    keywords = trialist.Engine.__init__.__kwdefaults__
+    keywords = trialwright.Engine.__init__.__kwdefaults__
     assert [name for name in keywords if not re.search(rf"\b{name}\b", everything())] == []
 
 
@@ -236,7 +237,7 @@ class TestClimb(SearcherContract):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
     module = ModuleType("a_page")
@@ -273,7 +274,7 @@ def _anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_that_a_page_names_exists(name):
-    named = re.findall(r"`((?:trialist|tests|examples|benchmarks|docs)/[\w./]+\.\w+)`", prose(DOCS / name))
+    named = re.findall(r"`((?:trialwright|tests|examples|benchmarks|docs)/[\w./]+\.\w+)`", prose(DOCS / name))
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from trialist import (
+from trialwright import (
     ASHA,
     Engine,
     Local,
@@ -25,9 +25,9 @@ from trialist import (
     space,
     stop,
 )
-from trialist.callbacks import Callback
-from trialist.engine.engine import run_id
-from trialist.workloads import CrossingCurves
+from trialwright.callbacks import Callback
+from trialwright.engine.engine import run_id
+from trialwright.workloads import CrossingCurves
 
 SPACE = {"x": space.uniform(0, 1)}
 
@@ -186,7 +186,7 @@ class TestARunMayBe:
         database.close()
 
     def test_kept_at_home(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path / "home"))
         engine = Engine(parabola, SPACE, metric="loss", executor="local", verbose=0)
         assert engine.run().path.parent == tmp_path / "home"
 

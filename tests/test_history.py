@@ -1,7 +1,7 @@
 """The history."""
 
-from trialist.history import HistoryLog, Record
-from trialist.messages import Outcome
+from trialwright.history import HistoryLog, Record
+from trialwright.messages import Outcome
 
 
 def a_log() -> HistoryLog:

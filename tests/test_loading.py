@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import pytest
 
-from trialist import Engine, Local, TrialStopped, load, report, space
-from trialist.results import TrialResult
+from trialwright import Engine, Local, TrialStopped, load, report, space
+from trialwright.results import TrialResult
 
 UNTOLD = {"_frames", "_best_saved", "saved", "descents"}  # how to read what is compared here as properties
 

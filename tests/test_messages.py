@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from trialist import messages
-from trialist.messages import EVERY_REPORT, Boundary, Checkpoint, Outcome, Reported, at_step
+from trialwright import messages
+from trialwright.messages import EVERY_REPORT, Boundary, Checkpoint, Outcome, Reported, at_step
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from trialist import progress
-from trialist.progress import (
+from trialwright import progress
+from trialwright.progress import (
     Best,
     LineProgress,
     LiveProgress,

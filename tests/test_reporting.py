@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trialist import reporting
-from trialist.messages import (
+from trialwright import reporting
+from trialwright.messages import (
     EVERY_REPORT,
     Boundary,
     Checkpoint,
@@ -23,7 +23,7 @@ from trialist.messages import (
     Until,
     at_step,
 )
-from trialist.reporting import FLUSH_REPORTS, FLUSH_S, Session, TrialStopped, clean, require, serving
+from trialwright.reporting import FLUSH_REPORTS, FLUSH_S, Session, TrialStopped, clean, require, serving
 
 # Casts ----------------------------------------------------------------------------------------------------------------
 

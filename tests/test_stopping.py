@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from trialist.messages import EVERY_REPORT, Boundary, Report
-from trialist.stopping import stop_rule
+from trialwright.messages import EVERY_REPORT, Boundary, Report
+from trialwright.stopping import stop_rule
 
 
 def a_report(**metrics):

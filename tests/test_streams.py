@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist.streams import Streams
+from trialwright.streams import Streams
 
 
 def test_a_stream_begins_anew_whoever_asks_and_however_often():

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.engine.driving import Curve
-from trialist import ASHA, FIFO, PBT, Engine, Simulated, report, space
-from trialist.what_if import what_if
+from trialwright import ASHA, FIFO, PBT, Engine, Simulated, report, space
+from trialwright.what_if import what_if
 
 
 class Uneven(Curve):

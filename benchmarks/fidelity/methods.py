@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trialist.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
-from trialist.schedulers import ASHA, FIFO, PASHA, AsyncHyperBand, HyperBand, MedianStopping, Scheduler, TrialView
-from trialist.streams import Streams
+from trialwright.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
+from trialwright.schedulers import ASHA, FIFO, PASHA, AsyncHyperBand, HyperBand, MedianStopping, Scheduler, TrialView
+from trialwright.streams import Streams
 
 ETA = 3
 KEPT = 10  # of the trials that one-epoch-top-k has seen for an epoch

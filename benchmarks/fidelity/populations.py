@@ -1,6 +1,6 @@
 """PBT on fixed dynamics, which need no GPU: whether a schedule of settings is found that no single setting can match.
 
-The dynamics are those of ``trialist.workloads``: Jaderberg's toy, and a quadratic whose optimum drifts.
+The dynamics are those of ``trialwright.workloads``: Jaderberg's toy, and a quadratic whose optimum drifts.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.quality.comparison import interval, wilcoxon
-from trialist import Engine, Perturb, Random, Simulated
-from trialist.schedulers import FIFO, PBT, Scheduler
-from trialist.searchers import Searcher
-from trialist.workloads import DriftingQuadratic, JaderbergToy
+from trialwright import Engine, Perturb, Random, Simulated
+from trialwright.schedulers import FIFO, PBT, Scheduler
+from trialwright.searchers import Searcher
+from trialwright.workloads import DriftingQuadratic, JaderbergToy
 
 MEMBERS, INTERVAL, SEEDS = 8, 10, 50
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from benchmarks.fidelity.methods import METHODS
 from benchmarks.fidelity.tasks import Floats, Task
-from trialist import Engine, Simulated
-from trialist.history import History
-from trialist.messages import Event, Reported, Request, Suggestion
-from trialist.searchers import Problem
-from trialist.streams import Streams
-from trialist.workloads import Table
+from trialwright import Engine, Simulated
+from trialwright.history import History
+from trialwright.messages import Event, Reported, Request, Suggestion
+from trialwright.searchers import Problem
+from trialwright.streams import Streams
+from trialwright.workloads import Table
 
 BUDGET = 20  # full trainings, over all workers
 LEAST = 1  # full training a worker at least, so that some can end

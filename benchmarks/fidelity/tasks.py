@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trialist.workloads import CrossingCurves
+from trialwright.workloads import CrossingCurves
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from trialist import space
-from trialist.space import Category, Domain, Stepped
+from trialwright import space
+from trialwright.space import Category, Domain, Stepped
 
 Config = Mapping[str, Any]
 Objective = Callable[[Config], float]

@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from benchmarks.quality.tasks import Task, plain_space
-from trialist import AskTell
+from trialwright import AskTell
 
 HERE = Path(__file__).parent
 COMMITTED = HERE / "traces"
@@ -80,7 +80,7 @@ class _Method(Protocol):
 
 class _Ours:
     def __init__(self, job: Job) -> None:
-        searcher = job.method.removeprefix("trialist-")
+        searcher = job.method.removeprefix("trialwright-")
         self._study = AskTell(
             job.task.space, searcher=searcher, seed=job.seed, num_samples=job.evaluations, parallelism=job.batch
         )

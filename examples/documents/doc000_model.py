@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import nn, optim
-from trialist.air import session
+from trialwright.air import session
 
 from images import PIXELS, get_data_loaders
 

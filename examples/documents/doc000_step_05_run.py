@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from trialist import tune
+from trialwright import tune
 
 from doc000_model import train_digits
 

@@ -1,8 +1,8 @@
 """Document 000, steps 7 and 8: twenty trials, most of which ASHA stops early, and their curves."""
 
 import matplotlib.pyplot as plt
-from trialist import tune
-from trialist.tune.schedulers import ASHAScheduler
+from trialwright import tune
+from trialwright.tune.schedulers import ASHAScheduler
 
 from budget import budget
 from doc000_model import train_digits

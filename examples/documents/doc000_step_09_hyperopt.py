@@ -4,8 +4,8 @@ import os
 
 import torch
 from hyperopt import hp
-from trialist import tune
-from trialist.tune.search.hyperopt import HyperOptSearch
+from trialwright import tune
+from trialwright.tune.search.hyperopt import HyperOptSearch
 
 from budget import budget
 from doc000_model import test, train_digits

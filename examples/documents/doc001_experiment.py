@@ -6,8 +6,8 @@ Keras is replaced by a small network of scikit-learn's, trained in batches.
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
-from trialist import tune
-from trialist.tune.schedulers import AsyncHyperBandScheduler
+from trialwright import tune
+from trialwright.tune.schedulers import AsyncHyperBandScheduler
 
 from budget import budget
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
-from trialist import tune
+from trialwright import tune
 
 
 def train_mnist_tune(config, reporter):

@@ -1,6 +1,6 @@
 """Document 002, listings 5-4 to 5-6: the same with Tune, which searches at random if it is not told otherwise."""
 
-from trialist import tune
+from trialwright import tune
 
 from maze import Environment, evaluate_policy, train_policy
 

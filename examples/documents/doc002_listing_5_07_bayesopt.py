@@ -1,7 +1,7 @@
 """Document 002, listing 5-7: the search algorithm of another library."""
 
-from trialist import tune
-from trialist.tune.suggest.bayesopt import BayesOptSearch
+from trialwright import tune
+from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
 from maze import Environment, evaluate_policy, train_policy
 

@@ -1,7 +1,7 @@
 """Document 002, listings 5-8 and 5-9: intermediate scores, and a scheduler that stops trials by them."""
 
-from trialist import tune
-from trialist.tune.schedulers import HyperBandScheduler
+from trialwright import tune
+from trialwright.tune.schedulers import HyperBandScheduler
 
 
 def objective(config):

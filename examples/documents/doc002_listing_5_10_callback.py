@@ -1,8 +1,8 @@
 """Document 002, listings 5-10 and 5-11: a callback, more metrics, and the best trial's last result."""
 
-from trialist import tune
-from trialist.tune import Callback
-from trialist.tune.logger import pretty_print
+from trialwright import tune
+from trialwright.tune import Callback
+from trialwright.tune.logger import pretty_print
 
 
 class PrintResultCallback(Callback):

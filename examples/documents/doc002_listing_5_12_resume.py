@@ -1,6 +1,6 @@
 """Document 002, listing 5-12: going on with a run by the name of its directory."""
 
-from trialist import tune
+from trialwright import tune
 
 
 def objective(config):

@@ -1,6 +1,6 @@
 """Document 002, listing 5-13: stopping each trial after ten results."""
 
-from trialist import tune
+from trialwright import tune
 
 
 def objective(config):

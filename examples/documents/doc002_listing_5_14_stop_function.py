@@ -1,6 +1,6 @@
 """Document 002, listing 5-14: a stop rule that wants a metric to be small."""
 
-from trialist import tune
+from trialwright import tune
 
 
 def objective(config):

@@ -4,7 +4,7 @@ Printed is ``context.config.alpha``, but there is no ``alpha`` in the space: the
 """
 
 import numpy as np
-from trialist import tune
+from trialwright import tune
 
 
 def objective(config):

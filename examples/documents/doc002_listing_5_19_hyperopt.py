@@ -5,8 +5,8 @@ The network of listings 5-17 and 5-18, which is Keras's there, is the same in Py
 
 import torch
 from torch import nn
-from trialist import tune
-from trialist.tune.suggest.hyperopt import HyperOptSearch
+from trialwright import tune
+from trialwright.tune.suggest.hyperopt import HyperOptSearch
 
 from budget import budget
 from images import PIXELS, datasets

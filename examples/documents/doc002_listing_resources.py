@@ -4,7 +4,7 @@ Printed are two CPUs and half a GPU; a machine without a GPU is asked for none.
 """
 
 import torch
-from trialist import tune
+from trialwright import tune
 
 from budget import budget
 

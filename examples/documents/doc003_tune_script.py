@@ -8,8 +8,8 @@ import argparse
 import matplotlib.pyplot as plt
 import torch
 from torch import optim
-from trialist import tune
-from trialist.tune.schedulers import ASHAScheduler
+from trialwright import tune
+from trialwright.tune.schedulers import ASHAScheduler
 
 from budget import budget
 from doc000_model import ConvNet, test, train

@@ -4,8 +4,8 @@ import ray
 import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader
-from trialist import tune
-from trialist.tune.schedulers import ASHAScheduler
+from trialwright import tune
+from trialwright.tune.schedulers import ASHAScheduler
 
 from budget import budget
 from images import PIXELS, datasets

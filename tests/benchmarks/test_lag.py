@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import lag
 from benchmarks.lag import CASES, Row
-from trialist.searchers import GP
+from trialwright.searchers import GP
 
 
 @pytest.fixture

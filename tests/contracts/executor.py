@@ -7,9 +7,9 @@ from pathlib import Path
 
 import uvloop
 
-from trialist import reporting
-from trialist.executors.base import Run
-from trialist.messages import (
+from trialwright import reporting
+from trialwright.executors.base import Run
+from trialwright.messages import (
     EVERY_REPORT,
     Ask,
     Boundary,
@@ -36,7 +36,7 @@ from trialist.messages import (
     Until,
     at_step,
 )
-from trialist.storage import checkpoints
+from trialwright.storage import checkpoints
 
 DEADLINE_S = 60.0
 ENDINGS = (Finished, Failed, Halted, Lost)

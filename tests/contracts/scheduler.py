@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.driving import Simulation, simulate
-from trialist.codec import read_plain, to_plain
-from trialist.executors.simulated import Delays, Faults, Simulated
-from trialist.messages import (
+from trialwright.codec import read_plain, to_plain
+from trialwright.executors.simulated import Delays, Faults, Simulated
+from trialwright.messages import (
     Choice,
     Clone,
     Continue,
@@ -34,9 +34,9 @@ from trialist.messages import (
     Verdict,
     Wait,
 )
-from trialist.schedulers import Scheduler, TrialView
-from trialist.searchers import Perturb, Random
-from trialist.streams import Streams
+from trialwright.schedulers import Scheduler, TrialView
+from trialwright.searchers import Perturb, Random
+from trialwright.streams import Streams
 
 
 @dataclass(frozen=True)

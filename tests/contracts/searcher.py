@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from trialist.history import History, HistoryLog
-from trialist.messages import Config, Outcome, Request, Suggestion
-from trialist.searchers import Problem, Searcher
-from trialist.space import (
+from trialwright.history import History, HistoryLog
+from trialwright.messages import Config, Outcome, Request, Suggestion
+from trialwright.searchers import Problem, Searcher
+from trialwright.space import (
     Space,
     choice,
     grid_search,
@@ -23,7 +23,7 @@ from trialist.space import (
     sample_from,
     uniform,
 )
-from trialist.streams import Streams
+from trialwright.streams import Streams
 
 
 class Opaque:

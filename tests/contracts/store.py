@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.storage.strategies import turns
-from trialist.errors import StorageError
-from trialist.messages import (
+from trialwright.errors import StorageError
+from trialwright.messages import (
     CapacityChanged,
     Continue,
     Decision,
@@ -24,8 +24,8 @@ from trialist.messages import (
     Started,
     at_step,
 )
-from trialist.storage.base import Entry, TrialRow, Turn
-from trialist.storage.memory import MemoryStore
+from trialwright.storage.base import Entry, TrialRow, Turn
+from trialwright.storage.memory import MemoryStore
 
 WAIT_S = 20.0
 RANDOM = settings(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.engine.driving import simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import Metric
-from trialist.schedulers import PBT
-from trialist.searchers import Perturb, Random
-from trialist.space import Space
-from trialist.streams import Streams
-from trialist.workloads import State, Workload
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Metric
+from trialwright.schedulers import PBT
+from trialwright.searchers import Perturb, Random
+from trialwright.space import Space
+from trialwright.streams import Streams
+from trialwright.workloads import State, Workload
 
 STEPS_MAX = 10_000  # a training that is not over by then never will be
 

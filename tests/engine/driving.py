@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialist.engine.experiment import Experiment
-from trialist.engine.plan import Plan
-from trialist.executors.base import Run
-from trialist.executors.simulated import Simulated
-from trialist.messages import (
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.plan import Plan
+from trialwright.executors.base import Run
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import (
     EVERY_REPORT,
     Ask,
     CapacityChanged,
@@ -36,11 +36,11 @@ from trialist.messages import (
     Wait,
     at_step,
 )
-from trialist.schedulers import FIFO, Scheduler, TrialView
-from trialist.searchers import Problem, Random, Searcher
-from trialist.space import Space, uniform
-from trialist.stopping import Stop, stop_rule
-from trialist.streams import Streams
+from trialwright.schedulers import FIFO, Scheduler, TrialView
+from trialwright.searchers import Problem, Random, Searcher
+from trialwright.space import Space, uniform
+from trialwright.stopping import Stop, stop_rule
+from trialwright.streams import Streams
 
 
 class Like:

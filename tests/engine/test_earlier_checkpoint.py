@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trialist import ASHA, Engine, get_checkpoint, report, space
+from trialwright import ASHA, Engine, get_checkpoint, report, space
 
 SPACE = {"rate": space.uniform(0, 1), "steps": space.randint(1, 100)}
 

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from tests.engine.driving import Hand, Like, Script
-from trialist.engine.trial import State
-from trialist.errors import PolicyError
-from trialist.messages import (
+from trialwright.engine.trial import State
+from trialwright.errors import PolicyError
+from trialwright.messages import (
     Ask,
     Cancel,
     CapacityChanged,
@@ -40,7 +40,7 @@ from trialist.messages import (
     Wait,
     at_step,
 )
-from trialist.schedulers import FIFO
+from trialwright.schedulers import FIFO
 
 
 def kinds(commands):

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from trialist import Engine, report, space
-from trialist.engine.goals import outcome_constraints, violations
-from trialist.messages import Boundary, Suggestion
-from trialist.searchers import Random
+from trialwright import Engine, report, space
+from trialwright.engine.goals import outcome_constraints, violations
+from trialwright.messages import Boundary, Suggestion
+from trialwright.searchers import Random
 
 WHAT = {"x": space.uniform(0, 1)}
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trialist.engine.ledger import OVERTAKES, Ledger, Line, to_units
-from trialist.errors import InternalError
-from trialist.messages import Node
+from trialwright.engine.ledger import OVERTAKES, Ledger, Line, to_units
+from trialwright.errors import InternalError
+from trialwright.messages import Node
 
 # Units ----------------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.engine.world import NODES, Nasty, Worker, World
-from trialist.engine.experiment import Experiment
-from trialist.engine.plan import Plan
-from trialist.messages import Failed, Finished, Halted, Lost, Reported, Started
-from trialist.schedulers import ASHA, FIFO, PBT
-from trialist.stopping import stop_rule
-from trialist.streams import Streams
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.plan import Plan
+from trialwright.messages import Failed, Finished, Halted, Lost, Reported, Started
+from trialwright.schedulers import ASHA, FIFO, PBT
+from trialwright.stopping import stop_rule
+from trialwright.streams import Streams
 
 SCHEDULERS: dict[str, Callable[[], Any]] = {
     "fifo": FIFO,

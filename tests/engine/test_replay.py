@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from trialist import ASHA, PBT, Engine, Local, Simulated, report, space
-from trialist.engine.experiment import Experiment
-from trialist.engine.parts import check
-from trialist.errors import ReplayError
-from trialist.executors.simulated import Delays, Faults
-from trialist.messages import Continue, Stop, at_step
-from trialist.storage.sqlite import SqliteStore
-from trialist.streams import Streams
+from trialwright import ASHA, PBT, Engine, Local, Simulated, report, space
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.parts import check
+from trialwright.errors import ReplayError
+from trialwright.executors.simulated import Delays, Faults
+from trialwright.messages import Continue, Stop, at_step
+from trialwright.storage.sqlite import SqliteStore
+from trialwright.streams import Streams
 
 
 class Decay:

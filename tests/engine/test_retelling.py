@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.engine.driving import Curve
-from trialist import Engine, Simulated, report, space
-from trialist.executors.simulated import Delays, Faults
-from trialist.messages import Continue, Drop, New, Pause, Resume, Start, Stop, Wait, at_step
-from trialist.schedulers import (
+from trialwright import Engine, Simulated, report, space
+from trialwright.executors.simulated import Delays, Faults
+from trialwright.messages import Continue, Drop, New, Pause, Resume, Start, Stop, Wait, at_step
+from trialwright.schedulers import (
     ASHA,
     FIFO,
     MOASHA,

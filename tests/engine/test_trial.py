@@ -3,11 +3,11 @@
 import pytest
 
 from tests.engine.driving import FIFO
-from trialist.engine.experiment import Experiment
-from trialist.engine.plan import Plan
-from trialist.engine.trial import RANK, TABLE, State, Trial, target
-from trialist.errors import InvalidTransition
-from trialist.messages import (
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.plan import Plan
+from trialwright.engine.trial import RANK, TABLE, State, Trial, target
+from trialwright.errors import InvalidTransition
+from trialwright.messages import (
     Cancel,
     Extend,
     Failed,
@@ -21,7 +21,7 @@ from trialist.messages import (
     RetryRequested,
     Started,
 )
-from trialist.stopping import stop_rule
+from trialwright.stopping import stop_rule
 
 WAITING, RUNNING, STOPPING, PAUSED, ENDED = State
 MESSAGES = [Launch, Cancel, Extend, Halt, Started, Reported, Finished, Failed, Halted, Lost, RetryRequested]

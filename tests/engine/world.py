@@ -7,9 +7,9 @@ no sense: a second worker for a trial, an answer that nobody waits for, a checkp
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialist.engine.experiment import Experiment
-from trialist.engine.trial import State
-from trialist.messages import (
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.trial import State
+from trialwright.messages import (
     Ask,
     Cancel,
     CapacityChanged,
@@ -50,8 +50,8 @@ from trialist.messages import (
     Wait,
     at_step,
 )
-from trialist.schedulers import TrialView
-from trialist.streams import Streams
+from trialwright.schedulers import TrialView
+from trialwright.streams import Streams
 
 NODES = (Node("a", {"cpu": 2}), Node("b", {"cpu": 3}))
 LENGTH = 9  # how many steps a training has, once everybody behaves

@@ -1,4 +1,4 @@
-"""The listings of the documents that Trialist is to match run by a changed import, on Trialist's own Ray executor."""
+"""The listings of the documents that Trialwright is to match run by a changed import, on its own Ray executor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import documents
-from trialist import tune
-from trialist.errors import PolicyError
+from trialwright import tune
+from trialwright.errors import PolicyError
 
 FOLDER = Path(__file__).parents[2] / "examples" / "documents"
 SHARED = ("budget", "doc000_model", "images", "maze")  # modules that listings import
@@ -68,7 +68,7 @@ def one_ray():
 def listing(tmp_path, monkeypatch):
     """Runs a listing with its small budget; returns its names."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "runs"))
+    monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path / "runs"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
 
     def run(path):
@@ -86,9 +86,9 @@ def test_a_listing_runs_and_prints_its_result(path, listing, capsys):
 
 
 @pytest.mark.parametrize("path", [*LISTINGS, FOLDER / "doc000_model.py"], ids=lambda path: path.stem)
-def test_a_listing_names_trialist_only_where_it_imports(path):
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "trialist" in line]
-    assert [line for line in lines if not line.startswith("from trialist")] == []
+def test_a_listing_names_trialwright_only_where_it_imports(path):
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "trialwright" in line]
+    assert [line for line in lines if not line.startswith("from trialwright")] == []
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.stem)
@@ -128,7 +128,7 @@ def test_listing_5_15_as_it_was_printed_fails_and_names_alpha(listing, tmp_path)
 
 @pytest.fixture
 def both(tmp_path, monkeypatch):
-    """Runs a space on Trialist and on Ray Tune; returns the two lists of results."""
+    """Runs a space on Trialwright and on Ray Tune; returns the two lists of results."""
     peer = pytest.importorskip("ray.tune")
     monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")

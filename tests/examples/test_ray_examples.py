@@ -19,5 +19,5 @@ def test_nothing_of_ray_tune_is_left_in_a_changed_example():
     text = "import ray\nfrom ray import train, tune\nfrom ray.tune.utils.mock_trainable import X\nray.tune.run(X)\n"
     assert (
         changed(text)
-        == "import ray\nfrom trialist import train, tune\nfrom mock_trainable import X\ntrialist.tune.run(X)\n"
+        == "import ray\nfrom trialwright import train, tune\nfrom mock_trainable import X\ntrialwright.tune.run(X)\n"
     )

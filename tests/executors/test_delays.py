@@ -6,8 +6,8 @@ import pytest
 
 from tests.engine.driving import Curve, Script, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, times
-from trialist.executors.simulated import Delays, Simulated
-from trialist.messages import (
+from trialwright.executors.simulated import Delays, Simulated
+from trialwright.messages import (
     Ask,
     Checkpoint,
     Extend,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.contracts.scheduler import Training
 from tests.engine.driving import Curve, Script, Simulation, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, times
-from trialist.executors.simulated import Delays, Faults, Simulated
-from trialist.messages import (
+from trialwright.executors.simulated import Delays, Faults, Simulated
+from trialwright.messages import (
     CapacityChanged,
     Event,
     Extend,
@@ -24,8 +24,8 @@ from trialist.messages import (
     Started,
     TrialEvent,
 )
-from trialist.schedulers import ASHA, FIFO, PASHA, PBT, HyperBand, MedianStopping, Scheduler
-from trialist.searchers import Perturb, Random
+from trialwright.schedulers import ASHA, FIFO, PASHA, PBT, HyperBand, MedianStopping, Scheduler
+from trialwright.searchers import Perturb, Random
 
 TWO = [Node("a", {"cpu": 2}), Node("b", {"cpu": 1})]
 ALL: dict[str, Any] = {

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from tests.contracts.executor import OBJECTIVES, Driver, ExecutorContract
-from trialist import reporting
-from trialist.executors.local import Local
-from trialist.messages import EVERY_REPORT, Failed, Finished, Halt, Halted, Lost, Reported, Started
+from trialwright import reporting
+from trialwright.executors.local import Local
+from trialwright.messages import EVERY_REPORT, Failed, Finished, Halt, Halted, Lost, Reported, Started
 
 
 def sleep(config):

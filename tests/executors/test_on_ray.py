@@ -17,11 +17,11 @@ import pytest
 
 from tests.contracts import executor as contract
 from tests.contracts.executor import Driver, ExecutorContract, PlainSpace, losses, report_many, report_thrice
-from trialist import reporting
-from trialist.errors import ExecutorError
-from trialist.executors.base import Run
-from trialist.executors.on_ray import OnRay
-from trialist.messages import (
+from trialwright import reporting
+from trialwright.errors import ExecutorError
+from trialwright.executors.base import Run
+from trialwright.executors.on_ray import OnRay
+from trialwright.messages import (
     Failed,
     Finished,
     Halt,

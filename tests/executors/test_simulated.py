@@ -12,10 +12,10 @@ import pytest
 
 from tests.engine.driving import Curve, Script, Simulation, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, now, times
-from trialist.errors import ExecutorError, PolicyError
-from trialist.executors.base import Run
-from trialist.executors.simulated import Delays, Simulated
-from trialist.messages import (
+from trialwright.errors import ExecutorError, PolicyError
+from trialwright.executors.base import Run
+from trialwright.executors.simulated import Delays, Simulated
+from trialwright.messages import (
     Ask,
     Boundary,
     CapacityChanged,
@@ -35,9 +35,9 @@ from trialist.messages import (
     Ticked,
     at_step,
 )
-from trialist.schedulers import ASHA
-from trialist.searchers import Grid, Random, Sobol
-from trialist.space import Space, choice, uniform
+from trialwright.schedulers import ASHA
+from trialwright.searchers import Grid, Random, Sobol
+from trialwright.space import Space, choice, uniform
 
 DELAYS = Delays(launch_s=0.5, halt_s=0.25, report_s=0.125, ask_s=0.0625)  # sums of these are exact
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trialist.executors import wire
-from trialist.executors.connections import GREETING_BYTES_MAX, Caller
-from trialist.executors.wire import (
+from trialwright.executors import wire
+from trialwright.executors.connections import GREETING_BYTES_MAX, Caller
+from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Beat,
     Bye,
@@ -26,7 +26,7 @@ from trialist.executors.wire import (
     from_worker,
     greeting,
 )
-from trialist.messages import (
+from trialwright.messages import (
     Boundary,
     Checkpoint,
     Extend,
@@ -379,7 +379,7 @@ def test_who_does_not_is_turned_away_and_not_heard(greeting_bytes):
 
 
 def test_who_says_nothing_is_turned_away(monkeypatch):
-    monkeypatch.setattr("trialist.executors.connections.GREETING_S", 0.05)
+    monkeypatch.setattr("trialwright.executors.connections.GREETING_S", 0.05)
     assert visit()[1]
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from trialist import reporting
-from trialist.executors import worker
-from trialist.executors.wire import Beat, Bye, Frames, Interrupt, Spent, encode, from_worker, greeting
-from trialist.messages import (
+from trialwright import reporting
+from trialwright.executors import worker
+from trialwright.executors.wire import Beat, Bye, Frames, Interrupt, Spent, encode, from_worker, greeting
+from trialwright.messages import (
     EVERY_REPORT,
     Extend,
     Failed,
@@ -37,7 +37,7 @@ ENDINGS = (Finished, Failed, Halted)
 MAIN = """
 import sys
 from pathlib import Path
-from trialist.executors import worker
+from trialwright.executors import worker
 port, token, root, payload = sys.argv[1:]
 wire = worker.dial("127.0.0.1", int(port), bytes.fromhex(token), 5)
 worker.serve(wire, Path(payload).read_bytes(), Path(root))

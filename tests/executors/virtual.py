@@ -5,11 +5,11 @@ from hashlib import sha256
 from typing import Any
 
 from tests.engine.driving import Curve, Simulation
-from trialist.codec import to_plain
-from trialist.executors.base import Run
-from trialist.executors.simulated import Simulated
-from trialist.messages import CapacityChanged, Event, Launch, Placement, Suggested
-from trialist.space import Space, uniform
+from trialwright.codec import to_plain
+from trialwright.executors.base import Run
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import CapacityChanged, Event, Launch, Placement, Suggested
+from trialwright.space import Space, uniform
 
 
 def exported(simulation: Simulation) -> str:

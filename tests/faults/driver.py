@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from trialist import ASHA, Engine, context, get_checkpoint, report, space
+from trialwright import ASHA, Engine, context, get_checkpoint, report, space
 
 
 def objective(config):

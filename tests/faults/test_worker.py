@@ -11,8 +11,8 @@ from contextlib import closing
 
 import cloudpickle
 
-from trialist import Engine, context, get_checkpoint, report, space
-from trialist.executors.on_ray import OnRay
+from trialwright import Engine, context, get_checkpoint, report, space
+from trialwright.executors.on_ray import OnRay
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
 

@@ -6,14 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from trialist import Engine, Random, space
-from trialist.history import History, HistoryLog
-from trialist.integrations import Adapter, BayesOpt, HyperOpt, Optuna
-from trialist.integrations.adapter import library
-from trialist.messages import Outcome, Request
-from trialist.searchers import Problem
-from trialist.space import Space
-from trialist.streams import Streams
+from trialwright import Engine, Random, space
+from trialwright.history import History, HistoryLog
+from trialwright.integrations import Adapter, BayesOpt, HyperOpt, Optuna
+from trialwright.integrations.adapter import library
+from trialwright.messages import Outcome, Request
+from trialwright.searchers import Problem
+from trialwright.space import Space
+from trialwright.streams import Streams
 
 SEARCHERS = {
     "hyperopt": lambda **options: HyperOpt(n_initial_points=8, **options),
@@ -253,6 +253,6 @@ def test_a_library_that_is_not_there_is_named_with_its_package():
 
 def test_nothing_is_imported_before_it_is_used():
     for name in ("HyperOpt", "Optuna", "BayesOpt"):
-        cls = getattr(importlib.import_module("trialist.integrations"), name)
+        cls = getattr(importlib.import_module("trialwright.integrations"), name)
         assert issubclass(cls, Adapter)
         cls()

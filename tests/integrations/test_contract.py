@@ -5,9 +5,9 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialist.integrations import BayesOpt, HyperOpt, Optuna
-from trialist.searchers import Problem
-from trialist.space import Space
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.searchers import Problem
+from trialwright.space import Space
 
 
 class TestHyperOpt(SearcherContract):

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from tests.integrations.test_adapter import PLANE, QUIET, ask, live
-from trialist import Engine, space
-from trialist.history import History
-from trialist.integrations import BayesOpt, HyperOpt, Optuna
-from trialist.messages import Request
-from trialist.searchers import Problem
-from trialist.space import Space
-from trialist.streams import Streams
+from trialwright import Engine, space
+from trialwright.history import History
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.messages import Request
+from trialwright.searchers import Problem
+from trialwright.space import Space
+from trialwright.streams import Streams
 
 
 def test_hyperopt_searches_a_dict_of_hp_expressions():

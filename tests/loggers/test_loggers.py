@@ -12,14 +12,14 @@ import time
 import pytest
 from tensorboardX.proto import event_pb2, plugin_hparams_pb2
 
-from trialist import Engine, context, report
-from trialist import space as s
-from trialist.loggers import CSVLogger, FileLogger, JSONLogger, Naming, TensorBoardLogger, export
-from trialist.loggers.events import record
-from trialist.tune import names
-from trialist.tune.callback import to_engine
-from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback, together
-from trialist.tune.trial import RunFacts, run_digits
+from trialwright import Engine, context, report
+from trialwright import space as s
+from trialwright.loggers import CSVLogger, FileLogger, JSONLogger, Naming, TensorBoardLogger, export
+from trialwright.loggers.events import record
+from trialwright.tune import names
+from trialwright.tune.callback import to_engine
+from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback, together
+from trialwright.tune.trial import RunFacts, run_digits
 
 SPACE = {"lr": s.loguniform(1e-3, 1), "model": {"depth": s.randint(1, 5), "kind": "mlp"}}
 
@@ -141,7 +141,7 @@ def test_a_finished_run_can_be_exported(tmp_path):
 
 def test_a_finished_run_can_be_exported_from_the_command_line(tmp_path):
     result = run(train, tmp_path)
-    subprocess.run([sys.executable, "-m", "trialist.loggers", str(result.path), "json"], check=True)
+    subprocess.run([sys.executable, "-m", "trialwright.loggers", str(result.path), "json"], check=True)
     assert lines(result[1]) == result[1].history
 
 

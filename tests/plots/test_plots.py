@@ -5,9 +5,9 @@ from __future__ import annotations
 import matplotlib as mpl
 import pytest
 
-from trialist import ASHA, Engine, plots, report
-from trialist import space as s
-from trialist.plots import data
+from trialwright import ASHA, Engine, plots, report
+from trialwright import space as s
+from trialwright.plots import data
 
 SPACE = {"lr": s.uniform(0, 1), "kind": s.choice(["a", "b"]), "model": {"depth": s.randint(1, 4), "width": 8}}
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import Continue, Launch, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
-from trialist.schedulers import ASHA, AsyncHyperBand
-from trialist.streams import Streams
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Continue, Launch, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
+from trialwright.schedulers import ASHA, AsyncHyperBand
+from trialwright.streams import Streams
 
 
 class TestStopping(SchedulerContract):

@@ -2,9 +2,9 @@
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import Launch
-from trialist.schedulers import FIFO
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Launch
+from trialwright.schedulers import FIFO
 
 
 class TestFIFO(SchedulerContract):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Faults, Simulated
-from trialist.schedulers import HyperBand
-from trialist.streams import Streams
+from trialwright.executors.simulated import Faults, Simulated
+from trialwright.schedulers import HyperBand
+from trialwright.streams import Streams
 
 
 class TestHyperBand(SchedulerContract):

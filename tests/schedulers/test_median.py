@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import Continue, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
-from trialist.schedulers import MedianStopping
-from trialist.streams import Streams
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Continue, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
+from trialwright.schedulers import MedianStopping
+from trialwright.streams import Streams
 
 
 class TestEveryStep(SchedulerContract):

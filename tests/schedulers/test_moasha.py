@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import Continue, Report, Start, Stop, at_step
-from trialist.schedulers import ASHA, MOASHA
-from trialist.schedulers.fronts import Fronts, crowding
-from trialist.searchers import pareto
-from trialist.streams import Streams
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Continue, Report, Start, Stop, at_step
+from trialwright.schedulers import ASHA, MOASHA
+from trialwright.schedulers.fronts import Fronts, crowding
+from trialwright.searchers import pareto
+from trialwright.streams import Streams
 
 
 class TestOneObjective(SchedulerContract):

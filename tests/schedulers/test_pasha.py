@@ -9,11 +9,11 @@ import pytest
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import EVERY_REPORT, Continue, Pause, Report, Resume, Start, Stop, at_step
-from trialist.schedulers import PASHA
-from trialist.schedulers.pasha import criss_cross
-from trialist.streams import Streams
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import EVERY_REPORT, Continue, Pause, Report, Resume, Start, Stop, at_step
+from trialwright.schedulers import PASHA
+from trialwright.schedulers.pasha import criss_cross
+from trialwright.streams import Streams
 
 
 class TestContract(SchedulerContract):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Simulation, simulate
-from trialist.executors.simulated import Simulated
-from trialist.messages import (
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import (
     Clone,
     Continue,
     Launch,
@@ -31,10 +31,10 @@ from trialist.messages import (
     Wait,
     at_step,
 )
-from trialist.schedulers import FIFO, PBT
-from trialist.searchers import Perturb, Random
-from trialist.space import Space, loguniform, ordinal, randint, uniform
-from trialist.streams import Streams
+from trialwright.schedulers import FIFO, PBT
+from trialwright.searchers import Perturb, Random
+from trialwright.space import Space, loguniform, ordinal, randint, uniform
+from trialwright.streams import Streams
 
 
 class TestContract(SchedulerContract):

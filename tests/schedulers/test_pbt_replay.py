@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.contracts.scheduler import SchedulerContract
-from trialist import Engine, Simulated, space
-from trialist.schedulers import PBT, PBTReplay, ResourceChanging
-from trialist.searchers import Schedule
+from trialwright import Engine, Simulated, space
+from trialwright.schedulers import PBT, PBTReplay, ResourceChanging
+from trialwright.searchers import Schedule
 
 
 class TestContract(SchedulerContract):
@@ -88,7 +88,7 @@ def test_a_policy_of_another_space_is_refused():
 
 
 def test_the_engine_brings_the_searcher_also_through_resource_changing():
-    from trialist.engine import catalogue
+    from trialwright.engine import catalogue
 
     replay = PBTReplay([(0, {"x": 1})])
     assert catalogue.searcher("random", ResourceChanging(replay)) == Schedule([{"x": 1}])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist.schedulers import ranking
-from trialist.schedulers.ranking import Ranking
+from trialwright.schedulers import ranking
+from trialwright.schedulers.ranking import Ranking
 
 numbers = st.integers(0, 60)
 

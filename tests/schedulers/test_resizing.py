@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
 from tests.engine.driving import Curve, simulate
-from trialist import Engine, Local, context, get_checkpoint, report
-from trialist.executors.simulated import Simulated
-from trialist.messages import Continue, Launch, Node, Report, Resize
-from trialist.schedulers import ASHA, EvenShare, HyperBand, ResourceChanging, Room, TopJob
-from trialist.space import randint
-from trialist.streams import Streams
+from trialwright import Engine, Local, context, get_checkpoint, report
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Continue, Launch, Node, Report, Resize
+from trialwright.schedulers import ASHA, EvenShare, HyperBand, ResourceChanging, Room, TopJob
+from trialwright.space import randint
+from trialwright.streams import Streams
 
 
 class TestEvenShare(SchedulerContract):

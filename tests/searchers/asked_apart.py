@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from trialist import Engine, space
-from trialist.messages import Suggestion
+from trialwright import Engine, space
+from trialwright.messages import Suggestion
 
 WHERE = {"x": space.randint(0, 10), "pid": space.randint(1, 2**23)}
 

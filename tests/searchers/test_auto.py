@@ -3,12 +3,12 @@
 import pytest
 
 from tests.contracts.searcher import SearcherContract, news
-from trialist import AskTell
-from trialist.history import HistoryLog
-from trialist.messages import Outcome
-from trialist.searchers import GP, TPE, Auto, Problem, Random, Sobol, auto
-from trialist.space import Space, choice, grid_search, sample_from, uniform
-from trialist.streams import Streams
+from trialwright import AskTell
+from trialwright.history import HistoryLog
+from trialwright.messages import Outcome
+from trialwright.searchers import GP, TPE, Auto, Problem, Random, Sobol, auto
+from trialwright.space import Space, choice, grid_search, sample_from, uniform
+from trialwright.streams import Streams
 
 SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
 GRID = Space({"a": grid_search([1, 2, 3]), "double": sample_from(lambda config: config["a"] * 2)})

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialist import space
-from trialist.ask_tell import AskTell
-from trialist.searchers import CMAES, Problem
-from trialist.space import Space
+from trialwright import space
+from trialwright.ask_tell import AskTell
+from trialwright.searchers import CMAES, Problem
+from trialwright.space import Space
 
 NUMBERS = {"constrained", "nothing", "1-d", "100-d", "with a grid", "with a function"}
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SearcherContract
-from trialist import space
-from trialist.ask_tell import AskTell
-from trialist.searchers import NSGA2, Problem
-from trialist.searchers.pareto import directions, hypervolume, sharing
-from trialist.space import Space
+from trialwright import space
+from trialwright.ask_tell import AskTell
+from trialwright.searchers import NSGA2, Problem
+from trialwright.searchers.pareto import directions, hypervolume, sharing
+from trialwright.space import Space
 
 CUBE = {f"x{index}": space.uniform(0, 1) for index in range(6)}
 

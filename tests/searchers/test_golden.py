@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trialist import AskTell, space
+from trialwright import AskTell, space
 
 GOLDEN = Path(__file__).with_name("golden.json")
 NUMBERS = {

@@ -6,11 +6,11 @@ import pytest
 
 from tests.contracts.searcher import FINITE, SearcherContract, news
 from tests.engine.driving import Curve, simulate
-from trialist.executors.simulated import Simulated
-from trialist.history import History
-from trialist.searchers import Grid, Problem
-from trialist.space import Space, choice, grid_search, loguniform, quniform, randint, sample_from, uniform
-from trialist.streams import Streams
+from trialwright.executors.simulated import Simulated
+from trialwright.history import History
+from trialwright.searchers import Grid, Problem
+from trialwright.space import Space, choice, grid_search, loguniform, quniform, randint, sample_from, uniform
+from trialwright.streams import Streams
 
 
 class TestGrid(SearcherContract):

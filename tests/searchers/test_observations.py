@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist.history import HistoryLog
-from trialist.messages import Outcome
-from trialist.searchers.base import Problem
-from trialist.searchers.observations import DONE, FAILED, PENDING, UNKNOWN, Observations
-from trialist.space import Space, choice, uniform
+from trialwright.history import HistoryLog
+from trialwright.messages import Outcome
+from trialwright.searchers.base import Problem
+from trialwright.searchers.observations import DONE, FAILED, PENDING, UNKNOWN, Observations
+from trialwright.space import Space, choice, uniform
 
 SPACE = Space({"x": uniform(0, 1), "kind": choice(["a", {"y": uniform(0, 1)}])})
 ARRAYS = ("ids", "units", "active", "values", "violations", "state")

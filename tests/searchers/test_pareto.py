@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from trialist.searchers.pareto import best_first, crowding, hypervolume, ranks, undominated
+from trialwright.searchers.pareto import best_first, crowding, hypervolume, ranks, undominated
 
 VALUES = arrays.arrays(
     np.float64,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from trialist import space
-from trialist.searchers.parzen import EVEN, Bandwidths, Columns, Parzen
-from trialist.space import Space
+from trialwright import space
+from trialwright.searchers.parzen import EVEN, Bandwidths, Columns, Parzen
+from trialwright.space import Space
 
 MIXED = Space(
     {

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.searcher import SPACES, SearcherContract, answered, news
-from trialist.history import History
-from trialist.messages import Request
-from trialist.searchers import Perturb, Problem, Random
-from trialist.space import Space, choice, loguniform, ordinal, qrandint, randint, uniform
-from trialist.streams import Streams
+from trialwright.history import History
+from trialwright.messages import Request
+from trialwright.searchers import Perturb, Problem, Random
+from trialwright.space import Space, choice, loguniform, ordinal, qrandint, randint, uniform
+from trialwright.streams import Streams
 
 
 class TestPerturb(SearcherContract):

@@ -28,15 +28,15 @@ from tests.searchers.asked_apart import (
     Waiting,
     engine,
 )
-from trialist import Engine, Simulated, space
-from trialist.errors import PolicyError
-from trialist.history import History, HistoryLog
-from trialist.messages import Outcome, Request
-from trialist.searchers import GP, TPE, Auto, Grid, Perturb, Problem, Random
-from trialist.searchers.placement import DEATHS_MAX, placed
-from trialist.searchers.process import changes, learn
-from trialist.space import Space
-from trialist.streams import Streams
+from trialwright import Engine, Simulated, space
+from trialwright.errors import PolicyError
+from trialwright.history import History, HistoryLog
+from trialwright.messages import Outcome, Request
+from trialwright.searchers import GP, TPE, Auto, Grid, Perturb, Problem, Random
+from trialwright.searchers.placement import DEATHS_MAX, placed
+from trialwright.searchers.process import changes, learn
+from trialwright.space import Space
+from trialwright.streams import Streams
 
 DEADLINE_S = 60.0
 SPACE = Space({"x": space.uniform(0, 1), "k": space.choice(["a", "b"]), "n": space.randint(0, 50)})

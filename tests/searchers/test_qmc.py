@@ -5,11 +5,11 @@ import pytest
 from scipy.stats import qmc
 
 from tests.contracts.searcher import SearcherContract, news
-from trialist.history import History
-from trialist.searchers import Halton, LatinHypercube, Problem, Random, Sobol
-from trialist.searchers.qmc import MiddleFirst
-from trialist.space import Space, choice, grid_search, loguniform, randint, uniform
-from trialist.streams import Streams
+from trialwright.history import History
+from trialwright.searchers import Halton, LatinHypercube, Problem, Random, Sobol
+from trialwright.searchers.qmc import MiddleFirst
+from trialwright.space import Space, choice, grid_search, loguniform, randint, uniform
+from trialwright.streams import Streams
 
 SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SearcherContract, news
-from trialist.history import History
-from trialist.searchers import Problem, Random
-from trialist.space import Space, grid_search, uniform
-from trialist.streams import Streams
+from trialwright.history import History
+from trialwright.searchers import Problem, Random
+from trialwright.space import Space, grid_search, uniform
+from trialwright.streams import Streams
 
 
 class TestRandom(SearcherContract):

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SearcherContract
-from trialist import Engine, space
-from trialist.history import History, Record
-from trialist.messages import Request
-from trialist.searchers import Problem, Random, Repeat
-from trialist.space import Space
-from trialist.streams import Streams
+from trialwright import Engine, space
+from trialwright.history import History, Record
+from trialwright.messages import Request
+from trialwright.searchers import Problem, Random, Repeat
+from trialwright.space import Space
+from trialwright.streams import Streams
 
 
 class TestContract(SearcherContract):
@@ -16,7 +16,7 @@ class TestContract(SearcherContract):
 
 
 def noisy(config):
-    from trialist import context
+    from trialwright import context
 
     return {"loss": config["x"] + np.random.default_rng(context().seed).normal()}
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SearcherContract
-from trialist import space
-from trialist.ask_tell import AskTell
-from trialist.searchers import TPE
-from trialist.searchers.tpe import BAD_MAX
+from trialwright import space
+from trialwright.ask_tell import AskTell
+from trialwright.searchers import TPE
+from trialwright.searchers.tpe import BAD_MAX
 
 
 class TestContract(SearcherContract):

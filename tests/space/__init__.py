@@ -1,1 +1,1 @@
-"""Tests of trialist.space."""
+"""Tests of trialwright.space."""

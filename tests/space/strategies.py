@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from trialist import space
+from trialwright import space
 
 RELAXED = settings(deadline=None)  # a shared machine stalls now and then
 KEYS = st.sampled_from(["lr", "units", "model", "act", "x"])

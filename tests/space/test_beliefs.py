@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist.space import (
+from trialwright.space import (
     Space,
     choice,
     grid_search,
@@ -17,7 +17,7 @@ from trialist.space import (
     randn,
     uniform,
 )
-from trialist.space.beliefs import Bell, Weights
+from trialwright.space.beliefs import Bell, Weights
 
 EVEN = (np.arange(20_000) + 0.5) / 20_000
 

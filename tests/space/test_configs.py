@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist import space
+from trialwright import space
 
 from .strategies import RELAXED, spaces
 from .test_space import BRANCHING, equal, rng

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from trialist import space
-from trialist.space.functions import Pending
+from trialwright import space
+from trialwright.space.functions import Pending
 
 from .strategies import RELAXED, categories, integers, numeric, quantised, sane
 

@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from trialist import space
-from trialist.space.functions import ConfigView, seeded
+from trialwright import space
+from trialwright.space.functions import ConfigView, seeded
 
 from .test_space import rng
 

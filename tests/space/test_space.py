@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trialist import space
+from trialwright import space
 
 from .strategies import RELAXED, finite_definitions, spaces, units_for
 

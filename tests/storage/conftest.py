@@ -8,7 +8,7 @@ import pytest
 from tests.contracts.store import commit
 from tests.storage.endless import turn as endless
 from tests.storage.runs import Drivers
-from trialist.storage.sqlite import SqliteStore
+from trialwright.storage.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,7 +1,7 @@
 """The turns that ``writer.py`` writes: number n is the same in every process."""
 
-from trialist.messages import Continue, Reported, at_step
-from trialist.storage.base import Turn
+from trialwright.messages import Continue, Reported, at_step
+from trialwright.storage.base import Turn
 
 
 def turn(number):

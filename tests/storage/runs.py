@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from trialist.storage.sqlite import SqliteStore
+from trialwright.storage.sqlite import SqliteStore
 
 LIBRARIES: dict[str, Callable[[str], Any]] = {"apsw": apsw.Connection, "sqlite3": sqlite3.connect}
 

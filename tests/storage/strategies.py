@@ -6,9 +6,9 @@ import typing
 
 from hypothesis import strategies as st
 
-from trialist import messages
-from trialist.messages import Boundary, Reported
-from trialist.storage.base import TrialRow, Turn
+from trialwright import messages
+from trialwright.messages import Boundary, Reported
+from trialwright.storage.base import TrialRow, Turn
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["kind", "float", 'a"b', "$.x[0]", "é模型🙂", "\0", "\udc80"])
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 1e300, float("nan"), float("inf")])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trialist.storage import checkpoints
+from trialwright.storage import checkpoints
 
 KEYS = st.text(max_size=5) | st.integers(-5, 5)
 LEAVES = (

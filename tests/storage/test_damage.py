@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from tests.storage.runs import entries
-from trialist.errors import StorageError
-from trialist.storage.sqlite import SqliteStore
+from trialwright.errors import StorageError
+from trialwright.storage.sqlite import SqliteStore
 
 
 def outcome(directory, original):

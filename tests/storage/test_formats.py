@@ -8,15 +8,15 @@ import pytest
 from tests.contracts.store import commit, expected
 from tests.storage.fixtures import make_fixture
 from tests.storage.runs import entries, query
-from trialist.errors import StorageError
-from trialist.storage import formats
-from trialist.storage.sqlite import SqliteStore
+from trialwright.errors import StorageError
+from trialwright.storage import formats
+from trialwright.storage.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_newer_format_is_refused(run, read_only):
     query(run, "PRAGMA user_version = 2")
-    with pytest.raises(StorageError, match=r"format 2.*up to 1: upgrade Trialist"):
+    with pytest.raises(StorageError, match=r"format 2.*up to 1: upgrade Trialwright"):
         SqliteStore.open(run, read_only=read_only)
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from tests.contracts.store import WAIT_S
 from tests.storage.runs import query
-from trialist.errors import RunLocked, StorageError
-from trialist.storage.lock import DriverLock
-from trialist.storage.sqlite import SqliteStore
+from trialwright.errors import RunLocked, StorageError
+from trialwright.storage.lock import DriverLock
+from trialwright.storage.sqlite import SqliteStore
 
 
 def test_a_second_driver_is_refused_by_name(tmp_path, drivers):

@@ -5,10 +5,10 @@ from typing import cast
 import pytest
 
 from tests.contracts.store import StoreContract, commit, frame
-from trialist.errors import StorageError
-from trialist.messages import Continue, Started, at_step
-from trialist.storage.base import Turn
-from trialist.storage.memory import MemoryStore
+from trialwright.errors import StorageError
+from trialwright.messages import Continue, Started, at_step
+from trialwright.storage.base import Turn
+from trialwright.storage.memory import MemoryStore
 
 TURNS = [
     Turn(0.0, [Started(0, 1)]),

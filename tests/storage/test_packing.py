@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests.storage.strategies import ALL, one
-from trialist.messages import Reported
-from trialist.storage.base import Turn
-from trialist.storage.packing import pack, unpack
+from trialwright.messages import Reported
+from trialwright.storage.base import Turn
+from trialwright.storage.packing import pack, unpack
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from trialist.storage import place
-from trialist.storage.sqlite import SqliteStore
+from trialwright.storage import place
+from trialwright.storage.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "fuse.sshfs"])

@@ -13,12 +13,12 @@ import pytest
 from tests.contracts.store import WAIT_S, StoreContract, commit, expected, frame, row
 from tests.storage.endless import turn as endless
 from tests.storage.runs import LIBRARIES, entries, query
-from trialist.errors import StorageError
-from trialist.messages import Continue, New, Plain, Reported, Started, at_step
-from trialist.storage import tables
-from trialist.storage.base import Turn
-from trialist.storage.memory import MemoryStore
-from trialist.storage.sqlite import SqliteStore
+from trialwright.errors import StorageError
+from trialwright.messages import Continue, New, Plain, Reported, Started, at_step
+from trialwright.storage import tables
+from trialwright.storage.base import Turn
+from trialwright.storage.memory import MemoryStore
+from trialwright.storage.sqlite import SqliteStore
 
 
 class TestSqliteStore(StoreContract):
@@ -192,7 +192,7 @@ def test_a_file_in_the_way(tmp_path, below):
         SqliteStore.create(tmp_path / "file" / below, {})
 
 
-@pytest.mark.parametrize("place", ["/proc/trialist", "/sys/trialist"])
+@pytest.mark.parametrize("place", ["/proc/trialwright", "/sys/trialwright"])
 def test_a_place_that_cannot_be_written_to(place):
     with pytest.raises(StorageError, match=place):
         SqliteStore.create(place, {})
@@ -215,7 +215,7 @@ def test_a_file_that_is_no_journal(tmp_path, content):
 def test_a_database_of_somebody_else(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as database, database:
         database.execute("CREATE TABLE experiments (id)")
-    with pytest.raises(StorageError, match="not a journal of Trialist"):
+    with pytest.raises(StorageError, match="not a journal of Trialwright"):
         SqliteStore.open(tmp_path)
 
 

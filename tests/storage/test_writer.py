@@ -7,10 +7,10 @@ import pytest
 from tests.contracts.store import WAIT_S, commit, expected
 from tests.storage.endless import turn as endless
 from tests.storage.runs import entries
-from trialist.errors import StorageError
-from trialist.messages import Started
-from trialist.storage.base import Turn
-from trialist.storage.sqlite import SqliteStore
+from trialwright.errors import StorageError
+from trialwright.messages import Started
+from trialwright.storage.base import Turn
+from trialwright.storage.sqlite import SqliteStore
 
 
 def test_many_turns_share_a_commit(tmp_path):

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from tests.storage.endless import turn
-from trialist.storage.sqlite import SqliteStore
+from trialwright.storage.sqlite import SqliteStore
 
 
 def say(*words):

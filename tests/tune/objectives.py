@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trialist import Engine, Result, get_checkpoint, report
-from trialist import space as s
-from trialist.tune import names
+from trialwright import Engine, Result, get_checkpoint, report
+from trialwright import space as s
+from trialwright.tune import names
 
 SPACE = {"weight": s.uniform(0, 1), "bias": s.uniform(0, 1)}
 

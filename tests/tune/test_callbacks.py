@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.tune.objectives import failing, objective, run, saving
-from trialist import callbacks as engine
-from trialist.callbacks import TrialInfo
-from trialist.tune.callback import Callback, CallbackList, to_engine
-from trialist.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, together
-from trialist.tune.trial import RunFacts, Trial, TrialBook, run_digits
+from trialwright import callbacks as engine
+from trialwright.callbacks import TrialInfo
+from trialwright.tune.callback import Callback, CallbackList, to_engine
+from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, together
+from trialwright.tune.trial import RunFacts, Trial, TrialBook, run_digits
 
 FACTS = {"name": "objective", "varied": frozenset({"weight", "bias"})}
 

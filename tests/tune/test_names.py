@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trialist.reporting import clean
-from trialist.tune import names
-from trialist.tune.pretty import pretty_print
+from trialwright.reporting import clean
+from trialwright.tune import names
+from trialwright.tune.pretty import pretty_print
 
 NAMES = ["training_iteration", "time_total_s", "step", "_step", "__step", "time_s", "_auto", "_nests", "loss", "a/b"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import trialist
-from trialist.tune import paths
+import trialwright
+from trialwright.tune import paths
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 HIDDEN = ("tests", "examples")
@@ -56,7 +56,7 @@ MODULES = their_modules()
 def ours(path):
     """Return our module at this path, or None where it is refused with what to use instead."""
     try:
-        return import_module(f"trialist.{path}")
+        return import_module(f"trialwright.{path}")
     except ModuleNotFoundError as error:
         if f" is not there: {paths.instead_of(path)}" not in str(error):
             raise
@@ -80,31 +80,31 @@ def test_a_name_in_a_module_of_ray_tune_is_here_or_refused_with_what_to_use_inst
 @pytest.mark.parametrize("entry", [entry for entry in paths.MISSING if ":" in entry])
 def test_a_name_that_is_not_here_says_what_to_use_instead(entry):
     module, _, name = entry.partition(":")
-    with pytest.raises(ImportError, match=f"{name} is not in trialist.{module}: ") as caught:
-        exec(f"from trialist.{module} import {name}", {})
+    with pytest.raises(ImportError, match=f"{name} is not in trialwright.{module}: ") as caught:
+        exec(f"from trialwright.{module} import {name}", {})
     assert str(caught.value).endswith(paths.MISSING[entry])
 
 
 def test_what_is_mirrored_is_the_same_object():
-    assert import_module("trialist.tune.stopper.timeout").TimeoutStopper is trialist.tune.stopper.TimeoutStopper
-    assert import_module("trialist.tune.tune").run is trialist.tune.run
+    assert import_module("trialwright.tune.stopper.timeout").TimeoutStopper is trialwright.tune.stopper.TimeoutStopper
+    assert import_module("trialwright.tune.tune").run is trialwright.tune.run
 
 
 def test_no_mirrored_module_hides_what_its_parent_uses():
     for path, where in paths.MIRRORED.items():
         parent, _, name = path.rpartition(".")
-        assert f"trialist.{parent}.{name}" in sys.modules or name not in vars(import_module(f"trialist.{parent}")), (
-            where
-        )
+        module = f"trialwright.{parent}"
+        assert f"{module}.{name}" in sys.modules or name not in vars(import_module(module)), where
 
 
 def test_what_nobody_knows_is_no_module_as_ever():
-    with pytest.raises(ModuleNotFoundError, match="No module named 'trialist.tune.nonsense'"):
-        import_module("trialist.tune.nonsense")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'trialwright.tune.nonsense'"):
+        import_module("trialwright.tune.nonsense")
     with pytest.raises(AttributeError, match="nonsense"):
-        trialist.tune.utils.nonsense  # noqa: B018 - to look is what fails
+        trialwright.tune.utils.nonsense  # noqa: B018 - to look is what fails
 
 
 def test_an_import_works_before_anything_else_is_imported():
-    program = "from trialist.tune.schedulers.hb_bohb import HyperBandForBOHB; from trialist.tune.stopper.noop import *"
+    first, second = "tune.schedulers.hb_bohb import HyperBandForBOHB", "tune.stopper.noop import *"
+    program = f"from trialwright.{first}; from trialwright.{second}"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

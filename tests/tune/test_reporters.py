@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.tune.objectives import failing, objective, run
-from trialist.progress import Snapshot
-from trialist.tune.reporter import CLIReporter, JupyterNotebookReporter, ProgressReporter, to_engine
-from trialist.tune.trial import RunFacts
+from trialwright.progress import Snapshot
+from trialwright.tune.reporter import CLIReporter, JupyterNotebookReporter, ProgressReporter, to_engine
+from trialwright.tune.trial import RunFacts
 
 FACTS = {
     "name": "objective",
@@ -104,8 +104,8 @@ def test_errors_are_listed(tmp_path, capsys):
 
 
 def test_rows_are_limited_while_the_run_goes_on():
-    from trialist.callbacks import TrialInfo
-    from trialist.tune.trial import Trial
+    from trialwright.callbacks import TrialInfo
+    from trialwright.tune.trial import Trial
 
     facts = RunFacts("f")
     trials = [Trial(facts, TrialInfo(n, {"x": n}, "running", None, 1, 0, {}, "", None, None)) for n in range(30)]

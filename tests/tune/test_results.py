@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trialist import Local, tune
-from trialist.tune.checkpoint import Checkpoint
+from trialwright import Local, tune
+from trialwright.tune.checkpoint import Checkpoint
 
 CURVES = [[5.0, 1.0, 4.0], [3.0, 3.0, 3.0], [9.0, 8.0, 7.0, 2.0]]
 AUTOMATIC = {
@@ -139,7 +139,7 @@ class TestAResult:
         assert tune.Result.from_path(grid[1].path).metrics == grid[1].metrics
         with pytest.raises(ValueError, match="there is no trial"):
             tune.Result.from_path(Path(grid[1].path).parent / "999999")
-        with pytest.raises(ValueError, match="no run of Trialist"):
+        with pytest.raises(ValueError, match="no run of Trialwright"):
             tune.Result.from_path("/tmp")
 
     def test_of_a_trial_that_failed_says_why(self, tmp_path):
@@ -206,7 +206,7 @@ class TestAnAnalysis:
         assert tune.ExperimentAnalysis(path, default_mode="max").best_config == {"curve": CURVES[0]}
 
     def test_needs_a_run(self, tmp_path):
-        with pytest.raises(ValueError, match="no run of Trialist"):
+        with pytest.raises(ValueError, match="no run of Trialwright"):
             tune.ExperimentAnalysis(tmp_path)
         with pytest.raises(ValueError, match="storage_filesystem"):
             tune.ExperimentAnalysis(tmp_path, storage_filesystem=object())

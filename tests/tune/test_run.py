@@ -10,11 +10,11 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from trialist import Local, tune
-from trialist.executors.on_ray import OnRay
-from trialist.tune.logger import pretty_print
-from trialist.tune.schedulers import AsyncHyperBandScheduler
-from trialist.tune.suggest.bayesopt import BayesOptSearch
+from trialwright import Local, tune
+from trialwright.executors.on_ray import OnRay
+from trialwright.tune.logger import pretty_print
+from trialwright.tune.schedulers import AsyncHyperBandScheduler
+from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
 
@@ -233,7 +233,7 @@ class TestResume:
     def test_needs_a_journal(self, fast, tmp_path):
         (tmp_path / "there").mkdir()
         for name in ("/nowhere/at/all", str(tmp_path / "there"), "there"):
-            with pytest.raises(ValueError, match="no run of Trialist"):
+            with pytest.raises(ValueError, match="no run of Trialwright"):
                 tune.run(objective, name=name, resume=True, **fast)
 
     def test_by_a_name_looks_in_the_storage(self, fast):
@@ -283,8 +283,8 @@ class TestATrialThatFailed:
         assert [trial.status for trial in analysis.trials] == ["TERMINATED", "ERROR", "TERMINATED"]
 
 
-def test_the_place_of_runs_is_trialist_s_own(monkeypatch, tmp_path):
-    monkeypatch.setenv("TRIALIST_HOME", str(tmp_path / "home"))
+def test_the_place_of_runs_is_trialwright_s_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path / "home"))
     analysis = tune.run(objective, config=SPACE, executor="local", verbose=0)
     assert Path(analysis.experiment_path).parent == tmp_path / "home"
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
-from trialist import space as s
-from trialist.errors import PolicyError
-from trialist.history import History
-from trialist.messages import Request
-from trialist.schedulers import (
+from trialwright import space as s
+from trialwright.errors import PolicyError
+from trialwright.history import History
+from trialwright.messages import Request
+from trialwright.schedulers import (
     ASHA,
     FIFO,
     PBT,
@@ -22,9 +22,9 @@ from trialist.schedulers import (
     ResourceChanging,
     TopJob,
 )
-from trialist.searchers import Problem, Random, Schedule
-from trialist.streams import Streams
-from trialist.tune.schedulers import (
+from trialwright.searchers import Problem, Random, Schedule
+from trialwright.streams import Streams
+from trialwright.tune.schedulers import (
     PB2,
     ASHAScheduler,
     AsyncHyperBandScheduler,
@@ -38,8 +38,8 @@ from trialist.tune.schedulers import (
     TrialScheduler,
     create_scheduler,
 )
-from trialist.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
-from trialist.tune.trial import RunFacts
+from trialwright.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
+from trialwright.tune.trial import RunFacts
 
 # The engine's, by Ray Tune's names ------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ def test_pbt_wants_to_know_what_varies():
 
 @pytest.mark.parametrize("missing", [PB2, HyperBandForBOHB])
 def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
-    with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialist: "):
+    with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialwright: "):
         missing(metric="loss", mode="min")
 
 
@@ -339,7 +339,7 @@ def test_a_scheduler_that_lacks_a_hook_says_so(tmp_path):
 
 
 def test_a_users_scheduler_has_its_memory_after_a_resume(tmp_path):
-    from trialist import Engine
+    from trialwright import Engine
 
     class Halving(Recorder):
         """Stops whoever is worse than the best at step 3."""

@@ -5,14 +5,14 @@ import inspect
 import numpy as np
 import pytest
 
-from trialist import Engine, Local, space, tune
-from trialist.history import History, HistoryLog
-from trialist.integrations import BayesOpt, HyperOpt, Optuna
-from trialist.messages import Outcome, Request
-from trialist.searchers import Problem, Random
-from trialist.space import Space
-from trialist.streams import Streams
-from trialist.tune.search import (
+from trialwright import Engine, Local, space, tune
+from trialwright.history import History, HistoryLog
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.messages import Outcome, Request
+from trialwright.searchers import Problem, Random
+from trialwright.space import Space
+from trialwright.streams import Streams
+from trialwright.tune.search import (
     BasicVariantGenerator,
     BayesOptSearch,
     ConcurrencyLimiter,
@@ -22,7 +22,7 @@ from trialist.tune.search import (
     Searcher,
     create_searcher,
 )
-from trialist.tune.trial import RunFacts
+from trialwright.tune.trial import RunFacts
 
 PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
 QUIET = {"executor": "local", "max_concurrent_trials": 1, "storage": None, "verbose": 0, "seed": 0}
@@ -429,10 +429,10 @@ def test_searchers_are_made_by_name():
 
 
 def test_the_old_paths_import_the_same():
-    from trialist.tune import suggest
-    from trialist.tune.suggest.bayesopt import BayesOptSearch as OldBayes
-    from trialist.tune.suggest.hyperopt import HyperOptSearch as OldHyper
-    from trialist.tune.suggest.optuna import OptunaSearch as OldOptuna
+    from trialwright.tune import suggest
+    from trialwright.tune.suggest.bayesopt import BayesOptSearch as OldBayes
+    from trialwright.tune.suggest.hyperopt import HyperOptSearch as OldHyper
+    from trialwright.tune.suggest.optuna import OptunaSearch as OldOptuna
 
     assert (OldBayes, OldHyper, OldOptuna) == (BayesOptSearch, HyperOptSearch, OptunaSearch)
     assert suggest.ConcurrencyLimiter is ConcurrencyLimiter
@@ -453,5 +453,5 @@ def test_the_old_paths_import_the_same():
 def test_the_parameters_are_those_of_ray_tune(path):
     module, name = path.split(".")
     ray = pytest.importorskip(f"ray.tune.search.{module}")
-    ours = getattr(__import__(f"trialist.tune.search.{module}", fromlist=[name]), name)
+    ours = getattr(__import__(f"trialwright.tune.search.{module}", fromlist=[name]), name)
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(getattr(ray, name)).parameters)

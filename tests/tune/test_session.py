@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from trialist import Local, train, tune
-from trialist.air import Checkpoint as AirCheckpoint
-from trialist.air import session
-from trialist.air.config import RunConfig
-from trialist.tune.checkpoint import Checkpoint
+from trialwright import Local, train, tune
+from trialwright.air import Checkpoint as AirCheckpoint
+from trialwright.air import session
+from trialwright.air.config import RunConfig
+from trialwright.tune.checkpoint import Checkpoint
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
-from trialist import PBT, Perturb, tune
-from trialist.tune.config import ResumeType
-from trialist.tune.conversion import Job
-from trialist.tune.schedulers import PopulationBasedTraining
+from trialwright import PBT, Perturb, tune
+from trialwright.tune.config import ResumeType
+from trialwright.tune.conversion import Job
+from trialwright.tune.schedulers import PopulationBasedTraining
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
@@ -77,7 +77,7 @@ _SAME_RUN = "nothing: a resumed run is the same run"
 _CWD = '`executor="local"`: the program\'s directory'
 _OWN = "nothing: trials write to the storage themselves"
 _RESIZING = "tune.schedulers.resource_changing_scheduler"
-_POLICY = "a policy of your own in `trialist.ResourceChanging`"
+_POLICY = "a policy of your own in `trialwright.ResourceChanging`"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
 REFUSED = [
@@ -162,7 +162,7 @@ def theirs(where):
 
 
 def ours(where):
-    return of("trialist", where)
+    return of("trialwright", where)
 
 
 def parameters(target):

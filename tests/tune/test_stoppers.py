@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.tune.objectives import objective, run
-from trialist import tune
-from trialist.tune.stopper import (
+from trialwright import tune
+from trialwright.tune.stopper import (
     CombinedStopper,
     ExperimentPlateauStopper,
     FunctionStopper,
@@ -20,7 +20,7 @@ from trialist.tune.stopper import (
     TrialPlateauStopper,
     to_engine,
 )
-from trialist.tune.trial import RunFacts
+from trialwright.tune.trial import RunFacts
 
 FACTS = RunFacts("objective")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trialist import Local, tune
-from trialist.executors.on_ray import OnRay
-from trialist.tune import resources
-from trialist.tune.execution.placement_groups import PlacementGroupFactory
-from trialist.tune.schedulers import PopulationBasedTraining
-from trialist.tune.search import BasicVariantGenerator
-from trialist.tune.utils import validate_save_restore
+from trialwright import Local, tune
+from trialwright.executors.on_ray import OnRay
+from trialwright.tune import resources
+from trialwright.tune.execution.placement_groups import PlacementGroupFactory
+from trialwright.tune.schedulers import PopulationBasedTraining
+from trialwright.tune.search import BasicVariantGenerator
+from trialwright.tune.utils import validate_save_restore
 
 
 @pytest.fixture(autouse=True)

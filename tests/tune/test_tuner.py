@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from trialist import ASHA, Local, Random, tune
-from trialist.errors import RunInterrupted
-from trialist.tune.config import ResumeConfig
-from trialist.tune.error import TrialError
-from trialist.tune.schedulers import ASHAScheduler, FIFOScheduler
-from trialist.tune.search import BasicVariantGenerator
+from trialwright import ASHA, Local, Random, tune
+from trialwright.errors import RunInterrupted
+from trialwright.tune.config import ResumeConfig
+from trialwright.tune.error import TrialError
+from trialwright.tune.schedulers import ASHAScheduler, FIFOScheduler
+from trialwright.tune.search import BasicVariantGenerator
 
 SPACE = {"x": tune.uniform(0, 1)}
 

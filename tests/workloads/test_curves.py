@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.contracts.workload import WorkloadContract
-from trialist.streams import Streams
-from trialist.workloads import CrossingCurves
+from trialwright.streams import Streams
+from trialwright.workloads import CrossingCurves
 
 
 class TestContract(WorkloadContract):

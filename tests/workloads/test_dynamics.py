@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contracts.workload import WorkloadContract
-from trialist.workloads import DriftingQuadratic, JaderbergToy
+from trialwright.workloads import DriftingQuadratic, JaderbergToy
 
 
 class TestContractToy(WorkloadContract):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.contracts.workload import WorkloadContract
-from trialist import workloads
-from trialist.executors import Delays, Faults
+from trialwright import workloads
+from trialwright.executors import Delays, Faults
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-a-workload.md"
 LINES_MAX = 30

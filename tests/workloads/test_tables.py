@@ -7,12 +7,12 @@ import pytest
 
 from tests.contracts.workload import WorkloadContract
 from tests.engine.driving import simulate
-from trialist import Engine
-from trialist.executors.simulated import Simulated
-from trialist.messages import Reported
-from trialist.searchers import Grid
-from trialist.space import Space, loguniform
-from trialist.workloads import Table
+from trialwright import Engine
+from trialwright.executors.simulated import Simulated
+from trialwright.messages import Reported
+from trialwright.searchers import Grid
+from trialwright.space import Space, loguniform
+from trialwright.workloads import Table
 
 LOSSES = [[3.0, 2.0, 1.0], [4.0, math.nan, math.nan], [5.0, 4.5, 4.25]]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from trialist.searchers.gp.acquisition import log_ei, log_feasible, log_h
+from trialwright.searchers.gp.acquisition import log_ei, log_feasible, log_h
 
 
 def test_the_logarithm_of_expected_improvement_is_what_it_says():

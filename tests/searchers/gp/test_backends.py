@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.searchers.gp.test_searcher import SQUARE, Run, bowl
-from trialist.searchers.gp import GP
-from trialist.searchers.gp.backends import Numpy, backend_of
-from trialist.searchers.gp.model import Data, Model, Prior, fit, loss
+from trialwright.searchers.gp import GP
+from trialwright.searchers.gp.backends import Numpy, backend_of
+from trialwright.searchers.gp.model import Data, Model, Prior, fit, loss
 
 GROUPS = np.array([0, 1, 2, 2])
 PRIOR = Prior(3)

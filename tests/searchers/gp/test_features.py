@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from trialist.searchers.gp.backends import Numpy
-from trialist.searchers.gp.features import Features
-from trialist.searchers.gp.kernels import squared_distances
-from trialist.space import Space, choice, lograndint, ordinal, randint, uniform
+from trialwright.searchers.gp.backends import Numpy
+from trialwright.searchers.gp.features import Features
+from trialwright.searchers.gp.kernels import squared_distances
+from trialwright.space import Space, choice, lograndint, ordinal, randint, uniform
 
 
 def distances(space, configs):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from trialist.searchers.gp.hypervolume import FAR, boxes_of, log_ehvi, reference_of
-from trialist.searchers.gp.scalarising import drawn, log_improvement
-from trialist.searchers.pareto import hypervolume
+from trialwright.searchers.gp.hypervolume import FAR, boxes_of, log_ehvi, reference_of
+from trialwright.searchers.gp.scalarising import drawn, log_improvement
+from trialwright.searchers.pareto import hypervolume
 
 
 def front(objectives, n=12, seed=0):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from trialist.searchers.gp.backends import Numpy
-from trialist.searchers.gp.kernels import matern32, squared_distances
+from trialwright.searchers.gp.backends import Numpy
+from trialwright.searchers.gp.kernels import matern32, squared_distances
 
 
 @given(st.integers(0, 10**6))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trialist.searchers.gp.model import Data, Model, Prior, fit, loss
+from trialwright.searchers.gp.model import Data, Model, Prior, fit, loss
 
 GROUPS = np.array([0, 1, 2, 2])  # column 2 is a category of two options
 PRIOR = Prior(3)

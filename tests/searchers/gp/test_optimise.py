@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import rosen, rosen_der
 
-from trialist.searchers.gp.optimise import descend
+from trialwright.searchers.gp.optimise import descend
 
 
 def bowl(x, rows):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from tests.contracts.searcher import SearcherContract, news
-from trialist.history import History, HistoryLog
-from trialist.messages import Outcome, Request
-from trialist.searchers import Problem, Sobol
-from trialist.searchers.gp import GP
-from trialist.searchers.gp.surrogate import TAG, Limits, Surrogate
-from trialist.searchers.pareto import hypervolume
-from trialist.space import Space, choice, loguniform, randint, uniform
-from trialist.streams import Streams
+from trialwright.history import History, HistoryLog
+from trialwright.messages import Outcome, Request
+from trialwright.searchers import Problem, Sobol
+from trialwright.searchers.gp import GP
+from trialwright.searchers.gp.surrogate import TAG, Limits, Surrogate
+from trialwright.searchers.pareto import hypervolume
+from trialwright.space import Space, choice, loguniform, randint, uniform
+from trialwright.streams import Streams
 
 SQUARE = Space({"x": uniform(0, 1), "y": uniform(0, 1)})
 
@@ -231,7 +231,7 @@ def test_a_noisy_objective_is_not_won_by_luck():
 
 
 def test_in_the_middle_of_a_thousand_observations_more_than_are_modelled_it_answers(monkeypatch):
-    monkeypatch.setattr("trialist.searchers.gp.surrogate.LIMITS", Limits(60, 40))
+    monkeypatch.setattr("trialwright.searchers.gp.surrogate.LIMITS", Limits(60, 40))
     run = Run(SQUARE)
     for trial, config in enumerate(SQUARE.sample(1000, np.random.default_rng(0))):
         run.log.born(trial, config, {})
@@ -263,7 +263,7 @@ def test_an_empty_space_has_one_config():
 
 
 def test_grid_points_are_those_of_the_samples():
-    from trialist.space import grid_search
+    from trialwright.space import grid_search
 
     run = Run(Space({"g": grid_search([0, 1, 2]), "x": uniform(0, 1)}))
     run.drive(lambda config: config["x"] + config["g"], 18)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from trialist.searchers.gp.warp import signed, warped
+from trialwright.searchers.gp.warp import signed, warped
 
 VALUES = arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e300, 1e300))
 

@@ -1,5 +1,0 @@
-"""GP: Bayesian optimisation with a Gaussian process, in NumPy and SciPy."""
-
-from trialist.searchers.gp.searcher import GP
-
-__all__ = ["GP"]

@@ -1,0 +1,241 @@
+"""Ask and tell: a searcher for those who have a loop of their own.
+
+It is the engine's searcher and history without an engine: nothing runs, nothing is kept, and nothing waits.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast, overload
+
+from trialwright.engine import catalogue
+from trialwright.engine.goals import number, outcome_constraints, violations
+from trialwright.engine.parts import as_space
+from trialwright.history import History, HistoryLog, Record
+from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
+from trialwright.reporting import clean, require
+from trialwright.schedulers import FIFO
+from trialwright.searchers import Problem, Searcher
+from trialwright.searchers.pareto import undominated
+from trialwright.space import Space
+from trialwright.streams import Streams
+
+Told: TypeAlias = float | Mapping[str, Metric] | None
+Mode: TypeAlias = Literal["min", "max"]
+
+COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
+
+
+@dataclass(frozen=True)
+class AskedTrial:
+    """A configuration to be tried, and its number."""
+
+    id: int
+    config: dict[str, object]
+
+
+@dataclass(frozen=True)
+class ToldTrial:
+    """A configuration that was tried. ``metrics`` are as they were told; empty where it failed."""
+
+    id: int
+    config: dict[str, object]
+    metrics: dict[str, Metric]
+
+
+class AskTell:
+    """Suggests configurations, and learns what they were worth.
+
+    Any number of trials may be open at a time, and be told in any order. The same seed and the same calls give the same
+    suggestions. What is NaN, infinite, or None counts as a failure: it is learnt from, and never the best.
+
+    Args:
+        space: what may vary: a dict of domains and constants, or a ``Space``.
+        searcher: a name or an object, as ``Engine`` takes it.
+        metric: what to optimise; of several, ``best`` goes by the first.
+        mode: "min" or "max", for each metric.
+        outcome_constraints: what a trial must also reach: ``["memory <= 8e9"]``.
+        num_samples: how many trials there will be, if that is known; some searchers plan by it.
+        parallelism: how many trials will be open at a time.
+        seed: of every random draw; one is drawn if it is not given.
+
+    Raises:
+        ValueError, TypeError: something given makes no sense, or the searcher cannot search that.
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, object] | Space,
+        *,
+        searcher: str | Searcher = "auto",
+        metric: str | Sequence[str] = "value",
+        mode: Mode | Sequence[Mode] = "min",
+        outcome_constraints: Sequence[str] = (),
+        num_samples: int | None = None,
+        parallelism: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        self.space = as_space(space)
+        self.metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+        modes = (mode,) * len(self.metrics) if isinstance(mode, str) else tuple(mode)
+        if len(modes) != len(self.metrics) or not set(modes) <= {"min", "max"}:
+            raise ValueError(f"mode={mode!r} must be 'min' or 'max', for each of {self.metrics}")
+        self._signs = {name: -1.0 if each == "max" else 1.0 for name, each in zip(self.metrics, modes, strict=True)}
+        self._goals = _goals(outcome_constraints)
+        self._searcher = catalogue.searcher(searcher, FIFO())
+        self._searcher.setup(
+            Problem(self.space, len(self.metrics), len(self._goals), num_samples, parallelism=parallelism)
+        )
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self._streams = Streams(self.seed)
+        self._log = HistoryLog()
+        self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
+        self._open: dict[int, AskedTrial] = {}
+        self._told: dict[int, ToldTrial] = {}
+
+    @overload
+    def ask(self) -> AskedTrial: ...
+    @overload
+    def ask(self, count: int) -> list[AskedTrial]: ...
+    def ask(self, count: int | None = None) -> AskedTrial | list[AskedTrial]:
+        """Return a trial to be made, or a list of ``count`` that were chosen to go together.
+
+        Raises:
+            LookupError: the searcher has no more.
+            ValueError: ``count`` is less than 1.
+        """
+        wanted = 1 if count is None else count
+        if wanted < 1:
+            raise ValueError(f"ask({count!r}): at least one trial must be asked for")
+        requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
+        seen = self._log.until(len(self._log)) if self._searcher.learns else History()
+        suggested = self._searcher.suggest(seen, requests, self._streams)
+        asked = [self._born(answer.config, answer.tags) for answer in suggested if answer is not None]
+        if not asked:
+            raise LookupError("the searcher has no more suggestions")
+        self._samples += len(asked)
+        self._open |= {trial.id: trial for trial in asked}
+        return asked[0] if count is None else asked
+
+    def tell(self, trial: AskedTrial | int, told: Told) -> None:
+        """Say what a trial was worth: the metric, or a dict with it (and with what the constraints need); None if it
+        failed.
+
+        Raises:
+            ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
+            TypeError: a metric is no number.
+        """
+        key = trial if isinstance(trial, int) else trial.id
+        if key not in self._open:
+            known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
+            raise ValueError(f"trial {key} {known}")
+        metrics = self._metrics(told)
+        self._end(self._open.pop(key), metrics)
+
+    def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
+        """Learn from an evaluation that was made elsewhere.
+
+        Raises:
+            ValueError: the configuration is none of the space, or a metric is lacking.
+            TypeError: a metric is no number.
+        """
+        metrics = self._metrics(told)
+        problems = self.space.validate(config)
+        if problems:
+            raise ValueError("; ".join(problems))
+        trial = self._born(cast(Config, self.space.plain(dict(config))), {})
+        self._end(trial, metrics)
+        return self._told[trial.id]
+
+    @property
+    def trials(self) -> list[ToldTrial]:
+        """All that were told, in the order of their numbers."""
+        return [self._told[trial] for trial in sorted(self._told)]
+
+    @property
+    def best(self) -> ToldTrial:
+        """The best trial that meets the constraints.
+
+        Raises:
+            ValueError: there is none.
+        """
+        scored = [(record.values[-1][0], record.id) for record in self._feasible()]
+        if not scored:
+            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+        return self._told[min(scored)[1]]
+
+    def pareto_front(self) -> list[ToldTrial]:
+        """Return the trials that no other is better than in one objective without being worse in another."""
+        import numpy as np
+
+        records = [*self._feasible()]
+        values = np.array([record.values[-1][: len(self.metrics)] for record in records]).reshape(-1, len(self.metrics))
+        return [self._told[record.id] for record, good in zip(records, undominated(values), strict=True) if good]
+
+    def state(self) -> dict[str, Plain]:
+        """Return all that was learnt, as plain data, for ``load_state``. Open trials stay open."""
+        records = self._log.until(len(self._log)).trials
+        return {
+            "seed": self.seed,
+            "samples": self._samples,
+            "trials": [[r.id, r.config, r.tags, self._plain_metrics(r.id)] for r in records],
+        }
+
+    def load_state(self, state: Mapping[str, Plain]) -> None:
+        """Go on where another object with the same settings was when its ``state`` was taken.
+
+        Raises:
+            ValueError: this one has been used already.
+        """
+        if len(self._log):
+            raise ValueError("load_state is for an object that has not been used yet")
+        self.seed, self._samples = cast(int, state["seed"]), cast(int, state["samples"])
+        self._streams = Streams(self.seed)
+        for _, config, tags, metrics in cast(
+            "list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"]
+        ):
+            trial = self._born(config, tags)
+            if metrics is None:
+                self._open[trial.id] = trial
+            else:
+                self._end(trial, metrics)
+
+    def _plain_metrics(self, trial: int) -> Plain:
+        return cast(Plain, self._told[trial].metrics) if trial in self._told else None
+
+    def _born(self, config: Config, tags: Tags) -> AskedTrial:
+        number = self._numbers
+        self._numbers = number + 1
+        self._log.born(number, config, tags)
+        return AskedTrial(number, self.space.resolve({**config}))
+
+    def _end(self, trial: AskedTrial, metrics: dict[str, Metric]) -> None:
+        self._told[trial.id] = ToldTrial(trial.id, trial.config, metrics)
+        if metrics:
+            costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
+            self._log.seen(trial.id, 1, [(*costs, *violations(self._goals, metrics))])
+        self._log.ended(trial.id, COMPLETED if metrics else FAILED)
+
+    def _metrics(self, told: Told) -> dict[str, Metric]:
+        if told is None:
+            return {}
+        if type(told) is float and len(self.metrics) == 1:  # nearly always: the rest takes microseconds
+            return {self.metrics[0]: told}
+        if not isinstance(told, Mapping) and len(self.metrics) > 1:
+            raise ValueError(f"{told!r} is one number; a dict with {', '.join(self.metrics)} is wanted")
+        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told})
+        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None}
+        require(row, self.metrics)
+        return row
+
+    def _feasible(self) -> Iterator[Record]:
+        for record in self._log.until(len(self._log)).trials:
+            values = record.values[-1] if record.values else (math.nan,)
+            if all(map(math.isfinite, values)) and all(excess <= 0 for excess in values[len(self.metrics) :]):
+                yield record
+
+
+_goals = outcome_constraints  # the keyword has the same name

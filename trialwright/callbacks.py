@@ -1,0 +1,337 @@
+"""Callbacks: what users want done when something happens to a trial. The hooks are those of Ray Tune's ``Callback``.
+
+They run off the event loop. Each callback has a thread of its own and is called there one call at a time, in the order
+in which things happened. One that raises or hangs is reported once and retired; the run goes on without it.
+"""
+
+from __future__ import annotations
+
+import copy
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from trialwright.engine.trial import Trial
+from trialwright.messages import Metric
+
+CALL_S = 30.0  # a call that lasts longer hangs
+FULL_S = 30.0  # so does a callback whose queue stays full for longer
+QUEUE_LENGTH = 10_000
+FREQUENT = frozenset({"on_trial_result", "on_step_begin", "on_step_end"})  # left out where a callback cannot keep up
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInfo:
+    """A trial as a callback sees it: how it was when the hook was called for."""
+
+    id: int
+    config: dict[str, Any]
+    state: str
+    outcome: str | None
+    attempt: int
+    step: int
+    metrics: dict[str, Metric]  # of its last report
+    error: str
+    checkpoint: str | None
+    directory: str | None
+    traceback: str = ""  # of its last error
+    worker: str = ""  # that began its latest attempt, as the executor calls it
+    started: float | None = None  # when it first began, in seconds of the run
+
+    @classmethod
+    def of(cls, trial: Trial, config: Mapping[str, object], directory: str | None) -> TrialInfo:
+        """Take a picture of a trial: copies, so that a callback may change them and nothing else changes.
+
+        Args:
+            trial: the trial.
+            config: its configuration as the objective gets it.
+            directory: where its files are.
+        """
+        return cls(
+            trial.id,
+            copy.deepcopy(dict(config)),
+            str(trial.state),
+            None if trial.outcome is None else str(trial.outcome),
+            trial.attempt,
+            trial.step,
+            dict(trial.metrics),
+            trial.error,
+            None if trial.checkpoint is None else trial.checkpoint.path,
+            directory,
+            trial.traceback,
+            trial.worker,
+            trial.started,
+        )
+
+
+class Trials(Sequence[TrialInfo]):
+    """All trials as they are now, in the order in which they were first heard of. Nothing is copied to make one."""
+
+    def __init__(self) -> None:
+        self._infos: list[TrialInfo] = []
+        self._places: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._infos)
+
+    @overload
+    def __getitem__(self, index: int) -> TrialInfo: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TrialInfo]: ...
+    def __getitem__(self, index: int | slice) -> TrialInfo | Sequence[TrialInfo]:
+        return self._infos[index]
+
+    def put(self, info: TrialInfo) -> None:
+        """Add a trial, or replace what was known of it."""
+        place = self._places.setdefault(info.id, len(self._infos))
+        self._infos[place : place + 1] = [info]
+
+
+class Callback:
+    """Override the hooks that you want; the others cost nothing.
+
+    ``iteration`` counts the turns of the event loop, ``trials`` are all trials as they are now, and ``trial`` is the
+    one that the hook is about, as it was then. Later versions may tell more: take ``**info``.
+    """
+
+    def setup(self, **info: object) -> None:
+        """Get ready: called once, before everything else."""
+
+    def on_step_begin(self, iteration: int, trials: Sequence[TrialInfo], **info: object) -> None:
+        """A turn of the event loop begins."""
+
+    def on_step_end(self, iteration: int, trials: Sequence[TrialInfo], **info: object) -> None:
+        """A turn of the event loop is over."""
+
+    def on_trial_start(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial began to run."""
+
+    def on_trial_restore(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial goes on from a checkpoint."""
+
+    def on_trial_save(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial saved a checkpoint."""
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: Sequence[TrialInfo],
+        trial: TrialInfo,
+        result: dict[str, Metric],
+        **info: object,
+    ) -> None:
+        """A trial reported metrics."""
+
+    def on_trial_complete(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial ended, and had not failed."""
+
+    def on_trial_recover(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial failed and will be tried again."""
+
+    def on_trial_error(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
+        """A trial failed for good."""
+
+    def on_checkpoint(
+        self,
+        iteration: int,
+        trials: Sequence[TrialInfo],
+        trial: TrialInfo,
+        checkpoint: str,
+        **info: object,
+    ) -> None:
+        """A trial's checkpoint is safely stored, there."""
+
+    def on_experiment_end(self, trials: Sequence[TrialInfo], **info: object) -> None:
+        """The run is over: called once, after everything else."""
+
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what a resumed run should give to ``set_state``: plain data, or None."""
+        return None
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what ``get_state`` returned; called before ``setup``."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name == "setup" or name.startswith("on_"))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A hook that is to be called."""
+
+    hook: str
+    arguments: dict[str, object]
+
+
+class CallbackRunner:
+    """Calls callbacks, each in its own thread. ``emit`` never waits for one.
+
+    Args:
+        callbacks: whom to call.
+        on_problem: told in words when a callback fails or cannot keep up; called from any thread.
+        states: what ``states`` was at the end of the run that this one resumes, callback by callback.
+        clock: monotonic seconds.
+
+    Raises:
+        TypeError: something that is no callback.
+    """
+
+    def __init__(
+        self,
+        callbacks: Sequence[Callback],
+        on_problem: Callable[[str], None],
+        *,
+        states: Sequence[dict[str, Any] | None] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(f"callbacks must be objects of trialwright.Callback's kind, not {callback!r}")
+        self._clock = clock
+        self._trials = Trials()
+        padded = [*states, *[None] * len(callbacks)]
+        self._workers = [
+            _Worker(callback, on_problem, clock, state) for callback, state in zip(callbacks, padded, strict=False)
+        ]
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody wants to be told anything any more."""
+        return not self._workers or all(worker.retired for worker in self._workers)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The hooks that somebody overrides: for others there is no need to collect arguments."""
+        return frozenset[str]().union(*(worker.hooks for worker in self._workers if not worker.retired))
+
+    @property
+    def states(self) -> list[dict[str, Any] | None]:
+        """What each callback's ``get_state`` returned when it was closed."""
+        return [worker.state for worker in self._workers]
+
+    def emit(self, hook: str, **arguments: object) -> None:
+        """Have a hook called soon, with these arguments and ``trials``. A ``trial`` among them is remembered as the
+        newest.
+
+        A callback that is behind by ``QUEUE_LENGTH`` calls misses results and steps (which is said), never the rest.
+        """
+        if self.is_idle:
+            return
+        if isinstance(trial := arguments.get("trial"), TrialInfo):
+            self._trials.put(trial)
+        if hook != "setup":
+            arguments["trials"] = self._trials
+        now = self._clock()
+        for worker in self._workers:
+            worker.put(Call(hook, arguments), now)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Let every callback finish what it was asked for; leave those behind that take too long.
+
+        This blocks: an event loop should have a thread call it.
+        """
+        deadline = self._clock() + timeout_s
+        for worker in self._workers:
+            worker.finish()
+        for worker in self._workers:
+            worker.join(deadline - self._clock())
+
+
+class _Worker:
+    """One callback, its thread, and its queue."""
+
+    def __init__(
+        self,
+        callback: Callback,
+        on_problem: Callable[[str], None],
+        clock: Callable[[], float],
+        state: dict[str, Any] | None,
+    ) -> None:
+        self.hooks = frozenset(hook for hook in HOOKS if _overrides(callback, hook))
+        self.state = state
+        self.retired = False
+        self._callback = callback
+        self._on_problem = on_problem
+        self._clock = clock
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._call: tuple[str, float] | None = None  # the hook it is in, and since when
+        self._full_since: float | None = None
+        self._missed = False
+        self._lock = threading.Lock()
+        name = f"trialwright-callback-{type(callback).__name__}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, call: Call, now: float) -> None:
+        """Queue a call if the callback wants it and can take it. Never blocks."""
+        self._judge(now)
+        if self.retired or call.hook not in self.hooks:
+            return
+        if self._calls.qsize() < QUEUE_LENGTH:
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = now
+        if self._full_since is None or call.hook not in FREQUENT:
+            self._calls.put(call)
+        elif not self._missed:
+            self._missed = True
+            self._on_problem(f"callback {self._name} is slower than the run: it misses calls of {call.hook}")
+
+    def _judge(self, now: float) -> None:
+        if self._call is not None and now - self._call[1] > CALL_S:
+            self.retire(f"has been in {self._call[0]} for more than {CALL_S:g} s")
+        elif self._full_since is not None and now - self._full_since > FULL_S:
+            self.retire(f"has been {QUEUE_LENGTH} calls behind for more than {FULL_S:g} s")
+
+    def retire(self, what: str) -> None:
+        """Call it no more, and say why, once."""
+        with self._lock:
+            if self.retired:
+                return
+            self.retired = True
+        self._on_problem(f"callback {self._name} is not called any more: it {what}")
+
+    def finish(self) -> None:
+        """Let the thread end after what is in the queue."""
+        self._calls.put(None)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread to end, unless nobody waits for it any more."""
+        if self.retired:
+            return
+        self._thread.join(max(timeout_s, 0.0))
+        if self._thread.is_alive():
+            where = f", in {self._call[0]}" if self._call else ""
+            left = max(self._calls.qsize() - 1, 0)
+            self.retire(f"was not done when the run was{where}, with {left} calls to go")
+
+    def _run(self) -> None:
+        try:
+            if self.state is not None:
+                self._do("set_state", {"state": self.state})
+            while not self.retired and (call := self._calls.get()) is not None:
+                self._do(call.hook, call.arguments)
+            if not self.retired:
+                self.state = self._do("get_state", {})
+        except BaseException as error:  # whatever it raises, SystemExit too, concerns this callback only
+            where = self._call[0] if self._call else "its thread"
+            self.retire(f"raised {error!r} in {where}:\n{traceback.format_exc()}")
+
+    def _do(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401 - as the method
+        own = {name: dict(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+        self._call = method, self._clock()
+        answer = getattr(self._callback, method)(**own)
+        self._call = None
+        return answer
+
+    @property
+    def _name(self) -> str:
+        return type(self._callback).__qualname__
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)

@@ -1,0 +1,114 @@
+"""Messages to plain data and back, by their own type annotations.
+
+A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and
+infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's that has this one key becomes
+``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is the journal's format: a field
+that is added needs a default, and none is renamed or removed without a new format version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable
+from functools import cache
+
+from trialwright import messages
+from trialwright.messages import Plain
+
+Decoder = Callable[[typing.Any], typing.Any]  # the annotations decide: no static type can
+
+_CLASSES: dict[str, type] = {
+    name: item for name, item in vars(messages).items() if dataclasses.is_dataclass(item) and isinstance(item, type)
+}
+
+
+def to_plain(value: object) -> Plain:
+    """Turn a message into JSON data.
+
+    Raises:
+        TypeError: something in it is not plain data.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        items = {key: to_plain(item) for key, item in value.items()}
+        return {"float": [items["float"]]} if items.keys() == {"float"} else items
+    return {name: to_plain(item) for name, item in fields(value).items()}
+
+
+def fields(message: object) -> dict[str, object]:
+    """Return a message's kind and fields, these as they are.
+
+    Raises:
+        TypeError: it is no message.
+    """
+    cls: type = type(message)
+    if cls.__name__ not in _CLASSES:
+        raise TypeError(f"{message!r} ({cls.__name__}) is not plain data")
+    return {"kind": cls.__name__, **{key: getattr(message, name) for key, name in _keys(cls).items()}}
+
+
+def from_plain(data: Plain) -> typing.Any:  # noqa: ANN401 - its kind says which message it is
+    """Turn what ``to_plain`` made of a message into the message.
+
+    Raises:
+        ValueError: it is no message that this version knows.
+    """
+    if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
+        raise ValueError(f"not a message: {str(data)[:200]}")
+    return _message(_CLASSES[str(data["kind"])])(data)
+
+
+@cache
+def _keys(cls: type) -> dict[str, str]:
+    """Say under which key each field is written: its name, but for a field ``kind``, which would hide the class's."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    return {"kind_" if name == "kind" else name: name for name in names}
+
+
+@cache
+def _message(cls: type) -> Decoder:
+    hints = typing.get_type_hints(cls)
+    keys = _keys(cls)
+    decoders = {key: _decoder(hints[name]) for key, name in keys.items()}
+
+    def decode(data: dict[str, Plain]) -> object:
+        return cls(**{keys[key]: decoders[key](value) for key, value in data.items() if key in keys})
+
+    return decode
+
+
+@cache
+def _decoder(hint: object) -> Decoder:
+    """Choose how to read a field: annotations say where a list stands for a tuple, and a dict for a message."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        item = _decoder(arguments[0])
+        return lambda data: tuple(map(item, data))
+    if isinstance(hint, type) and issubclass(hint, messages.Boundary):
+        return lambda data: messages.Boundary(data[0], data[1], typing.cast(float, read_plain(data[2])))
+    if isinstance(hint, type) and hint.__name__ in _CLASSES:
+        return _message(hint)
+    if origin in (typing.Union, types.UnionType):
+        known = [option for option in arguments if isinstance(option, type) and option.__name__ in _CLASSES]
+        return (lambda data: None if data is None else from_plain(data)) if known else read_plain
+    return read_plain
+
+
+def read_plain(data: Plain) -> Plain:
+    """Undo what ``to_plain`` did to data that holds no message: the writing of non-finite numbers, at any depth."""
+    if isinstance(data, dict):
+        if data.keys() == {"float"}:
+            value = data["float"]
+            return {"float": read_plain(value[0])} if isinstance(value, list) else float(str(value))
+        return {key: read_plain(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [read_plain(item) for item in data]
+    return data

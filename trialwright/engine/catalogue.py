@@ -1,0 +1,150 @@
+"""Names for schedulers and searchers: what a user writes as a text, and what the journal keeps of the objects.
+
+An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
+a resumed run needs neither. An object of another class has to be given again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import cast
+
+from trialwright.errors import nearest
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.messages import Plain
+from trialwright.schedulers import (
+    ASHA,
+    FIFO,
+    MOASHA,
+    PASHA,
+    PBT,
+    AsyncHyperBand,
+    EvenShare,
+    HyperBand,
+    MedianStopping,
+    PBTReplay,
+    ResourceChanging,
+    Scheduler,
+    TopJob,
+)
+from trialwright.searchers import (
+    CMAES,
+    GP,
+    NSGA2,
+    TPE,
+    Auto,
+    Grid,
+    Halton,
+    LatinHypercube,
+    Perturb,
+    Random,
+    Repeat,
+    Schedule,
+    Searcher,
+    Sobol,
+)
+
+SCHEDULERS: dict[str, type] = {
+    "fifo": FIFO,
+    "asha": ASHA,
+    "asynchyperband": AsyncHyperBand,
+    "hyperband": HyperBand,
+    "median": MedianStopping,
+    "moasha": MOASHA,
+    "pasha": PASHA,
+    "pbt": PBT,
+}
+_PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
+    "even_share": EvenShare,
+    "pbt_replay": PBTReplay,
+    "perturb": Perturb,
+    "repeat": Repeat,
+    "resource_changing": ResourceChanging,
+    "schedule": Schedule,
+    "top_job": TopJob,
+}
+SEARCHERS: dict[str, type] = {
+    "auto": Auto,
+    "random": Random,
+    "grid": Grid,
+    "sobol": Sobol,
+    "gp": GP,
+    "tpe": TPE,
+    "halton": Halton,
+    "lhs": LatinHypercube,
+    "cmaes": CMAES,
+    "nsga2": NSGA2,
+    "bayesopt": BayesOpt,
+    "hyperopt": HyperOpt,
+    "optuna": Optuna,
+}
+_KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
+
+
+def scheduler(given: str | Scheduler) -> Scheduler:
+    """Return the scheduler of this name, with its defaults, or the object itself.
+
+    Raises:
+        ValueError: there is none of this name; the nearest is named.
+        TypeError: it is no scheduler.
+    """
+    return cast(Scheduler, _find("scheduler", given, SCHEDULERS, ("on_start", "on_report", "on_end", "next")))
+
+
+def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
+    """Return the searcher of this name, or the object; one that also answers what the scheduler asks for.
+
+    Raises:
+        ValueError: there is none of this name; the nearest is named.
+        TypeError: it is no searcher.
+    """
+    found = cast(Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
+    while isinstance(scheduler, ResourceChanging):
+        scheduler = scheduler.base
+    if isinstance(scheduler, PBTReplay):
+        return Schedule([config for _, config in scheduler.policy])
+    if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
+        return Perturb(found)
+    return found
+
+
+def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[str, ...]) -> object:
+    if isinstance(given, str):
+        if given.lower() not in known:
+            raise ValueError(f"{role}={given!r} is not known{nearest(given.lower(), known)}")
+        return known[given.lower()]()
+    lacking = [method for method in methods if not callable(getattr(given, method, None))]
+    if lacking or isinstance(given, type):
+        reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
+        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}")
+    return given
+
+
+def to_plain(given: object) -> Plain:
+    """Describe a scheduler or searcher of ours.
+
+    Raises:
+        TypeError: it is not one of ours, or has an option that is no plain data.
+    """
+    names = {cls: name for name, cls in _KNOWN.items()}
+    if type(given) in names:
+        fields = dataclasses.fields(cast("type[FIFO]", type(given)))
+        return {"name": names[type(given)], "options": {f.name: to_plain(getattr(given, f.name)) for f in fields}}
+    if isinstance(given, tuple | list):
+        return [to_plain(item) for item in given]
+    if isinstance(given, dict) and given.keys() != {"name", "options"}:
+        return {str(key): to_plain(item) for key, item in given.items()}
+    if given is None or isinstance(given, str | bool | int | float):
+        return given
+    raise TypeError(f"{given!r} is no plain data")
+
+
+def from_plain(described: Plain) -> object:
+    """Make what ``to_plain`` described."""
+    if isinstance(described, dict) and described.keys() == {"name", "options"}:
+        options = cast("dict[str, Plain]", described["options"])
+        return _KNOWN[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
+    if isinstance(described, dict):
+        return {key: from_plain(item) for key, item in described.items()}
+    return tuple(map(from_plain, described)) if isinstance(described, list) else described

@@ -1,0 +1,283 @@
+"""The controller: the shell around the experiment, and the only code that awaits.
+
+One turn of its loop: take what has arrived, append it to the journal, hand it to the experiment, carry out the
+commands. It does not wait for commits, but commands that destroy or show something do (Halt, Discard, an Extend that
+acknowledges a checkpoint): they leave, in order, when the turn that caused them is committed. The rest may leave
+before, because whatever it sets going dies with this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.hooks import Hooks
+from trialwright.engine.statistics import Meter
+from trialwright.engine.trial import Trial
+from trialwright.errors import InternalError, StorageError
+from trialwright.executors.base import Executor, Run
+from trialwright.messages import (
+    Command,
+    Config,
+    Decision,
+    Discard,
+    Enqueued,
+    Event,
+    Extend,
+    Halt,
+    Launch,
+    Started,
+    StopRequested,
+)
+from trialwright.progress import Progress, Snapshot
+from trialwright.storage import inbox
+from trialwright.storage.base import COMMITTED, Store, TrialRow, Turn
+from trialwright.streams import Streams
+
+UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
+PROGRESS_S = 0.25
+LETTERS_S = 0.5
+YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so often, for signals
+
+
+@dataclass
+class Leftover:
+    """What is to be done first: decisions of an earlier session to be written, of its last events in order; its
+    commands; and events that happened before this session began."""
+
+    decisions: list[Sequence[Decision]] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass
+class Controller:
+    """Drives one run from its first event, or from where it was left, to its end."""
+
+    experiment: Experiment
+    executor: Executor
+    store: Store
+    run: Run
+    meter: Meter
+    progress: Progress
+    hooks: Hooks
+    name: str
+    needed: Callable[[Config], dict[str, float] | None]  # what a trial of this config needs, where that depends on it
+
+    async def drive(self, leftover: Leftover) -> None:
+        """Carry out what an earlier session left over, and run to the end.
+
+        Raises:
+            StorageError: the journal could not be written; what was acknowledged is safe.
+            PolicyError: a scheduler, searcher, or stop rule raised.
+            ExecutorError: the place where trials run could not be had, or is gone.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._decisions = list(leftover.decisions)
+        self._held: deque[tuple[Future[None], Command]] = deque()
+        self._uncommitted: deque[Future[None]] = deque()
+        self._failure: BaseException | None = None
+        self._opened = False
+        self._letters = self.experiment.letters
+        self._is_watched = self.store.is_watched
+        self._is_virtual = getattr(self.executor, "is_virtual", False)
+        self._turned = self._yielded = time.perf_counter()
+        if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
+            return
+        watchers = [self._loop.create_task(watch) for watch in (self.meter.watch(), self._show(), self._read_letters())]
+        try:
+            self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
+            await self.executor.open(self.run)
+            self._opened = True
+            await self._run(leftover)
+        except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+            await self.executor.close()
+            await asyncio.to_thread(self.hooks.end)
+            await asyncio.to_thread(self.progress.close, self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """Return the run as it is now, for people."""
+        directory = str(self.run.directory) if self.run.directory else None
+        return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
+
+    def tell(self, event: Event) -> None:
+        """Take in an event from another thread."""
+        self._loop.call_soon_threadsafe(self.executor.tell, event)
+
+    async def _show(self) -> None:
+        """Show the run now and then, also while nothing happens in it."""
+        while True:
+            await asyncio.sleep(PROGRESS_S)
+            self.progress.update(self.snapshot())
+            if self._is_watched and self.experiment.touched:  # no turn has come to tell of it
+                with suppress(StorageError):  # the next turn will hear of it
+                    self._append(self.now(), [], [*self._rows()])
+
+    async def _read_letters(self) -> None:
+        """Pass on what other processes want of the run. What makes no sense is warned of, and left."""
+        while self.run.directory is not None:
+            await asyncio.sleep(LETTERS_S)
+            try:
+                letters = await asyncio.to_thread(inbox.letters, self.run.directory, self._letters)
+            except StorageError as error:
+                self.experiment.warn(f"the inbox is read no more: {error}")
+                return
+            for letter in letters:
+                self._letters = letter.letter
+                self._pass_on(letter)
+
+    def _pass_on(self, letter: Enqueued | StopRequested) -> None:
+        space = self.run.space
+        try:
+            if isinstance(letter, Enqueued):
+                whole = space.complete(dict(letter.config), Streams(letter.letter)("enqueue"))
+                config = cast(Config, space.plain(whole))
+                letter = replace(letter, config=config, resources=self.needed(config))
+        except (ValueError, TypeError) as error:
+            self.experiment.warn(f"letter {letter.letter} of the inbox is left: {error}")
+        else:
+            self.executor.tell(letter)
+
+    def now(self) -> float:
+        """Seconds of the run."""
+        return self.executor.now() if self._opened else self.run.began_s
+
+    async def _run(self, leftover: Leftover) -> None:
+        """The loop. Its first turn says what machines there are, then which workers of an earlier session are gone."""
+        experiment = self.experiment
+        self._carry_out([*leftover.commands, *experiment.start()], None)
+        machines = await self.executor.events(experiment.deadline)
+        self._turn([*machines, *experiment.orphans(), *leftover.events])
+        self._check_feasible()
+        while not experiment.done:
+            self._turn(await self.executor.events(experiment.deadline))
+            if self._turned - self._yielded > YIELD_S or len(self._uncommitted) > UNCOMMITTED_MAX:
+                await self._breathe()
+        await self._finish()
+
+    def _turn(self, events: Sequence[Event]) -> None:
+        now, began = self.executor.now(), time.perf_counter()
+        committed = self._append(now, events, [*self._rows()] if self._is_watched else ())
+        commands: list[Command] = []
+        for event in events:
+            commands += self.experiment.handle(now, event)
+            self._decisions.append(self.experiment.judge.take())
+            if type(event) is Started:
+                self.meter.started(event, now)
+        if commands:
+            self._carry_out(commands, committed)
+        self._turned = time.perf_counter()
+        self.meter.turn(len(events), self._turned - began)
+        if self.hooks.are_wanted:
+            self.hooks.turn(events, commands, self.experiment)
+
+    def _check_feasible(self) -> None:
+        """Before the first trial: what can never fit would wait for ever."""
+        experiment = self.experiment
+        if experiment.trials or experiment.feasible:
+            return
+        wanted, largest = experiment.plan.resources, experiment.largest
+        raise ValueError(f"resources={wanted} can never be granted here: the largest request that can is {largest}")
+
+    def _append(self, now: float, events: Sequence[Event], rows: Iterable[TrialRow]) -> Future[None]:
+        decisions, self._decisions = self._decisions, []
+        committed = self.store.append(Turn(now, events, decisions, self.experiment.digest, rows))
+        if committed is COMMITTED:
+            return committed
+        if not committed.done():
+            self._uncommitted.append(committed)
+            committed.add_done_callback(self._tell_loop)
+        elif (error := committed.exception()) is not None:
+            raise error
+        return committed
+
+    def _rows(self) -> Iterator[TrialRow]:
+        """Yield the rows of the trials that have changed since they were shown last."""
+        touched = sorted(self.experiment.touched)
+        self.experiment.touched.clear()
+        yield from (trial_row(self.experiment.trials[number]) for number in touched)
+
+    def _carry_out(self, commands: Sequence[Command], committed: Future[None] | None) -> None:
+        for command in commands:
+            if isinstance(command, Launch):
+                self.meter.launched(command, self.now())
+            if committed is not None and self._must_wait(command) and (self._held or not committed.done()):
+                self._held.append((committed, command))
+            else:
+                self.executor.do(command)
+
+    def _must_wait(self, command: Command) -> bool:
+        """It destroys or shows something. A virtual world does not wait for a real disk: it dies with this process."""
+        if self._is_virtual:
+            return False
+        return isinstance(command, Halt | Discard) or (isinstance(command, Extend) and command.durable)
+
+    def _tell_loop(self, committed: Future[None]) -> None:
+        """In the writer's thread: a turn is committed, or could not be."""
+        with suppress(RuntimeError):  # the loop is closed: the run has ended otherwise
+            self._loop.call_soon_threadsafe(self._release, committed)
+
+    def _release(self, committed: Future[None]) -> None:
+        """Let go of what waited for a commit."""
+        if not committed.cancelled() and (error := committed.exception()) is not None:
+            self._failure = self._failure or error
+            if self._task is not None:
+                self._task.cancel()
+            return
+        while self._uncommitted and self._uncommitted[0].done():
+            self._uncommitted.popleft()
+        while self._held and self._held[0][0].done():
+            self.executor.do(self._held.popleft()[1])
+
+    async def _breathe(self) -> None:
+        """Wait for the disk if it is far behind; let the loop look at signals and timers."""
+        while len(self._uncommitted) > UNCOMMITTED_MAX:
+            await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
+            await asyncio.sleep(0)
+        self._yielded = self._turned
+        await asyncio.sleep(0)
+
+    async def _finish(self) -> None:
+        """The last decisions go to the journal; the result is shown only once they are there."""
+        committed = self._append(self.now(), [], self._rows())
+        await asyncio.wrap_future(committed)
+        if self._held:
+            await asyncio.sleep(0)
+            self._release(committed)
+        if self._held:
+            raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
+
+
+def trial_row(trial: Trial) -> TrialRow:
+    """Return the row of the ``trials`` table for a trial as it is now."""
+    outcome = trial.outcome if trial.ended is not None else None
+    return TrialRow(
+        trial.id,
+        trial.state.value,
+        outcome.kind if outcome else None,
+        outcome.reason if outcome else "",
+        trial.attempt,
+        trial.step,
+        trial.config,
+        trial.tags,
+        trial.metrics,
+        trial.checkpoint.path if trial.checkpoint else None,
+        trial.error,
+        trial.traceback,
+        trial.started,
+        trial.ended,
+    )

@@ -1,0 +1,307 @@
+"""The engine: what a user holds. Its constructor stores, and ``run()`` wires the parts together."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self, cast
+
+from trialwright.callbacks import Callback, CallbackRunner
+from trialwright.engine import settings
+from trialwright.engine.controller import Controller
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.harvest import best_of, harvest, reader
+from trialwright.engine.hooks import Hooks, remembered
+from trialwright.engine.parts import Default, Needs, Parts, as_space, check, needed
+from trialwright.engine.plan import Mode
+from trialwright.engine.replaying import Retry, more_samples, replay, retries
+from trialwright.engine.retelling import teller
+from trialwright.engine.running import (
+    in_thread,
+    inside_loop,
+    interruptible,
+    quick_switching,
+    rare_collections,
+    run_loop,
+    say,
+)
+from trialwright.engine.statistics import Meter
+from trialwright.errors import RunInterrupted, nearest, refuse
+from trialwright.executors import Executor, Workload
+from trialwright.executors.base import Run
+from trialwright.messages import Ask, Config, Enqueued, Event, Metric, Suggested
+from trialwright.progress import Progress, choose_progress, summary_lines
+from trialwright.results import Result, TrialResult
+from trialwright.schedulers import Scheduler
+from trialwright.searchers import Auto, Searcher
+from trialwright.searchers.placement import placed
+from trialwright.space import Space
+from trialwright.stopping import Stop
+from trialwright.storage.base import Store
+from trialwright.storage.memory import MemoryStore
+from trialwright.storage.sqlite import SqliteStore
+from trialwright.streams import Streams
+
+
+class Engine:
+    """Tunes an objective: runs many trials of it, side by side, and finds the best.
+
+    Args:
+        objective: what to tune: a function of a config that calls ``report``; or a generator that yields reports; or an
+            ``async def``; or a function that returns its result.
+        space: what may vary: a dict of domains and constants, nested as you like, or a ``Space``.
+        metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
+        mode: "min" or "max", for each metric.
+        num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
+        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "random",
+            "sobol", "halton", "lhs", "grid"; or an object.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
+            ``ASHA(max_t=20)``.
+        resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
+            that says so of a config.
+        executor: where trials run: "ray", "local" (threads of this process), or an object.
+        storage: the directory in which the run's own directory is made; None keeps nothing.
+        name: what people call the run.
+        seed: of every random draw; one is drawn, and kept, if it is not given.
+        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
+            ``Stopper``.
+        callbacks: told of everything that happens, off the loop.
+        max_concurrent_trials: run no more at a time, whatever the resources.
+        time_budget_s: end the run after so many seconds; a resumed run has what was left.
+        trial_timeout_s: end a trial that has run so many seconds.
+        max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for no end.
+        fail_fast: end the run with the first trial that failed.
+        points_to_evaluate: configs to try first, whole or in part.
+        earlier: what is known already: pairs of a config and its metrics, or the result of another run over this space.
+            Searchers that learn start from there; these are no trials of this run.
+        outcome_constraints: what a trial must also reach, or it cannot be the best: ``["memory <= 8e9"]``.
+        prefetch: how many suggestions to ask for ahead of free slots.
+        keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
+        checkpoint_score: which of them to keep: ``("accuracy", "max")`` keeps the best by this, besides the latest; by
+            default the latest are kept.
+        verbose: 0 shows nothing; 1 the progress and a summary.
+        progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
+    """
+
+    def __init__(
+        self,
+        objective: Callable[..., object] | Workload,
+        space: Mapping[str, object] | Space,
+        *,
+        metric: str | Sequence[str] | None = None,
+        mode: Mode | Sequence[Mode] = "min",
+        num_samples: int = 1,
+        searcher: str | Searcher = "auto",
+        scheduler: str | Scheduler = "fifo",
+        resources: Mapping[str, float] | Needs | None = None,
+        executor: str | Executor = "ray",
+        storage: str | os.PathLike[str] | Default | None = Default.STORAGE,
+        name: str | None = None,
+        seed: int | None = None,
+        stop: Stop = None,
+        callbacks: Sequence[Callback] = (),
+        max_concurrent_trials: int | None = None,
+        time_budget_s: float | None = None,
+        trial_timeout_s: float | None = None,
+        max_failures: int = 0,
+        fail_fast: bool = False,
+        points_to_evaluate: Sequence[Mapping[str, object]] = (),
+        earlier: Result | Sequence[tuple[Mapping[str, object], Mapping[str, Metric]]] = (),
+        outcome_constraints: Sequence[str] = (),
+        prefetch: int | None = None,
+        keep_checkpoints: int | None = None,
+        checkpoint_score: tuple[str, Mode] | None = None,
+        verbose: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        self._keywords = {key: value for key, value in locals().items() if key != "self"}
+        self._directory: Path | None = None  # of the run that is resumed
+        self._first_samples = num_samples  # what that run was told at its beginning
+        self._more = False  # it is to get more samples than that
+        self._retry: Retry | None = None  # its failed trials are to be tried again, from there
+        self._wishes: list[Event] = []  # enqueued before the run goes on
+        self._controller: Controller | None = None  # while it goes on
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | os.PathLike[str],
+        objective: Callable[..., object] | Workload,
+        *,
+        retry_failed: Retry | None = None,
+        **keywords: object,
+    ) -> Self:
+        """Return an engine that goes on with the run in this directory, as the same run.
+
+        Args:
+            path: the run's directory: ``result.path``, or what the interrupted run named.
+            objective: as before; code is not kept.
+            retry_failed: try the trials again that failed, and those that ended only because the run was stopped: from
+                their last "checkpoint", or from "scratch".
+            keywords: the other things that are no data and were given to the run: functions, objects of your own
+                classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
+
+        Raises:
+            ValueError: there is no run, or something is missing, or is not what the run was told.
+            StorageError: its journal is damaged, or cannot be read.
+        """
+        directory = Path(path)
+        if retry_failed not in (None, "checkpoint", "scratch"):
+            raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
+        store = SqliteStore.open(directory, read_only=True)
+        try:
+            told = store.settings
+        finally:
+            store.close()
+        unknown = keywords.keys() - _KEYWORDS
+        refuse((f"{name!r} is no keyword of Engine{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
+        engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
+        engine._directory = directory
+        engine._more = "num_samples" in keywords
+        engine._retry = retry_failed
+        engine._first_samples = cast("dict[str, int]", told["data"])["num_samples"]
+        return engine
+
+    def enqueue(self, config: Mapping[str, object], *, checkpoint: TrialResult | None = None) -> None:
+        """Try this configuration, whole or in part, before what the searcher suggests and beyond its samples.
+
+        May be called before the run and, from any thread, while it goes on. Other processes use
+        ``trialwright.enqueue``.
+
+        Args:
+            config: what to try.
+            checkpoint: the trial, of this run or another, from whose last checkpoint it begins: ``get_checkpoint()``
+                gives it that, and its steps count on from there. It must stay where it is.
+
+        Raises:
+            ValueError: the configuration is none of the space; everything that is wrong is told. Or the other trial has
+                saved nothing, or it is gone.
+        """
+        saved = None if checkpoint is None else checkpoint.saved
+        if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
+            raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
+        space = as_space(self._keywords["space"])
+        seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
+        whole = space.complete(dict(config), Streams(seed)("enqueue"))
+        plain = cast(Config, space.plain(whole))
+        wish = Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain))
+        if self._controller is not None:
+            self._controller.tell(wish)
+        else:
+            self._wishes.append(wish)
+
+    def run(self) -> Result:
+        """Run to the end and return the result. Works inside a running event loop too, in a thread of its own.
+
+        Raises:
+            ValueError, TypeError: something given makes no sense; nothing was started.
+            RunInterrupted: SIGINT or SIGTERM; a ``SystemExit`` with code 130 or 143. The run can be resumed.
+            TrialwrightError: the run had to stop; it can be resumed.
+        """
+        if inside_loop():
+            return in_thread(lambda: run_loop(self.run_async()))
+        return run_loop(self.run_async())
+
+    async def run_async(self) -> Result:
+        """As ``run``, in the running event loop."""
+        parts = check(self._keywords)
+        directory = self._directory
+        try:
+            with interruptible(), quick_switching(), rare_collections():
+                store, directory, past = self._open(parts)
+                with closing(store):
+                    return await self._run(parts, store, directory, past)
+        except RunInterrupted:
+            if directory is not None:
+                say(f"the run can be resumed: {self._how_to_resume(directory)}")
+            raise
+
+    def _how_to_resume(self, directory: Path) -> str:
+        return f"Engine.resume({str(directory)!r}, objective).run()"
+
+    async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
+        meter, wanted = Meter(), parts.plan.samples
+        if parts.verbose > 0 and isinstance(parts.searcher, Auto):
+            say(f"searcher {parts.searcher.reason}")
+        parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
+        experiment, began_s, leftover = replay(parts, past)
+        if self._more:
+            leftover.events += more_samples(experiment, wanted)
+        if self._retry is not None:
+            leftover.events += retries(experiment, self._retry)
+        leftover.events += self._wishes
+        with _placed(parts, experiment) as asking:
+            controller = _controller(asking, experiment, store, directory=directory, began_s=began_s, meter=meter)
+            self._controller, self._wishes = controller, []
+            try:
+                await controller.drive(leftover)
+            finally:
+                self._controller = None
+        result = harvest(parts, experiment, controller, reader(store, directory), store.statistics())
+        result = replace(result, _retell=teller(parts, store, directory))
+        if parts.verbose > 0:
+            last = replace(controller.snapshot(), best=best_of(result))
+            say(*summary_lines(last, result.statistics))
+        return result
+
+    def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
+        """Return the store to write to, the run's directory, and the store to replay from."""
+        if self._directory is not None:
+            store = SqliteStore.open(self._directory)
+            return store, self._directory, store
+        told = settings.write({**self._keywords, "seed": parts.plan.seed, "name": parts.name})
+        if parts.storage is None:
+            return MemoryStore(told), None, None
+        directory = parts.storage / run_id(parts.name)
+        return SqliteStore.create(directory, told), directory, None
+
+
+_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
+
+
+def run_id(name: str) -> str:
+    """Return a new name for a run's directory: what a person wrote is in it only as far as it is harmless, and decides
+    nothing."""
+    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
+
+
+@contextmanager
+def _placed(parts: Parts, experiment: Experiment) -> Iterator[Parts]:
+    """Have the searcher asked where it holds up nobody; in virtual time, where nobody waits, right there."""
+    if getattr(parts.executor, "is_virtual", False):
+        yield parts
+        return
+    known = 0 if experiment.done else len(parts.earlier) + len(experiment.trials)
+    with placed(parts.searcher, known, experiment.warn) as searcher:
+        yield replace(parts, searcher=searcher)
+
+
+def _controller(
+    parts: Parts, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
+) -> Controller:
+    streams = Streams(parts.plan.seed)
+
+    def suggest(ask: Ask) -> Suggested:
+        began = time.perf_counter()
+        suggested = parts.suggest(ask, experiment.history, streams)
+        meter.searcher_s += time.perf_counter() - began
+        return suggested
+
+    run = Run(parts.objective, parts.space, suggest, parts.plan.metrics, directory, began_s)
+    progress = parts.progress or choose_progress(parts.verbose)
+    states = remembered(directory, parts.callbacks, experiment.warn)
+    hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn, states=states), run, experiment.warn)
+
+    def wanted(config: Config) -> dict[str, float] | None:
+        return needed(parts.needs, parts.space, config)
+
+    return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name, wanted)

@@ -1,0 +1,49 @@
+"""Goals: what is optimised, in which direction, and what a result has to keep to."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, cast
+
+from trialwright.messages import Boundary, Metric
+
+_CONSTRAINT = re.compile(r"\s*(?P<metric>\S.*?)\s*(?P<op><=|>=)\s*(?P<bound>\S+)\s*")
+
+
+def outcome_constraints(given: object) -> tuple[Boundary, ...]:
+    """Read constraints such as ``"memory <= 8e9"``: reports meet them, or their trial cannot be the best.
+
+    Raises:
+        TypeError: it is no list of texts.
+        ValueError: a text is no constraint.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise TypeError(f"outcome_constraints must be a list of texts like 'memory <= 8e9', not {given!r}")
+    return tuple(map(_constraint, given))
+
+
+def _constraint(text: object) -> Boundary:
+    found = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
+    try:
+        bound = float(found["bound"]) if found else math.nan
+    except ValueError:
+        bound = math.nan
+    if found is None or not math.isfinite(bound):
+        raise ValueError(f"{text!r} is no outcome constraint: 'metric <= number' or 'metric >= number' is wanted")
+    return Boundary(found["metric"], cast(Literal[">=", "<="], found["op"]), bound)
+
+
+def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:
+    """Return how far a report is beyond each constraint: at most 0 where it is met, NaN where nothing was reported."""
+    return tuple(_sign(each) * (number(metrics.get(each.metric)) - each.value) for each in constraints)
+
+
+def _sign(constraint: Boundary) -> float:
+    return 1.0 if constraint.op == "<=" else -1.0
+
+
+def number(value: Metric) -> float:
+    """Return a reported value as a float; what is no number is NaN."""
+    return float(value) if isinstance(value, int | float) else math.nan

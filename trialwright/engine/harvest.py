@@ -1,0 +1,89 @@
+"""From a run that is over to what its user gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from trialwright.engine.controller import Controller
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.parts import Parts
+from trialwright.engine.trial import Trial
+from trialwright.executors.base import Run
+from trialwright.messages import Reported
+from trialwright.progress import Best
+from trialwright.results import Frames, Result, TrialResult
+from trialwright.storage.base import Statistics as StoreStatistics
+from trialwright.storage.base import Store
+from trialwright.storage.sqlite import SqliteStore
+
+
+def harvest(
+    parts: Parts, experiment: Experiment, controller: Controller, frames: Frames, commits: StoreStatistics
+) -> Result:
+    """Return the result of a run."""
+    plan, directory = parts.plan, controller.run.directory
+    trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    return Result(
+        name=parts.name,
+        metric=plan.metrics[0] if plan.metrics else None,
+        mode=plan.modes[0] if plan.modes else "min",
+        trials=trials,
+        path=directory,
+        stopped=experiment.stopped,
+        wall_s=controller.now(),
+        statistics=controller.meter.statistics(experiment, commits.commits, commits.commit_s, commits.longest_commit_s),
+        warnings=tuple(experiment.warnings),
+        objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
+        constraints=plan.outcome_constraints,
+    )
+
+
+def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> TrialResult:
+    outcome = trial.outcome
+    best = None if trial.best is None else (parts.plan.signs[0] * trial.best[0], trial.best[1])
+    return TrialResult(
+        id=trial.id,
+        state=trial.state.value,
+        outcome=outcome.kind if outcome else None,
+        reason=outcome.reason if outcome else "",
+        attempts=trial.attempt,
+        config=parts.space.resolve(trial.config),  # the experiment is over: this is the user's now
+        metrics=trial.metrics,
+        best=best,
+        error=trial.error,
+        traceback=trial.traceback,
+        directory=run.trial_directory(trial.id),
+        started=trial.started,
+        ended=trial.ended,
+        worker=trial.worker,
+        _frames=frames,
+        _best_saved=trial.best_checkpoint,
+        saved=trial.checkpoint,
+        descents=tuple(each._replace(before=parts.space.resolve(dict(each.before))) for each in trial.descents),
+    )
+
+
+def reader(store: Store, directory: Path | None) -> Frames:
+    """Return what reads a trial's frames, also once the run is closed."""
+    if directory is None:
+        return store.frames
+
+    def read(trial: int) -> list[Reported]:
+        reader = SqliteStore.open(directory, read_only=True)
+        try:
+            return list(reader.frames(trial))
+        finally:
+            reader.close()
+
+    return read
+
+
+def best_of(result: Result) -> Best | None:
+    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    try:
+        trial = result.best()
+    except ValueError:
+        return None
+    metric = result.metric or ""
+    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)

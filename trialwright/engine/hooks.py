@@ -1,0 +1,116 @@
+"""From what happened to what callbacks are told: the only place that knows which hook belongs to which event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trialwright.callbacks import Callback, CallbackRunner, TrialInfo
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.trial import State, Trial
+from trialwright.executors.base import Run
+from trialwright.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
+
+STATES = "callbacks.json"  # in the run's directory: what callbacks want to be given when the run is resumed
+TOLD = (Started, Reported, Finished, Failed, Halted, Lost)
+
+
+@dataclass
+class Hooks:
+    """Tells callbacks of each turn, after it has been handled."""
+
+    runner: CallbackRunner
+    run: Run
+    warn: Callable[[str], None]
+    iteration: int = 0
+
+    @property
+    def are_wanted(self) -> bool:
+        """Somebody wants to be told of turns."""
+        return not self.runner.is_idle
+
+    def begin(self, name: str) -> None:
+        """The run begins."""
+        self.runner.emit("setup", name=name, directory=str(self.run.directory) if self.run.directory else None)
+
+    def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> None:
+        """Tell what these events and commands mean."""
+        self.iteration += 1
+        self._emit("on_step_begin")
+        for event in events:
+            if isinstance(event, TOLD) and event.trial in experiment.trials:
+                self._tell(event, experiment.trials[event.trial])
+        for command in commands:
+            if isinstance(command, Cancel):
+                self._about("on_trial_complete", experiment.trials[command.trial])
+        self._emit("on_step_end")
+
+    def end(self) -> None:
+        """The run is over. Blocks until the callbacks have heard it, or took too long."""
+        self.runner.emit("on_experiment_end")
+        self.runner.close()
+        if self.run.directory is not None and any(state is not None for state in self.runner.states):
+            self._keep_states(self.run.directory / STATES)
+
+    def _keep_states(self, path: Path) -> None:
+        draft = path.with_suffix(".draft")
+        try:
+            draft.write_text(json.dumps(self.runner.states), encoding="utf-8")
+            draft.replace(path)
+        except (TypeError, ValueError, OSError) as error:
+            self.warn(f"what callbacks want to remember is not kept: {error}")
+
+    def _tell(self, event: Event, trial: Trial) -> None:
+        if isinstance(event, Started):
+            self._about("on_trial_restore" if trial.checkpoint else "on_trial_start", trial)
+        elif isinstance(event, Reported):
+            self._results(event, trial)
+        else:
+            hook = _ending(event, trial)
+            if hook is not None:
+                self._about(hook, trial)
+
+    def _results(self, event: Reported, trial: Trial) -> None:
+        if "on_trial_result" in self.runner.wanted:
+            info = self._info(trial)
+            for index in range(len(event.time_s)):
+                self._emit("on_trial_result", trial=info, result=event.row(index))
+        if event.checkpoint is not None:
+            self._about("on_trial_save", trial)
+            self._about("on_checkpoint", trial, checkpoint=event.checkpoint)
+
+    def _about(self, hook: str, trial: Trial, **arguments: object) -> None:
+        if hook in self.runner.wanted:
+            self._emit(hook, trial=self._info(trial), **arguments)
+
+    def _info(self, trial: Trial) -> TrialInfo:
+        directory = self.run.trial_directory(trial.id)
+        return TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
+
+    def _emit(self, hook: str, **arguments: object) -> None:
+        self.runner.emit(hook, iteration=self.iteration, **arguments)
+
+
+def remembered(
+    directory: Path | None, callbacks: Sequence[Callback], warn: Callable[[str], None]
+) -> list[dict[str, Any] | None]:
+    """Return what each callback's ``get_state`` returned when the run last came to an end that was not a crash."""
+    file = None if directory is None else directory / STATES
+    if file is None or not file.is_file():
+        return []
+    states: list[dict[str, Any] | None] = json.loads(file.read_text(encoding="utf-8"))
+    if len(states) == len(callbacks):
+        return states
+    warn(f"callbacks begin afresh: the run had {len(states)} when they were last asked what to remember")
+    return []
+
+
+def _ending(event: Event, trial: Trial) -> str | None:
+    """A trial's work ended: for good, or to be tried again; a pause has no hook."""
+    if trial.state is State.ENDED:
+        failed = trial.outcome is not None and trial.outcome.kind in ("failed", "lost")
+        return "on_trial_error" if failed else "on_trial_complete"
+    return "on_trial_recover" if isinstance(event, Failed | Lost) else None

@@ -1,0 +1,388 @@
+"""The parts of a run, made from an Engine's keywords; everything that is wrong with these is reported at once, before
+anything starts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import compress
+from pathlib import Path
+from typing import TypeVar, cast
+
+from trialwright.callbacks import Callback
+from trialwright.engine import catalogue
+from trialwright.engine.earlier import Earlier, as_pairs
+from trialwright.engine.goals import number, outcome_constraints, violations
+from trialwright.engine.ledger import to_units
+from trialwright.engine.plan import Mode, Plan
+from trialwright.errors import nearest, refuse
+from trialwright.executors import Executor, Local, Simulated, Workload
+from trialwright.history import History, HistoryLog
+from trialwright.messages import Ask, Boundary, Config, Outcome, Request, Suggested, Suggestion
+from trialwright.progress import Progress
+from trialwright.schedulers import FIFO, Scheduler
+from trialwright.searchers import Problem, Searcher
+from trialwright.space import Space
+from trialwright.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
+from trialwright.streams import Streams
+
+T = TypeVar("T")
+Needs = Callable[[dict[str, object]], Mapping[str, float]]
+
+NEEDS_DRAWS = 32
+PREFETCH = 64  # suggestions that ignore results are made so many ahead: they cost little and never keep a slot waiting
+
+
+class Default(Enum):
+    """What stands for "not given" where None means something."""
+
+    STORAGE = "$TRIALWRIGHT_HOME or ~/trialwright"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """An Engine's keywords, checked and turned into the parts of a run."""
+
+    objective: object
+    space: Space
+    plan: Plan
+    scheduler: Scheduler
+    searcher: Searcher
+    rule: StopRule
+    executor: Executor
+    points: tuple[Config, ...]
+    earlier: tuple[Earlier, ...]
+    callbacks: tuple[Callback, ...]
+    storage: Path | None
+    name: str
+    verbose: int
+    sweep: int  # how many trials one sample means
+    progress: Progress | None
+    needs: Needs | None  # what a trial needs, where that depends on its config
+
+    def samples(self, num_samples: int) -> int | None:
+        """How many new trials ``num_samples`` means."""
+        return samples_of(num_samples, self.sweep, len(self.points))
+
+    def remember(self, history: HistoryLog) -> None:
+        """Begin the history with what is known already, as trials that have numbers below 0."""
+        for trial, known in enumerate(self.earlier, -len(self.earlier)):
+            history.born(trial, cast(Config, self.space.plain(known.config)), {})
+            history.seen(trial, 1, [known.values])
+            history.ended(trial, Outcome("completed"))
+
+    def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
+        """Answer an ask: the user's points first, then the searcher."""
+        given, rest = self._split(ask.requests)
+        seen = history.until(ask.seen) if self.searcher.learns else History()
+        points = [self._point(request.sample, streams) for request in given]
+        answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
+        return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+
+    def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
+        """Tell the user's points from what the searcher is asked, which counts its samples without them."""
+        points = len(self.points)
+        if not points:
+            return [], requests
+        given = [request.kind == "new" and request.sample < points for request in requests]
+        rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
+        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
+
+    def _sized(self, answer: Suggestion | None) -> Suggestion | None:
+        return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))
+
+    def _point(self, index: int, streams: Streams) -> Suggestion:
+        config = self.space.complete(dict(self.points[index]), streams("point", index))
+        return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:
+    """Return what a trial of this config, in its plain form, needs; None where that is the same for all.
+
+    Raises:
+        ValueError, TypeError: these are no resources.
+    """
+    if not callable(needs):
+        return None
+    wanted = cast(Needs, needs)(space.resolve(dict(config)))
+    to_units(wanted)
+    return dict(wanted)
+
+
+def least(needs: Needs, space: Space) -> dict[str, float]:
+    """Return what any trial needs, by some draws: as long as there is room for that, a new one is worth asking for."""
+    drawn = [needs(config) for config in space.sample(NEEDS_DRAWS, Streams(0)("resources"))]
+    shared = {name: min(wanted.get(name, 0.0) for wanted in drawn) for name in drawn[0]}
+    return {name: amount for name, amount in shared.items() if amount} or dict(drawn[0])
+
+
+def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
+    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points."""
+    if num_samples == -1:
+        return None
+    return num_samples * sweep + (points if sweep > 1 else 0)
+
+
+def check(keywords: Mapping[str, object]) -> Parts:
+    """Turn an Engine's keywords into the parts of a run.
+
+    Raises:
+        ValueError: something is wrong; the text lists everything that is.
+    """
+    return _Check(keywords).parts()
+
+
+class _Check:
+    """Turns keywords into parts, collecting what is wrong with any of them."""
+
+    def __init__(self, keywords: Mapping[str, object]) -> None:
+        self.given = keywords
+        self.problems: list[str] = []
+
+    def parts(self) -> Parts:
+        given = self.given
+        objective = given["objective"]
+        if not callable(objective) and not isinstance(objective, Workload):
+            self.problems.append(f"objective must be something to call, not {objective!r}")
+        space = self._try(lambda: as_space(given["space"]))
+        scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
+        searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
+        rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
+        executor = self._try(lambda: _executor(given["executor"], objective))
+        goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()
+        sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else None
+        points = self._points(space) if space else ()
+        earlier = self._earlier(space, goals) if space else ()
+        samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
+        ready = None if sweep is None else searcher  # one that refused its problem knows nothing of itself
+        plan = self._plan(scheduler, ready, samples, goals, space)
+        storage = self._try(self._storage)
+        callbacks = self._try(self._callbacks) or ()
+        progress = self._try(self._progress)
+        if space is not None and space.has_constraints:
+            self._try(lambda: space.sample(1, Streams(0)("possible")))  # impossible constraints never come true later
+        refuse(self.problems, "the run cannot start")
+        assert space is not None, "refused above"
+        assert searcher is not None, "refused above"
+        assert rule is not None, "refused above"
+        assert executor is not None, "refused above"
+        if plan.trial_timeout_s is not None:
+            rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
+        name = cast("str | None", given["name"]) or _name(objective)
+        verbose = cast(int, given["verbose"])
+        return Parts(
+            objective,
+            space,
+            plan,
+            scheduler,
+            searcher,
+            rule,
+            executor,
+            points,
+            earlier,
+            callbacks,
+            storage,
+            name,
+            verbose,
+            sweep or 1,
+            progress,
+            cast(Needs, given["resources"]) if callable(given["resources"]) else None,
+        )
+
+    def _try(self, make: Callable[[], T]) -> T | None:
+        """Make a part; if that is refused, note why and go on with the next."""
+        try:
+            return make()
+        except (ValueError, TypeError) as error:
+            self.problems.append(str(error))
+            return None
+
+    def _points(self, space: Space) -> tuple[Config, ...]:
+        given = self.given["points_to_evaluate"]
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            self.problems.append(f"points_to_evaluate must be a list of configs, not {given!r}")
+            return ()
+        for index, point in enumerate(given):
+            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
+        return tuple(given)
+
+    def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:
+        given = self.given
+        samples = given["num_samples"]
+        return Problem(
+            space,
+            objectives=len(_listed(given["metric"])),
+            constraints=len(goals),
+            num_samples=None if samples == -1 else cast(int, samples),
+            parallelism=cast("int | None", given["max_concurrent_trials"]) or 1,
+        )
+
+    def _earlier(self, space: Space, goals: tuple[Boundary, ...]) -> tuple[Earlier, ...]:
+        """Read what is known of configurations already: each becomes a trial before the first."""
+        given = self._try(lambda: as_pairs(self.given["earlier"]))
+        metrics = _listed(self.given["metric"])
+        signs = [-1.0 if mode == "max" else 1.0 for mode in _listed(self.given["mode"])] * len(metrics)
+        found = []
+        for index, (config, row) in enumerate(given or ()):
+            self.problems += [f"earlier[{index}]: {text}" for text in space.validate(config)]
+            costs = [sign * number(row.get(metric)) for sign, metric in zip(signs, metrics, strict=False)]
+            found.append(Earlier(cast(Config, config), (*costs, *violations(goals, row))))
+        return tuple(found)
+
+    def _plan(
+        self,
+        scheduler: Scheduler,
+        searcher: Searcher | None,
+        samples: int | None,
+        goals: tuple[Boundary, ...],
+        space: Space | None,
+    ) -> Plan:
+        given = self.given
+        metrics = _listed(given["metric"])
+        modes = cast("tuple[Mode, ...]", _listed(given["mode"]))
+        if len(modes) == 1:
+            modes *= max(len(metrics), 1)
+        self._check_metrics(metrics, modes, scheduler)
+        self._check_numbers()
+        wanted = given["resources"]
+        if callable(wanted) and space is not None:
+            wanted = self._try(lambda: least(cast(Needs, wanted), space))
+        resources = cast("Mapping[str, float]", {"cpu": 1} if wanted is None or callable(wanted) else wanted)
+        units = self._try(lambda: to_units(resources))
+        if units == {} and given["max_concurrent_trials"] is None:
+            self.problems.append(
+                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
+            )
+        seed = cast("int | None", given["seed"])
+        prefetch = cast("int | None", given["prefetch"])
+        return Plan(
+            metrics=metrics,
+            modes=modes[: len(metrics)],
+            outcome_constraints=goals,
+            samples=samples,
+            resources=dict(resources),
+            max_concurrent_trials=cast("int | None", given["max_concurrent_trials"]),
+            time_budget_s=cast("float | None", given["time_budget_s"]),
+            trial_timeout_s=cast("float | None", given["trial_timeout_s"]),
+            max_failures=cast(int, given["max_failures"]),
+            fail_fast=bool(given["fail_fast"]),
+            prefetch=(0 if searcher is None or searcher.learns else PREFETCH) if prefetch is None else prefetch,
+            keep_checkpoints=cast("int | None", given["keep_checkpoints"]),
+            checkpoint_score=self._try(self._checkpoint_score),
+            seed=secrets.randbits(32) if seed is None else seed,
+        )
+
+    def _check_metrics(self, metrics: tuple[str, ...], modes: tuple[Mode, ...], scheduler: Scheduler) -> None:
+        if not metrics and not isinstance(scheduler, FIFO):
+            self.problems.append(f"scheduler {type(scheduler).__name__} compares trials: it needs a metric")
+        if metrics and len(modes) != len(metrics):
+            self.problems.append(f"mode={modes!r} and metric={metrics!r} have different lengths")
+        for mode in modes:
+            if mode not in ("min", "max"):
+                self.problems.append(f"mode must be 'min' or 'max', not {mode!r}")
+        for metric in metrics:
+            if not metric or not isinstance(metric, str):  # a caller may not know types
+                self.problems.append(f"metric must be a name, not {metric!r}")
+
+    def _checkpoint_score(self) -> tuple[str, Mode] | None:
+        given = self.given["checkpoint_score"]
+        if given is None:
+            return None
+        if not isinstance(given, Sequence) or len(given) != 2 or given[1] not in ("min", "max"):
+            raise ValueError(f"checkpoint_score must be a metric and 'min' or 'max', not {given!r}")
+        if self.given["keep_checkpoints"] is None:
+            raise ValueError("checkpoint_score says which checkpoints are kept: keep_checkpoints must say how many")
+        return str(given[0]), cast(Mode, given[1])
+
+    def _check_numbers(self) -> None:
+        for name, lowest, whole in _NUMBERS:
+            value = self.given[name]
+            if value is None and name not in ("num_samples", "max_failures", "verbose"):
+                continue
+            kind = int if whole else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kind):
+                self.problems.append(f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}")
+            elif not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
+                self.problems.append(
+                    f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}"
+                )
+            elif not whole and not cast(float, value) > 0:
+                self.problems.append(f"{name} must be more than 0, not {value!r}")
+
+    def _callbacks(self) -> tuple[Callback, ...]:
+        given = self.given["callbacks"]
+        if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
+            raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}")
+        return tuple(given)
+
+    def _progress(self) -> Progress | None:
+        given = self.given["progress"]
+        if given is not None and not all(callable(getattr(given, method, None)) for method in ("update", "close")):
+            raise TypeError(f"progress must be an object with update and close, not {given!r}")
+        return cast("Progress | None", given)
+
+    def _storage(self) -> Path | None:
+        given = self.given["storage"]
+        if given is None:
+            return None
+        home = os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
+        path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"storage={str(given)!r} is a file; it must be a directory, or not there yet")
+        return path
+
+
+_NUMBERS = (  # name, the least it may be, whether it is a whole number
+    ("num_samples", -1, True),
+    ("max_concurrent_trials", 1, True),
+    ("time_budget_s", 0, False),
+    ("trial_timeout_s", 0, False),
+    ("max_failures", -1, True),
+    ("prefetch", 0, True),
+    ("keep_checkpoints", 1, True),
+    ("seed", 0, True),
+    ("verbose", 0, True),
+)
+
+
+def as_space(given: object) -> Space:
+    """Return the space that a user has given, as a dict or as a Space."""
+    if isinstance(given, Space):
+        return given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"space must be a dict of domains and constants, or a Space, not {given!r}")
+    return Space(given)
+
+
+def _executor(given: object, objective: object) -> Executor:
+    if isinstance(given, str):
+        if given not in _EXECUTORS:
+            raise ValueError(f"executor={given!r} is not known{nearest(given, _EXECUTORS)}")
+        return _EXECUTORS[given]()
+    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
+        raise TypeError(f"executor must be {' or '.join(map(repr, _EXECUTORS))} or an object, not {given!r}")
+    if isinstance(given, Simulated) != isinstance(objective, Workload):
+        raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
+    return cast(Executor, given)
+
+
+def _ray() -> Executor:
+    from trialwright.executors.on_ray import OnRay
+
+    return OnRay()
+
+
+_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "local": Local}
+
+
+def _listed(given: object) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, list | tuple) else (cast(str, given),)
+
+
+def _name(objective: object) -> str:
+    return getattr(objective, "__name__", type(objective).__name__)

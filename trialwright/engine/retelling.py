@@ -1,0 +1,141 @@
+"""Retelling: why a run decided as it did, asked of its scheduler while the journal is replayed through it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from trialwright.engine.experiment import Experiment
+from trialwright.engine.parts import Parts
+from trialwright.messages import (
+    Choice,
+    Drop,
+    Outcome,
+    Plain,
+    Report,
+    Reported,
+    Resume,
+    Start,
+    Until,
+    Verdict,
+)
+from trialwright.results import Decided
+from trialwright.schedulers.base import Scheduler, TrialView
+from trialwright.storage.base import Entry, Store
+from trialwright.storage.sqlite import SqliteStore
+from trialwright.streams import Streams
+
+Facts: TypeAlias = dict[str, Plain]
+
+
+@dataclass
+class _Listening:
+    """A scheduler that asks another, and why."""
+
+    scheduler: Scheduler
+    verdict: tuple[Verdict, Facts] | None = None  # of the event that is being replayed
+    choices: list[Facts] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """The next event comes."""
+        self.verdict, self.choices = None, []
+
+    def _why(self) -> Facts:
+        why: Callable[[], Facts] = getattr(self.scheduler, "why", dict)
+        return why()
+
+    def setup(self, rng: Streams) -> None:
+        self.scheduler.setup(rng)
+
+    def on_start(self, trial: TrialView) -> Start:
+        return self.scheduler.on_start(trial)
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        verdict = self.scheduler.on_report(trial, report)
+        self.verdict = (verdict, self._why())
+        return verdict
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        self.scheduler.on_end(trial, outcome)
+
+    def next(self, can_ask: bool) -> Choice:
+        choice = self.scheduler.next(can_ask)
+        self.choices.append(self._why() if isinstance(choice, Resume | Drop) else {})
+        return choice
+
+    def state(self) -> Plain:
+        return self.scheduler.state()
+
+    def restore(self, state: Plain) -> None:
+        self.scheduler.restore(state)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.scheduler, name)  # on_capacity, if there is one
+
+
+@dataclass(frozen=True)
+class _Silent:
+    """Has the boundaries of a stop rule, and no opinion: what it said is in the journal, and its code is not run."""
+
+    boundaries: Until
+
+    def reason(self, trial: int, report: Report, config: object) -> None:
+        return None
+
+    def stop_all(self) -> None:
+        return None
+
+
+def teller(parts: Parts, store: Store, directory: Path | None) -> Callable[[], list[Decided]]:
+    """Return what retells a run, also once it is over."""
+
+    def tell() -> list[Decided]:
+        if directory is None:
+            return list(retell(parts, store.entries()))
+        with closing(SqliteStore.open(directory, read_only=True)) as reader:
+            return list(retell(parts, reader.entries()))
+
+    return tell
+
+
+def retell(parts: Parts, entries: Iterable[Entry]) -> Iterator[Decided]:
+    """Yield all that was decided about trials that ran or were paused, in order, with the scheduler's reasons.
+
+    A scheduler that cannot say why is not asked at all: then there are only the decisions.
+    """
+    listening = _Listening(copy.copy(parts.scheduler))
+    experiment = _experiment(parts, listening) if hasattr(parts.scheduler, "why") else None
+    for entry in entries:
+        listening.forget()
+        if entry.decisions is None:
+            return
+        if experiment is not None:
+            experiment.replay(entry.now, entry.event, entry.decisions)
+        yield from _decided(entry, listening, experiment)
+
+
+def _experiment(parts: Parts, listening: _Listening) -> Experiment:
+    listening.setup(Streams(parts.plan.seed))
+    return Experiment(parts.plan, listening, _Silent(parts.rule.boundaries), learns=False)
+
+
+def _decided(entry: Entry, listening: _Listening, experiment: Experiment | None) -> Iterator[Decided]:
+    choices = iter(listening.choices)
+    for decision in entry.decisions or ():
+        if isinstance(decision, Verdict) and isinstance(entry.event, Reported):
+            own, facts = listening.verdict or (None, {})
+            yield Decided(
+                entry.now, entry.event.trial, entry.event.last_step, decision, facts if own == decision else {}
+            )
+        elif isinstance(decision, Choice):
+            facts = next(choices, {})
+            if isinstance(decision, Resume | Drop):
+                yield Decided(entry.now, decision.trial, _step(decision.trial, experiment), decision, facts)
+
+
+def _step(trial: int, experiment: Experiment | None) -> int | None:
+    return None if experiment is None else experiment.trials[trial].step

@@ -1,0 +1,62 @@
+"""Scores: what reports are worth as objectives, and which trial is the best so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from trialwright.engine.goals import number, violations
+from trialwright.engine.plan import Plan
+from trialwright.engine.trial import Trial
+from trialwright.messages import Metric, Reported
+
+Columns = Mapping[str, Sequence[Metric]]
+
+
+class Scores:
+    """Reads the plan's metrics out of frames of reports."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.best: Trial | None = None  # by the first objective, among reports that violate no outcome constraint
+        self._metrics, self._signs = plan.metrics, plan.signs
+        self._metric = plan.metrics[0] if plan.metrics else None
+        self._constraints = plan.outcome_constraints
+        self._saved_for = plan.checkpoint_score
+
+    def note(self, trial: Trial, event: Reported) -> None:
+        """Take in a frame: the trial's best, and the best of all."""
+        column = event.columns.get(self._metric) if self._metric is not None else None
+        if column is None:
+            return
+        sign, least = self._signs[0], math.inf if trial.best is None else trial.best[0]
+        for index, value in enumerate(column):
+            cost = sign * number(value)
+            if -math.inf < cost < least and self._is_allowed(event.columns, index):
+                trial.best, least = (cost, event.first_step + index), cost
+        if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
+            self.best = trial
+
+    def values(self, columns: Columns, index: int) -> tuple[float, ...]:
+        """Return the objectives of one report, sign-flipped so that smaller is better; NaN where there is none."""
+        return tuple(
+            [
+                sign * number(columns[metric][index]) if metric in columns else math.nan
+                for sign, metric in zip(self._signs, self._metrics, strict=True)
+            ]
+        )
+
+    def violations(self, columns: Columns, index: int) -> tuple[float, ...]:
+        """Return how far one report is beyond each outcome constraint."""
+        if not self._constraints:
+            return ()
+        return violations(self._constraints, {name: column[index] for name, column in columns.items()})
+
+    def cost_to_keep(self, trial: Trial) -> float:
+        """Return what a trial's checkpoint is kept for, smaller first: 0 if all are worth the same."""
+        if self._saved_for is None:
+            return 0.0
+        metric, mode = self._saved_for
+        return number(trial.metrics.get(metric)) * (-1.0 if mode == "max" else 1.0)
+
+    def _is_allowed(self, columns: Columns, index: int) -> bool:
+        return not self._constraints or all(excess <= 0 for excess in self.violations(columns, index))

@@ -1,0 +1,110 @@
+"""What a run was told, as the journal keeps it, and the keywords of an Engine made again from that.
+
+Data is kept: numbers, names, dicts of these, spaces without functions in them, schedulers and searchers of ours. What
+is not data (the objective, functions, objects of other classes) cannot be read back safely: it is noted that it was
+given, and a resume must give it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from trialwright.codec import read_plain, to_plain
+from trialwright.engine import catalogue
+from trialwright.engine.earlier import as_pairs
+from trialwright.messages import Config, Plain
+from trialwright.space import Space
+
+Keywords = dict[str, object]
+
+HERE = (
+    "objective",
+    "executor",
+    "storage",
+    "callbacks",
+    "verbose",
+    "progress",
+)  # belongs to a process or a machine: never kept
+
+
+def write(keywords: Mapping[str, object]) -> dict[str, Plain]:
+    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no
+    data]}``."""
+    data: dict[str, Plain] = {}
+    again: list[Plain] = []
+    for name, value in keywords.items():
+        if name in HERE:
+            continue
+        try:
+            data[name] = _SPECIAL.get(name, (to_plain, read_plain))[0](value)
+        except TypeError:
+            again.append(name)
+    return {"data": data, "again": again}
+
+
+def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords:
+    """Return an Engine's keywords from what the journal kept and what is given now.
+
+    Raises:
+        ValueError: something that is no data is not given again, or data is given that is not what the run was told.
+    """
+    data = cast("dict[str, Plain]", settings["data"])
+    problems = [
+        f"{name} is no data, so the journal does not hold it: give it to resume() as it was given to the run"
+        for name in cast("list[str]", settings["again"])
+        if name not in given
+    ]
+    for name in given.keys() & data.keys():
+        if name == "num_samples":  # it may be raised: the Engine sees to it
+            continue
+        now = write({name: given[name]})["data"]
+        if now != {name: data[name]}:
+            problems.append(
+                f"{name} was {data[name]!r} and cannot become {given[name]!r}: a resumed run is the same run"
+            )
+    if problems:
+        raise ValueError("cannot resume: " + "; ".join(problems))
+    kept = {name: _SPECIAL.get(name, (to_plain, read_plain))[1](value) for name, value in data.items()}
+    return {**kept, **given}
+
+
+def _space(given: object) -> Plain:
+    space = given if isinstance(given, Space) else Space(cast("Mapping[str, object]", given))
+    data = space.to_plain()
+    if data is None:
+        raise TypeError("the space holds functions, objects, or constraints")
+    return cast(Plain, data)
+
+
+def _stop(given: object) -> Plain:
+    if given is None:
+        return None
+    if isinstance(given, list | tuple):
+        return [_stop(item) for item in given]
+    if not isinstance(given, Mapping):
+        raise TypeError("a stop rule with code in it")
+    return {metric: to_plain(list(value) if isinstance(value, tuple) else value) for metric, value in given.items()}
+
+
+def _read_stop(data: Plain) -> object:
+    if isinstance(data, list):
+        return [_read_stop(item) for item in data]
+    if not isinstance(data, dict):
+        return None
+    return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}
+
+
+def _earlier(given: object) -> Plain:
+    return to_plain([[config, metrics] for config, metrics in as_pairs(given)])
+
+
+_SPECIAL: dict[
+    str, tuple[Callable[[object], Plain], Callable[[Plain], object]]
+] = {  # keyword -> how to write, and to read
+    "space": (_space, lambda data: Space.from_plain(cast(Config, data))),
+    "searcher": (catalogue.to_plain, catalogue.from_plain),
+    "scheduler": (catalogue.to_plain, catalogue.from_plain),
+    "stop": (_stop, _read_stop),
+    "earlier": (_earlier, read_plain),
+}

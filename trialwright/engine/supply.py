@@ -1,0 +1,140 @@
+"""The supply of new trials: how many may still be asked for, what has been asked, and what waits to be started."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from trialwright.messages import Ask, Request, Suggested, Suggestion, Tags
+
+
+class Supply:
+    """Asks to the searcher, and the trials that came of them and have not been started.
+
+    Args:
+        samples: how many new trials to ask for in all; None for no end.
+        prefetch: how many to ask for ahead of free slots.
+    """
+
+    def __init__(self, samples: int | None, prefetch: int) -> None:
+        self._samples = math.inf if samples is None else samples
+        self._prefetch = prefetch
+        self._numbers = 0  # of trials
+        self._asks = 0
+        self._open: dict[int, Ask] = {}
+        self._asked = 0  # new trials
+        self._coming = 0  # of these, not yet suggested
+        self._wishes: deque[int] = deque()  # trials that somebody has enqueued: they come first
+        self._fresh: deque[int] = deque()  # trials that the searcher has suggested
+        self._later: deque[Request] = deque()  # what the searcher would not answer yet
+        self._exhausted = False  # the searcher has no more
+        self._ended = False
+        self.news = False  # more is known than when the searcher was asked last
+
+    def __len__(self) -> int:
+        return len(self._wishes) + len(self._fresh)
+
+    @property
+    def samples(self) -> int | None:
+        """How many new trials to ask for in all; None for no end."""
+        return None if self._samples == math.inf else int(self._samples)
+
+    @property
+    def asking(self) -> bool:
+        """The searcher has an ask that it has not answered."""
+        return bool(self._open)
+
+    @property
+    def may_ask(self) -> bool:
+        """There are samples left, and the searcher has more."""
+        return not (self._exhausted or self._ended) and self._asked < self._samples + len(self._later)
+
+    @property
+    def waiting(self) -> bool:
+        """The searcher would not answer yet, and nothing new is known."""
+        return bool(self._later) and not self.news
+
+    def number(self) -> int:
+        """Return a new trial's number."""
+        self._numbers += 1
+        return self._numbers - 1
+
+    def wanted(self, free: float, tags: Tags) -> int:
+        """Return how many more to ask for now: as many as there are free slots, and as the plan wants ahead.
+
+        With tags it is one at a time, because they are meant for one slot. What is wanted ahead is asked for once half
+        of it is used up, so that not every start costs an ask.
+        """
+        coming = len(self) + self._coming
+        target = free + self._prefetch
+        left = self._samples - self._asked + len(self._later)
+        wanted = min(target - coming, left, 1 if tags else math.inf)
+        if not self.may_ask or wanted <= 0 or (coming >= free and coming * 2 > target):
+            return 0
+        return 0 if self.waiting else int(wanted)
+
+    def ask_new(self, count: int, tags: Tags, seen: int) -> Ask:
+        """Ask for so many new trials."""
+        again = [self._later.popleft() for _ in range(min(count, len(self._later)))]
+        first, self._asked = self._asked, self._asked + count - len(again)
+        self._coming += count
+        new = [Request(self.number(), sample, tags=tags) for sample in range(first, self._asked)]
+        return self.ask([*again, *new], seen)
+
+    def ask(self, requests: Sequence[Request], seen: int) -> Ask:
+        """Open an ask; ``seen`` is how much of the history it may see."""
+        self._asks, self.news = self._asks + 1, False
+        self._open[self._asks] = Ask(self._asks, tuple(requests), seen)
+        return self._open[self._asks]
+
+    def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
+        """Close an ask: yield each request with its suggestion, None where the searcher had none."""
+        requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
+        self._coming -= sum(request.kind == "new" for request in requests)
+        rest = requests[len(event.suggestions) :]
+        self._exhausted = self._exhausted or any(request.kind == "new" for request in rest)
+        answers = list(zip(requests, event.suggestions, strict=False))
+        self._later.extend(request for request, answer in answers if request.kind == "new" and answer is None)
+        yield from answers
+        yield from ((request, None) for request in rest)
+
+    def give_up(self) -> None:
+        """The searcher waits for results, and none will come: it has no more."""
+        self._exhausted = True
+        self._later.clear()
+
+    def outstanding(self) -> list[Ask]:
+        """Return the open asks as they were, for a run that is resumed."""
+        return list(self._open.values())
+
+    def add(self, samples: int) -> None:
+        """Somebody wants so many more."""
+        self._samples += samples
+
+    def remove(self, trial: int) -> None:
+        """A trial that waited here, perhaps, will not be started."""
+        for waiting in (self._wishes, self._fresh):
+            if trial in waiting:
+                waiting.remove(trial)
+
+    def put(self, trial: int, *, wished: bool = False) -> None:
+        """A new trial waits to be started."""
+        (self._wishes if wished else self._fresh).append(trial)
+
+    def take(self) -> int:
+        """Take out the trial that is to be started next."""
+        return (self._wishes or self._fresh).popleft()
+
+    def end(self) -> None:
+        """Ask for no more, and forget what was asked for."""
+        self._ended = True
+        self._later.extend(r for ask in self._open.values() for r in ask.requests if r.kind == "new")
+        self._open.clear()
+        self._coming = 0
+        self._wishes.clear()
+        self._fresh.clear()
+
+    def reopen(self) -> None:
+        """Go on after all: what had not been suggested is asked for again."""
+        self._ended, self.news = False, True

@@ -1,0 +1,163 @@
+r"""A trial's life: its states, and the one table of what may happen in each.
+
+A trial waits, runs, and ends. Between running and anything else stands *stopping*: the decision is made, the work is
+not yet known to have ended, and the resources stay booked. Where a stopping trial goes is ``then``: it ends, pauses, or
+waits to be launched again with another configuration or other resources. A later decision may only raise ``then``, and
+ENDED is highest.
+
+    WAITING ──Launch──▶ RUNNING ──Finished, Halted──▶ ENDED
+       ▲ ▲                │ │ ╲
+       │ └─Failed, Lost───┘ │  Halt(then)
+       │   (attempts left)  │    ╲
+       │                    ▼     ▼
+       └────── then ── STOPPING ◀─┘ ── then ──▶ PAUSED ──Launch──▶ RUNNING
+
+A trial that ended badly waits again if somebody asks for it (``RetryRequested``).
+
+Everything that moves a trial is a row of ``TABLE``; a pair that has no row raises ``InvalidTransition`` with the
+trial's story. Messages of an earlier attempt never get here: the experiment drops them first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from trialwright.messages import (
+    Cancel,
+    Checkpoint,
+    Config,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Metric,
+    Outcome,
+    Reported,
+    RetryRequested,
+    Started,
+    Tags,
+    Until,
+)
+
+
+class State(StrEnum):
+    """Where a trial is in its life."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Fork(StrEnum):
+    """A target that depends on the trial."""
+
+    RETRY = "waiting while attempts remain, else ended"
+    THEN = "where the Halt said"
+    COMPLETE = "ended, unless the trial is about to be cloned: then waiting"
+
+
+TABLE: dict[State, dict[type, State | Fork]] = {
+    State.WAITING: {Launch: State.RUNNING, Cancel: State.ENDED},
+    State.RUNNING: {
+        Started: State.RUNNING,
+        Reported: State.RUNNING,
+        Extend: State.RUNNING,
+        Halt: State.STOPPING,
+        Finished: State.ENDED,
+        Halted: State.ENDED,  # by itself: the objective raised what report() raises
+        Failed: Fork.RETRY,
+        Lost: Fork.RETRY,
+    },
+    State.STOPPING: {
+        Started: State.STOPPING,
+        Reported: State.STOPPING,
+        Halt: State.STOPPING,
+        Halted: Fork.THEN,
+        Failed: Fork.THEN,
+        Lost: Fork.THEN,
+        Finished: Fork.COMPLETE,
+    },
+    State.PAUSED: {Launch: State.RUNNING, Cancel: State.ENDED},
+    State.ENDED: {RetryRequested: State.WAITING},
+}
+
+RANK = {State.WAITING: 0, State.PAUSED: 1, State.ENDED: 2}  # a later Halt may only raise where a stopping trial goes
+
+
+class Descent(NamedTuple):
+    """A trial went on as a variation of another, or of itself."""
+
+    step: int  # where the trial stood
+    donor: int
+    donor_step: int  # where it went on from
+    donor_descents: int  # how many of these the donor had had before
+    before: Config  # what the trial's configuration was
+
+
+@dataclass(slots=True)
+class Trial:
+    """One configuration's life. Only ``Experiment`` changes it."""
+
+    id: int
+    config: Config
+    request: dict[str, int]  # units
+    seed: int
+    tags: Tags = field(default_factory=dict)
+    admitted: bool = False  # the scheduler knows of it
+    state: State = State.WAITING
+    attempt: int = 0
+    step: int = 0
+    until: Until = ()  # the scheduler's share of the lease
+    judged_step: int = 0  # the scheduler has judged every decision report up to here
+    failures: int = 0
+    then: State = State.ENDED
+    outcome: Outcome | None = None
+    latest: Reported | dict[str, Metric] = field(default_factory=dict)  # reports as they came, or the last one's row
+    best: tuple[float, int] | None = None  # smallest finite first objective, and its step
+    checkpoint: Checkpoint | None = None
+    best_checkpoint: Checkpoint | None = None
+    error: str = ""
+    traceback: str = ""
+    worker: str = ""  # that began its latest attempt
+    started: float | None = None
+    ended: float | None = None
+    descents: tuple[Descent, ...] = ()
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Of the last report. Most are never asked for: so a row is made of a frame for who asks first."""
+        if isinstance(self.latest, Reported):
+            self.latest = self.latest.row(-1)
+        return self.latest
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What it asks for, in the user's units."""
+        return {name: units / 10_000 for name, units in self.request.items()}
+
+    @property
+    def active(self) -> bool:
+        """It holds a worker, as far as is known."""
+        return self.state is State.RUNNING or self.state is State.STOPPING
+
+
+def target(trial: Trial, message: type, *, retry: bool) -> State | None:
+    """Look up where ``message`` takes the trial; ``None`` if the table has no such row.
+
+    ``retry`` tells whether the trial has attempts left.
+    """
+    goal = TABLE[trial.state].get(message)
+    if goal is Fork.RETRY:
+        return State.WAITING if retry else State.ENDED
+    if goal is Fork.THEN:
+        return trial.then
+    if goal is Fork.COMPLETE:
+        return State.WAITING if trial.then is State.WAITING else State.ENDED
+    return goal

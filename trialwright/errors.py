@@ -1,0 +1,64 @@
+"""The three blames.
+
+*Yours*: a bad argument or an impossible space. Built-in ``ValueError`` and ``TypeError``, raised before the first
+trial, with every problem found at once.
+
+*The world's*: user code raised, a worker died, a metric was NaN. Never an exception here: an event that ends one trial.
+
+*Ours, or the machine's*: the classes below. They stop the run; the journal stays, and the run is resumable.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TrialwrightError(Exception):
+    """Something that stops a run. The run's directory stays resumable."""
+
+
+class InternalError(TrialwrightError):
+    """A bug in Trialwright. The text carries the story of the trial that met it."""
+
+
+class InvalidTransition(InternalError):
+    """A message that the transition table has no row for."""
+
+
+class ReplayError(TrialwrightError):
+    """A journal and this program disagree about what happened: the first difference is named."""
+
+
+class StorageError(TrialwrightError):
+    """The journal could not be written or read. Nothing after the last commit was acknowledged."""
+
+
+class RunLocked(TrialwrightError):
+    """Another process drives this run; the text names its host and process."""
+
+
+class ExecutorError(TrialwrightError):
+    """The place where trials should run cannot be had or has gone (a cluster out of reach, say)."""
+
+
+class PolicyError(TrialwrightError):
+    """A scheduler, searcher, or stop rule raised. It is the caller's code unless it is one of ours."""
+
+
+class RunInterrupted(SystemExit):
+    """SIGINT or SIGTERM ended the run cleanly. As ``SystemExit`` it sets the exit code, 130 or 143."""
+
+
+def refuse(problems: Iterable[str], subject: str) -> None:
+    """Raise one ``ValueError`` that lists all problems; do nothing when there are none."""
+    lines = list(problems)
+    if lines:
+        raise ValueError(f"{subject}: {lines[0]}" if len(lines) == 1 else "\n  - ".join([f"{subject}:", *lines]))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, else the list of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(map(repr, names))}"

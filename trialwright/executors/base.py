@@ -1,0 +1,149 @@
+"""What an executor is: the only door to the outside. It performs commands, yields events, and owns the clock.
+
+The contract is ``tests/contracts/executor.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trialwright.errors import PolicyError
+from trialwright.messages import Ask, Command, Event, Suggested, Ticked
+from trialwright.space import Space
+
+
+@dataclass(frozen=True)
+class Run:
+    """What an executor is told about the run it works for."""
+
+    objective: object
+    space: Space
+    suggest: Callable[[Ask], Suggested]
+    metrics: tuple[str, ...] = ()  # what every report must have
+    directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
+    began_s: float = 0.0  # seconds of this run that are over already
+
+    def trial_directory(self, trial: int) -> Path | None:
+        """Where a trial's files go: named by its number, never by anything a person wrote."""
+        return trial_directory(self.directory, trial) if self.directory else None
+
+
+def trial_directory(root: Path, trial: int) -> Path:
+    """Where a trial's files go, under a run's directory."""
+    return root / "trials" / f"{trial:06d}"
+
+
+class Executor(Protocol):
+    """Carries out commands somewhere.
+
+    One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
+    is told does not wait for a commit, and its searcher is asked right there.
+    """
+
+    def now(self) -> float:
+        """Seconds of this run: never less than before, with no wall clock in it."""
+
+    async def open(self, run: Run) -> None:
+        """Get ready. The first event after this is ``CapacityChanged``.
+
+        Raises:
+            ExecutorError: the place where trials should run cannot be had.
+        """
+
+    def do(self, command: Command) -> None:
+        """Carry out a command, or begin to. Never blocks and never raises: what goes wrong comes back as an event."""
+
+    def tell(self, event: Event) -> None:
+        """Hand over an event that happened elsewhere: it comes with the next ones. From the loop's thread."""
+
+    async def events(self, until: float | None) -> list[Event]:
+        """Wait for events; return all that have arrived, at least one: ``Ticked`` if none had come at time ``until``.
+
+        Raises:
+            ExecutorError: the place where trials run is gone for good.
+            PolicyError: the searcher raised.
+        """
+
+    async def close(self) -> None:
+        """End all work and let go of everything."""
+
+
+class Inbox:
+    """Events from any thread, taken out in batches by one loop."""
+
+    def __init__(self) -> None:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._events: list[Event] = []
+        self._error: Exception | None = None
+        self._arrived = asyncio.Event()
+        self._lock = threading.Lock()
+        self._called = False  # the loop has been told, and has not looked yet
+
+    def put(self, event: Event) -> None:
+        """Add an event, from any thread. The loop is woken once a batch."""
+        with self._lock:
+            self._events.append(event)
+            called, self._called = self._called, True
+        if not called:
+            self._call()
+
+    def fail(self, error: Exception) -> None:
+        """Make the next ``take`` raise this, from any thread."""
+        self._error = error
+        self._call()
+
+    def _call(self) -> None:
+        if threading.get_ident() == self._thread:
+            self._arrived.set()
+            return
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    async def take(self, timeout_s: float | None) -> list[Event]:
+        """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._events and self._error is None:
+                    self._arrived.clear()  # it may have been set for events that the last take found by itself
+                    await self._arrived.wait()
+        except TimeoutError:
+            return [Ticked()]
+        if self._error is not None:
+            raise self._error
+        with self._lock:
+            events, self._events, self._called = self._events, [], False
+        return events
+
+
+class Asker:
+    """A thread of its own for the searcher: it may be slow, and the loop must not wait for it."""
+
+    def __init__(self, suggest: Callable[[Ask], Suggested], inbox: Inbox) -> None:
+        self._suggest, self._inbox = suggest, inbox
+        self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="trialwright-searcher", daemon=True)
+        self._thread.start()
+
+    def ask(self, ask: Ask) -> None:
+        """Hand over an ask; ``Suggested`` comes to the inbox."""
+        self._asks.put(ask)
+
+    def close(self) -> None:
+        """End the thread once it has answered; it is not waited for."""
+        self._asks.put(None)
+
+    def _serve(self) -> None:
+        while (ask := self._asks.get()) is not None:
+            try:
+                self._inbox.put(self._suggest(ask))
+            except Exception as error:  # whatever a searcher raises ends the run, with its own traceback as the cause
+                failure = PolicyError(f"the searcher raised {error!r}")
+                failure.__cause__ = error
+                self._inbox.fail(failure)

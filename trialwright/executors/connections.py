@@ -1,0 +1,172 @@
+"""The driver's ends of its connections to slots: a TCP connection that the slot dials, or calls where it cannot.
+
+Both carry the same frames, and tell a ``Listener`` what comes. A breach of the wire's rules ends the connection and
+nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+from trialwright.executors.wire import (
+    FRAME_BYTES_MAX,
+    Frames,
+    Hello,
+    ToDriver,
+    WireError,
+    from_worker,
+    greeting,
+    keep_alive,
+)
+
+GREETING_BYTES_MAX = 1024  # before the token is shown
+GREETING_S = 5.0
+POLL_S = 1.0
+
+
+class Listener(Protocol):
+    """Whoever is told what comes over a connection, in the loop's thread."""
+
+    def heard(self, message: ToDriver, size: int) -> None:
+        """A message came, in a frame of this many bytes."""
+
+    def hung_up(self, reason: str) -> None:
+        """Nothing will come any more. Called once."""
+
+
+class Peer(Protocol):
+    """The driver's end of a slot's connection: a ``Caller``, or a ``Polled``."""
+
+    def write(self, data: bytes) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Caller(asyncio.Protocol):
+    """The driver's end of one TCP connection: nobody until the token is shown, then a slot.
+
+    ``admit`` is asked who listens to the slot of this number; ``None`` turns the caller away.
+    """
+
+    def __init__(self, token: bytes, admit: Callable[[Hello, Caller], Listener | None]) -> None:
+        self._token, self._admit = token, admit
+        self._frames = Frames(GREETING_BYTES_MAX)
+        self._listener: Listener | None = None
+        self._reason = "the connection ended"
+        self._transport: asyncio.Transport | None = None
+        self._paused = False
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio's protocol: somebody has called, and has some seconds to say who it is."""
+        self._transport = cast("asyncio.Transport", transport)
+        keep_alive(transport.get_extra_info("socket"))
+        self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol: cut, read, and pass on. A breach of the rules ends this connection and nothing
+        else."""
+        try:
+            for body in self._frames.feed(data):
+                if self._listener is None:
+                    self._greet(body)
+                else:
+                    self._listener.heard(from_worker(body), len(body))
+        except WireError as error:
+            self._reason = f"it broke the wire's rules: {error}"
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of asyncio's protocol."""
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            listener.hung_up(f"{self._reason}: {exc}" if exc else self._reason)
+
+    def write(self, data: bytes) -> None:
+        """Send frames; nothing happens when the connection has ended."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause(self) -> None:
+        """Read no more for now: the sender is made to wait."""
+        if self._transport is not None and not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._transport is not None and self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Hang up at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _greet(self, body: bytes) -> None:
+        hello = greeting(body)
+        if not hmac.compare_digest(hello.token, self._token):
+            raise WireError("it does not know this run's token")
+        self._listener = self._admit(hello, self)
+        if self._listener is None:
+            raise WireError(f"there is no slot {hello.slot} to connect")
+        self._frames.limit = FRAME_BYTES_MAX
+        if self._patience is not None:
+            self._patience.cancel()
+
+
+class Polled:
+    """The driver's end where a slot cannot dial: the slot is called again and again, for the same frames."""
+
+    def __init__(self, listener: Listener, exchange: Callable[[bytes, float], Coroutine[Any, Any, bytes]]) -> None:
+        self._listener, self._exchange = listener, exchange
+        self._frames = Frames()
+        self._outgoing: list[bytes] = []
+        self._written, self._reading = asyncio.Event(), asyncio.Event()
+        self._reading.set()
+        self._tasks = [asyncio.create_task(self._pull()), asyncio.create_task(self._push())]
+
+    def write(self, data: bytes) -> None:
+        """Part of ``Peer``."""
+        self._outgoing.append(data)
+        self._written.set()
+
+    def pause(self) -> None:
+        """Part of ``Peer``."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """Part of ``Peer``."""
+        self._reading.set()
+
+    def close(self) -> None:
+        """Part of ``Peer``."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _pull(self) -> None:
+        reason = "it does not answer"
+        try:
+            while await self._reading.wait():
+                for body in self._frames.feed(await self._exchange(b"", POLL_S)):
+                    self._listener.heard(from_worker(body), len(body))
+        except WireError as error:
+            reason = f"it broke the wire's rules: {error}"
+        except Exception as error:  # the process is dead; why, its starter tells
+            reason = f"{reason}: {error!r}"
+        self._listener.hung_up(reason)
+
+    async def _push(self) -> None:
+        while await self._written.wait():
+            self._written.clear()
+            data, self._outgoing = b"".join(self._outgoing), []
+            with suppress(Exception):  # _pull notices the same
+                await self._exchange(data, 0.0)

@@ -1,0 +1,94 @@
+"""Calls the user's objective, and turns whatever it does into one event.
+
+An objective is a function of the config that reports; or a generator, whose yields are reports; or an ``async def``; or
+a function that returns its result: a dict of metrics, or the one metric's number. A returned result is one last report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from typing import cast
+
+from trialwright.messages import Failed, Finished, Halted
+from trialwright.reporting import Session, TrialStopped
+
+ERROR_LENGTH_MAX = 500
+TRACEBACK_LENGTH_MAX = 65_536
+
+Ending = Finished | Failed | Halted
+
+
+def perform(objective: Callable[[dict[str, object]], object], session: Session) -> Ending:
+    """Run one attempt to its end, in this thread. The session must be serving."""
+    trial, attempt = session.launch.trial, session.launch.attempt
+    try:
+        result = objective(session.config)
+        if inspect.isgenerator(result):
+            result = _iterate(cast("Generator[object, None, object]", result), session)
+        elif inspect.iscoroutine(result):
+            result = asyncio.run(cast("Coroutine[object, object, object]", result))
+        conclude(session, result)
+    except TrialStopped:
+        session.flush()
+        return Halted(trial, attempt)
+    except BaseException as error:
+        session.flush()
+        return failure(trial, attempt, error)
+    return Finished(trial, attempt)
+
+
+def _iterate(generator: Generator[object, None, object], session: Session) -> object:
+    """Report what a generator yields. If the trial is stopped there, the generator is closed, so that its ``finally``
+    runs."""
+    try:
+        while True:
+            try:
+                item = next(generator)
+            except StopIteration as stop:
+                return stop.value
+            session.report(as_metrics(item, session))
+    finally:
+        generator.close()
+
+
+def conclude(session: Session, result: object) -> None:
+    """Make a returned result the last report; send what is left."""
+    session.returned = True
+    if result is not None:
+        session.report(as_metrics(result, session))
+    session.flush()
+    if session.metrics and session.step == 0:
+        raise ValueError(f"no result: the objective neither reported nor returned {session.metrics[0]!r}")
+
+
+def as_metrics(result: object, session: Session) -> Mapping[str, object]:
+    """Read a returned or yielded result: a dict of metrics, or a number if there is one metric."""
+    if isinstance(result, Mapping):
+        return result
+    if len(session.metrics) == 1 and (isinstance(result, int | float) or hasattr(result, "item")):
+        return {session.metrics[0]: result}
+    kind = type(result).__name__
+    raise TypeError(f"the objective returned a {kind}, not a dict of metrics: {repr(result)[:80]}")
+
+
+def failure(trial: int, attempt: int, error: BaseException) -> Failed:
+    """Describe what the user's code raised: one line, and the traceback from the user's first frame on."""
+    if isinstance(error, SystemExit):
+        line = f"SystemExit: the objective called sys.exit({error.code!r})"
+    else:
+        said = next(iter(str(error).splitlines()), "")
+        line = f"{type(error).__qualname__}: {said}".removesuffix(": ")
+    frames = error.__traceback__.tb_next if error.__traceback__ else None
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    return Failed(trial, attempt, line[:ERROR_LENGTH_MAX], _middle_out(text, TRACEBACK_LENGTH_MAX))
+
+
+def _middle_out(text: str, length: int) -> str:
+    """Shorten a text in the middle: a traceback's beginning and end say most."""
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

@@ -1,0 +1,336 @@
+"""All slots of a run: trials go in, and what happens to them comes out of the inbox.
+
+Nothing here knows Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in another
+thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import queue
+import secrets
+import signal
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+from trialwright.engine.ledger import Units, to_units
+from trialwright.errors import ExecutorError
+from trialwright.executors.base import Inbox
+from trialwright.executors.connections import Caller, Listener, Peer, Polled
+from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
+from trialwright.executors.wire import Hello, WireError, encode
+from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
+
+MISSES_MAX = 3
+UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
+
+Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
+
+
+class Starter(Protocol):
+    """Starts and ends processes. All its methods are called in one thread, and may block."""
+
+    @property
+    def ours(self) -> bool:
+        """The machine is ours alone: nobody else books on it, and its processes can be signalled from here."""
+
+    def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
+        """Begin to start a process; return a handle, and what comes when it has left or died. ``None``: it cannot
+        dial."""
+
+    def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
+        """Call a process that cannot dial."""
+
+    def kill(self, handle: object) -> None:
+        """End a process, whatever it does."""
+
+
+class Deputy:
+    """One daemon thread for calls that block. Ray's own processes die with the thread that started them, so it
+    stays."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+        """Have this called, after all that was handed over before; return what will come of it."""
+        return asyncio.wrap_future(self.tell(function, *arguments))
+
+    def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """The same where nobody need ever look at the outcome."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(function, *arguments)))
+        return future
+
+    def close(self) -> None:
+        """End the thread once it has done what it was told to."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            future, function = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:  # Ray calls sys.exit in places
+                    future.set_exception(error)
+
+
+class Pool:
+    """All slots. Trials come in by ``launch``, and what happens to them goes out to the inbox.
+
+    Args:
+        starter: starts and ends processes.
+        deputy: the thread in which that is done.
+        inbox: where events go.
+        rules: patience.
+    """
+
+    def __init__(self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules) -> None:
+        self._starter, self._deputy, self._inbox, self.rules = starter, deputy, inbox, rules
+        self._address: tuple[str, int] | None = None  # None: slots cannot dial
+        self._token = secrets.token_bytes(32)
+        self._server: asyncio.Server | None = None
+        self._slots: dict[int, Slot] = {}
+        self._running: dict[tuple[int, int], Slot] = {}
+        self._idle: defaultdict[Shape, list[Slot]] = defaultdict(list)
+        self._nodes: Mapping[str, Units] = {}
+        self._numbers, self._misses = 0, 0  # the latter: slots in a row that could not be started
+        self._unread, self._paused = 0, set[Peer]()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    # What the executor says ----------------------------------------------------------------------------------------
+
+    async def listen(self, host: str, port: int) -> None:
+        """Let slots dial this address."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Caller(self._token, self._admit), host, port)
+        self._address = (host, self._server.sockets[0].getsockname()[1])
+
+    def set_nodes(self, nodes: tuple[Node, ...]) -> None:
+        """Take note of the machines; slots on those that left are lost."""
+        self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
+        for slot in list(self._slots.values()):
+            if slot.placement.node not in self._nodes:
+                slot.end("its machine has left the cluster")
+
+    def launch(self, launch: Launch) -> None:
+        """Run a trial: in an idle slot of its shape, else in a new one."""
+        try:
+            frame = encode(launch)
+        except WireError as error:
+            self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
+            return
+        if launch.placement.node not in self._nodes:
+            self._inbox.put(Lost(launch.trial, launch.attempt, "its machine has left the cluster", preempted=True))
+            return
+        shape = self._shape(launch.placement)
+        slot = self._idle[shape].pop() if self._idle[shape] else self._make(launch.placement)
+        self._running[launch.trial, launch.attempt] = slot
+        slot.assign(launch, frame)
+        if self._starter.ours and self._wants_fresh(launch.placement) and not self._idle[shape]:
+            self._idle[shape].append(self._make(launch.placement))  # the next one's process starts while this one works
+
+    def running(self, trial: int, attempt: int) -> Slot | None:
+        """Return the slot that this attempt runs in, or will."""
+        return self._running.get((trial, attempt))
+
+    def beat(self) -> None:
+        """Ask all for a sign of life, but those that are made to wait."""
+        for slot in list(self._slots.values()):
+            if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
+                slot.beat()
+
+    def taken(self) -> None:
+        """The inbox has been emptied: whoever was made to wait may go on."""
+        self._unread = 0
+        while self._paused:
+            self._paused.pop().resume()
+
+    async def close(self) -> None:
+        """End all processes; nothing is passed on any more."""
+        self._closing = True
+        if self._server is not None:
+            self._server.close()
+        for slot in list(self._slots.values()):
+            slot.end("the run is over")
+        await asyncio.sleep(3 * FAREWELL_S)
+        for task in self._tasks:
+            task.cancel()
+
+    # What slots say --------------------------------------------------------------------------------------------------
+
+    def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
+        """Something happened in a trial."""
+        self._inbox.put(event)
+        self._unread += size
+        if self._unread > UNREAD_BYTES_MAX and slot.peer is not None:
+            slot.peer.pause()
+            self._paused.add(slot.peer)
+
+    def freed(self, slot: Slot) -> None:
+        """A slot's trial has ended."""
+        self._forget(slot)
+        if slot.spent or self._wants_fresh(slot.placement):
+            slot.retire()
+        else:
+            self._idle[slot.shape].append(slot)
+
+    def halted_early(self, slot: Slot) -> None:
+        """A trial was halted before its slot could begin."""
+        if launch := self._forget(slot):
+            self._inbox.put(Halted(launch.trial, launch.attempt))
+            self._idle[slot.shape].append(slot)
+
+    def withdraw(self, slot: Slot) -> None:
+        """Let no trial come to this slot any more."""
+        if slot in self._idle[slot.shape]:
+            self._idle[slot.shape].remove(slot)
+
+    def lost(self, slot: Slot, reason: str) -> None:
+        """A slot is dead. One that never lived is not its trial's fault."""
+        self._slots.pop(slot.number, None)
+        self.withdraw(slot)
+        launch = self._forget(slot)
+        if self._closing:
+            return
+        stillborn = slot.peer is None and not slot.leaving
+        if launch is not None and slot.killed:
+            self._inbox.put(Halted(launch.trial, launch.attempt))
+        elif launch is not None:
+            self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
+        self._misses += stillborn
+        if self._misses >= MISSES_MAX:
+            self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
+
+    def cannot_dial(self, slot: Slot, error: OSError) -> None:
+        """A slot could not connect: from now on slots are called, and its trial gets another."""
+        logging.getLogger(__name__).warning(
+            "workers cannot connect to %s (%s): using Ray's calls", self._address, error
+        )
+        self._address = None
+        launch = self._forget(slot)
+        slot.leaving = True
+        slot.end()
+        if launch is not None:
+            self.launch(launch)
+
+    def destroy(self, slot: Slot) -> None:
+        """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
+        them."""
+        if slot.handle is not None:
+            self._deputy.tell(self._starter.kill, slot.handle)
+            slot.handle = None
+            if slot.pid and self._starter.ours and not slot.leaving:
+                asyncio.get_running_loop().call_later(FAREWELL_S, _kill_group, slot.pid)
+
+    # Starting slots --------------------------------------------------------------------------------------------------
+
+    def _shape(self, placement: Placement) -> Shape:
+        gpus = placement.gpus if self._starter.ours else ()  # elsewhere Ray chooses the devices
+        return (placement.node, *sorted(placement.units.items()), *gpus)
+
+    def _wants_fresh(self, placement: Placement) -> bool:
+        return "gpu" in placement.units if self.rules.reuse is None else not self.rules.reuse
+
+    def _forget(self, slot: Slot) -> Launch | None:
+        launch, slot.launch = slot.launch, None
+        if launch is not None:
+            del self._running[launch.trial, launch.attempt]
+        return launch
+
+    def _make(self, placement: Placement) -> Slot:
+        self._make_room(placement)
+        self._numbers += 1
+        slot = Slot(self._numbers, placement, self._shape(placement), self)
+        self._slots[slot.number] = slot
+        slot.expect_call()
+        self._begin(self._attend(slot))
+        return slot
+
+    def _make_room(self, placement: Placement) -> None:
+        """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
+        here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
+        left = {name: self._nodes[placement.node].get(name, 0) - units for name, units in placement.units.items()}
+        for slot in here:
+            _add(left, slot.placement.units, -1)
+        for slot in here:
+            if min(left.values(), default=0) >= 0:
+                return
+            if slot in self._idle[slot.shape] and slot.shape != self._shape(placement):
+                self.withdraw(slot)
+                slot.retire()
+                _add(left, slot.placement.units, +1)
+
+    async def _attend(self, slot: Slot) -> None:
+        """Start a slot, and wait for its end."""
+        dial = (*self._address, self._token, slot.number) if self._address else None
+        try:
+            slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
+        except Exception as error:  # whatever Ray raises: the trial is told
+            slot.end(f"no worker can be started: {error}")
+            return
+        if slot.gone:
+            self.destroy(slot)
+            return
+        if dial is None:
+            self._begin(self._call(slot))
+        end = asyncio.wrap_future(leaving)
+        end.add_done_callback(
+            lambda ended: ended.cancelled() or ended.exception()
+        )  # somebody has looked, even after close()
+        await asyncio.wait([end])
+        slot.left(end)
+
+    async def _call(self, slot: Slot) -> None:
+        """Connect to a slot that cannot dial."""
+        with suppress(Exception):  # _attend is told why
+            await self._exchange(slot, b"", 0.0)
+            self._misses = 0
+            slot.connected(Polled(slot, partial(self._exchange, slot)), 0)
+
+    async def _exchange(self, slot: Slot, data: bytes, wait_s: float) -> bytes:
+        if slot.handle is None:
+            raise ExecutorError("the slot has been ended")
+        answer: bytes = await asyncio.wrap_future(
+            await self._deputy.call(self._starter.exchange, slot.handle, data, wait_s)
+        )
+        return answer
+
+    def _admit(self, hello: Hello, caller: Caller) -> Listener | None:
+        slot = self._slots.get(hello.slot)
+        if slot is None or slot.peer is not None:
+            return None
+        self._misses = 0
+        slot.connected(caller, hello.pid)
+        return slot
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _add(left: dict[str, int], units: Units, sign: int) -> None:
+    for name in left:
+        left[name] += sign * units.get(name, 0)
+
+
+def _whole(resources: Mapping[str, float]) -> dict[str, float]:
+    """A machine has whole GPUs."""
+    return {name: float(int(amount)) if name == "gpu" else amount for name, amount in resources.items()}
+
+
+def _kill_group(pid: int) -> None:
+    """Ray gives each worker a process group: what is left in it are children."""
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)

@@ -1,0 +1,220 @@
+"""One slot as the driver sees it: a process with room for one trial, from the wish for it to its end.
+
+A slot serves one shape of placement: this node, this much of each resource, these GPUs. It knows one launch at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from trialwright.executors.connections import Peer
+from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, encode
+from trialwright.messages import Extend, Failed, Finished, Halt, Halted, Launch, Placement, TrialEvent
+
+BEAT_S = 5.0
+CAUSE_S = 0.2  # after the connection ends, how long it may take to be told why
+LAST_WORDS_S = 2.0  # after a process is told to be dead, how long the connection may take to end
+FAREWELL_S = 0.1  # between hanging up, which lets a process end its children, and killing it
+DEATH_S = 30.0  # after a process was killed, how long it may take to be known dead
+LEAVE_S = 2.0
+_ENDINGS = (Finished, Failed, Halted)
+
+Shape: TypeAlias = tuple[object, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How slots are dealt with; see ``OnRay`` for what is what."""
+
+    grace_s: float
+    start_s: float
+    silence_s: float
+    reuse: bool | None
+
+
+class Owner(Protocol):
+    """Whoever keeps the slots: a ``Pool``."""
+
+    @property
+    def rules(self) -> Rules:
+        """Patience."""
+
+    def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
+        """Something happened in its trial."""
+
+    def freed(self, slot: Slot) -> None:
+        """Its trial has ended."""
+
+    def halted_early(self, slot: Slot) -> None:
+        """Its trial was halted before it could begin."""
+
+    def withdraw(self, slot: Slot) -> None:
+        """No trial can come to it any more."""
+
+    def lost(self, slot: Slot, reason: str) -> None:
+        """It is dead."""
+
+    def cannot_dial(self, slot: Slot, error: OSError) -> None:
+        """It could not connect."""
+
+    def destroy(self, slot: Slot) -> None:
+        """Its process is to be ended."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """One process, from the wish for it to its end. It is the ``Listener`` of its connection."""
+
+    number: int
+    placement: Placement
+    shape: Shape
+    pool: Owner
+    launch: Launch | None = None
+    frame: bytes = b""  # the same, for the wire
+    handle: Any = None
+    peer: Peer | None = None
+    pid: int = 0
+    silent: int = 0  # beats without an answer
+    spent: bool = False  # it must not run another trial
+    leaving: bool = False  # it has been told to go
+    halting: bool = False
+    killed: bool = False  # its trial was halted, and would not stop
+    hung: bool = False  # the connection has ended: all that it has said has been heard
+    gone: bool = False
+    reason: str = ""  # why it had to be killed
+    cause: str = ""  # what it died of, as its starter says
+    preempted: bool = False
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+    def assign(self, launch: Launch, frame: bytes) -> None:
+        """Run this trial, as soon as there is a connection."""
+        self.launch, self.frame, self.halting = launch, frame, False
+        if self.peer is not None:
+            self.peer.write(frame)
+
+    def connected(self, peer: Peer, pid: int) -> None:
+        """It has called, and can be talked to."""
+        self.peer, self.pid = peer, pid
+        self._cancel_timers()
+        if self.leaving:
+            peer.write(encode(Bye()))
+        elif self.launch is not None:
+            peer.write(self.frame)
+
+    def heard(self, message: ToDriver, size: int) -> None:
+        """Part of ``Listener``."""
+        self.silent = 0
+        if isinstance(message, Spent):
+            self.spent = True
+        elif not isinstance(message, Beat) and self._is_about_mine(message):
+            self.pool.pass_on(self, message, size)
+            if isinstance(message, _ENDINGS):
+                self._cancel_timers()
+                self.pool.freed(self)
+
+    def hung_up(self, reason: str) -> None:
+        """Part of ``Listener``: it is dead, or soon will be."""
+        self.hung = True
+        self.pool.withdraw(self)
+        if self.cause:
+            self.end()
+        elif not self.leaving and not self.killed:
+            self._later(CAUSE_S, self.put_down, f"its worker (process {self.pid}) is gone: {reason}")
+
+    def left(self, call: asyncio.Future[None]) -> None:
+        """The process has left, or died. Its last words may still be on their way."""
+        error = call.exception()
+        if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
+            self.pool.cannot_dial(self, error)
+            return
+        self.cause, self.preempted = _cause(error, self.pid), bool(getattr(error, "preempted", False))
+        if self.hung or self.peer is None or self.launch is None or self.reason:
+            self.end()
+        else:
+            self._later(LAST_WORDS_S, self.end)
+
+    def extend(self, extend: Extend) -> None:
+        """Let a waiting report go on."""
+        if self.peer is not None:
+            self.peer.write(encode(extend))
+
+    def halt(self) -> None:
+        """Have the trial stopped: by asking, by a signal, by death."""
+        if self.peer is None or self.launch is None:
+            self.pool.halted_early(self)
+        elif not self.halting:
+            self.halting = True
+            key = (self.launch.trial, self.launch.attempt)
+            self.peer.write(encode(Halt(*key)))
+            self._later(self.pool.rules.grace_s / 2, self.peer.write, encode(Interrupt(*key)))
+            self._later(self.pool.rules.grace_s, self._kill)
+
+    def retire(self) -> None:
+        """Let an idle process go."""
+        self.leaving = True
+        if self.peer is not None:
+            self.peer.write(encode(Bye()))
+            self._later(LEAVE_S, self.end)
+        else:
+            self.end()
+
+    def put_down(self, reason: str) -> None:
+        """Kill it. Its trial has ended when it is known to be dead, and not before: it may hold a GPU's memory."""
+        self.reason = self.reason or reason
+        self._hang_up()
+        self._later(DEATH_S, self.end)
+
+    def end(self, reason: str = "") -> None:
+        """It is dead, or as good as dead."""
+        if not self.gone:
+            self.gone = True
+            self._cancel_timers()
+            self._hang_up()
+            self.pool.lost(self, reason or self.reason or self.cause)
+
+    def beat(self) -> None:
+        """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
+        meanwhile."""
+        self.silent += 1
+        if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
+            silence = f"{self.pool.rules.silence_s:g} s"
+            self.put_down(f"its worker (process {self.pid}) has given no sign of life for {silence}")
+        elif self.peer is not None:
+            self.peer.write(encode(Beat()))
+
+    def expect_call(self) -> None:
+        """Give up if it has not called in time: Ray waits for ever for room that does not come, and says nothing."""
+        start_s = self.pool.rules.start_s
+        self._later(start_s, self.end, f"no worker could be started within {start_s:g} s for {self.placement}")
+
+    def _kill(self) -> None:
+        self.killed = True
+        self.put_down("it was halted and did not stop")
+
+    def _hang_up(self) -> None:
+        if self.peer is not None:
+            self.peer.close()
+        asyncio.get_running_loop().call_later(FAREWELL_S, self.pool.destroy, self)
+
+    def _is_about_mine(self, event: TrialEvent) -> bool:
+        mine = self.launch
+        return mine is not None and (event.trial, event.attempt) == (mine.trial, mine.attempt)
+
+    def _later(self, delay_s: float, function: Callable[..., None], *arguments: object) -> None:
+        self.timers.append(asyncio.get_running_loop().call_later(delay_s, function, *arguments))
+
+    def _cancel_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+
+
+def _cause(error: BaseException | None, pid: int) -> str:
+    """Of what Ray says about a death, the part that says something."""
+    if error is None:
+        return f"its worker (process {pid}) left"
+    text = str(error).split("The actor is dead because", 1)[-1].split("Some common causes", 1)[0]
+    return f"its worker (process {pid}) died: {' '.join(text.split())[:500]}"

@@ -1,0 +1,353 @@
+"""The wire between the driver and its slots: length-prefixed msgpack frames.
+
+A frame is four bytes of length (big-endian) and one message: a msgpack array of a kind and its fields. Several frames
+may travel in one write. The driver trusts no worker: whatever comes is decoded whole, under a length that was checked
+before, and every field's type is checked; what is not a message of the right kind raises ``WireError`` and costs its
+sender the connection. Nothing is ever unpickled, and msgpack's extension types are refused.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import starmap
+from typing import Any, TypeAlias, cast
+
+import msgpack
+
+from trialwright.errors import TrialwrightError
+from trialwright.messages import (
+    Boundary,
+    Checkpoint,
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Placement,
+    Reported,
+    Started,
+)
+
+FRAME_BYTES_MAX = 16 * 2**20
+COLUMNS_MAX = 10_000
+TEXT_LENGTH_MAX = 200_000
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
+_PREFIX = 4
+_INT_MAX = 2**63 - 1
+_METRIC_TYPES = frozenset({float, int, str, bool, type(None)})
+
+
+class WireError(TrialwrightError):
+    """What came over the wire is not a message of ours. Whoever sent it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Worker to driver, first of all: here is slot ``slot``, and it knows the run's token."""
+
+    token: bytes
+    slot: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Are you there? And the same for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Driver to worker: the trial has been halted, and has not listened; interrupt it wherever it is."""
+
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """Driver to an idle worker: leave ``serve``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Worker to driver, ahead of a trial's ending: this process must not run another, and is leaving."""
+
+    reason: str
+
+
+ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
+Ending: TypeAlias = Finished | Failed | Halted
+ToDriver: TypeAlias = Started | Reported | Ending | Spent | Beat
+
+
+# Messages to frames --------------------------------------------------------------------------------------------------
+
+_BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
+_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(10, 16)
+
+
+def _launch(launch: Launch) -> tuple[object, ...]:
+    placed, saved = launch.placement, launch.checkpoint
+    where = (placed.node, placed.units, placed.gpus)
+    checkpoint = None if saved is None else (saved.path, saved.step, saved.time_s)
+    return (_LAUNCH, launch.trial, launch.attempt, launch.config, where, launch.until, launch.seed, checkpoint)
+
+
+def _report(frame: Reported) -> tuple[object, ...]:
+    head = (_REPORTED, frame.trial, frame.attempt, frame.first_step)
+    return (*head, frame.time_s, frame.columns, frame.waiting, frame.checkpoint)
+
+
+_FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
+    Beat: lambda _: (_BEAT,),
+    Hello: lambda m: (_HELLO, m.token, m.slot, m.pid),
+    Launch: _launch,
+    Extend: lambda m: (_EXTEND, m.trial, m.attempt, m.until),
+    Halt: lambda m: (_HALT, m.trial, m.attempt),
+    Interrupt: lambda m: (_INTERRUPT, m.trial, m.attempt),
+    Bye: lambda _: (_BYE,),
+    Started: lambda m: (_STARTED, m.trial, m.attempt, m.worker),
+    Reported: _report,
+    Finished: lambda m: (_FINISHED, m.trial, m.attempt),
+    Failed: lambda m: (_FAILED, m.trial, m.attempt, m.error, m.traceback),
+    Halted: lambda m: (_HALTED, m.trial, m.attempt),
+    Spent: lambda m: (_SPENT, m.reason),
+}
+
+
+def encode(message: ToWorker | ToDriver | Hello) -> bytes:
+    """Return the frame of a message.
+
+    Raises:
+        WireError: it holds something that is not plain data, or is larger than a frame may be.
+    """
+    # A config goes out as it is, lone surrogates and all. What comes back ends in a journal, which wants proper text.
+    surrogates = "surrogatepass" if isinstance(message, Launch) else "replace"
+    try:
+        body: bytes = msgpack.packb(_FIELDS[type(message)](message), unicode_errors=surrogates)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"a {type(message).__name__} holds what is not plain data: {error}") from error
+    if len(body) > FRAME_BYTES_MAX:
+        raise WireError(f"a {type(message).__name__} of {len(body)} bytes; a frame has at most {FRAME_BYTES_MAX}")
+    return len(body).to_bytes(_PREFIX, "big") + body
+
+
+def encode_reported(frame: Reported) -> bytes:
+    """Return the frame of these reports, or several where one would be too large; the last keeps the waiting and the
+    checkpoint.
+
+    Raises:
+        WireError: one report alone is too large.
+    """
+    count = len(frame.time_s)
+    try:
+        if len(frame.columns) <= COLUMNS_MAX or count == 1:
+            return encode(frame)
+    except WireError:
+        if count == 1:
+            raise
+    half = count // 2
+    return encode_reported(_part(frame, 0, half)) + encode_reported(_part(frame, half, count))
+
+
+def _part(frame: Reported, start: int, stop: int) -> Reported:
+    pieces = {name: column[start:stop] for name, column in frame.columns.items()}
+    columns = {name: piece for name, piece in pieces.items() if any(value is not None for value in piece)}
+    head = (frame.trial, frame.attempt, frame.first_step + start, frame.time_s[start:stop], columns)
+    return Reported(*head, frame.waiting, frame.checkpoint) if stop == len(frame.time_s) else Reported(*head)
+
+
+# Frames to messages --------------------------------------------------------------------------------------------------
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies of its frames. ``limit`` may be raised between two of them."""
+
+    def __init__(self, limit: int = FRAME_BYTES_MAX) -> None:
+        self.limit = limit
+        self._rest = bytearray()
+        self._wanted = 0  # how much the rest must grow to before there is a point in looking at it
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the bodies that are complete now; take all of them before feeding more.
+
+        Raises:
+            WireError: a frame announces more than the limit.
+        """
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._wanted:
+                return
+            data = bytes(self._rest)
+        start, self._wanted = 0, _PREFIX
+        while len(data) - start >= _PREFIX:
+            length = int.from_bytes(data[start : start + _PREFIX], "big")
+            if length > self.limit:
+                raise WireError(f"a frame of {length} bytes; at most {self.limit} are read here")
+            if len(data) - start - _PREFIX < length:
+                self._wanted = _PREFIX + length
+                break
+            start += _PREFIX + length
+            yield data[start - length : start]
+        self._rest = bytearray(data[start:])
+
+
+def from_driver(body: bytes) -> ToWorker:
+    """Read what a driver sent.
+
+    Raises:
+        WireError: this is no message to a worker.
+    """
+    return cast("ToWorker", _decode(body, _TO_WORKER, "surrogatepass"))
+
+
+def from_worker(body: bytes) -> ToDriver:
+    """Read what a worker sent, and believe none of it: every field has the type and the size it should have.
+
+    Raises:
+        WireError: this is no message to a driver.
+    """
+    return cast("ToDriver", _decode(body, _TO_DRIVER, "strict"))
+
+
+def greeting(body: bytes) -> Hello:
+    """Read the first frame of a connection.
+
+    Raises:
+        WireError: it is something else.
+    """
+    return cast("Hello", _decode(body, {_HELLO: _read_hello}, "strict"))
+
+
+def _decode(body: bytes, readers: dict[int, Callable[..., object]], surrogates: str) -> object:
+    try:
+        kind, *fields = msgpack.unpackb(body, ext_hook=_refuse_extension, unicode_errors=surrogates)
+        return readers[kind](*fields)
+    except WireError:
+        raise
+    except (
+        Exception
+    ) as error:  # msgpack has half a dozen errors of its own; a wrong number of fields is a TypeError, and so on
+        raise WireError(f"not a message: {str(error)[:200]}") from error
+
+
+def _refuse_extension(code: int, data: bytes) -> object:
+    raise WireError(f"msgpack extension type {code} ({len(data)} bytes) is not used here")
+
+
+def _number(value: object) -> int:
+    if type(value) is int and 0 <= value <= _INT_MAX:
+        return value
+    raise WireError(f"not a number: {str(value)[:80]}")
+
+
+def _text(value: object) -> str:
+    if type(value) is str and len(value) <= TEXT_LENGTH_MAX:
+        return value
+    raise WireError(f"not a text of at most {TEXT_LENGTH_MAX} characters: {str(value)[:80]}")
+
+
+def _flag(value: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise WireError(f"not a flag: {str(value)[:80]}")
+
+
+def _read_hello(token: object, slot: object, pid: object) -> Hello:
+    if type(token) is not bytes:
+        raise WireError("the token is not bytes")
+    return Hello(token, _number(slot), _number(pid))
+
+
+def _read_reported(  # noqa: PLR0917 - they come as one array
+    trial: object,
+    attempt: object,
+    first_step: object,
+    times: object,
+    columns: object,
+    waiting: object,
+    checkpoint: object,
+) -> Reported:
+    head = (_number(trial), _number(attempt), _number(first_step), _times(times))
+    saved = None if checkpoint is None else _text(checkpoint)
+    return Reported(*head, _columns(columns, len(head[3])), _flag(waiting), saved)
+
+
+def _times(times: object) -> tuple[float, ...]:
+    # A sum is finite only if all its terms are: one call in place of one a report.
+    if type(times) is list and times and set(map(type, times)) == {float} and math.isfinite(sum(times)):
+        return tuple(times)
+    raise WireError(f"not a list of times: {str(times)[:80]}")
+
+
+def _columns(columns: object, count: int) -> dict[str, list[Any]]:
+    if type(columns) is not dict or len(columns) > COLUMNS_MAX:
+        raise WireError(f"not at most {COLUMNS_MAX} columns: {str(columns)[:80]}")
+    for name, column in columns.items():
+        if type(name) is not str or type(column) is not list or len(column) != count:
+            raise WireError(f"column {str(name)[:80]!r} has not one entry a report")
+        _check(column)
+    return columns
+
+
+def _check(column: list[object]) -> None:
+    types = set(map(type, column))
+    if not types <= _METRIC_TYPES:
+        raise WireError(f"a column holds {', '.join(sorted(kind.__name__ for kind in types - _METRIC_TYPES))}")
+    if str in types:
+        for value in column:
+            if type(value) is str:
+                _text(value)
+    if int in types and max(value for value in column if type(value) is int) > _INT_MAX:
+        raise WireError("a column holds an integer of more than 63 bits")
+
+
+def _read_launch(  # noqa: PLR0917 - as above
+    trial: int,
+    attempt: int,
+    config: dict[str, Any],
+    where: list[Any],
+    until: list[Any],
+    seed: int,
+    saved: list[Any] | None,
+) -> Launch:
+    placement = Placement(where[0], where[1], tuple(where[2]))
+    checkpoint = None if saved is None else Checkpoint(*saved)
+    return Launch(trial, attempt, config, placement, tuple(starmap(Boundary, until)), seed, checkpoint)
+
+
+_TO_WORKER: dict[int, Callable[..., object]] = {
+    _BEAT: Beat,
+    _LAUNCH: _read_launch,
+    _EXTEND: lambda trial, attempt, until: Extend(trial, attempt, tuple(starmap(Boundary, until))),
+    _HALT: Halt,
+    _INTERRUPT: Interrupt,
+    _BYE: Bye,
+}
+_TO_DRIVER: dict[int, Callable[..., object]] = {
+    _BEAT: Beat,
+    _STARTED: lambda trial, attempt, worker: Started(_number(trial), _number(attempt), _text(worker)),
+    _REPORTED: _read_reported,
+    _FINISHED: lambda trial, attempt: Finished(_number(trial), _number(attempt)),
+    _FAILED: lambda trial, attempt, error, trace: Failed(_number(trial), _number(attempt), _text(error), _text(trace)),
+    _HALTED: lambda trial, attempt: Halted(_number(trial), _number(attempt)),
+    _SPENT: lambda reason: Spent(_text(reason)),
+}
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of
+    reach.
+
+    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one
+    is not lost.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -1,0 +1,387 @@
+"""What runs in a slot's process: one trial after another, in the process's main thread.
+
+Whoever waits for the driver listens to it: the main thread between two trials, and the thread that stands in
+``report()``. No thread is woken to wake another, which is most of what a round trip costs. While user code is at work,
+a second thread looks up now and then: whether the driver has said something (a Halt), is gone (then so is the process),
+and whether something has waited too long to be sent. Reports leave from the thread that reports; a sender thread would
+wait for the interpreter lock, 5 ms where user code is busy.
+
+Ray is not imported here: a slot is whatever calls ``serve``.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+from pathlib import Path
+from types import FrameType
+from typing import Protocol, TypeAlias
+
+import cloudpickle
+
+from trialwright.engine.ledger import to_amounts
+from trialwright.executors.base import trial_directory
+from trialwright.executors.isolation import House, Room, in_main_thread, seed_all, sweep
+from trialwright.executors.objective import failure, perform
+from trialwright.executors.wire import (
+    FRAME_BYTES_MAX,
+    Beat,
+    Bye,
+    Ending,
+    Frames,
+    Hello,
+    Interrupt,
+    Spent,
+    ToWorker,
+    WireError,
+    encode,
+    encode_reported,
+    from_driver,
+    keep_alive,
+)
+from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
+from trialwright.reporting import Session, TrialStopped, serving
+
+CONNECT_S = 3.0
+Objective: TypeAlias = Callable[[dict[str, object]], object]
+
+TICK_S = 0.025  # how often the second thread looks up while a trial runs
+IDLE_TICK_S = 0.1
+INTERRUPT_SIGNAL = signal.SIGUSR2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+DRAIN_S = 5.0
+LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
+
+
+def environment(cpus: float, gpus: str | None) -> dict[str, str]:
+    """Return what a fresh slot's environment needs, before anything heavy is imported there.
+
+    Args:
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless this process
+            says otherwise.
+        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves what whoever starts the process sets.
+    """
+    threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
+    return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
+
+
+# Two carriers of the same bytes --------------------------------------------------------------------------------------
+
+
+class Wire(Protocol):
+    """The way to the driver, used by several threads."""
+
+    def send(self, data: bytes) -> None:
+        """Send frames, whole and in order; may block while the driver is behind.
+
+        Raises:
+            OSError: the driver is gone.
+        """
+
+    def receive(self, *, wait: bool) -> bytes | None:
+        """Return bytes: empty when the driver is gone, ``None`` if there are none and they are not waited for."""
+
+    def drain(self) -> None:
+        """Wait a few seconds at most until all that was sent is on its way."""
+
+
+class Socket:
+    """A TCP connection that the slot dials."""
+
+    def __init__(self, address: tuple[str, int], hello: Hello) -> None:
+        self._socket = socket.create_connection(address, CONNECT_S)
+        self._socket.settimeout(None)
+        keep_alive(self._socket)
+        self._socket.sendall(encode(hello))
+
+    def send(self, data: bytes) -> None:
+        """Part of ``Wire``. The callers take turns: see ``_Outbox``."""
+        self._socket.sendall(data)
+
+    def receive(self, *, wait: bool) -> bytes | None:
+        """Part of ``Wire``."""
+        try:
+            return self._socket.recv(262_144, 0 if wait else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def drain(self) -> None:
+        """Part of ``Wire``. The kernel sees to it."""
+
+
+def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
+    """Call the driver.
+
+    Raises:
+        OSError: nobody answers within three seconds.
+    """
+    return Socket((host, port), Hello(token, slot, os.getpid()))
+
+
+class Exchange:
+    """The same for a driver that cannot be dialled: it calls ``exchange`` again and again."""
+
+    def __init__(self) -> None:
+        self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._outgoing: list[bytes] = []
+        self._changed = threading.Condition()
+
+    def exchange(self, data: bytes, wait_s: float) -> bytes:
+        """Take what the driver says; wait for something to answer, but not with ``wait_s`` = 0: then nothing is
+        answered."""
+        if data:
+            self._incoming.put(data)
+        if not wait_s:
+            return b""
+        with self._changed:
+            self._changed.wait_for(lambda: self._outgoing, wait_s)
+            answer, self._outgoing = b"".join(self._outgoing), []
+            self._changed.notify_all()
+        return answer
+
+    def send(self, data: bytes) -> None:
+        """Part of ``Wire``: blocks while the driver has a whole frame to fetch."""
+        with self._changed:
+            self._changed.wait_for(lambda: sum(map(len, self._outgoing)) < FRAME_BYTES_MAX)
+            self._outgoing.append(data)
+            self._changed.notify_all()
+
+    def receive(self, *, wait: bool) -> bytes | None:
+        """Part of ``Wire``. When the driver is gone, Ray ends the process."""
+        try:
+            return self._incoming.get(block=wait)
+        except queue.Empty:
+            return None
+
+    def drain(self) -> None:
+        """Part of ``Wire``."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
+
+
+# A trial's own way to the driver -------------------------------------------------------------------------------------
+
+
+class _Outbox:
+    """Frames on their way out. What is posted waits for company; what is sent takes all that was posted along, in one
+    write."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._posted: list[bytes] = []
+        self._lock = threading.RLock()
+        self.writer: int | None = None  # the thread that must not be interrupted, because half a frame may be out
+
+    def post(self, data: bytes) -> None:
+        with self._lock:
+            self._posted.append(data)
+
+    def send(self, data: bytes = b"") -> None:
+        with self._lock:
+            self.writer = threading.get_ident()
+            try:
+                frames, self._posted = [*self._posted, data], []
+                self._wire.send(b"".join(frames))
+            finally:
+                self.writer = None
+
+    def tend(self) -> None:
+        """Send what was posted and has found no company."""
+        if self._posted:
+            self.send()
+
+
+class _Lease:
+    """One launch in this process: the session's ``Link``, and what the driver has said about it."""
+
+    def __init__(self, launch: Launch, outbox: _Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
+        self.launch = launch
+        self.session: Session | None = None  # while user code runs
+        self.answers: deque[Extend | Halt] = deque()
+        self.halted = False
+        self.interrupt = False  # the driver wants the code interrupted
+        self.interrupted = False  # it has been
+        self._outbox, self._listen = outbox, listen
+
+    def send(self, frame: Reported) -> None:
+        """Part of ``Link``."""
+        ending = self.session is not None and self.session.returned and not frame.waiting
+        carry = self._outbox.post if ending else self._outbox.send  # the last reports travel with the ending
+        carry(encode_reported(frame))
+
+    def answer(self) -> Extend | Halt:
+        """Part of ``Link``."""
+        self._listen(lambda: bool(self.answers))
+        return self.answers.popleft()
+
+
+# The slot ------------------------------------------------------------------------------------------------------------
+
+
+class _Space(Protocol):
+    def resolve(self, plain: Config) -> dict[str, object]: ...
+
+
+_Payload: TypeAlias = tuple[Objective, _Space, tuple[str, ...]]
+
+
+def serve(wire: Wire, payload: bytes, root: Path) -> None:
+    """Run the trials that the driver launches, one after another, until it says goodbye. To be called in the main
+    thread.
+
+    Args:
+        wire: the way to the driver.
+        payload: ``(objective, space, metrics)`` in cloudpickle's form; read when the first trial comes, and what that
+            raises is the trial's failure.
+        root: the run's directory.
+    """
+    _Slot(wire, payload, root).serve()
+
+
+class _Slot:
+    def __init__(self, wire: Wire, payload: bytes, root: Path) -> None:
+        self._wire, self._payload, self._root = wire, payload, root
+        self._outbox = _Outbox(wire)
+        self._frames = Frames()
+        self._ears = threading.Lock()  # whoever holds it listens to the driver
+        self._lease: _Lease | None = None  # from when its launch has come until its trial has ended
+        self._leaving = False
+        self._loaded: _Payload | None = None
+        self._name = f"{socket.gethostname()}/{os.getpid()}"
+        self._thread = threading.get_ident()
+
+    def serve(self) -> None:
+        if in_main_thread():
+            signal.signal(INTERRUPT_SIGNAL, self._interrupt)
+        threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
+        house = House()
+        while (lease := self._next()) is not None and self._host(lease, house):
+            pass
+        house.leave()
+        sweep()
+        self._wire.drain()
+
+    def _next(self) -> _Lease | None:
+        self._listen(lambda: self._leaving or self._lease is not None)
+        return self._lease
+
+    def _host(self, lease: _Lease, house: House) -> bool:
+        """Run one trial; tell whether the process may run another."""
+        trial, attempt = lease.launch.trial, lease.launch.attempt
+        self._outbox.post(encode(Started(trial, attempt, self._name)))
+        room = Room(house, trial_directory(self._root, trial))
+        ending: Ending
+        try:
+            with room:
+                ending = copy_context().run(self._attempt, lease, room.directory)
+        except TrialStopped:  # the interrupt came between the user's code and ours
+            ending = Halted(trial, attempt)
+        except OSError as error:  # the trial's directory cannot be used
+            ending = failure(trial, attempt, error)
+        self._lease = None
+        spoiled = "a trial had to be interrupted" if lease.interrupted else room.spoiled
+        if spoiled:
+            self._outbox.post(encode(Spent(spoiled)))
+        self._outbox.send(encode(ending))
+        return not spoiled
+
+    def _attempt(self, lease: _Lease, directory: Path) -> Ending:
+        launch = lease.launch
+        try:
+            objective, space, metrics = self._load()
+            config = space.resolve(launch.config)
+        except BaseException as error:  # these are the user's imports and the user's classes
+            return failure(launch.trial, launch.attempt, error)
+        if lease.halted:
+            return Halted(launch.trial, launch.attempt)
+        seed_all(launch.seed)
+        session = Session(launch, config, directory, lease, metrics, resources=to_amounts(launch.placement.units))
+        try:
+            lease.session = session
+            with serving(session, whole_process=True):
+                return perform(objective, session)
+        finally:
+            lease.session = None
+
+    def _load(self) -> _Payload:
+        if self._loaded is None:
+            self._loaded = cloudpickle.loads(self._payload)
+        return self._loaded
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal, in the main thread, wherever user code is. Once a trial: it is not to be disturbed while
+        it cleans up."""
+        lease = self._lease
+        if lease is None or lease.session is None or not lease.interrupt or lease.interrupted:
+            return
+        if self._outbox.writer != self._thread:  # else half a frame may be out: the listener will signal again
+            lease.interrupted = True
+            raise TrialStopped
+
+    # Listening -------------------------------------------------------------------------------------------------------
+
+    def _listen(self, enough: Callable[[], bool]) -> None:
+        """Hear the driver out until there is enough."""
+        with self._ears:
+            while not enough():
+                self._receive(wait=True)
+
+    def _look_after(self) -> None:
+        """While the trial is at work: do what the driver says, and send what has waited for too long."""
+        while not self._leaving:
+            time.sleep(TICK_S if self._lease else IDLE_TICK_S)
+            if self._ears.acquire(blocking=False):
+                self._receive(wait=False)
+                self._ears.release()
+            self._tend()
+
+    def _receive(self, *, wait: bool) -> None:
+        """Take what has come from the driver. If it is gone, or makes no sense, the process ends: a deaf slot is a lost
+        one."""
+        try:
+            data = self._wire.receive(wait=wait)
+            for body in self._frames.feed(data or b""):
+                self._hear(from_driver(body))
+            if data != b"":
+                return
+        except WireError:
+            traceback.print_exc()
+        sweep()
+        time.sleep(LINGER_S)
+        sweep()  # meanwhile user code went on
+        os._exit(1)
+
+    def _hear(self, message: ToWorker) -> None:
+        lease = self._lease
+        match message:
+            case Launch():
+                self._lease = _Lease(message, self._outbox, self._listen)
+            case Beat():
+                self._outbox.send(encode(message))
+            case Bye():
+                self._leaving = True
+            case _ if lease is None or (lease.launch.trial, lease.launch.attempt) != (message.trial, message.attempt):
+                pass  # it has ended meanwhile
+            case Interrupt():
+                lease.interrupt = True
+            case Halt() | Extend():
+                lease.halted = isinstance(message, Halt)
+                lease.answers.append(message)
+
+    def _tend(self) -> None:
+        lease = self._lease
+        if lease is not None and lease.session is not None:
+            lease.session.flush_tail()
+            if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
+                signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
+        self._outbox.tend()

@@ -1,0 +1,8 @@
+"""Other people's libraries. One file each, and a library is imported only when it is used."""
+
+from trialwright.integrations.adapter import Adapter, Library
+from trialwright.integrations.bayesopt import BayesOpt
+from trialwright.integrations.hyperopt import HyperOpt
+from trialwright.integrations.optuna import Optuna
+
+__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Optuna"]

@@ -1,0 +1,214 @@
+"""Searchers of other libraries: what one must be able to do, and how it then becomes a searcher of ours.
+
+A library speaks of *assignments*: flat dicts of the parameters that are active. It is told of all trials in the order
+of their numbers, seeded anew for every question, and what it answered rides in the trial's tags. So a fresh instance
+that is given the full history goes on as the live one would have, as far as the library itself has no other memory.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Protocol, cast
+
+from trialwright.history import History, Record, Values
+from trialwright.integrations.forms import Assignment, Form, SpaceForm, plain_data
+from trialwright.messages import Config, Request, Suggestion
+from trialwright.searchers.base import Problem
+from trialwright.space import Space
+from trialwright.space.compiling import holds_domain
+from trialwright.streams import Streams
+
+TAG = "asked"  # a suggestion's tag: the assignment, exactly as the library made it
+
+
+class Library(Protocol):
+    """What a third-party searcher must be able to do. Values are costs: smaller is better."""
+
+    def ask(self, seed: int, given: Assignment) -> Assignment | None:
+        """Propose a trial that has the ``given`` values; None: there is nothing more to try."""
+
+    def add(self, trial: int, assignment: Assignment) -> None:
+        """There is a trial with these values: what was proposed last, or another that nobody asked for."""
+
+    def tell(self, trial: int, values: Values | None) -> None:
+        """A trial ended, with these values, which are finite; None: it failed."""
+
+
+class _Idle:
+    """Stands in where there is nothing to decide: the space has no parameters."""
+
+    def ask(self, seed: int, given: Assignment) -> Assignment:
+        return {}
+
+    def add(self, trial: int, assignment: Assignment) -> None: ...
+
+    def tell(self, trial: int, values: Values | None) -> None: ...
+
+
+@dataclass
+class Adapter:
+    """A searcher that asks a library. Subclasses say how the library is opened.
+
+    Args:
+        space: a space in the library's own language, instead of the engine's, which then may hold constants only.
+        points: configurations to try first, whole or in part; in a space of the library's own they are tried as they
+            are.
+        earlier: what is known already: pairs of a configuration and its costs, or None where it failed.
+        seed: of the library's random draws; the run's, if it is not given.
+    """
+
+    _: KW_ONLY
+    space: object = None
+    points: Sequence[Mapping[str, object]] = ()
+    earlier: Sequence[tuple[Mapping[str, object], Values | None]] = ()
+    seed: int | None = None
+
+    learns: ClassVar[bool] = True
+
+    @property
+    def exact_resume(self) -> bool:
+        """True where a resumed run makes the suggestions that it would have made without a break."""
+        return True
+
+    def open(self, form: Form) -> Library:
+        """Make the library's searcher, as it is at the beginning of a run."""
+        raise NotImplementedError
+
+    def own_form(self, space: object) -> Form:
+        """Read a space in the library's own language.
+
+        Raises:
+            ValueError, TypeError: it is none.
+        """
+        raise TypeError(f"{type(self).__name__} has no spaces of its own: space={space!r}")
+
+    def setup(self, problem: Problem) -> int:
+        """Begin a run over this space.
+
+        Raises:
+            ImportError: the library is not there; the text says what to install.
+            ValueError: it cannot search this space, or a point does not fit.
+        """
+        space = problem.space
+        if self.space is not None and space.parameters:
+            raise ValueError(
+                f"{type(self).__name__} was given a space of its own, so the run's may hold constants only; "
+                f"{space.parameters[0].path!r} is none"
+            )
+        self._outer = space
+        self._form = SpaceForm(space) if self.space is None else self._read(self.space)
+        self._problems()
+        self._begin()
+        return self._form.grid_size
+
+    def _read(self, space: object) -> Form:
+        if isinstance(space, Space) or (isinstance(space, Mapping) and holds_domain(space)):
+            return SpaceForm(space if isinstance(space, Space) else Space(space))
+        return self.own_form(space)
+
+    def _problems(self) -> None:
+        for index, point in enumerate(self.points):
+            try:
+                self._form.check(point)
+            except (ValueError, KeyError) as error:
+                raise ValueError(f"points_to_evaluate[{index}]: {error}") from error
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Tell the library what is new, then ask it."""
+        streams = rng if self.seed is None else Streams(self.seed)
+        self._learn(history)
+        answers: list[Suggestion] = []
+        for request in requests:
+            answer = self._answer(request, streams)
+            if answer is None:
+                break
+            answers.append(answer)
+        return answers
+
+    # What the library knows ------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Start again from nothing but the earlier results, which count as trials before the first."""
+        self._library = self.open(self._form) if self._form.size else _Idle()
+        self._configs: dict[int, Config] = {}
+        self._open: set[int] = set()  # told to the library, and not yet ended
+        for number, (config, values) in enumerate(self.earlier, -len(self.earlier)):
+            self._library.add(number, self._form.assignment(dict(config)))
+            self._library.tell(number, values)
+
+    def _learn(self, history: History) -> None:
+        if not self._continues(history):
+            self._begin()
+        for record in history.trials:
+            if record.id not in self._configs:
+                self._adopt(record)
+            if record.outcome is not None and record.id in self._open:
+                self._open.discard(record.id)
+                self._library.tell(record.id, _values(record))
+
+    def _continues(self, history: History) -> bool:
+        """Tell whether the library heard of the trials so far in the order of their numbers, and as they are."""
+        newest = max(self._configs, default=-1)
+        return all(
+            self._configs[record.id] == record.config if record.id in self._configs else record.id > newest
+            for record in history.trials
+        )
+
+    def _adopt(self, record: Record) -> None:
+        """Take in a trial that this instance was not asked for. One that the form cannot express stays unknown."""
+        self._configs[record.id] = record.config
+        assignment = record.tags.get(TAG)
+        try:
+            if not isinstance(assignment, dict):
+                assignment = self._form.assignment(self._outer.resolve(dict(record.config)))
+        except (ValueError, KeyError):
+            return
+        self._library.add(record.id, assignment)
+        self._open.add(record.id)
+
+    # What it is asked ------------------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request, streams: Streams) -> Suggestion | None:
+        number = request.sample
+        if number < len(self.points):
+            config, assignment = self._form.point(self.points[number], number, streams)
+        else:
+            name = type(self).__name__.lower()
+            proposed = self._library.ask(streams.integer(name, number), self._form.grid(number))
+            if proposed is None:
+                return None
+            config, assignment = self._form.complete(proposed, number, streams)
+        plain = self._plain(config)
+        self._library.add(request.trial, assignment)
+        self._configs[request.trial] = plain
+        self._open.add(request.trial)
+        return Suggestion(plain, {TAG: assignment})
+
+    def _plain(self, config: dict[str, object]) -> Config:
+        if self.space is None:
+            return cast(Config, self._outer.plain(config))
+        constants = self._outer.sample(1, Streams(0)("constants"))[0]
+        return cast(Config, self._outer.plain({**constants, **cast("dict[str, object]", plain_data(config))}))
+
+
+def _values(record: Record) -> Values | None:
+    """Return what a trial ended with: its last values; None where it failed, or where these are no numbers."""
+    ended_well = record.outcome is not None and record.outcome.kind in ("completed", "stopped")
+    if not ended_well or not record.values or not all(map(math.isfinite, record.values[-1])):
+        return None
+    return record.values[-1]
+
+
+def library(module: str, package: str) -> Any:  # noqa: ANN401 - most of them have no types
+    """Import a library.
+
+    Raises:
+        ImportError: it is not there; the text says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"this searcher needs {module}: pip install {package}") from error

@@ -1,0 +1,152 @@
+"""Log files are made from the journal, by a process of their own that reads it while the run goes on.
+
+So they cost the run next to nothing, no row is ever lost because a callback was slow, and they are the same however
+often a run was resumed: each process makes them anew. ``export`` makes them for a run that is over; one that was
+shorter than the process needs to begin does so itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trialwright.callbacks import Callback, TrialInfo
+from trialwright.errors import nearest
+
+WAIT_S = 8.0  # how long the end of a run waits for its logs; what is left is written all the same
+KINDS = ("csv", "json", "tensorboard")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How things are called in the files. Plain data, because another process goes by it.
+
+    Args:
+        rows: ``module:function`` of a ``following.Names``, for rows with other names than the engine's.
+        prefix: what the names of TensorBoard's scalars begin with.
+        varied: the paths of the parameters that vary; None where nobody knows: then all count.
+    """
+
+    rows: str | None = None
+    prefix: str = ""
+    varied: Sequence[str] | None = None
+
+
+class FileLogger(Callback):
+    """Writes files about every trial into its directory: for people, TensorBoard, VisKit, and data frames.
+
+    Args:
+        kinds: of "csv" (``progress.csv``), "json" (``result.json``), and "tensorboard" (event files with
+            hyper-parameters); each also writes ``params.json``, and ``error.txt`` where there was an error.
+        naming: how rows are named.
+
+    Raises:
+        ValueError: a kind that is not known.
+    """
+
+    def __init__(self, *kinds: str, naming: Naming | None = None) -> None:
+        check(kinds)
+        self.kinds = kinds
+        self.naming = naming or Naming()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def setup(self, **info: object) -> None:
+        """Start the process.
+
+        Raises:
+            ValueError: the run keeps nothing.
+        """
+        directory = info.get("directory")
+        if directory is None:
+            raise ValueError("log files are made from the journal, and with storage=None there is none")
+        self._directory = str(directory)
+        self._process = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
+            [*_command(self._directory, self.kinds, self.naming), "--follow"],
+            env=_environment(),
+            stdin=subprocess.PIPE,  # ends when this process does, however it ends
+            stdout=subprocess.PIPE,  # says that it has begun
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run, not for its logs
+        )
+
+    def on_experiment_end(self, trials: Sequence[TrialInfo], **info: object) -> None:
+        """Wait for the rest to be written, for a while.
+
+        Raises:
+            RuntimeError: the files could not be written.
+        """
+        if self._process is None:
+            return
+        if not _has_begun(self._process):
+            self._write_instead(self._process)
+            return
+        try:
+            _, said = self._process.communicate(timeout=WAIT_S)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(
+                f"log files are still written, by process {self._process.pid}, without the run"
+            ) from None
+        if self._process.returncode:
+            raise RuntimeError(f"the log files are not complete: {said.decode(errors='replace').strip()}")
+
+    def _write_instead(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.communicate()
+        try:
+            export(self._directory, *self.kinds, naming=self.naming)
+        except Exception as error:
+            raise RuntimeError(f"the log files are not complete: {type(error).__name__}: {error}") from error
+
+
+def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None = None) -> None:
+    """Write the log files of a run as it is now.
+
+    Args:
+        directory: the run's.
+        kinds: which files, as for ``FileLogger``.
+        naming: how rows are named.
+
+    Raises:
+        ValueError: there is no run, or a kind is not known.
+    """
+    from trialwright.loggers.following import Follower
+
+    check(kinds)
+    if not Path(directory, "journal.sqlite").is_file():
+        raise ValueError(f"there is no run in {os.fspath(directory)!r}")
+    Follower(Path(directory), kinds, naming or Naming()).write()
+
+
+def check(kinds: Sequence[str]) -> None:
+    """Refuse what cannot be written.
+
+    Raises:
+        ValueError: a kind that is not known, or none.
+    """
+    if not kinds:
+        raise ValueError(f"which files? There are {', '.join(KINDS)}")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"log files of kind {kind!r} are not known{nearest(kind, KINDS)}")
+
+
+def _has_begun(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether the process reads the journal by now; to load its modules may take it longer than a short run."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return bool(process.stdout.read(1)) or process.poll() is not None
+
+
+def _command(directory: str, kinds: Sequence[str], naming: Naming) -> list[str]:
+    return [sys.executable, "-m", "trialwright.loggers", directory, *kinds, "--naming", json.dumps(asdict(naming))]
+
+
+def _environment() -> dict[str, str]:
+    """The process must find the same Trialwright, however this one found it."""
+    found = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}

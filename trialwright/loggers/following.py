@@ -1,0 +1,181 @@
+"""From the journal to rows of log files: what the process of the loggers does."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import apsw
+
+from trialwright import codec
+from trialwright.executors.base import trial_directory
+from trialwright.loggers.base import Naming
+from trialwright.messages import Reported
+
+LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
+
+_EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+_TRIAL = "SELECT config, state, outcome, attempt FROM trials WHERE id = ?"
+_ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it."""
+
+    time: float
+    step: int
+    flat: dict[str, Any]
+    nested: dict[str, Any]
+
+
+@dataclass
+class Logged:
+    """A trial as the formats see it."""
+
+    id: int
+    directory: Path
+    config: dict[str, Any] = field(default_factory=dict)
+    varied: dict[str, Any] = field(default_factory=dict)  # flat
+
+
+Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
+"""Makes a row of a report with the engine's names, its step, and the time when it came."""
+
+
+class Format(Protocol):
+    """One kind of log file. It is new whenever a process begins to write, and may throw away what it finds."""
+
+    def start(self, trial: Logged) -> None:
+        """A trial's configuration is known, for the first time or as another one."""
+
+    def write(self, trial: Logged, rows: Sequence[Row]) -> None:
+        """A trial reported."""
+
+    def end(self, trial: Logged) -> None:
+        """A trial ended, for good."""
+
+
+class Follower:
+    """Reads what is new in a journal and writes it.
+
+    Args:
+        directory: the run's.
+        kinds: which files.
+        naming: how rows are named.
+    """
+
+    def __init__(self, directory: Path, kinds: Sequence[str], naming: Naming) -> None:
+        self._directory = directory
+        self._naming = naming
+        self._formats = [_format(kind, naming.prefix) for kind in kinds]
+        self._names = None if naming.rows is None else _found(naming.rows)
+        self._read = 0  # events
+        self._trials: dict[int, Logged] = {}
+        self._ended: set[int] = set()
+        self._created = 0.0
+
+    def write(self) -> None:
+        """Write everything that is committed now and has not been written."""
+        path = self._directory / "journal.sqlite"
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as database:
+            database.set_busy_timeout(5000)
+            [(created,)] = database.execute("SELECT created FROM experiments").fetchall()
+            self._created = datetime.fromisoformat(str(created)).astimezone(UTC).timestamp()
+            while lines := cast("list[tuple[int, str]]", database.execute(_EVENTS, (self._read, LINES)).fetchall()):
+                self._take(database, [json.loads(line)[:2] for _, line in lines])
+                self._read = lines[-1][0]
+
+    def _take(self, database: apsw.Connection, events: Sequence[tuple[float, dict[str, Any]]]) -> None:
+        rows: defaultdict[int, list[Row]] = defaultdict(list)
+        ending: list[int] = []
+        for now, event in events:
+            kind = event["kind"]
+            if kind == "Started":
+                self._start(database, event["trial"])
+            elif kind == "Reported":
+                rows[event["trial"]] += self._rows(self._created + now, event)
+            elif kind in _ENDINGS:
+                self._note_error(event)
+                ending.append(event["trial"])
+        for number, new in rows.items():
+            for each in self._formats:
+                each.write(self._trials[number], new)
+        for number in ending:
+            self._end(database, number)
+
+    def _start(self, database: apsw.Connection, number: int) -> None:
+        [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
+        plain = cast("dict[str, Any]", codec.read_plain(json.loads(str(config))))
+        trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
+        trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
+        trial.directory.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(plain, indent=2, sort_keys=True, default=str)
+        (trial.directory / "params.json").write_text(text, encoding="utf-8")
+        for each in self._formats:
+            each.start(trial)
+
+    def _end(self, database: apsw.Connection, number: int) -> None:
+        """A trial that is to be tried again has not ended."""
+        [(_, state, *_)] = database.execute(_TRIAL, (number,)).fetchall()
+        if state == "ended" and number in self._trials and number not in self._ended:
+            self._ended.add(number)
+            for each in self._formats:
+                each.end(self._trials[number])
+
+    def _rows(self, when: float, event: dict[str, Any]) -> Iterator[Row]:
+        frame = codec.from_plain(event)
+        assert isinstance(frame, Reported)
+        trial = self._trials[frame.trial]
+        late = frame.time_s[-1]
+        for index in range(len(frame.time_s)):
+            row = frame.row(index)
+            yield self._row(trial, row, frame.first_step + index, when - (late - frame.time_s[index]))
+
+    def _row(self, trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
+        if self._names is None:
+            return Row(when, step, dict(row), dict(row))
+        return self._names(trial, row, step, when)
+
+    def _note_error(self, event: dict[str, Any]) -> None:
+        if event["kind"] in ("Failed", "Lost"):
+            text = event.get("traceback") or event.get("error") or event.get("reason")
+            directory = trial_directory(self._directory, event["trial"])
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "error.txt").write_text(f"attempt {event['attempt']}:\n{text}\n", encoding="utf-8")
+
+
+def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str, Any]:
+    flat = dict(flatten(config))
+    return flat if paths is None else {path: flat[path] for path in paths if path in flat}
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested dicts with their paths."""
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _found(path: str) -> Names:
+    module, _, function = path.partition(":")
+    return cast(Names, getattr(importlib.import_module(module), function))
+
+
+def _format(kind: str, prefix: str) -> Format:
+    from trialwright.loggers.csv import CSVFormat
+    from trialwright.loggers.json import JSONFormat
+    from trialwright.loggers.tensorboard import TensorBoardFormat
+
+    if kind == "tensorboard":
+        return TensorBoardFormat(prefix)
+    return CSVFormat() if kind == "csv" else JSONFormat()

@@ -1,0 +1,38 @@
+"""``result.json``: one JSON object a line and report. The configuration is in ``params.json``, not in every line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from trialwright.loggers.base import FileLogger
+from trialwright.loggers.following import Logged, Row
+
+NAME = "result.json"
+
+
+class JSONLogger(FileLogger):
+    """Writes ``result.json`` and ``params.json`` into each trial's directory."""
+
+    def __init__(self) -> None:
+        super().__init__("json")
+
+
+class JSONFormat:
+    """NaN and infinities are written as Python's ``json`` does, and as it reads them."""
+
+    def __init__(self) -> None:
+        self._begun: set[int] = set()
+
+    def start(self, trial: Logged) -> None:
+        """Nothing: the first row makes the file."""
+
+    def write(self, trial: Logged, rows: Sequence[Row]) -> None:
+        """Add rows."""
+        mode = "a" if trial.id in self._begun else "w"
+        self._begun.add(trial.id)
+        with (trial.directory / NAME).open(mode, encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(row.nested, default=str)}\n" for row in rows)
+
+    def end(self, trial: Logged) -> None:
+        """Nothing is open."""

@@ -1,0 +1,77 @@
+"""Event files for TensorBoard: each report's numbers as scalars, and the hyper-parameters when a trial has ended.
+
+``tensorboard --logdir <run>`` shows each trial as a run of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from trialwright.loggers import events
+from trialwright.loggers.base import FileLogger
+from trialwright.loggers.following import Logged, Row
+
+SUFFIX = ".trialwright"
+_NO_SCALARS = frozenset(  # they say when a report came, which each event does anyway
+    {"pid", "timestamp", "time_total_s", "training_iteration", "step", "time_s"}
+)
+
+
+class TensorBoardLogger(FileLogger):
+    """Writes event files and ``params.json`` into each trial's directory."""
+
+    def __init__(self) -> None:
+        super().__init__("tensorboard")
+
+
+class TensorBoardFormat:
+    """One file a trial, opened for each batch of rows.
+
+    Args:
+        prefix: what the names of metrics begin with.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._paths: dict[int, Path] = {}
+        self._last: dict[int, tuple[float, dict[str, float]]] = {}
+
+    def start(self, trial: Logged) -> None:
+        """Nothing: the first row makes the file."""
+
+    def write(self, trial: Logged, rows: Sequence[Row]) -> None:
+        """Add rows."""
+        is_new = trial.id not in self._paths
+        path = self._new(trial, rows[0].time) if is_new else self._paths[trial.id]
+        with path.open("ab") as file:
+            if is_new:
+                file.write(events.opening(rows[0].time))
+            for row in rows:
+                scalars = self._scalars(row)
+                file.write(events.scalars(row.time, row.step, scalars))
+                self._last[trial.id] = row.time, scalars
+
+    def _scalars(self, row: Row) -> dict[str, float]:
+        return {
+            self._prefix + name: value
+            for name, value in row.flat.items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and name not in _NO_SCALARS
+        }
+
+    def _new(self, trial: Logged, when: float) -> Path:
+        for earlier in trial.directory.glob(f"events.out.tfevents.*{SUFFIX}"):
+            earlier.unlink()
+        name = f"events.out.tfevents.{int(when):010d}.{socket.gethostname()}{SUFFIX}"
+        path = self._paths[trial.id] = trial.directory / name
+        return path
+
+    def end(self, trial: Logged) -> None:
+        """Say which hyper-parameters led to which last metrics."""
+        if trial.id in self._last and trial.varied:
+            (time, scalars), path = self._last[trial.id], self._paths[trial.id]
+            with path.open("ab") as file:
+                file.write(events.hyper_parameters(time, trial.varied, scalars))
+        self._last.pop(trial.id, None)
+        self._paths.pop(trial.id, None)

@@ -1,0 +1,438 @@
+"""Everything that the parts of Trialwright say to each other. Read this file first.
+
+The experiment (``engine/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an
+executor saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with an
+exception. *Verdicts* and *choices* are what a scheduler answers when the experiment asks it.
+
+All are frozen values of plain data, so each can be journalled, printed, compared, and sent to another process.
+
+A trial's worker holds a *lease*: it works on its own until a report meets one of the lease's boundaries; there
+``report()`` waits for one answer, ``Extend`` or ``Halt``. Everything reported in between streams one way, in frames of
+many reports.
+
+``attempt`` counts the launches of a trial. A message about an attempt that is not the current one is an echo, and is
+dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
+
+Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Config: TypeAlias = dict[str, Plain]  # a config in its plain form: see Space.plain
+Metric: TypeAlias = float | int | str | bool | None
+Tags: TypeAlias = dict[str, Plain]
+
+
+class Message:
+    """A value that is sent, or kept by the hundred thousand: pickled as its class and its fields in order."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), tuple([getattr(self, name) for name in self.__match_args__])
+
+
+# Values
+# ----------------------------------------------------------------------------------------------------------------
+
+
+class Boundary(NamedTuple):
+    """Ends a lease: a report whose ``metric`` is at or past ``value``.
+
+    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report may bring its own instead.
+    """
+
+    metric: str
+    op: Literal[">=", "<="]
+    value: float
+
+    def met(self, metrics: dict[str, Metric]) -> bool:
+        """Tell whether a report meets this boundary; one without the metric, or with NaN or a text in it, does not."""
+        value = metrics.get(self.metric)
+        if not isinstance(value, int | float):
+            return False
+        return value >= self.value if self.op == ">=" else value <= self.value
+
+
+Until: TypeAlias = tuple[Boundary, ...]  # any one of them ends the lease; the empty tuple never does
+EVERY_REPORT: Until = (Boundary("step", ">=", 0),)
+
+
+def at_step(step: float) -> Until:
+    """Until a trial's report number ``step``."""
+    return (Boundary("step", ">=", step),)
+
+
+@dataclass(frozen=True, slots=True)
+class Node(Message):
+    """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory":
+    3.2e10}``)."""
+
+    name: str
+    resources: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement(Message):
+    """What a trial was granted. ``units`` are 1/10,000 of the user's units; ``gpus`` are device indices on the node."""
+
+    node: str
+    units: dict[str, int]
+    gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint(Message):
+    """A saved state: where it lies (a path, or a name that only the executor understands), and when it was saved: at
+    which step, after how much running time. A trial that loads it counts on from there."""
+
+    path: str
+    step: int
+    time_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Message):
+    """One wish to a searcher: a new configuration, or (``explore``) a variation of ``donor`` for a trial that clones
+    it.
+
+    ``sample`` numbers the new configurations that are asked for, from 0 without gaps.
+    """
+
+    trial: int
+    sample: int = 0
+    kind: Literal["new", "explore"] = "new"
+    tags: Tags = field(default_factory=dict)
+    donor: Config | None = None
+    attempt: int = 0  # how often the trial has been launched
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion(Message):
+    """A searcher's answer to one request. What the searcher wants to remember about the trial rides in ``tags``."""
+
+    config: Config
+    tags: Tags = field(default_factory=dict)
+    resources: dict[str, float] | None = None  # where they depend on the config: added to the searcher's answer
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Message):
+    """A report as schedulers see it. ``values`` are the objectives, sign-flipped so that smaller is always better."""
+
+    step: int
+    values: tuple[float, ...]
+    metrics: dict[str, Metric]  # as reported, with ``step`` and ``time_s``
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Message):
+    """How a trial ended, and why in words."""
+
+    kind: Literal["completed", "stopped", "failed", "lost", "cancelled"]
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.reason})" if self.reason else self.kind
+
+
+# A scheduler's answers
+# -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Message):
+    """Answer to on_start: run until there. The tags stay on the trial and are shown to the searcher."""
+
+    until: Until = ()
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Message):
+    """Verdict: go on until there."""
+
+    until: Until
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Message):
+    """Verdict: give the resources back; a later ``Resume`` goes on from the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Message):
+    """Verdict: end the trial: ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
+
+    reason: str
+    everyone: bool = False
+    outcome: Literal["stopped", "completed"] = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Clone(Message):
+    """Verdict: start again from the donor's checkpoint, with a variation of its configuration (PBT's exploit and
+    explore)."""
+
+    donor: int
+    until: Until
+
+
+@dataclass(frozen=True, slots=True)
+class Resize(Message):
+    """Verdict: start again from the own checkpoint with other resources, in the user's units."""
+
+    resources: dict[str, float]
+    until: Until
+
+
+Verdict: TypeAlias = Continue | Pause | Stop | Clone | Resize
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Message):
+    """Choice: a paused trial goes on until there: as it was, or as a ``Clone`` of a donor."""
+
+    trial: int
+    until: Until
+    donor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class New(Message):
+    """Choice: a new trial. The tags are shown to the searcher that is asked for it."""
+
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Message):
+    """Choice: a paused trial will never be resumed."""
+
+    trial: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Message):
+    """Choice: leave the slot empty for now. With nothing running and nothing asked for, all paused trials are
+    dropped."""
+
+
+Choice: TypeAlias = Resume | New | Drop | Wait
+Decision: TypeAlias = Start | Verdict | Choice
+
+
+# Events
+# ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityChanged(Message):
+    """These are the machines now. The first event of every session of a run."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested(Message):
+    """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more. None instead of one: not now,
+    ask again once more is known."""
+
+    ask: int
+    suggestions: tuple[Suggestion | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued(Message):
+    """Somebody wants this configuration tried, beyond the samples of the searcher."""
+
+    config: Config
+    checkpoint: Checkpoint | None = None
+    letter: int = 0  # its number in the run's inbox; 0 if it came another way
+    resources: dict[str, float] | None = None  # as in Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested(Message):
+    """Somebody wants a trial to end, or (None) the whole run."""
+
+    trial: int | None
+    letter: int = 0  # as in Enqueued
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesAdded(Message):
+    """Somebody wants so many more new trials than was planned."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested(Message):
+    """Somebody wants a trial tried again that has ended, and is not completed: from its last checkpoint or from the
+    beginning."""
+
+    trial: int
+    from_checkpoint: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Message):
+    """The worker began to run user code."""
+
+    trial: int
+    attempt: int
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(Message):
+    """A frame of consecutive reports, in columns. ``waiting``: the last one stands at a boundary or carries a
+    checkpoint, and its ``report()`` waits for an answer."""
+
+    trial: int
+    attempt: int
+    first_step: int
+    time_s: tuple[float, ...]  # running time so far, by the worker's monotonic clock; one entry a report
+    columns: dict[str, list[Metric]]  # metric -> one entry a report, None where it was not reported
+    waiting: bool = False
+    checkpoint: str | None = None  # saved by the last report of the frame
+
+    @property
+    def last_step(self) -> int:
+        return self.first_step + len(self.time_s) - 1
+
+    def row(self, index: int) -> dict[str, Metric]:
+        """One report of the frame, as a scheduler sees it: with ``step`` and ``time_s``, unless it brings its own."""
+        place = range(len(self.time_s))[index]
+        row: dict[str, Metric] = {"step": self.first_step + place, "time_s": self.time_s[place]}
+        for name, column in self.columns.items():
+            if column[place] is not None:
+                row[name] = column[place]
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Message):
+    """User code returned."""
+
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Message):
+    """User code raised, or broke the rules of reporting. ``error`` is one line."""
+
+    trial: int
+    attempt: int
+    error: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Halted(Message):
+    """User code runs no more: a Halt was carried out, or it raised by itself what ``report()`` raises then."""
+
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(Message):
+    """The worker is gone. A preempted one is not counted against ``max_failures``."""
+
+    trial: int
+    attempt: int
+    reason: str
+    preempted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked(Message):
+    """The experiment's deadline has come."""
+
+
+Event: TypeAlias = (
+    CapacityChanged
+    | Suggested
+    | Enqueued
+    | StopRequested
+    | SamplesAdded
+    | RetryRequested
+    | Started
+    | Reported
+    | Finished
+    | Failed
+    | Halted
+    | Lost
+    | Ticked
+)
+TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
+
+
+# Commands
+# --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Message):
+    """Ask the searcher for suggestions. ``seen`` is how much of the history it may see: what had arrived at this
+    moment."""
+
+    ask: int
+    requests: tuple[Request, ...]
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launch(Message):
+    """Run user code on the granted resources until the lease ends."""
+
+    trial: int
+    attempt: int
+    config: Config
+    placement: Placement
+    until: Until
+    seed: int
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extend(Message):
+    """Answer to a waiting report: go on. ``durable``: leave only once the report is committed, because it acknowledges
+    one."""
+
+    trial: int
+    attempt: int
+    until: Until
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halt(Message):
+    """End the user code, politely first. Answered by Halted, or by Finished, Failed, or Lost where these come first."""
+
+    trial: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Message):
+    """A trial that holds no worker will not run. Nothing to confirm."""
+
+    trial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Message):
+    """Delete a checkpoint that nobody will need again."""
+
+    path: str
+
+
+Command: TypeAlias = Ask | Launch | Extend | Halt | Cancel | Discard

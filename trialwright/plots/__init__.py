@@ -1,0 +1,129 @@
+"""Plots of a result, by matplotlib or plotly: ``learning_curves(result).figure.savefig("curves.png")``.
+
+Each function takes a ``trialwright.Result`` and returns what it drew: matplotlib's ``Axes``, or plotly's ``Figure``.
+Both are extras: ``pip install 'trialwright[plots]'``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, Literal, TypeAlias
+
+from trialwright.plots import data, on_matplotlib, on_plotly
+from trialwright.results import Result
+
+Backend: TypeAlias = Literal["matplotlib", "plotly"]
+
+
+def learning_curves(
+    result: Result,
+    metric: str | None = None,
+    *,
+    x: str = "step",
+    ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
+    backend: Backend = "matplotlib",
+) -> Any:  # noqa: ANN401 - the backend's
+    """Draw what each trial reported, one line a trial.
+
+    Args:
+        result: of a run.
+        metric: what to draw; the run's first metric if it is not given.
+        x: over what: "step", "time_s" (seconds), or any metric.
+        ax: where to draw, with matplotlib; a new figure if it is not given.
+        backend: "matplotlib" or "plotly".
+
+    Raises:
+        ValueError: there is no metric, or no such backend; or ``ax`` is given to plotly.
+        ImportError: the backend is not installed.
+    """
+    metric = data.metric_of(result, metric)
+    curves = data.curves(result, metric, x)
+    if _is_plotly(backend, ax):
+        return on_plotly.learning_curves(curves, metric, x)
+    return on_matplotlib.learning_curves(curves, metric, x, ax)
+
+
+def optimization_history(
+    result: Result,
+    metric: str | None = None,
+    *,
+    ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
+    backend: Backend = "matplotlib",
+) -> Any:  # noqa: ANN401 - the backend's
+    """Draw what trials came to, in the order in which they ended, and the best so far.
+
+    Args:
+        result: of a run.
+        metric: what to draw; the run's first metric if it is not given.
+        ax: where to draw, with matplotlib.
+        backend: "matplotlib" or "plotly".
+
+    Raises:
+        ValueError, ImportError: as ``learning_curves``.
+    """
+    metric = data.metric_of(result, metric)
+    history = data.history(result, metric)
+    if _is_plotly(backend, ax):
+        return on_plotly.optimization_history(history, metric)
+    return on_matplotlib.optimization_history(history, metric, ax)
+
+
+def parallel_coordinates(
+    result: Result,
+    metric: str | None = None,
+    *,
+    ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
+    backend: Backend = "matplotlib",
+) -> Any:  # noqa: ANN401 - the backend's
+    """Draw each trial as a line across its parameters, coloured by its last metric. Constant parameters are left out.
+
+    Args:
+        result: of a run.
+        metric: the colour; the run's first metric if it is not given.
+        ax: where to draw, with matplotlib.
+        backend: "matplotlib" or "plotly".
+
+    Raises:
+        ValueError, ImportError: as ``learning_curves``.
+    """
+    axes = data.coordinates(result, data.metric_of(result, metric))
+    if _is_plotly(backend, ax):
+        return on_plotly.parallel_coordinates(axes, result.mode)
+    return on_matplotlib.parallel_coordinates(axes, result.mode, ax)
+
+
+def rung_survival(
+    result: Result,
+    *,
+    x: str = "step",
+    ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
+    backend: Backend = "matplotlib",
+) -> Any:  # noqa: ANN401 - the backend's
+    """Draw how many trials came how far: a staircase that falls at each rung of ASHA or HyperBand.
+
+    Args:
+        result: of a run.
+        x: how far: "step", "time_s" (seconds), or any metric that only grows.
+        ax: where to draw, with matplotlib.
+        backend: "matplotlib" or "plotly".
+
+    Raises:
+        ValueError, ImportError: as ``learning_curves``.
+    """
+    survival = data.survival(result, x)
+    if _is_plotly(backend, ax):
+        return on_plotly.rung_survival(survival, x)
+    return on_matplotlib.rung_survival(survival, x, ax)
+
+
+def _is_plotly(backend: str, ax: object) -> bool:
+    if backend not in ("matplotlib", "plotly"):
+        raise ValueError(f"backend must be 'matplotlib' or 'plotly', not {backend!r}")
+    if importlib.util.find_spec(backend) is None:
+        raise ImportError(f"this plot needs {backend}: pip install 'trialwright[plots]'")
+    if backend == "plotly" and ax is not None:
+        raise ValueError("ax is a place of matplotlib's to draw in: leave it out with plotly")
+    return backend == "plotly"
+
+
+__all__ = ["learning_curves", "optimization_history", "parallel_coordinates", "rung_survival"]

@@ -1,0 +1,331 @@
+"""What a run shows while it goes on, and what it says at its end. Everything goes to stderr: stdout is the user's.
+
+The run hands over snapshots, which costs nothing; a thread of its own draws the newest one now and then. So a slow
+terminal, or one that somebody has stopped with Ctrl-S, never holds up a trial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+CLOSE_S = 5.0  # how long the end of a run waits for a terminal that takes nothing
+WARNINGS_SHOWN = 2
+CONFIG_LENGTH = 160
+HINT_S = 10.0  # a searcher that took longer, and more than half of a run, is worth a thought
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best trial so far. ``value`` is as it was reported, not sign-flipped."""
+
+    trial: int
+    metric: str
+    value: float
+    config: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment."""
+
+    name: str
+    directory: str | None = None  # None: nothing is kept
+    elapsed_s: float = 0.0
+    states: Mapping[str, int] = field(default_factory=dict)  # trials by state
+    outcomes: Mapping[str, int] = field(default_factory=dict)  # ended trials by outcome
+    wanted: int | None = None  # how many trials there will be; None: nobody knows
+    best: Best | None = None
+    resources: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # name -> (used, there is)
+    reports: int = 0
+    reports_per_s: float = 0.0
+    stopped: str | None = None  # why the whole run ends early
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Where the time of a run went."""
+
+    wall_s: float = 0.0
+    handle_s: float = 0.0  # deciding: the experiment with its scheduler
+    loop_lag_p99_s: float = 0.0
+    loop_lag_max_s: float = 0.0
+    queue_max: int = 0  # events that waited for one turn of the loop
+    commits: int = 0
+    commit_s: float = 0.0
+    commit_max_s: float = 0.0
+    searcher_s: float = 0.0
+    launch_mean_s: float = 0.0  # from Launch to Started
+    idle_s: Mapping[str, float] = field(default_factory=dict)  # cause -> slot-seconds without work
+
+
+class Progress(Protocol):
+    """Shows a run to somebody."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Take the newest state of the run. Never blocks."""
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show the last state, and let go of the terminal."""
+
+
+def choose_progress(verbose: int, stream: TextIO | None = None) -> Progress:
+    """Return what suits: nothing for ``verbose=0``, a live table on a terminal, else plain lines.
+
+    Args:
+        verbose: how much the user wants to see.
+        stream: where to write; ``sys.stderr`` unless given.
+    """
+    stream = stream or sys.stderr
+    if verbose <= 0:
+        return NoProgress()
+    return LiveProgress(stream) if _can_redraw(stream) else LineProgress(stream)
+
+
+def _can_redraw(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Show nothing."""
+
+
+class _Drawn(ABC):
+    """Draws the newest snapshot once a period, in a thread of its own. Nothing but that thread touches the stream."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._newest: Snapshot | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="trialwright-progress", daemon=True)
+        self._thread.start()
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Let the next drawing show this."""
+        self._newest = snapshot
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Draw a last time; a terminal that takes nothing is left alone after a while."""
+        self._newest = snapshot
+        self._closing.set()
+        self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the stream is closed, or its reader gone: nobody to draw for
+            while not self._closing.wait(self._period_s):
+                self._draw_newest()
+            self._draw_newest()
+        with contextlib.suppress(OSError, ValueError):
+            self._end()
+
+    def _draw_newest(self) -> None:
+        if self._newest is not None:
+            self._draw(self._newest)
+
+    @abstractmethod
+    def _draw(self, snapshot: Snapshot) -> None:
+        """Put a snapshot on the stream."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Let go of the stream."""
+
+
+class LineProgress(_Drawn):
+    """One plain line now and then: for log files, pipes, and terminals that cannot redraw."""
+
+    def __init__(self, stream: TextIO, period_s: float = 5.0) -> None:
+        self._stream = stream
+        super().__init__(period_s)
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        print(line(snapshot), file=self._stream, flush=True)
+
+    def _end(self) -> None:
+        """The stream is somebody else's."""
+
+
+class _Console(Console):
+    """A console whose broken pipe is its own affair; rich would point stdout to nowhere and exit."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the drawing thread see what happened."""
+        raise BrokenPipeError
+
+
+class LiveProgress(_Drawn):
+    """A table that is drawn over itself, at most four times a second. ``NO_COLOR`` is respected (by rich)."""
+
+    def __init__(self, stream: TextIO, period_s: float = 0.25) -> None:
+        self._live: Live | None = None
+        self._console = _Console(file=stream)
+        super().__init__(period_s)
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        if self._live is None:
+            self._live = self._start()
+        self._live.update(_table(snapshot), refresh=True)
+
+    def _start(self) -> Live:
+        # What others print goes above the table if it goes to the same terminal; a stdout that is a file stays one.
+        live = Live(console=self._console, auto_refresh=False, redirect_stdout=sys.stdout.isatty())
+        live.start()
+        self._console.show_cursor()  # Live hides it, and a process that is killed could not bring it back
+        return live
+
+    def _end(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def _table(snapshot: Snapshot) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows(snapshot):
+        table.add_row(Text(label, style="bold yellow" if label == "warning" else "bold"), Text(text, overflow="fold"))
+    return table
+
+
+# From values to text: pure -------------------------------------------------------------------------------------------
+
+
+def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Return the rows of the live table, a label and a text each."""
+    directory = f", in {snapshot.directory}" if snapshot.directory else ""
+    shown = [(_plain(snapshot.name), f"{duration(snapshot.elapsed_s)}{directory}"), ("trials", _trials(snapshot))]
+    if snapshot.best:
+        shown.append(("best so far", _best(snapshot.best)))
+    shown += [(name, _used(name, *amounts)) for name, amounts in snapshot.resources.items()]
+    shown.append(("reports", f"{snapshot.reports:,} ({number(snapshot.reports_per_s)}/s)"))
+    if snapshot.stopped:
+        shown.append(("stopping", _plain(snapshot.stopped)))
+    return shown + [("warning", _plain(text)) for text in snapshot.warnings[-WARNINGS_SHOWN:]]
+
+
+def line(snapshot: Snapshot) -> str:
+    """Return a snapshot as one line."""
+    parts = [f"{_plain(snapshot.name)} {duration(snapshot.elapsed_s)}: {_trials(snapshot)}"]
+    if snapshot.best:
+        parts.append(f"best so far {_best(snapshot.best)}")
+    parts += [f"{name} {_used(name, *amounts)}" for name, amounts in snapshot.resources.items()]
+    parts.append(f"{snapshot.reports:,} reports ({number(snapshot.reports_per_s)}/s)")
+    return " | ".join(parts)
+
+
+def summary_lines(snapshot: Snapshot, statistics: Statistics) -> list[str]:
+    """Return what is said at the end of a run: what came out, and where the time went."""
+    lines = [_headline(snapshot)]
+    if snapshot.stopped:
+        lines.append(f"the run was stopped: {_plain(snapshot.stopped)}")
+    lines.append(f"best: {_best(snapshot.best)}" if snapshot.best else "best: no trial has reported a finite value")
+    lines += [f"warning: {_plain(text)}" for text in snapshot.warnings[-WARNINGS_SHOWN:]]
+    lines += _where_time_went(statistics, snapshot.reports)
+    if snapshot.directory:
+        lines.append(f"kept in {snapshot.directory}")
+    return lines
+
+
+def _headline(snapshot: Snapshot) -> str:
+    ended = snapshot.states.get("ended", 0)
+    counts = _counts(snapshot.outcomes)
+    unended = sum(snapshot.states.values()) - ended
+    rest = f"; {unended} not ended" if unended else ""
+    return f"{_plain(snapshot.name)}: {ended:,} trials in {duration(snapshot.elapsed_s)}: {counts or 'none'}{rest}"
+
+
+def _where_time_went(spent: Statistics, reports: int) -> list[str]:
+    wall_s = spent.wall_s or math.inf  # a run of no length has no rates
+    lag, lag_max = duration(spent.loop_lag_p99_s), duration(spent.loop_lag_max_s)
+    commit, commit_max = duration(spent.commit_s / max(spent.commits, 1)), duration(spent.commit_max_s)
+    idle = sorted(spent.idle_s.items(), key=lambda item: -item[1])
+    causes = ", ".join(f"{_plain(cause)} {duration(seconds)}" for cause, seconds in idle if seconds > 0)
+    texts = {
+        "deciding": f"{duration(spent.handle_s)} ({spent.handle_s / wall_s:.1%}); {reports:,} reports, "
+        f"{number(reports / wall_s)}/s",
+        "event loop": f"late by {lag} at p99, {lag_max} at most; up to {spent.queue_max:,} events a turn",
+        "commits": f"{spent.commits:,} in {duration(spent.commit_s)}; {commit} each, {commit_max} at most",
+        "elsewhere": f"searcher {duration(spent.searcher_s)}; launches {duration(spent.launch_mean_s)} each",
+        "idle slots": causes or "none",
+    }
+    if spent.searcher_s > max(HINT_S, wall_s / 2):
+        texts["hint"] = 'most went to the searcher; for trials as short as these, searcher="tpe" or "random" is faster'
+    return [f"where {duration(spent.wall_s)} went:", *(f"  {label:<11} {text}" for label, text in texts.items())]
+
+
+def _trials(snapshot: Snapshot) -> str:
+    """``4 running, 2 paused, 30 of 40 ended (28 completed, 2 failed)``."""
+    states = {state: count for state, count in snapshot.states.items() if state != "ended"}
+    of = "" if snapshot.wanted is None else f" of {snapshot.wanted:,}"
+    ended = f"{snapshot.states.get('ended', 0):,}{of} ended"
+    outcomes = _counts(snapshot.outcomes)
+    return ", ".join(filter(None, [_counts(states), ended])) + (f" ({outcomes})" if outcomes else "")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+
+
+def _best(best: Best) -> str:
+    return f"{best.metric} {number(best.value)} (trial {best.trial}: {settings(best.config)})"
+
+
+def settings(config: Mapping[str, object]) -> str:
+    """Return a config as ``lr=0.0123 model/width=128``, cut off where it gets long."""
+    text = _plain(" ".join(_settings(config, "")))
+    return text if len(text) <= CONFIG_LENGTH else text[: CONFIG_LENGTH - 3] + "..."
+
+
+def _settings(config: Mapping[str, object], prefix: str) -> list[str]:
+    parts: list[str] = []
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            parts += _settings(value, f"{prefix}{name}/")
+        else:
+            parts.append(f"{prefix}{name}={number(value) if isinstance(value, float) else value}")
+    return parts
+
+
+def _used(name: str, used: float, total: float) -> str:
+    if name == "memory":
+        return f"{number(used / 2**30)} of {number(total / 2**30)} GiB"
+    return f"{number(used)} of {number(total)}"
+
+
+def number(value: float) -> str:
+    """Return four significant digits; thousands keep theirs."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the units that a person would choose."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} us" if seconds else "0 s"
+    if seconds < 1:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds) // 60
+    return f"{minutes} min {int(seconds) % 60:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _plain(text: str) -> str:
+    """Return one printable line: what a text may carry otherwise could move the cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,336 @@
+"""What user code calls inside a trial: ``report``, ``get_checkpoint``, ``context``; and the session behind them.
+
+A session is one attempt of one trial, in its worker. It counts steps, tests each report against the boundaries of the
+lease, and sends reports in frames. At a boundary, and with a checkpoint, ``report()`` waits for one answer; otherwise
+it returns at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+from trialwright.errors import nearest
+from trialwright.messages import Extend, Halt, Launch, Metric, Reported, Until
+from trialwright.storage import checkpoints
+from trialwright.storage.checkpoints import Saveable
+
+FLUSH_S = 0.005  # a report that comes later than this after the last frame is sent at once
+FLUSH_REPORTS = 64
+COUNTED = frozenset({"step", "time_s"})  # a report may bring its own, and then that one counts
+KEYS_MAX = 10_000
+KEY_LENGTH_MAX = 256
+TEXT_LENGTH_MAX = 65_536
+TEXTS_LENGTH_MAX = 2**20  # together in one report
+DEPTH_MAX = 16
+
+
+class TrialStopped(BaseException):
+    """Raised by ``report()`` when the trial is to end. Not an ``Exception``, so that a broad except lets it through."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a trial is: given by ``context()``."""
+
+    trial_id: int
+    attempt: int
+    config: dict[str, object]
+    resources: dict[str, float]
+    directory: Path
+    seed: int
+
+
+class Reply:
+    """What ``report()`` returns: nothing to look at, but in an ``async def`` it can be awaited, until the report is
+    answered."""
+
+    def __await__(self) -> Generator[object, None, None]:
+        return
+        yield
+
+
+class Link(Protocol):
+    """A session's way to the driver."""
+
+    def send(self, frame: Reported) -> None:
+        """Send a frame; may block while the driver is behind."""
+
+    def answer(self) -> Extend | Halt:
+        """Wait for the answer to a waiting report."""
+
+    @property
+    def halted(self) -> bool:
+        """A Halt has come that nobody asked for."""
+
+
+@dataclass
+class Session:
+    """One attempt of one trial, in its worker."""
+
+    launch: Launch
+    config: dict[str, object]
+    directory: Path
+    link: Link
+    metrics: tuple[str, ...] = ()
+    clock: Callable[[], float] = time.monotonic
+    step: int = 0
+    resources: dict[str, float] = field(default_factory=dict)
+    returned: bool = False  # user code has: nothing but the ending follows
+
+    def __post_init__(self) -> None:
+        self._until: Until = self.launch.until
+        self._began = self.clock()
+        self._before_s = 0.0  # running time before this attempt, up to the checkpoint it goes on from
+        self._times: list[float] = []
+        self._columns: dict[str, list[Metric]] = {}
+        self._flushed = self._began
+        self._lock = threading.Lock()  # the tail of the reports is flushed by another thread
+
+    @property
+    def context(self) -> Context:
+        """What ``context()`` returns."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        launch = self.launch
+        return Context(launch.trial, launch.attempt, self.config, self.resources, self.directory, launch.seed)
+
+    def get_checkpoint(self) -> Path | dict[str, object] | None:
+        """Return what the last ``checkpoint=`` was, if this attempt goes on from one; steps are then counted from
+        there."""
+        checkpoint = self.launch.checkpoint
+        if checkpoint is None:
+            return None
+        if self.step == 0:
+            self.step, self._before_s = checkpoint.step, checkpoint.time_s
+        return checkpoints.load(Path(checkpoint.path))
+
+    def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
+        """Send a report; raise ``TrialStopped`` if the trial is to end."""
+        row = clean(metrics)
+        require(row, self.metrics)
+        path = None if checkpoint is None else self._save(checkpoint, self.step + 1)
+        if self._send(row, path):
+            self._obey(self.link.answer())
+        if self.link.halted:
+            self.flush()
+            raise TrialStopped
+        return Reply()
+
+    def decides(self, metrics: Mapping[str, object]) -> bool:
+        """Tell whether a report of these metrics, made now, would wait for a decision: who can save does it then."""
+        row = {"step": self.step + 1, "time_s": self._before_s + self.clock() - self._began, **clean(metrics)}
+        return any(boundary.met(row) for boundary in self._until)
+
+    def flush(self) -> None:
+        """Send what has been reported and not sent. Other threads may call it."""
+        with self._lock:
+            if self._times:
+                self._send_frame()
+
+    def flush_tail(self) -> None:
+        """Send reports that have waited for company for too long. Called by another thread, now and then."""
+        if self._times and self.clock() - self._flushed > FLUSH_S:
+            self.flush()
+
+    def _obey(self, answer: Extend | Halt) -> None:
+        if isinstance(answer, Halt):
+            raise TrialStopped
+        self._until = answer.until
+
+    def _send(self, row: dict[str, Metric], checkpoint: str | None) -> bool:
+        """Add a report to the frame, and send the frame if it is time to; tell whether the report waits for an
+        answer."""
+        time_s = round(self._before_s + self.clock() - self._began, 6)
+        with self._lock:  # to the end: the other thread must not send a report that waits as if it did not
+            self.step += 1
+            self._add(row, time_s)
+            row = {"step": self.step, "time_s": time_s, **row}
+            waiting = checkpoint is not None or any(boundary.met(row) for boundary in self._until)
+            if waiting or self._due():
+                self._send_frame(waiting=waiting, checkpoint=checkpoint)
+        return waiting
+
+    def _add(self, row: dict[str, Metric], time_s: float) -> None:
+        count = len(self._times)
+        self._times.append(time_s)
+        for name, value in row.items():
+            column = self._columns.get(name)
+            if column is None:
+                column = self._columns[name] = [None] * count
+            column.append(value)
+        if len(row) < len(self._columns):
+            for column in self._columns.values():
+                column.extend([None] * (count + 1 - len(column)))
+
+    def _save(self, checkpoint: Saveable, step: int) -> str:
+        path = self.directory / "checkpoints" / f"{self.launch.attempt:03d}-{step:08d}"
+        checkpoints.save(checkpoint, path)
+        return str(path)
+
+    def _due(self) -> bool:
+        return len(self._times) >= FLUSH_REPORTS or self.clock() - self._flushed > FLUSH_S
+
+    def _send_frame(self, *, waiting: bool = False, checkpoint: str | None = None) -> None:
+        first = self.step - len(self._times) + 1
+        times, columns = tuple(self._times), self._columns
+        self._times, self._columns = [], {}
+        self._flushed = self.clock()
+        trial, attempt = self.launch.trial, self.launch.attempt
+        self.link.send(Reported(trial, attempt, first, times, columns, waiting, checkpoint))
+
+
+# The session of the code that is running
+# ---------------------------------------------------------------------------------
+
+_current: ContextVar[Session] = ContextVar("trialwright-session")
+_process: list[Session] = []  # a worker process has one trial at a time; threads that user code starts are its own
+
+
+@contextmanager
+def serving(session: Session, *, whole_process: bool = False) -> Generator[None, None, None]:
+    """Make ``report()`` and the others speak for this session, in this context or in the whole process."""
+    token = _current.set(session)
+    if whole_process:
+        _process.append(session)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        if whole_process:
+            _process.clear()
+
+
+def _session(caller: str) -> Session:
+    session = _current.get(None) or (_process[-1] if _process else None)
+    if session is None:
+        raise RuntimeError(f"{caller}() works only inside a trial: in an objective that an Engine runs")
+    return session
+
+
+def report(
+    metrics: Mapping[str, object] | None = None, /, *, checkpoint: Saveable | None = None, **named: object
+) -> Reply:
+    """Report metrics of the trial: ``report(loss=0.3)`` or ``report({"loss": 0.3}, checkpoint=directory)``.
+
+    Args:
+        metrics: names and values: numbers, texts, None, NumPy scalars, tensors of one element; nested dicts are
+            joined with ``/``.
+        checkpoint: a directory or file, which is copied, or a dict of plain data; it is safely stored
+            when this returns.
+        named: more metrics.
+
+    Raises:
+        TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
+        TypeError, ValueError: the report is not one; the text names the key.
+    """
+    return _session("report").report({**(metrics or {}), **named}, checkpoint)
+
+
+def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
+    """Return the state to go on from, as it was reported: the path of a directory or file, or a dict; None at a
+    start."""
+    return _session("get_checkpoint").get_checkpoint()
+
+
+def decides(metrics: Mapping[str, object]) -> bool:
+    """Tell whether a report of these metrics would wait for a decision, after which the trial may be paused or
+    cloned."""
+    return _session("decides").decides(metrics)
+
+
+def context() -> Context:
+    """Return who and where this trial is: ``trial_id, attempt, config, resources, directory, seed``."""
+    return _session("context").context
+
+
+# What may be reported
+# ----------------------------------------------------------------------------------------------------
+
+
+def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
+    """Turn what was reported into plain values.
+
+    Raises:
+        TypeError: a value that is no metric, or a key that is no text; named by its path.
+        ValueError: too many keys, or too long a text.
+    """
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"a report must be a dict of metrics, not {metrics!r}")
+    row: dict[str, Metric] = {}
+    _flatten(metrics, "", row, 0)
+    if len(row) > KEYS_MAX:
+        raise ValueError(f"a report may have {KEYS_MAX} keys, not {len(row)}")
+    for name in COUNTED & row.keys():
+        if isinstance(row[name], bool) or not isinstance(row[name], int | float):
+            raise TypeError(f"a report's own {name!r} must be a number, not {_shown(row[name])}")
+    if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
+        raise ValueError(f"the texts of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file")
+    return row
+
+
+def _flatten(metrics: Mapping[str, object], prefix: str, row: dict[str, Metric], depth: int) -> None:
+    if depth > DEPTH_MAX:
+        raise ValueError(f"a report may be nested {DEPTH_MAX} deep; {prefix[:KEY_LENGTH_MAX]!r} is deeper")
+    for key, value in metrics.items():
+        if not isinstance(key, str):
+            raise TypeError(f"metric names are texts; {prefix}{key!r} is a {type(key).__name__}")
+        name = prefix + key
+        if len(name) > KEY_LENGTH_MAX:
+            raise ValueError(f"metric names have at most {KEY_LENGTH_MAX} characters; {name[:40]!r}... has {len(name)}")
+        if isinstance(value, Mapping):
+            _flatten(value, name + "/", row, depth + 1)
+        else:
+            row[name] = None if value is None else _metric(name, value)
+
+
+def _metric(name: str, value: object) -> Metric:
+    if type(value) is float or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if len(value) > TEXT_LENGTH_MAX:
+            raise ValueError(
+                f"metric {name!r} is a text of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept"
+            )
+        return str.__str__(value)  # a subclass may look otherwise
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**63 else _float(name, value)
+    if isinstance(value, float | Decimal | Fraction):
+        return _float(name, value)
+    item = getattr(value, "item", None)  # a NumPy scalar or a tensor of one element
+    if callable(item):
+        try:
+            return _metric(name, item())
+        except (ValueError, RuntimeError) as error:
+            raise TypeError(f"metric {name!r} has more than one element: {_shown(value)}") from error
+    raise TypeError(f"metric {name!r} is a {type(value).__name__}, not a number or a text: {_shown(value)}")
+
+
+def _float(name: str, value: float | Decimal | Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"metric {name!r} is too large for a float: {_shown(value)}") from error
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except Exception:  # a user's __repr__ may do anything
+        return f"<{type(value).__name__}>"
+
+
+def require(row: dict[str, Metric], names: tuple[str, ...]) -> None:
+    """Refuse a report that lacks an objective, or in which one is no number."""
+    for name in names:
+        if name not in row:
+            raise ValueError(f"the report lacks the metric {name!r}{nearest(name, row)}")
+        if not isinstance(row[name], int | float):
+            raise TypeError(f"metric {name!r} must be a number, not {row[name]!r}")

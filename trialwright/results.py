@@ -1,0 +1,331 @@
+"""What a run has found: its trials, the best of them, and a table of all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import le
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from trialwright.engine.trial import Descent
+from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Plain, Reported, Resume, Verdict
+from trialwright.progress import Statistics, settings
+from trialwright.storage import checkpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frames = Callable[[int], Iterable[Reported]]
+Scope = Literal["last", "best", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """One trial of a finished (or interrupted) run.
+
+    ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
+    why. ``metrics`` are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and
+    ``ended`` are seconds of the run.
+    """
+
+    id: int
+    state: str
+    outcome: str | None
+    reason: str
+    attempts: int
+    config: dict[str, Any]  # the caller knows what is in these two
+    metrics: dict[str, Any]
+    best: tuple[float, int] | None  # the best value of the first metric, as reported, and its step
+    error: str
+    traceback: str
+    directory: Path | None
+    started: float | None
+    ended: float | None
+    worker: str = ""  # that ran its latest attempt, as the executor calls it
+    _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
+    _best_saved: Checkpoint | None = field(repr=False, compare=False, default=None)
+    saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
+    descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
+
+    @property
+    def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
+        """What it saved last, in the form in which it was reported: a directory, a file, or a dict."""
+        return _load(_path(self.saved))
+
+    @property
+    def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
+        """What it saved with the best value it reported; what it saved last if it saved nothing there."""
+        return _load(_path(self._best_saved or self.saved))
+
+    @property
+    def checkpoints(self) -> dict[int, Any]:
+        """All that is kept of what it saved, by the step, each in the form in which it was reported; of a step that was
+        repeated, the last."""
+        saved = checkpoints.saved(self.directory) if self.directory else {}
+        return {step: _load(path) for step, path in saved.items()}
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
+        report."""
+        return rows_of(self._frames(self.id))
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision about a trial: when, at which step, what, and the facts that the scheduler went by.
+
+    ``decision`` is a verdict on a report, or ``Resume`` or ``Drop`` of a paused trial; ``step`` is None where a journal
+    alone cannot tell it. What ``facts`` holds is the scheduler's affair: of ASHA the rung, the trial's rank and value,
+    how many were there and how many survive, the cut-off, and a few of the best as ``[trial, value]``. They are empty
+    where a stop rule decided, where nobody was compared, and of schedulers that cannot say why.
+    """
+
+    now: float
+    trial: int
+    step: int | None
+    decision: Verdict | Resume | Drop
+    facts: dict[str, Plain]
+
+    def __str__(self) -> str:
+        reason = f" ({reason})" if (reason := getattr(self.decision, "reason", "")) else ""
+        facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
+        where = "" if self.step is None else f", step {self.step}"
+        return f"{self.now:.3f} s{where}: {type(self.decision).__name__}{reason}{': ' if facts else ''}{facts}"
+
+
+class Segment(NamedTuple):
+    """A part of a lineage: from this step on, training went by this configuration, in this trial."""
+
+    step: int
+    config: dict[str, Any]
+    trial: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``Engine.run()`` returns: a sequence of trials in the order of their numbers.
+
+    ``stopped`` says why the run ended before its samples were used up, if it did.
+    """
+
+    name: str
+    metric: str | None
+    mode: Literal["min", "max"]
+    trials: list[TrialResult]
+    path: Path | None
+    stopped: str | None
+    wall_s: float
+    statistics: Statistics
+    warnings: tuple[str, ...] = ()
+    objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
+    constraints: tuple[Boundary, ...] = ()
+    _retell: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self.trials)
+
+    def __getitem__(self, index: int) -> TrialResult:
+        return self.trials[index]
+
+    def best(self, scope: Scope = "last") -> TrialResult:
+        """Return the best trial: by the last value each has reported, by the best one, or by the mean of the last ones
+        of all trials with its configuration. Only finite values count, and only trials that meet the outcome
+        constraints. Of several objectives the first decides.
+
+        Raises:
+            ValueError: no trial has reported one; the text says what happened instead.
+        """
+        sign = -1.0 if self.mode == "max" else 1.0
+        scored = [
+            (sign * value, trial)
+            for trial in self.trials
+            if (value := self._value(trial, scope)) is not None and self._feasible(trial)
+        ]
+        if not scored:
+            raise ValueError(self._why_no_best())
+        if scope == "mean":
+            scored = _meant(scored)
+        return min(scored, key=lambda item: (item[0], item[1].id))[1]
+
+    def pareto_front(self) -> list[TrialResult]:
+        """Return the trials that no other is better than in one objective without being worse in another, by their
+        last values and in the order of their numbers. They meet the outcome constraints.
+
+        Raises:
+            ValueError: the Engine was given no metric.
+        """
+        if not self.objectives:
+            raise ValueError("which trials are best? The Engine was given no metric")
+        costs = {trial.id: self._costs(trial) for trial in self.trials if self._feasible(trial)}
+        finite = {trial: cost for trial, cost in costs.items() if all(map(math.isfinite, cost))}
+        front = set(_undominated(finite))
+        return [trial for trial in self.trials if trial.id in front]
+
+    def _costs(self, trial: TrialResult) -> tuple[float, ...]:
+        """Return the last value of each objective, turned so that smaller is better; NaN where there is none."""
+        values = [(trial.metrics.get(metric), -1.0 if mode == "max" else 1.0) for metric, mode in self.objectives]
+        return tuple(sign * value if isinstance(value, int | float) else math.nan for value, sign in values)
+
+    def _feasible(self, trial: TrialResult) -> bool:
+        return all(constraint.met(trial.metrics) for constraint in self.constraints)
+
+    def _value(self, trial: TrialResult, scope: Scope) -> float | None:
+        if self.metric is None:
+            return None
+        value = (trial.best or (None,))[0] if scope == "best" else trial.metrics.get(self.metric)
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+    def _why_no_best(self) -> str:
+        if self.metric is None:
+            return "which trial is best? The Engine was given no metric"
+        errors = [trial for trial in self.trials if trial.error]
+        first = f"; trial {errors[0].id} said: {errors[0].error}" if errors else ""
+        count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
+        goals = "".join(f" with {each.metric} {each.op} {each.value:g}" for each in self.constraints)
+        return f"no trial has reported a finite {self.metric!r}{goals} ({count})"
+
+    def explain(self, trial: int) -> list[Decided]:
+        """Return all that was decided about a trial, in order, and why. The journal is replayed for it: so it costs the
+        run nothing, and takes as long as a resume.
+
+        Raises:
+            ValueError: there is no such trial.
+            ReplayError: the scheduler is not what it was.
+        """
+        number = self._of(trial).id
+        return [decided for decided in self._retell() if decided.trial == number]
+
+    def lineage(self, trial: int) -> list[Segment]:
+        """Return the schedule of configurations that led to where a trial stands, from step 0 on: its own, and before
+        them those of the trials that it was cloned from. ``PBTReplay`` takes it.
+        """
+        return list(self._lineage(trial, len(self._of(trial).descents)))
+
+    def _lineage(self, trial: int, count: int) -> Iterator[Segment]:
+        """Go through a trial's past, up to so many of its descents."""
+        descents = self._of(trial).descents
+        config = descents[count].before if count < len(descents) else self._of(trial).config
+        if not count:
+            yield Segment(0, config, trial)
+            return
+        last = descents[count - 1]
+        past = list(self._lineage(last.donor, last.donor_descents))
+        yield from past[:-1] if past[-1].step == last.donor_step else past
+        yield Segment(last.donor_step, config, trial)
+
+    def _of(self, trial: int) -> TrialResult:
+        found = self.trials[trial : trial + 1]
+        if not found or found[0].id != trial:
+            found = [each for each in self.trials if each.id == trial]
+        if not found:
+            raise ValueError(f"there is no trial {trial}: this run has {len(self.trials)}")
+        return found[0]
+
+    @property
+    def best_trial(self) -> TrialResult:
+        """The trial whose last reported value is best."""
+        return self.best()
+
+    @property
+    def best_config(self) -> dict[str, Any]:
+        """The configuration of the best trial."""
+        return self.best().config
+
+    @property
+    def best_metrics(self) -> dict[str, Any]:
+        """What the best trial reported last."""
+        return self.best().metrics
+
+    @property
+    def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
+        """What the best trial saved last, in the form in which it was reported; None if it saved nothing."""
+        return self.best().checkpoint
+
+    @property
+    def errors(self) -> list[TrialResult]:
+        """The trials that failed or were lost."""
+        return [trial for trial in self.trials if trial.outcome in ("failed", "lost")]
+
+    def dataframe(self) -> pd.DataFrame:
+        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("result.dataframe() needs pandas: pip install 'trialwright[pandas]'") from error
+        return pd.DataFrame([_row(trial) for trial in self.trials])
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for trial in self.trials:
+            counts[trial.outcome or trial.state] = counts.get(trial.outcome or trial.state, 0) + 1
+        parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
+        try:
+            best = self.best()
+            parts.append(
+                f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})"
+            )
+        except ValueError as error:
+            parts.append(str(error))
+        if self.stopped:
+            parts.append(f"stopped: {self.stopped}")
+        return f"Result({'; '.join(parts)})"
+
+
+def rows_of(frames: Iterable[Reported]) -> list[dict[str, Metric]]:
+    """Return the reports of one trial in the order of their steps; of a step that was repeated, the last."""
+    rows = {}
+    for frame in frames:
+        for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
+            rows[step] = frame.row(index)
+    return [rows[step] for step in sorted(rows)]
+
+
+def _path(checkpoint: Checkpoint | None) -> Path | None:
+    return Path(checkpoint.path) if checkpoint else None
+
+
+def _load(path: Path | None) -> Path | dict[str, object] | None:
+    return checkpoints.load(path) if path is not None and path.is_dir() else None
+
+
+def _meant(scored: list[tuple[float, TrialResult]]) -> list[tuple[float, TrialResult]]:
+    """Give each trial the mean value of all that had its configuration."""
+    groups: dict[str, list[float]] = {}
+    for value, trial in scored:
+        groups.setdefault(repr(trial.config), []).append(value)
+    return [(fmean(groups[repr(trial.config)]), trial) for _, trial in scored]
+
+
+def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
+    """Yield the trials that none dominates. Sorted, a trial can only be dominated by one before it, and it is enough to
+    compare it with those that are undominated themselves (Kung, Luccio and Preparata 1975)."""
+    front: list[tuple[float, ...]] = []
+    for trial, cost in sorted(costs.items(), key=lambda item: item[1]):
+        if not any(other != cost and all(map(le, other, cost)) for other in front):
+            front.append(cost)
+            yield trial
+
+
+def _row(trial: TrialResult) -> dict[str, object]:
+    row: dict[str, object] = {"id": trial.id, "state": trial.state, "outcome": trial.outcome, **trial.metrics}
+    row |= {f"config/{name}": value for name, value in _flat(trial.config)}
+    return row | {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+
+
+def _flat(config: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value

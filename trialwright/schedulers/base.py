@@ -1,0 +1,70 @@
+"""What a scheduler is: a fold over starts, reports, and ends that says how far each trial may go.
+
+It is pure: no clock, no engine, no searcher, no dice but the stream it is handed. It never models. The contract that
+every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trialwright.messages import Checkpoint, Choice, Config, Outcome, Plain, Report, Start, Tags, Until, Verdict
+from trialwright.streams import Streams
+
+
+class TrialView(Protocol):
+    """A trial as a scheduler sees it: to read, not to change."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def tags(self) -> Tags: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def until(self) -> Until: ...
+    @property
+    def resources(self) -> dict[str, float]: ...
+    @property
+    def checkpoint(self) -> Checkpoint | None: ...
+
+
+RIVALS = 5  # how many of the best an explanation names
+
+
+class Scheduler(Protocol):
+    """Decides how far each trial may go.
+
+    It may have two methods more. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
+    or ``Drop``: it is asked only when somebody wants to know, on a replay, so that it costs a run nothing.
+    ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes.
+    """
+
+    def setup(self, rng: Streams) -> None:
+        """Begin a run: forget everything that another run left. Called once, before the first trial."""
+
+    def on_start(self, trial: TrialView) -> Start:
+        """Admit a new trial and say how far its first lease goes."""
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        """Judge a report that met a boundary this scheduler has set; each (trial, step) once, in journal order."""
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        """Take note: the trial ended, whoever ended it. No other call will name it again, unless somebody has a failed
+        one tried again: then it is admitted anew."""
+
+    def next(self, can_ask: bool) -> Choice:
+        """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.
+
+        State may change with every answer but ``Wait``, and with the first ``Wait`` after the last new trial: from then
+        on ``can_ask`` is False. After ``New`` the searcher may still be thinking: the same question then comes again,
+        with the same state.
+        """
+
+    def state(self) -> Plain:
+        """Return everything it remembers, as plain data."""
+
+    def restore(self, state: Plain) -> None:
+        """Remember what ``state()`` returned."""

@@ -1,0 +1,32 @@
+"""Searchers: what to try next. One file an algorithm."""
+
+from trialwright.searchers.auto import Auto
+from trialwright.searchers.base import Problem, Searcher
+from trialwright.searchers.cmaes import CMAES
+from trialwright.searchers.evolution import NSGA2
+from trialwright.searchers.gp import GP
+from trialwright.searchers.grid import Grid
+from trialwright.searchers.perturb import Perturb
+from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
+from trialwright.searchers.random import Random
+from trialwright.searchers.repeat import Repeat
+from trialwright.searchers.schedule import Schedule
+from trialwright.searchers.tpe import TPE
+
+__all__ = [
+    "CMAES",
+    "GP",
+    "NSGA2",
+    "TPE",
+    "Auto",
+    "Grid",
+    "Halton",
+    "LatinHypercube",
+    "Perturb",
+    "Problem",
+    "Random",
+    "Repeat",
+    "Schedule",
+    "Searcher",
+    "Sobol",
+]

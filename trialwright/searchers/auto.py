@@ -1,0 +1,96 @@
+"""Auto: the searcher for those who name none, chosen by the problem; a sentence says which, and why.
+
+The first rule that holds decides. What the rules rest on is measured: quality by ``python -m benchmarks.quality``, time
+by ``python -m benchmarks.speed ask``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+from trialwright.history import History
+from trialwright.messages import Request, Suggestion
+from trialwright.searchers.base import Problem, Searcher
+from trialwright.searchers.gp import GP
+from trialwright.searchers.qmc import DIMENSIONS_MAX, Sobol
+from trialwright.searchers.random import Random
+from trialwright.searchers.tpe import TPE
+from trialwright.space import Category, Space
+from trialwright.streams import Streams
+
+GP_TRIALS_MAX = 1000
+"""From so many trials on, TPE: a Gaussian process would look at a part of them, and take longer than it is worth."""
+GP_DIMENSION_MAX = 200
+GP_PARALLELISM_MAX = 64
+"""Each suggestion takes a Gaussian process tens of milliseconds; with more trials at a time, slots would wait."""
+PLANNED_MAX = 10_000
+"""Who plans more trials than this has trials that take no time, and neither may a suggestion."""
+
+
+@dataclass
+class Auto:
+    """Takes the searcher that suits the problem: GP for most, TPE where trials or parameters are many, points that look
+    at no results where there are none to look at. ``reason`` says which and why, once the problem is known."""
+
+    @property
+    def learns(self) -> bool:
+        """As the searcher that was chosen."""
+        return self._chosen.learns
+
+    @property
+    def process_from(self) -> int | None:
+        """As the searcher that was chosen."""
+        return getattr(self._chosen, "process_from", None)
+
+    def setup(self, problem: Problem) -> int:
+        """Take any problem, and choose."""
+        facts = _Facts.of(problem)
+        make, why = next((make, why) for holds, make, why in _RULES if holds(facts))
+        self._chosen: Searcher = make()
+        self._later: Searcher = TPE() if isinstance(self._chosen, GP) else self._chosen
+        self.reason = f"{make.__name__}: {why.format(**facts._asdict(), switch=GP_TRIALS_MAX)}"
+        self._later.setup(problem)
+        return self._chosen.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
+        """Ask the searcher that was chosen, or the one for many trials."""
+        searcher = self._chosen if len(history) < GP_TRIALS_MAX else self._later
+        return searcher.suggest(history, requests, rng)
+
+
+class _Facts(NamedTuple):
+    """What the choice depends on. ``planned`` are trials, ``parallel`` those that run at a time."""
+
+    parameters: int
+    dimension: int
+    objectives: int
+    planned: float
+    parallel: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Facts:
+        space = problem.space
+        planned = inf if problem.num_samples is None else problem.num_samples * space.grid_size
+        return cls(_to_choose(space), space.dimension, problem.objectives, planned, problem.parallelism)
+
+
+def _to_choose(space: Space) -> int:
+    """Return how many parameters are a searcher's: grids are gone through, and functions compute theirs."""
+    domains = [each.domain for each in space.parameters if each.column is not None]
+    return sum(not (isinstance(domain, Category) and domain.kind == "grid_search") for domain in domains)
+
+
+_RULES: tuple[tuple[Callable[[_Facts], bool], type[Random | Sobol | TPE | GP], str], ...] = (
+    (lambda it: it.parameters == 0, Random, "there is nothing to choose"),
+    (lambda it: it.objectives == 0 and it.dimension > DIMENSIONS_MAX, Random, "there is no metric to learn from"),
+    (lambda it: it.objectives == 0, Sobol, "there is no metric to learn from"),
+    (lambda it: it.dimension > GP_DIMENSION_MAX, TPE, "{dimension} parameters are many"),
+    (lambda it: it.planned <= it.parallel, Sobol, "all {planned} trials begin before the first has a result"),
+    (lambda it: it.parallel > GP_PARALLELISM_MAX, TPE, "{parallel} trials at a time want suggestions fast"),
+    (lambda it: PLANNED_MAX < it.planned < inf, TPE, "{planned} trials want suggestions fast"),
+    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "of {planned} trials with {parameters} parameters it learns most"),
+    (lambda it: it.planned > GP_TRIALS_MAX, GP, "it learns most from each trial; beyond {switch} trials, TPE"),
+)

@@ -1,0 +1,190 @@
+"""CMA-ES (Hansen and Ostermeier 2001), by the package cmaes: a normal distribution that learns the shape of a valley.
+
+With margins for integers (Hamano et al. 2022), and restarts with twice the population (Auger and Hansen 2005). A
+generation is over when as many of its trials have ended as its population counts; meanwhile more are drawn from the
+same distribution, so that no slot waits. What a suggestion was drawn as, and what its generation was made of, rides in
+its tags: so the history says it all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+
+from trialwright.history import History, Record
+from trialwright.messages import Plain, Request, Suggestion
+from trialwright.searchers.base import Problem
+from trialwright.searchers.drawing import suggest_rows
+from trialwright.searchers.observations import DONE, PENDING, worth
+from trialwright.searchers.threads import one_thread
+from trialwright.space import Category, Domain, Stepped
+from trialwright.space.values import Floats
+from trialwright.streams import Streams
+
+if TYPE_CHECKING:
+    from cmaes import CMA, CMAwM
+
+TAG = "cmaes"
+OUTSIDE_MAX = 10  # draws outside the cube, before one is pulled back to its walls
+
+
+@dataclass
+class CMAES:
+    """Draws from a normal distribution, and moves it to where the better half of each generation lies.
+
+    Args:
+        population: of a generation; by default 4 + 3 ln d.
+        width: the distribution's standard deviation at the beginning, where the whole range of a parameter is 1.
+    """
+
+    population: int | None = None
+    width: float = 0.25
+
+    learns: ClassVar[bool] = True
+
+    def setup(self, problem: Problem) -> int:
+        """Take a space of numbers and ordered values, and one objective.
+
+        Raises:
+            ValueError: there are unordered choices, several objectives, or outcome constraints.
+            ImportError: the package cmaes is not installed.
+        """
+        problem.single("cmaes")
+        parameters = [each for each in problem.space.parameters if each.column is not None]
+        choices = [p.path for p in parameters if isinstance(p.domain, Category) and p.domain.kind == "choice"]
+        if choices:
+            raise ValueError(f"searcher='cmaes' needs numbers; {', '.join(choices)} are choices: take 'tpe' or 'gp'")
+        try:
+            import cmaes  # noqa: F401 - said before the run, not at the first ask
+        except ImportError as error:
+            raise ImportError("searcher='cmaes' needs the package cmaes: pip install 'trialwright[cmaes]'") from error
+        self._space = problem.space
+        self._columns = [column for column, each in enumerate(parameters) if not _is_grid(each.domain)]
+        self._steps = [_step(parameters[column].domain) for column in self._columns]
+        self._state: _State | None = None
+        return problem.space.grid_size
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Draw, after a new generation has been made of what has ended."""
+        if not self._columns:
+            return suggest_rows(self._space, requests, np.full((len(requests), self._space.dimension), 0.5), rng)
+        with one_thread():
+            return self._suggest(history, requests, rng)
+
+    def _suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        state = self._replayed(history, rng)
+        members = _generation(history, state.generation)
+        ended = [record for record in members if worth(record)[0] != PENDING]
+        if len(ended) >= state.optimiser.population_size:
+            state.advance(ended[: state.optimiser.population_size])
+        return [self._draw(state, request, rng) for request in requests]
+
+    def _replayed(self, history: History, rng: Streams) -> _State:
+        """Return the distribution that the newest suggestion was drawn from."""
+        newest = next((_tag(record).generation for record in _newest_first(history)), 0)
+        if self._state is None or not self._state.follows(history, newest):
+            self._state = _State(self, rng)
+        if newest > self._state.generation:
+            by_id = {record.id: record for record in _newest_first(history)}
+            made_of = {_tag(record).generation: _tag(record).of for record in by_id.values()}
+            for generation in range(self._state.generation + 1, newest + 1):
+                self._state.advance([by_id[trial] for trial in made_of[generation]])
+        return self._state
+
+    def _draw(self, state: _State, request: Request, rng: Streams) -> Suggestion:
+        drawn, point = state.draw(rng.integer("cmaes", request.sample))
+        row = np.full(self._space.dimension, 0.5)
+        row[self._columns] = point[: len(self._columns)]
+        (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
+        tag: dict[str, Plain] = {"generation": state.generation, "of": [*state.made_of], "x": [*map(float, drawn)]}
+        return Suggestion(suggestion.config, {TAG: tag})
+
+    def open(self, restarts: int, rng: Streams) -> CMA | CMAwM:
+        """Return a distribution as it is at the beginning; further ones begin elsewhere, with larger populations."""
+        import cmaes
+
+        d = max(len(self._columns), 2)  # one dimension has no shape to learn: a second one idles
+        population = (self.population or 4 + math.floor(3 * math.log(d))) * 2**restarts
+        mean = np.full(d, 0.5) if not restarts else rng("cmaes restart", restarts).uniform(0.2, 0.8, d)
+        bounds = np.array([[0.0, 1.0]] * d)
+        seed = rng.integer("cmaes")
+        if not any(self._steps):
+            return cmaes.CMA(mean, self.width, bounds, OUTSIDE_MAX, seed, population)
+        steps = np.array([*self._steps, *[0.0] * (d - len(self._steps))])
+        bounds = np.stack([bounds[:, 0] + steps / 2, bounds[:, 1] - steps / 2], axis=1)  # the centres of the last cells
+        return cmaes.CMAwM(mean, self.width, bounds, steps, OUTSIDE_MAX, seed, population)
+
+
+def _is_grid(domain: Domain) -> bool:
+    return isinstance(domain, Category) and domain.kind == "grid_search"
+
+
+def _step(domain: Domain) -> float:
+    """Return how far apart a parameter's values are, in units; 0 for what is continuous, or uneven."""
+    even = isinstance(domain, Category) or (isinstance(domain, Stepped) and not domain.log)
+    count = domain.cardinality or 1
+    return 1.0 / count if even and count > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class _Tag:
+    generation: int
+    of: list[int]
+    x: list[float]
+
+
+def _tag(record: Record) -> _Tag:
+    return _Tag(**cast("dict[str, int]", record.tags[TAG]))  # type: ignore[arg-type]  # as we wrote it
+
+
+def _newest_first(history: History) -> Iterator[Record]:
+    """Return the trials that were drawn here: numbers of trials and of generations rise together."""
+    return (record for record in reversed(history.trials) if TAG in record.tags)
+
+
+def _generation(history: History, number: int) -> list[Record]:
+    """Return the trials of a generation that has no later one, in order."""
+    return [*takewhile(lambda record: _tag(record).generation == number, _newest_first(history))][::-1]
+
+
+class _State:
+    """The distribution, and how it came about."""
+
+    def __init__(self, searcher: CMAES, rng: Streams) -> None:
+        self._searcher, self._rng = searcher, rng
+        self._restarts = 0
+        self.optimiser = searcher.open(0, rng)
+        self.generation = 0
+        self.made_of: list[int] = []  # the trials of the generation before
+
+    def follows(self, history: History, newest: int) -> bool:
+        """Tell whether this is on the way to the newest generation of a history: made of the same trials."""
+        if newest < self.generation:
+            return False
+        said = (tag.of for tag in map(_tag, _newest_first(history)) if tag.generation == self.generation)
+        return self.generation == 0 or next(said, self.made_of) == self.made_of
+
+    def advance(self, members: Sequence[Record]) -> None:
+        """Make the next generation of these trials; what failed is worse than all that did not."""
+        told = [(np.array(_tag(record).x), _cost(record)) for record in members]
+        self.optimiser.tell(told)
+        self.generation, self.made_of = self.generation + 1, [record.id for record in members]
+        if self.optimiser.should_stop():
+            self._restarts += 1
+            self.optimiser = self._searcher.open(self._restarts, self._rng)
+
+    def draw(self, seed: int) -> tuple[Floats, Floats]:
+        """Return a point as the optimiser wants to be told of it, and as it is to be tried."""
+        self.optimiser.reseed_rng(seed)
+        point = self.optimiser.ask()
+        return (point[1], point[0]) if isinstance(point, tuple) else (point, point)
+
+
+def _cost(record: Record) -> float:
+    state, values = worth(record)
+    return values[0] if state == DONE else math.inf

@@ -1,0 +1,74 @@
+"""From rows of the unit cube to suggestions: what all searchers that draw have in common.
+
+A sample's row depends on its number alone, not on which rows were asked for with it, so that batches of any size give
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from trialwright.messages import Config, Request, Suggestion
+from trialwright.space import Space
+from trialwright.streams import Streams
+
+Rows = npt.NDArray[np.float64]
+
+BLOCK = 256  # rows are made so many at a time: a power of two, as Sobol points want it
+
+
+class Blocks:
+    """The rows of an endless table, shape (infinity, d), made a block at a time and looked up by number."""
+
+    def __init__(self, make: Callable[[int], Rows]) -> None:
+        self._make = make
+        self._block = (-1, np.empty((0, 0)))
+
+    def rows(self, numbers: Sequence[int]) -> Rows:
+        """Return rows with these numbers, shape (n, d)."""
+        blocks, places = np.divmod(np.asarray(numbers), BLOCK)
+        ends = [*(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(blocks)]  # of runs in one block
+        runs = zip([0, *ends], ends, strict=False)
+        return np.concatenate([self._at(int(blocks[first]))[places[first:end]] for first, end in runs])
+
+    def row(self, number: int) -> Rows:
+        """Return the row with this number, shape (d,)."""
+        return self._at(number // BLOCK)[number % BLOCK, :]
+
+    def _at(self, block: int) -> Rows:
+        if self._block[0] != block:
+            self._block = (block, self._make(block))
+        return self._block[1]
+
+
+def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: Streams) -> list[Suggestion]:
+    """Turn one row for each request into its suggestion: the sample's grid point is set, and a config that violates a
+    constraint is drawn again from the prior."""
+    numbers = [request.sample for request in requests]
+    units = space.fix_grid(units, numbers)
+    if space.has_functions:  # each sample draws from its own stream
+        drawn = [
+            space.decode(row[None, :], rng("sample", number))[0] for row, number in zip(units, numbers, strict=True)
+        ]
+    else:
+        drawn = space.decode(units)
+    if space.has_constraints:
+        drawn = [
+            config if space.satisfies(config) else _again(space, number, rng)
+            for config, number in zip(drawn, numbers, strict=True)
+        ]
+    plain_ones = drawn if space.is_plain else [space.plain(config) for config in drawn]
+    return [Suggestion(config) for config in cast("list[Config]", plain_ones)]
+
+
+def plain(space: Space, config: dict[str, object]) -> Config:
+    """The plain form of a config, as suggestions carry it."""
+    return cast(Config, space.plain(config))
+
+
+def _again(space: Space, number: int, rng: Streams) -> dict[str, object]:
+    return space.sample(1, rng("again", number), grid=[number])[0]

@@ -1,0 +1,161 @@
+"""NSGA-II (Deb et al. 2002), and NSGA-III (Deb and Jain 2014) from four objectives on, without generations: each child
+comes of the population as it is when it is asked for, so that no slot waits for others.
+
+The population is chosen from all undominated trials there ever were and from the newest of the others. Both are
+functions of the history, and cheap to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from trialwright.history import History
+from trialwright.messages import Request, Suggestion
+from trialwright.searchers.base import Problem
+from trialwright.searchers.drawing import BLOCK, Blocks, suggest_rows
+from trialwright.searchers.observations import DONE, Observations
+from trialwright.searchers.pareto import Ints, best_first, loneliness
+from trialwright.searchers.qmc import Sobol
+from trialwright.space import Category
+from trialwright.space.values import Bools, Floats
+from trialwright.streams import Streams
+
+TRIES = 20  # how often to look for a child that has not been tried
+
+
+@dataclass
+class NSGA2:
+    """Crosses and mutates the best trials.
+
+    Args:
+        population: how many trials may be parents; as many are drawn before the first child.
+        crossing: how likely a child is to have two parents.
+        spread: how near children are to their parents, in crossing and in mutation; more is nearer (Deb and Agrawal
+            1995, eta).
+    """
+
+    population: int = 32
+    crossing: float = 0.9
+    spread: tuple[float, float] = (10.0, 15.0)
+
+    learns: ClassVar[bool] = True
+
+    def setup(self, problem: Problem) -> int:
+        """Take any problem with a metric.
+
+        Raises:
+            ValueError: there is none, or the population is less than 2.
+        """
+        problem.scored("nsga2")
+        if self.population < 2:
+            raise ValueError(f"NSGA2(population={self.population!r}): two parents at least are wanted")
+        self._space = problem.space
+        self._known = Observations(problem)
+        self._front = _Front()
+        self._dice: Blocks | None = None
+        self._first = Sobol()
+        self._kinds = np.array(
+            [
+                isinstance(each.domain, Category) and each.domain.kind != "ordinal"
+                for each in problem.space.parameters
+                if each.column is not None
+            ],
+            dtype=np.bool_,
+        )
+        return self._first.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Answer one by one."""
+        self._known.update(history)
+        done = self._known.rows(DONE)
+        if len(done) < self.population or not self._space.dimension:
+            return self._first.suggest(History(), requests, rng)
+        parents, children = self._parents(done), np.empty((len(requests), self._space.dimension))
+        for place, request in enumerate(requests):
+            children[place] = self._child(parents, children[:place], request, rng)[0]
+        return suggest_rows(self._space, requests, children, rng)
+
+    def _parents(self, done: Ints) -> Floats:
+        """Return the population's units, best first, shape (population, d)."""
+        known, front = self._known, self._front.update(self._known)
+        if len(front) >= self.population:
+            order = front[np.argsort(-loneliness(known.values[front]), kind="stable")]
+        else:
+            pool = np.union1d(front, done[-2 * self.population :])
+            order = pool[best_first(known.values[pool], known.violations[pool])]
+        return known.units[order[: self.population]]
+
+    def _child(self, parents: Floats, others: Floats, request: Request, rng: Streams) -> Floats:
+        """Return a row, shape (1, d), that is allowed and new, if one is found soon."""
+        width = 5 * (self._space.dimension + 1)
+        self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
+        draws = self._dice.row(request.sample)
+        for attempt in range(TRIES):
+            child = np.minimum(np.maximum(self._bred(parents, draws), 0.0), 1.0)[None, :]
+            child = self._space.snap(self._space.fix_grid(child, [request.sample]))
+            if self._space.feasible(child)[0] and not self._is_known(child, others):
+                break
+            draws = rng("evolution again", request.sample, attempt).random(width)
+        return child
+
+    def _is_known(self, row: Floats, others: Floats) -> bool:
+        if self._space.cardinality is None:
+            return False
+        return bool(np.any(np.all(self._known.units == row, axis=1)) or np.any(np.all(others == row, axis=1)))
+
+    def _bred(self, parents: Floats, draws: Floats) -> Floats:
+        """Return a child, shape (d,), made by draws from [0, 1), shape (5 d + 5,): of two parents, each the better of
+        two candidates, or of the first alone."""
+        one, other = parents[(draws[:4].reshape(2, 2).min(axis=1) * len(parents)).astype(np.int64)]
+        dice = draws[5:].reshape(5, -1)
+        row = self._crossed(one, other, *dice[:2]) if draws[4] < self.crossing else one
+        return self._mutated(row, *dice[2:])
+
+    def _crossed(self, one: Floats, other: Floats, u: Floats, coin: Floats) -> Floats:
+        """Simulated binary crossing of numbers (Deb and Agrawal 1995), uniform crossing of categories."""
+        beta = np.where(u < 0.5, 2 * u, 0.5 / (1 - u)) ** (1 / (self.spread[0] + 1))
+        near = 0.5 * ((1 + beta) * one + (1 - beta) * other)
+        return np.asarray(np.where(coin < 0.5, np.where(self._kinds, other, near), one))
+
+    def _mutated(self, row: Floats, u: Floats, coin: Floats, fresh: Floats) -> Floats:
+        """Polynomial mutation of numbers, a new draw of categories; one column in each child, on average."""
+        power = 1 / (self.spread[1] + 1)
+        step = np.where(u < 0.5, (2 * u) ** power - 1, 1 - (2 * (1 - u)) ** power)
+        return np.asarray(np.where(coin < 1 / len(row), np.where(self._kinds, fresh, row + step), row))
+
+
+class _Front:
+    """The trials that meet the constraints and that no other such dominates, kept at the cost of what is new."""
+
+    def __init__(self) -> None:
+        self._costs: Floats | None = None  # of each row when it was looked at; infinite where it has none that counts
+        self._rows = np.empty(0, dtype=np.int64)
+
+    def update(self, known: Observations) -> Ints:
+        """Return its rows."""
+        costs = np.where((known.state == DONE)[:, None], known.values, np.inf)
+        if known.violations.size:
+            costs[np.any(known.violations > 0, axis=1)] = np.inf
+        before = costs[:0] if self._costs is None or len(self._costs) > len(costs) else self._costs
+        changed = np.any(costs[: len(before)] != before, axis=1)
+        if changed.any() and np.isfinite(before[changed]).any():  # what was known holds no longer
+            before, changed = costs[:0], changed[:0]
+        if not len(before):
+            self._rows = np.empty(0, dtype=np.int64)
+        for row in (*np.flatnonzero(changed).tolist(), *range(len(before), len(costs))):
+            self._add(row, costs)
+        self._costs = costs
+        return np.sort(self._rows)
+
+    def _add(self, row: int, costs: Floats) -> None:
+        new, old = costs[row], costs[self._rows]
+        if np.isfinite(new[0]) and not np.any(_dominates(old, new)):
+            self._rows = np.append(self._rows[~_dominates(new, old)], row)
+
+
+def _dominates(ones: Floats, others: Floats) -> Bools:
+    return np.asarray(np.all(ones <= others, axis=-1) & np.any(ones < others, axis=-1))

@@ -1,0 +1,98 @@
+"""Features: what the kernel sees of a config, and in which ways a config can change.
+
+An unordered category becomes one indicator an option, so that the squared distance between two options is 1 (a Hamming
+term inside the distance, with a length-scale of its own). All indicators of an inactive category are 0, which tells
+active branches apart: a branch is its option. Everything else is its unit, and the middle where it is inactive.
+
+n: rows. d: columns. p: features. units: configs, (n, d).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from trialwright.space import Space
+from trialwright.space.domains import Category, Domain, Stepped
+from trialwright.space.values import Bools, Floats
+
+Integers = npt.NDArray[np.int64]
+MANY = 16
+"""So many values are tried one by one; of more, those at distances of powers of two."""
+COARSE = 12
+"""An ordered column of more values may be descended along as if it were continuous; what comes out is snapped."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How the values of a column lie: `centres` are the units of its values, None where they fill the interval."""
+
+    ordered: bool
+    centres: Floats | None
+
+    @property
+    def smooth(self) -> bool:
+        """True where it may be descended along."""
+        return self.centres is None or (self.ordered and len(self.centres) > COARSE)
+
+    def moves(self, unit: float) -> Floats:
+        """Return the units of other values that are worth a try from this one, shape (k,)."""
+        if self.centres is None:
+            return np.empty(0)
+        count, place = len(self.centres), int(np.argmin(np.abs(self.centres - unit)))
+        if count <= MANY:
+            return np.delete(self.centres, place)
+        steps = 2 ** np.arange(int(math.log2(count)) + 1)
+        places = np.r_[place - steps, place + steps]
+        return np.asarray(self.centres[places[(places >= 0) & (places < count)]])
+
+
+class Features:
+    """The columns of a space as features. `groups[f]` is the column of feature f, shape (p,)."""
+
+    def __init__(self, space: Space) -> None:
+        domains = [each.domain for each in space.parameters if each.column is not None]
+        self.columns = tuple(map(_column, domains))
+        self.smooth: Bools = np.array([each.smooth for each in self.columns], np.bool_)
+        self.numeric = np.array([each.ordered for each in self.columns], np.bool_)
+        self._plain = np.flatnonzero(self.numeric)
+        self._coded = [(j, each.centres) for j, each in enumerate(self.columns) if not each.ordered]
+        self.groups: Integers = np.concatenate(
+            [self._plain, *(np.full(len(centres), j) for j, centres in self._coded if centres is not None)]
+        ).astype(np.int64)
+
+    def of(self, units: Floats, active: Bools) -> Floats:
+        """Return the features, shape (n, p), of configs at units (n, d), of which `active` (n, d) are there."""
+        parts = [units[:, self._plain] - 0.5]
+        for j, centres in self._coded:
+            assert centres is not None
+            cells = np.minimum((units[:, j] * len(centres)).astype(np.int64), len(centres) - 1)
+            parts.append((cells[:, None] == np.arange(len(centres))) * (active[:, j, None] * math.sqrt(0.5)))
+        return np.concatenate(parts, axis=1)
+
+    def pull_back(self, gradient: Floats) -> Floats:
+        """Return the gradient in the units, shape (n, d), of one in the features, shape (n, p); 0 where they jump."""
+        pulled = np.zeros((len(gradient), len(self.columns)))
+        pulled[:, self._plain] = gradient[:, : len(self._plain)]
+        return pulled
+
+
+def _column(domain: Domain) -> Column:
+    if isinstance(domain, Category):
+        centres = (np.arange(len(domain.options)) + 0.5) / len(domain.options)
+        return Column(domain.kind == "ordinal" or _is_scale(domain.options), centres)
+    if isinstance(domain, Stepped) and domain.cardinality <= 4096:
+        return Column(True, np.array([domain.centre(index) for index in range(domain.cardinality)]))  # noqa: FBT003 - it is ordered
+    return Column(True, None)  # noqa: FBT003 - it is ordered
+
+
+def _is_scale(options: tuple[object, ...]) -> bool:
+    """Tell whether options are numbers in order: choice([16, 32, 64]) is as good as an ordinal to a model."""
+    if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in options):
+        return False
+    signs = {a < b for a, b in pairwise(options)}  # type: ignore[operator]  # numbers, as was just seen
+    return len(options) > 2 and len(signs) == 1

@@ -1,0 +1,141 @@
+"""The inner search: where in a mixed, conditional, constrained space an acquisition is largest.
+
+Screening: quasi-random rows over the whole space, and perturbations of the best known. Then ascents from the best of
+each, in lock-step, along the smooth columns; then moves of one discrete column at a time; then ascents again.
+d: columns. m: rows. k: starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trialwright.searchers.gp.optimise import descend
+from trialwright.searchers.gp.scope import Scope
+from trialwright.space.values import Bools, Floats
+
+Integers = npt.NDArray[np.int64]
+MOVES_MAX = 8  # of one row, before it slides again
+GAIN = 1e-4  # of a logarithm: less is not worth another round
+
+
+class Score(Protocol):
+    """What is maximised: rows of units, shape (m, d), of which `active`, shape (m, d), are there."""
+
+    def value(self, units: Floats, active: Bools) -> Floats:
+        """Return it, shape (m,)."""
+
+    def steep(self, units: Floats, active: Bools) -> tuple[Floats, Floats]:
+        """Return it, and its gradient, shape (m, d), which is 0 along unordered columns."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to search.
+
+    Args:
+        everywhere: rows screened all over the space.
+        nearby: rows screened near the best known.
+        starts: ascents from each of the two.
+        rounds: steps of an ascent.
+        movers: how many of the ascents go on to move discrete columns.
+        turns: how often ascents and moves take turns.
+    """
+
+    everywhere: int = 512
+    nearby: int = 256
+    starts: int = 4
+    rounds: int = 40
+    movers: int = 4
+    turns: int = 2
+
+
+@dataclass(frozen=True)
+class Maximiser:
+    """Looks for the rows of a scope with the largest score."""
+
+    score: Score
+    scope: Scope
+    effort: Effort
+
+    def maximise(self, centres: Floats, generator: np.random.Generator) -> tuple[Floats, Floats]:
+        """Return rows, shape (any, d), and their scores, the best first; centres, shape (any, d), are the best known.
+
+        There are none if no row that was screened satisfies the constraints.
+        """
+        pools = [
+            self.scope.everywhere(self.effort.everywhere, generator),
+            self.scope.nearby(centres, self.effort.nearby, generator),
+        ]
+        screened = [self._value(pool) for pool in pools]
+        chosen = [_winners(values, self.effort.starts) for values in screened]
+        starts = np.concatenate([pool[rows] for pool, rows in zip(pools, chosen, strict=True)])
+        values = np.concatenate([each[rows] for each, rows in zip(screened, chosen, strict=True)])
+        rows, values = self._climb(starts, values) if len(starts) else (starts, values)
+        rows, values = np.concatenate([rows, *pools]), np.concatenate([values, *screened])
+        order = np.argsort(-values, kind="stable")
+        return rows[order], values[order]
+
+    def _climb(self, rows: Floats, values: Floats) -> tuple[Floats, Floats]:
+        """Improve rows until neither sliding nor moving does. Ordered columns of many values slide only once: what
+        snapping took from that is given back by moves."""
+        loose = self.scope.smooth
+        for _ in range(self.effort.turns):
+            rows, values = self._slide(rows, values, loose)
+            if not self.scope.discrete:
+                break
+            best = np.argsort(-values, kind="stable")[: self.effort.movers]
+            before = values[best]
+            rows, values = self._move(rows[best], before)
+            loose = loose & ~np.isin(np.arange(len(loose)), self.scope.discrete)
+            if not loose.any() or not np.any(values > before + GAIN):
+                break
+        return rows, values
+
+    def _slide(self, rows: Floats, values: Floats, loose: Bools) -> tuple[Floats, Floats]:
+        """Ascend along the loose columns; all others are held by bounds that meet."""
+        active = self.scope.active(rows)
+        free = active & loose
+        if not free.any():
+            return rows, values
+
+        def downhill(units: Floats, which: Integers) -> tuple[Floats, Floats]:
+            value, gradient = self.score.steep(units, active[which])
+            return -value, -gradient
+
+        lower, upper = np.where(free, 0.0, rows), np.where(free, 1.0, rows)
+        found, _ = descend(downhill, rows, lower, upper, rounds=self.effort.rounds, tolerance=GAIN)
+        found = self.scope.snapped(found)
+        reached = np.where(self.scope.space.feasible(found), self._value(found), -np.inf)
+        better = reached > values
+        return np.where(better[:, None], found, rows), np.where(better, reached, values)
+
+    def _move(self, rows: Floats, values: Floats) -> tuple[Floats, Floats]:
+        """Change one discrete column of each row, to where the score is largest, as often as that helps."""
+        rows, values, live = rows.copy(), values.copy(), np.arange(len(rows))
+        for _ in range(MOVES_MAX):
+            tried, owners = self.scope.neighbours(rows[live])
+            if not len(tried):
+                break
+            scores = self._value(tried)
+            order = np.lexsort((-scores, owners))
+            owner, first = np.unique(owners[order], return_index=True)
+            best = order[first]  # of each owner's neighbours
+            better = scores[best] > values[live[owner]] + GAIN
+            live, best = live[owner[better]], best[better]
+            rows[live], values[live] = tried[best], scores[best]
+            if not live.size:
+                break
+        return rows, values
+
+    def _value(self, rows: Floats) -> Floats:
+        return self.score.value(rows, self.scope.active(rows)) if len(rows) else np.empty(0)
+
+
+def _winners(values: Floats, count: int) -> Integers:
+    """Return the winners of `count` tournaments that divide the rows: good ones, but not all from one hill."""
+    count = min(count, len(values))
+    return np.array([k + count * int(np.argmax(values[k::count])) for k in range(count)], np.int64)

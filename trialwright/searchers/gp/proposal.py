@@ -1,0 +1,122 @@
+"""Proposal: what a trial at some place would be worth, given the models, what is pending, and what the user believes.
+
+m: rows. d: columns. q: pending trials. f: fantasies of them. o: outputs, objectives first, then constraints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trialwright.searchers.gp.features import Features
+from trialwright.searchers.gp.model import Model
+from trialwright.searchers.gp.utility import Utility, constrained, improvement, improvement_of_several
+from trialwright.space import Space
+from trialwright.space.values import Bools, Floats
+
+FAILED_AS = 1.0
+"""A failure is as bad as a value one standard deviation above the mean."""
+NOISY = 0.01
+"""From this ratio of noise to signal on, the lowest value seen is luck, and the lowest mean of the model counts."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What the user expects, as piBO weighs it: its log density times `weight`, which fades as results come in
+    (Hvarfner et al. 2022)."""
+
+    space: Space
+    weight: float
+
+    def value(self, units: Floats) -> Floats:
+        """Return it at units, shape (m, d); shape (m,)."""
+        return self.weight * self.space.log_prior(units) if self.space.has_prior else np.zeros(len(units))
+
+    def gradient(self, units: Floats) -> Floats:
+        """Return its gradient there, shape (m, d), by differences: each column has a density of its own."""
+        steep = np.zeros_like(units)
+        for parameter in self.space.parameters if self.space.has_prior else ():
+            if parameter.column is not None and parameter.domain.belief is not None:
+                u, belief = units[:, parameter.column], parameter.domain.belief
+                low, high = np.maximum(u - 1e-4, 0.0), np.minimum(u + 1e-4, 1.0)
+                steep[:, parameter.column] = (belief.log_density(high) - belief.log_density(low)) / (high - low)
+        return self.weight * steep
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Utility and belief as a function of units: a Score."""
+
+    features: Features
+    models: Sequence[Model]
+    utility: Utility
+    belief: Belief
+
+    def value(self, units: Floats, active: Bools) -> Floats:
+        """Return it at units, shape (m, d); shape (m,)."""
+        rows = self.features.of(units, active)
+        value, _ = self.utility([model.at(rows).moments for model in self.models])
+        return value + self.belief.value(units)
+
+    def steep(self, units: Floats, active: Bools) -> tuple[Floats, Floats]:
+        """Return it, and its gradient, shape (m, d)."""
+        rows = self.features.of(units, active)
+        posteriors = [model.at(rows) for model in self.models]
+        value, pulls = self.utility([each.moments for each in posteriors])
+        steep = sum(each.pull_back(*pull) for each, pull in zip(posteriors, pulls, strict=True))
+        gradient = self.features.pull_back(np.asarray(steep)) + self.belief.gradient(units)
+        return value + self.belief.value(units), gradient
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The models, and what is known or expected of each row: values, shape (n + q, o)."""
+
+    models: Sequence[Model]
+    values: Floats
+
+    def with_pending(self, rows: Floats) -> Outlook:
+        """Return it as it would be if the rows, shape (q, p), brought what is expected of them.
+
+        One believed outcome (Ginsbourger et al. 2010) does as well as 64 drawn ones, and costs less.
+        """
+        return self._with(rows, -np.inf)
+
+    def with_failed(self, rows: Floats) -> Outlook:
+        """Return it as if the rows had brought bad values, or what is expected of them if that is worse.
+
+        The fit does not see them: a failure beside a good trial would make it believe in a rough function.
+        """
+        return self._with(rows, FAILED_AS)
+
+    def _with(self, rows: Floats, at_least: float) -> Outlook:
+        if not len(rows):
+            return self
+        expected = [np.maximum(model.at(rows).mean, at_least) for model in self.models]
+        extended = [model.extended(rows, np.r_[model.y, y]) for model, y in zip(self.models, expected, strict=True)]
+        return Outlook(extended, np.concatenate([self.values, np.concatenate(expected, axis=1)]))
+
+    def utility(self, objectives: int, generator: np.random.Generator) -> Utility:
+        """Return what improves on the values that are allowed."""
+        allowed = self.values[np.all(self.values[:, objectives:] <= 0.0, axis=1), :objectives]
+        if objectives == 1:
+            gain = improvement(allowed.min(axis=0)) if len(allowed) else None
+        else:
+            gain = improvement_of_several(allowed, generator) if len(allowed) else None
+        if gain is not None and len(self.models) == objectives:
+            return gain
+        return constrained(gain, objectives)
+
+
+def outlook(models: Sequence[Model]) -> Outlook:
+    """Return what is known: observed values, or the models' means there where values are noisy."""
+    return Outlook(models, np.stack([_worth(model) for model in models], axis=1))
+
+
+def _worth(model: Model) -> Floats:
+    """Return what each observation is worth, shape (n,)."""
+    if model.noise > NOISY * model.signal:
+        return model.smoothed()[:, 0]
+    return model.y[:, 0]

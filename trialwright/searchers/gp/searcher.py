@@ -1,0 +1,132 @@
+"""GP: Bayesian optimisation with Gaussian processes and expected improvement.
+
+d: columns of the space. n: observations. k: rows to choose from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import ClassVar
+
+import numpy as np
+
+from trialwright.history import History
+from trialwright.messages import Request, Suggestion
+from trialwright.searchers.base import Problem, Searcher
+from trialwright.searchers.drawing import suggest_rows
+from trialwright.searchers.gp.features import Features
+from trialwright.searchers.gp.maximise import Effort, Maximiser
+from trialwright.searchers.gp.proposal import Acquisition, Belief, outlook
+from trialwright.searchers.gp.scope import Scope
+from trialwright.searchers.gp.surrogate import Observed, Surrogate
+from trialwright.searchers.observations import DONE, FAILED, PENDING, Observations
+from trialwright.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
+from trialwright.searchers.random import Random
+from trialwright.searchers.threads import one_thread
+from trialwright.space.values import Floats
+from trialwright.streams import Streams
+
+VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
+CENTRES = 5  # around so many of the best rows is looked more closely
+SAME = 1e-9  # rows that differ by no more in any column are one config
+
+
+@dataclass
+class GP:
+    """Fits a Gaussian process to each output, and tries what is expected to improve most.
+
+    Takes any space, several objectives, outcome constraints, and beliefs about good values. Trials that have not ended
+    count as done, with what the model expects of them; failures as bad. No config is tried twice while there are
+    others.
+
+    Args:
+        startup: how many trials must have ended before the first that is suggested; until then, the middle of the
+            space and Sobol points.
+        effort: how hard to look for the best point of the model.
+        device: of torch, such as "cuda", for the matrices of thousands of trials; None for NumPy.
+    """
+
+    startup: int = 5
+    effort: Effort = field(default_factory=Effort)
+    device: str | None = None
+
+    learns: ClassVar[bool] = True
+    process_from: ClassVar[int | None] = 100
+
+    def setup(self, problem: Problem) -> int:
+        """Take any problem.
+
+        Raises:
+            ValueError: the device cannot be used.
+        """
+        self._problem, self._space = problem, problem.space
+        self._features = Features(problem.space)
+        self._scope = Scope(problem.space, self._features)
+        self._surrogate = Surrogate(problem, self._features, self.device)
+        self._known = Observations(problem)
+        self._first: Searcher = MiddleFirst() if problem.space.dimension <= DIMENSIONS_MAX else Random()
+        return self._first.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
+        """Answer one by one: what was just suggested counts as a trial that has not ended."""
+        self._known.update(history)
+        n = int(np.isin(self._known.state, (DONE, FAILED)).sum())
+        with one_thread():
+            seen = self._surrogate.observed(self._known)
+            if not self._space.dimension:
+                return self._first.suggest(History(), requests, rng)
+            if seen is None or n < self.startup:
+                return self._beginnings(requests, rng)
+            return self._proposals(seen, requests, rng)
+
+    def _beginnings(self, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Take even points; in a finite space, where they may come twice, others instead of those that were tried."""
+        answers = [answer for answer in self._first.suggest(History(), requests, rng) if answer is not None]
+        if self._space.cardinality is None:
+            return answers
+        taken, rows = self._known.units, self._space.encode([self._space.resolve(each.config) for each in answers])[0]
+        for place, request in enumerate(requests):
+            self._scope.sample = request.sample
+            row = self._untried(rows[[place]], taken, rng("gp", request.sample))
+            taken = np.concatenate([taken, row])
+            answers[place : place + 1] = suggest_rows(self._space, [request], row, rng)
+        return answers
+
+    def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        n = self._known.rows(DONE).size
+        last = self._surrogate.last_fit(self._known.records)
+        fit = self._surrogate.fitted(seen, n, last)
+        view = outlook(self._surrogate.models(seen, fit))
+        view = view.with_failed(self._rows(FAILED)).with_pending(self._rows(PENDING))
+        centres = seen.units[np.argsort(seen.badness, kind="stable")[:CENTRES]]
+        belief = Belief(self._space, (self._problem.num_samples or 100) / (10.0 * n))
+        asked = np.empty((0, self._space.dimension))
+        answers = []
+        for request in requests:
+            generator = rng("gp", request.sample)
+            self._scope.sample = request.sample
+            score = Acquisition(self._features, view.models, view.utility(self._problem.objectives, generator), belief)
+            rows, _ = Maximiser(score, self._scope, self.effort).maximise(centres, generator)
+            row = self._untried(rows, np.concatenate([self._known.units, asked]), generator)
+            asked = np.concatenate([asked, row])
+            view = view.with_pending(self._features.of(row, self._scope.active(row)))
+            answers += suggest_rows(self._space, [request], row, rng)
+        return [replace(answers[0], tags=fit.tags()), *answers[1:]] if fit is not last else answers
+
+    def _rows(self, state: int) -> Floats:
+        """Return the features of trials in this state, shape (q, p); the newest, if there are many."""
+        rows = self._known.rows(state)[-VALUELESS_MAX:]
+        return self._features.of(self._known.units[rows], self._known.active[rows])
+
+    def _untried(self, rows: Floats, taken: Floats, generator: np.random.Generator) -> Floats:
+        """Return the first of the rows, shape (any, d), that has not been tried, shape (1, d); else any row that has
+        not; else, in a space that is used up, the first."""
+        for row in chain(rows, self._others(generator)):
+            if not np.any(np.all(np.abs(taken - row) < SAME, axis=1)):
+                return np.asarray(row[None, :])
+        return rows[:1] if len(rows) else self._space.tilt(generator.random((1, self._space.dimension)))
+
+    def _others(self, generator: np.random.Generator) -> Iterator[Floats]:
+        yield from generator.permutation(self._scope.everywhere(self.effort.everywhere, generator))

@@ -1,0 +1,132 @@
+"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the
+first population.
+
+A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a
+parameter is drawn afresh instead, as unordered categories always are. Results stay inside their domains.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from trialwright.history import History
+from trialwright.messages import Config, Request, Suggestion
+from trialwright.searchers.base import Problem, Searcher
+from trialwright.searchers.drawing import plain
+from trialwright.space.domains import Category, Domain, Numeric
+from trialwright.space.functions import seeded
+from trialwright.streams import Streams
+
+Mutation: TypeAlias = "Domain | Callable[[], object]"
+
+
+@dataclass
+class Perturb:
+    """Answers "explore" requests by perturbation, and hands the others on.
+
+    Args:
+        base: where new configurations come from.
+        factors: what a number is multiplied by, one of them drawn.
+        resample_probability: how often a parameter is drawn afresh instead.
+        mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
+            comes; None for every parameter of the space, over its own domain.
+        function: has the last word: it is given a variation, and returns one.
+    """
+
+    base: Searcher
+    factors: tuple[float, ...] = (0.8, 1.2)
+    resample_probability: float = 0.25
+    mutations: Mapping[str, Mutation] | None = None
+    function: Callable[[dict[str, object]], dict[str, object]] | None = None
+
+    @property
+    def learns(self) -> bool:
+        """As the base does."""
+        return self.base.learns
+
+    @property
+    def process_from(self) -> int | None:
+        """As the base wants it."""
+        return getattr(self.base, "process_from", None)
+
+    @property
+    def sees_metrics(self) -> bool:
+        """As the base does."""
+        return getattr(self.base, "sees_metrics", False)
+
+    def setup(self, problem: Problem) -> int:
+        """Take any space that the base takes."""
+        self._space = problem.space
+        return self.base.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
+        """Answer each request by its kind, in order, as far as the base does."""
+        new = [r for r in requests if r.kind == "new"]
+        suggested = deque(self.base.suggest(history, new, rng) if new else ())
+        answers: list[Suggestion | None] = []
+        for request in requests:
+            if request.kind == "explore":
+                answers.append(self._explore(request, rng))
+            elif suggested:
+                answers.append(suggested.popleft())
+        return answers
+
+    def _explore(self, request: Request, rng: Streams) -> Suggestion:
+        donor = self._space.resolve(dict(request.donor or {}))
+        generator = rng("explore", request.trial, request.attempt)
+        return Suggestion(self._vary(donor, generator))
+
+    def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
+        config = self._varied(donor, generator) if self.mutations is None else self._mutated(donor, generator)
+        if self.function is not None:
+            with seeded(int(generator.integers(2**32))):
+                config = self.function(config)
+        return plain(self._space, config if self._space.satisfies(config) else donor)
+
+    def _varied(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
+        """Move every active parameter of the space."""
+        units, active = self._space.encode([donor])
+        for parameter in self._space.parameters:
+            if parameter.column is not None and active[0, parameter.column]:
+                units[0, parameter.column] = self._move(parameter.domain, float(units[0, parameter.column]), generator)
+        return self._space.decode(units, generator)[0]
+
+    def _mutated(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
+        """Move what the mutations name; the rest stays the donor's."""
+        config = copy.deepcopy(donor)
+        for path, mutation in (self.mutations or {}).items():
+            *way, name = path.split("/")
+            place = reduce(lambda inner, key: cast("dict[str, dict[str, object]]", inner)[key], way, config)
+            place[name] = self._mutate(mutation, place[name], generator)
+        return config
+
+    def _mutate(self, mutation: Mutation, value: object, generator: np.random.Generator) -> object:
+        if isinstance(mutation, Numeric):
+            unit = self._move(mutation, mutation.encode(cast(float, value)), generator)
+            return mutation.decode(np.array([unit]))[0]
+        if isinstance(mutation, Category):
+            index = mutation.index(value)
+            unit = float(generator.random()) if index is None else mutation.centre(index)
+            return mutation.options[int(mutation.cells(np.array([self._move(mutation, unit, generator)]))[0])]
+        if generator.random() < self.resample_probability or not isinstance(value, int | float):
+            with seeded(int(generator.integers(2**32))):
+                return cast("Callable[[], object]", mutation)()
+        return value * float(generator.choice(self.factors))
+
+    def _move(self, domain: Domain, unit: float, generator: np.random.Generator) -> float:
+        afresh = float(generator.random())
+        if generator.random() < self.resample_probability or not isinstance(domain, Numeric | Category):
+            return afresh
+        if isinstance(domain, Category):
+            step = int(generator.choice([-1, 1]))
+            index = min(max(int(domain.cells(np.array([unit]))[0]) + step, 0), domain.cardinality - 1)
+            return domain.centre(index) if domain.kind == "ordinal" else afresh
+        value = domain.decode(np.array([unit]))[0] * float(generator.choice(self.factors))
+        return domain.encode(value)

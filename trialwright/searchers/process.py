@@ -1,0 +1,259 @@
+"""Process: a searcher in a process of its own, which is told what is new in the history and answers over two pipes.
+
+It is Python started afresh, not a fork, and shares neither locks nor memory with the run. Both ends only ever unpickle
+what the other has sent. It ends when its pipes do, however the process that started it has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple, TypeAlias, cast
+
+import cloudpickle
+
+from trialwright.history import History, Record
+from trialwright.messages import Request, Suggestion
+from trialwright.searchers.base import Searcher
+from trialwright.streams import Streams
+
+START_S = 60.0  # how long it may take to start
+REAP_S = 5.0
+CHUNK = 200  # trials a message: to pickle more at once would hold the interpreter for milliseconds
+
+_COMMAND = "import sys; sys.path[:] = sys.argv[1:]; from trialwright.searchers.process import serve; serve()"
+
+
+class Died(Exception):
+    """The process has ended, or never began."""
+
+
+class Change(NamedTuple):
+    """What is new of a trial: the first ``kept`` reports are as they were, and the record has those that follow."""
+
+    kept: int
+    record: Record
+
+
+class _Question(NamedTuple):
+    requests: tuple[Request, ...]
+    seed: int
+
+
+class _Answer(NamedTuple):
+    suggestions: tuple[Suggestion | None, ...] = ()
+    error: Exception | None = None
+
+
+_Message: TypeAlias = "bytes | list[Change] | None | _Question"  # a searcher; what is new; forget all; a question
+
+
+def changes(told: Mapping[int, Record], history: History) -> list[Change]:
+    """Return what is new since these records were told."""
+    return [_change(told.get(record.id), record) for record in history.trials if told.get(record.id) is not record]
+
+
+def _change(old: Record | None, new: Record) -> Change:
+    kept = 0 if old is None or not _goes_on(old, new) else len(old.steps)
+    rest = new.steps[kept:], new.values[kept:], new.outcome, new.metrics[kept:]
+    return Change(kept, Record(new.id, new.config, new.tags, *rest))
+
+
+def _goes_on(old: Record, new: Record) -> bool:
+    """The trial has reported more, and taken nothing back."""
+    n = len(old.steps)
+    return new.steps[:n] == old.steps and new.values[:n] == old.values and new.metrics[:n] == old.metrics
+
+
+def learn(records: dict[int, Record], news: Sequence[Change]) -> None:
+    """Bring records up to date; those that a searcher has seen stay as they are."""
+    for kept, new in news:
+        old = records.get(new.id, new)
+        begun = old.steps[:kept] + new.steps, old.values[:kept] + new.values
+        metrics = old.metrics[:kept] + new.metrics
+        records[new.id] = Record(new.id, new.config, new.tags, *begun, new.outcome, metrics)
+
+
+# The run's end -------------------------------------------------------------------------------------------------------
+
+
+class Process:
+    """A process that begins to start. ``ready`` comes once it has the searcher, or with what went wrong.
+
+    Args:
+        searcher: pickled by cloudpickle, as it is after ``setup``.
+
+    Raises:
+        OSError: no process can be started.
+    """
+
+    def __init__(self, searcher: bytes) -> None:
+        self._child = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
+            [sys.executable, "-c", _COMMAND, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run; and what the searcher starts ends with it
+        )
+        self._told: dict[int, Record] = {}
+        self.ready: Future[None] = Future()
+        threading.Thread(target=self._greet, args=(searcher,), name="trialwright-searcher-start", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._child.pid
+
+    def wait(self) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            Died: it has ended, or has given no sign of life.
+            Exception: whatever loading the searcher raised.
+        """
+        try:
+            self.ready.result(START_S)
+        except TimeoutError:
+            raise Died(f"no sign of life for {START_S:g} s") from None
+
+    def ask(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
+        """Tell the process what is new, and have it answer.
+
+        Raises:
+            Died: it has ended.
+            Exception: whatever the searcher raised, with a note that says where.
+        """
+        self.wait()
+        if not self._told.keys() <= {record.id for record in history.trials}:
+            self._told.clear()
+            self._send(None)
+        news = changes(self._told, history)
+        for first in range(0, len(news), CHUNK):
+            self._send(news[first : first + CHUNK])
+        self._told = {record.id: record for record in history.trials}
+        self._send(_Question(tuple(requests), rng.seed))
+        return self._receive()
+
+    def close(self) -> None:
+        """End the process at once, whatever it does. From any thread."""
+        if self._child.poll() is None:  # else its number may be another's by now
+            with suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._child.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(REAP_S)
+        for pipe in (self._child.stdin, self._child.stdout):
+            with suppress(OSError):
+                cast(BinaryIO, pipe).close()
+
+    def _greet(self, searcher: bytes) -> None:
+        try:
+            self._send(searcher)
+            self._receive()
+        except Exception as error:  # loading a searcher runs its module
+            self.ready.set_exception(error)
+        else:
+            self.ready.set_result(None)
+
+    def _send(self, message: _Message) -> None:
+        pipe = cast(BinaryIO, self._child.stdin)
+        try:
+            pickle.dump(message, pipe)
+            pipe.flush()
+        except (OSError, ValueError) as error:  # ValueError: the pipe is closed
+            raise self._death() from error
+
+    def _receive(self) -> Sequence[Suggestion | None]:
+        try:
+            answer: _Answer = pickle.load(cast(BinaryIO, self._child.stdout))  # noqa: S301 - from a process of ours
+        except (OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise self._death() from error
+        if answer.error is not None:
+            raise answer.error
+        return answer.suggestions
+
+    def _death(self) -> Died:
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(REAP_S)
+        code = self._child.returncode
+        return Died(f"signal {-code}" if code is not None and code < 0 else f"exit code {code}")
+
+
+# The process's end ---------------------------------------------------------------------------------------------------
+
+
+def serve() -> None:
+    """Answer questions until nobody is left to ask any."""
+    inbox, outbox = _pipes()
+    messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(inbox, messages), daemon=True).start()
+    try:
+        searcher: Searcher = pickle.loads(cast(bytes, messages.get()))  # noqa: S301 - from the process that started us
+    except Exception as error:  # loading a searcher runs its module
+        _send(outbox, _failed(error))
+        return
+    _send(outbox, cloudpickle.dumps(_Answer()))
+    records: dict[int, Record] = {}
+    while True:
+        match messages.get():
+            case None:
+                records.clear()
+            case _Question() as question:
+                _send(outbox, _answered(searcher, records, question))
+            case list() as news:
+                learn(records, news)
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Take standard input and output for the messages: what a searcher prints goes to standard error."""
+    inbox, outbox = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return inbox, outbox
+
+
+def _listen(inbox: BinaryIO, messages: queue.SimpleQueue[_Message]) -> None:
+    """Hand on what comes; at the end of the pipe, end, also in the midst of an answer."""
+    try:
+        while True:
+            messages.put(pickle.load(inbox))  # noqa: S301 - from the process that started us
+    except (EOFError, pickle.UnpicklingError):  # the latter: it was killed while it sent
+        pass
+    finally:
+        os._exit(0)
+
+
+def _answered(searcher: Searcher, records: Mapping[int, Record], question: _Question) -> bytes:
+    history = History(tuple(records[trial] for trial in sorted(records)))
+    try:
+        suggestions = searcher.suggest(history, question.requests, Streams(question.seed))
+        return cast(bytes, cloudpickle.dumps(_Answer(tuple(suggestions))))
+    except Exception as error:  # whatever a searcher raises ends the run
+        return _failed(error)
+
+
+def _failed(error: Exception) -> bytes:
+    """Return the error as an answer; in place of one that cannot be sent, its text."""
+    where = f"in the searcher's process:\n{traceback.format_exc()}"
+    error.add_note(where)
+    with suppress(Exception):  # it runs the error's own methods
+        sent: bytes = cloudpickle.dumps(_Answer(error=error))
+        pickle.loads(sent)  # noqa: S301 - our own
+        return sent
+    instead = RuntimeError(repr(error))
+    instead.add_note(where)
+    return cast(bytes, cloudpickle.dumps(_Answer(error=instead)))
+
+
+def _send(outbox: BinaryIO, answer: bytes) -> None:
+    outbox.write(answer)
+    outbox.flush()

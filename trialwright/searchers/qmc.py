@@ -1,0 +1,136 @@
+"""Quasi-random search: points that cover the space more evenly than chance, without looking at results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+
+from trialwright.history import History
+from trialwright.messages import Request, Suggestion
+from trialwright.searchers.base import Problem
+from trialwright.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
+from trialwright.streams import Streams
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
+
+DIMENSIONS_MAX = 21_201  # of the direction numbers that SciPy has
+
+
+class _Even:
+    """Tries the points of a table, and every grid point in every sample."""
+
+    learns: ClassVar[bool] = False
+
+    def setup(self, problem: Problem) -> int:
+        """Take any space of at most 21,201 dimensions.
+
+        Raises:
+            ValueError: it has more.
+        """
+        d = problem.space.dimension
+        if d > DIMENSIONS_MAX:
+            name = type(self).__name__
+            raise ValueError(f"{name} points have at most {DIMENSIONS_MAX} dimensions; the space has {d}")
+        self._space = problem.space
+        self._blocks: Blocks | None = None
+        self._begin()
+        return problem.space.grid_size
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Take the next points."""
+        self._blocks = self._blocks or Blocks(lambda block: self._space.tilt(self._make(block, rng)))
+        return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)
+
+    def _begin(self) -> None:
+        """Forget another run."""
+
+    def _make(self, block: int, rng: Streams) -> Rows:
+        raise NotImplementedError
+
+
+@dataclass
+class _Sequence(_Even):
+    """One endless sequence, of which a block is the next 256 points."""
+
+    def _begin(self) -> None:
+        self._sequence: qmc.QMCEngine | None = None
+
+    def _open(self, rng: Streams) -> qmc.QMCEngine:
+        raise NotImplementedError
+
+    def _make(self, block: int, rng: Streams) -> Rows:
+        if self._sequence is None or self._sequence.num_generated > block * BLOCK:
+            self._sequence = self._open(rng)
+        if skipped := block * BLOCK - self._sequence.num_generated:
+            self._sequence.fast_forward(skipped)
+        return cast(Rows, self._sequence.random(BLOCK))
+
+
+@dataclass
+class Sobol(_Sequence):
+    """Scrambled Sobol points (Sobol 1967; scrambling by Owen 1998)."""
+
+    def _open(self, rng: Streams) -> qmc.QMCEngine:
+        from scipy.stats import qmc  # half a second: only who uses it waits for it
+
+        return qmc.Sobol(self._space.dimension, scramble=True, rng=rng.integer("sobol"))
+
+
+@dataclass
+class MiddleFirst(Sobol):
+    """Sobol points after the middle of the space, where the user's ranges and beliefs point to: how models begin."""
+
+    def _make(self, block: int, rng: Streams) -> Rows:
+        rows = super()._make(block, rng)
+        if block == 0:
+            rows[0] = 0.5
+        return rows
+
+
+@dataclass
+class Halton(_Sequence):
+    """Scrambled Halton points (Halton 1960; scrambling by Owen 2017): any number of them is even, not only powers of
+    two; beyond some 20 dimensions Sobol points are better."""
+
+    def _open(self, rng: Streams) -> qmc.QMCEngine:
+        from scipy.stats import qmc
+
+        return qmc.Halton(self._space.dimension, scramble=True, rng=rng.integer("halton"))
+
+
+@dataclass
+class LatinHypercube(_Even):
+    """Latin hypercubes (McKay, Beckman and Conover 1979), one after the other: in each, every parameter has one point
+    in every one of ``size`` equal slices of its range.
+
+    Args:
+        size: how many points make one: the number of trials, if that is all there will be.
+    """
+
+    size: int = 16
+
+    def setup(self, problem: Problem) -> int:
+        """Take any space.
+
+        Raises:
+            ValueError: ``size`` is less than 1.
+        """
+        if self.size < 1:
+            raise ValueError(f"LatinHypercube(size={self.size!r}): at least one point is wanted")
+        return super().setup(problem)
+
+    def _make(self, block: int, rng: Streams) -> Rows:
+        first, last = block * BLOCK, (block + 1) * BLOCK - 1
+        cubes = range(first // self.size, last // self.size + 1)
+        rows = np.concatenate([self._cube(rng("latin", cube)) for cube in cubes])
+        return rows[first - cubes[0] * self.size :][:BLOCK]
+
+    def _cube(self, generator: np.random.Generator) -> Rows:
+        """Return one hypercube, shape (size, d)."""
+        inside = generator.random((self.size, self._space.dimension))
+        slices = generator.permuted(np.tile(np.arange(self.size)[:, None], inside.shape[1]), axis=0)
+        return np.asarray((slices + inside) / self.size)

@@ -1,0 +1,139 @@
+"""Constraints written as texts: ``"a < b"``, ``"model.depth * width <= 512 or kind == 'small'"``.
+
+Names are paths of the space, with dots for keys and brackets for positions of lists. A text is parsed, never executed:
+it may compare and calculate, and call a few functions. Being data, it is kept in the journal as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from trialwright.space.values import Config
+
+Evaluate = Callable[[Config], Any]
+
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: lambda value, several: value in several,
+    ast.NotIn: lambda value, several: value not in several,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "log10": math.log10,
+    "log2": math.log2,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sqrt": math.sqrt,
+}
+
+
+class Expression:
+    """A constraint from a text. One about a parameter that a config does not have (another branch was taken) holds.
+
+    Raises ValueError for what is no such text.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = self.__name__ = text
+        try:
+            tree = ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(f"constraint {text!r} cannot be read: {error.msg}") from error
+        self.names = tuple(dict.fromkeys(_names(tree)))
+        self._evaluate = self._compile(tree)
+
+    def __call__(self, config: Config) -> bool:
+        try:
+            return bool(self._evaluate(config))
+        except _Absent:
+            return True
+
+    def __repr__(self) -> str:
+        return repr(self.text)
+
+    def _compile(self, node: ast.expr) -> Evaluate:  # noqa: PLR0911 - a return a case
+        match node:
+            case ast.Constant(value):
+                return lambda _config: value
+            case ast.Name() | ast.Attribute() | ast.Subscript():
+                path = _path(node)
+                return lambda config: _look_up(config, path)
+            case ast.List(elements) | ast.Tuple(elements):
+                parts = [*map(self._compile, elements)]
+                return lambda config: [part(config) for part in parts]
+            case ast.BoolOp(ast.And(), values):
+                parts = [*map(self._compile, values)]
+                return lambda config: all(part(config) for part in parts)
+            case ast.BoolOp(_, values):
+                parts = [*map(self._compile, values)]
+                return lambda config: any(part(config) for part in parts)
+            case ast.UnaryOp(sign, operand):
+                return self._apply(sign, [operand])
+            case ast.BinOp(left, sign, right):
+                return self._apply(sign, [left, right])
+            case ast.Compare(left, signs, others):
+                pairs = zip([left, *others], signs, others, strict=False)
+                parts = [self._apply(sign, [one, other]) for one, sign, other in pairs]
+                return lambda config: all(part(config) for part in parts)
+            case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
+                function, parts = _FUNCTIONS[name], [*map(self._compile, arguments)]
+                return lambda config: function(*(part(config) for part in parts))
+        raise ValueError(f"constraint {self.text!r} cannot use {ast.unparse(node)!r}: it may compare and calculate")
+
+    def _apply(self, sign: ast.AST, operands: list[ast.expr]) -> Evaluate:
+        if type(sign) not in _OPERATORS:
+            raise ValueError(f"constraint {self.text!r} cannot use {type(sign).__name__}")
+        function, parts = _OPERATORS[type(sign)], [*map(self._compile, operands)]
+        return lambda config: function(*(part(config) for part in parts))
+
+
+class _Absent(Exception):
+    """The config has no such parameter."""
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    """Yield the first parts of all paths in an expression."""
+    called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    yield from (each.id for each in ast.walk(node) if isinstance(each, ast.Name) and id(each) not in called)
+
+
+def _path(node: ast.expr) -> tuple[str | int, ...]:
+    match node:
+        case ast.Name(name):
+            return (name,)
+        case ast.Attribute(inner, name):
+            return (*_path(inner), name)
+        case ast.Subscript(inner, ast.Constant(str() | int() as key)):
+            return (*_path(inner), key)
+    raise ValueError(f"{ast.unparse(node)!r} is no path of a parameter")
+
+
+def _look_up(config: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - whatever is in a config
+    for key in path:
+        try:
+            config = config[key]
+        except (KeyError, IndexError, TypeError) as error:
+            raise _Absent from error
+    return config

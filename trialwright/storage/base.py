@@ -1,0 +1,120 @@
+"""What a store is: the journal of a run, and the tables that people query.
+
+The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made
+from it. *Acknowledged* means that the commit of the turn that holds a report is done. The contract is
+``tests/contracts/store.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from trialwright.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A trial as the ``trials`` table shows it."""
+
+    id: int
+    state: str
+    outcome: str | None
+    reason: str
+    attempt: int
+    step: int
+    config: Config
+    tags: Tags
+    metrics: dict[str, Metric]
+    checkpoint: str | None
+    error: str
+    traceback: str
+    started: float | None
+    ended: float | None
+
+
+class Turn(NamedTuple):
+    """One turn of the loop: what arrived, and what was decided since the turn before.
+
+    ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order;
+    ``digest`` is the experiment's after those, before these events.
+    """
+
+    now: float
+    events: Sequence[Event]
+    decisions: Sequence[Sequence[Decision]] = ()
+    digest: str = ""
+    trials: Iterable[TrialRow] = ()  # read once
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of the journal. ``decisions`` is None if the run ended before they were written; ``digest``, where
+    there is one, is what the driver's experiment had before this event."""
+
+    now: float
+    event: Event
+    decisions: Sequence[Decision] | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Where a store's time went, for the summary of a run."""
+
+    turns: int = 0  # committed
+    commits: int = 0
+    commit_s: float = 0.0
+    longest_commit_s: float = 0.0
+    deepest_queue: int = 0  # turns
+
+
+COMMITTED: Future[None] = Future()  # what a store may return that makes nobody wait
+COMMITTED.set_result(None)
+
+
+class Store(Protocol):
+    """Keeps a run. A turn that was appended belongs to the store: its lists must not be changed afterwards."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Others may look at the trials while the run goes on. If not, the last turn brings all their rows."""
+
+    @property
+    def settings(self) -> dict[str, Plain]:
+        """What the run was told when it was created."""
+
+    @property
+    def pending(self) -> int:
+        """How many turns were appended and are not committed."""
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the journal, as far as it is committed: see ``storage/journal.py`` for what is hashed."""
+
+    def append(self, turn: Turn) -> Future[None]:
+        """Write a turn; the future is done when it is committed. Commits are in the order of the calls.
+
+        The future fails with ``StorageError`` if it could not be committed, and so does every later one.
+        """
+
+    def entries(self) -> Iterator[Entry]:
+        """Read the journal from its beginning, checking its checksums.
+
+        Raises:
+            StorageError: the journal is damaged; the text says from where on.
+        """
+
+    def frames(self, trial: int) -> Iterator[Reported]:
+        """Read the reports of one trial, in the order in which they arrived, all attempts."""
+
+    def trials(self) -> Iterator[TrialRow]:
+        """Read the trials as they were shown last, in the order of their numbers."""
+
+    def statistics(self) -> Statistics:
+        """Tell where the time went, since the store was opened."""
+
+    def close(self) -> None:
+        """Commit what was appended, and let go. What was kept can still be read; a later append fails."""

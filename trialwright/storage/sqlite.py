@@ -1,0 +1,130 @@
+"""A journal on disk, in SQLite: ``<run>/journal.sqlite``, which any SQLite tool can read.
+
+Three promises. A turn whose future is done survives the death of the process and of the machine: commits are synced
+(``FULL``, in ``database.py``). Once a commit has failed nothing is acknowledged any more (``writer.py``). And one
+process writes at a time (``lock.py``). Whoever reads has a connection of his own, which cannot write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+from trialwright.errors import StorageError
+from trialwright.messages import Plain, Reported
+from trialwright.storage import formats, journal, place, tables
+from trialwright.storage.base import Entry, Statistics, TrialRow, Turn
+from trialwright.storage.database import reading
+from trialwright.storage.lock import DriverLock
+from trialwright.storage.writer import Writer, failed
+
+
+class SqliteStore:
+    """Keeps a run in a directory. Made by ``create`` or ``open``."""
+
+    def __init__(self, path: Path, settings: dict[str, Plain], writer: Writer | None) -> None:
+        self._path = path
+        self._settings = settings
+        self._writer = writer  # none: it is only read
+
+    @classmethod
+    def create(cls, directory: str | os.PathLike[str], settings: dict[str, Plain]) -> SqliteStore:
+        """Make the directory and its journal, and open it for writing.
+
+        Raises:
+            ValueError: the path cannot be a directory, or has a run already.
+            RunLocked: another process is at it.
+            StorageError: the disk does not let us, or is a network disk.
+        """
+        path = Path(directory) / "journal.sqlite"
+        place.make_directory(path.parent)
+        lock = _lock(path.parent)
+        try:
+            formats.make(path, settings)
+            return cls(path, settings, Writer.open(path, lock))
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike[str], *, read_only: bool = False) -> SqliteStore:
+        """Open the journal of a run, to go on with it or, ``read_only``, beside whoever drives it.
+
+        Raises:
+            ValueError: there is no run.
+            RunLocked: another process drives it.
+            StorageError: it is damaged, of a newer format, on a network disk, or cannot be opened.
+        """
+        path = Path(directory) / "journal.sqlite"
+        if not path.is_file():
+            raise ValueError(f"there is no run in {str(path.parent)!r}")
+        if read_only:
+            with reading(path) as database:
+                formats.check(database, path)
+                return cls(path, tables.settings(database, path), None)
+        lock = _lock(path.parent)
+        try:
+            writer = Writer.open(path, lock)
+            return cls(path, writer.settings, writer)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def is_watched(self) -> bool:
+        return True
+
+    @property
+    def settings(self) -> dict[str, Plain]:
+        return self._settings
+
+    @property
+    def pending(self) -> int:
+        return self._writer.pending if self._writer else 0
+
+    @property
+    def digest(self) -> str:
+        if self._writer:
+            return self._writer.digest
+        chain = journal.Chain()
+        with reading(self._path) as database:
+            deque(tables.lines(database, self._path, chain), maxlen=0)
+        return chain.digest
+
+    def append(self, turn: Turn) -> Future[None]:
+        if self._writer:
+            return self._writer.append(turn)
+        return failed(StorageError(f"{self._path} was opened to be read only"))
+
+    def entries(self) -> Iterator[Entry]:
+        with reading(self._path) as database:
+            lines = tables.lines(database, self._path, journal.Chain())
+            yield from journal.assemble(map(journal.read, lines))
+
+    def frames(self, trial: int) -> Iterator[Reported]:
+        with reading(self._path) as database:
+            yield from tables.frames(database, trial)
+
+    def trials(self) -> Iterator[TrialRow]:
+        with reading(self._path) as database:
+            yield from tables.trials(database)
+
+    def statistics(self) -> Statistics:
+        return self._writer.statistics if self._writer else Statistics()
+
+    def close(self) -> None:
+        """Commit what was appended, and let go; closing twice is no error.
+
+        Raises:
+            StorageError: the disk does not answer. What failed to be committed is told by its future, not here.
+        """
+        if self._writer:
+            self._writer.close()
+
+
+def _lock(directory: Path) -> DriverLock:
+    place.warn_of_network(directory)
+    return DriverLock(directory)

@@ -1,0 +1,129 @@
+"""What is in the tables of ``schema.sql``: every statement that writes them or reads them.
+
+A batch of rows is written by one statement, which takes them apart itself. While it does, other threads can run: row by
+row, the lock of the interpreter would be let go and waited for as many times as there are rows.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import apsw
+
+from trialwright.errors import StorageError
+from trialwright.messages import Plain, Reported
+from trialwright.storage import journal
+from trialwright.storage.base import TrialRow, Turn
+
+_CREATE = """
+    INSERT INTO experiments VALUES (1, :name, :created, :format, :trialist, :python, :host, 'open', :settings,
+        :checksum, 0, :mark)"""
+_APPEND = """
+    INSERT INTO events (seq, mark, line)
+    SELECT :before + rowid, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
+_SHOW = "INSERT OR REPLACE INTO trials (id, line) SELECT value ->> 0, value FROM json_each(?)"
+FRAMES = "SELECT line FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
+
+_values = attrgetter(*(field.name for field in fields(TrialRow)))
+
+
+def create(database: apsw.Connection, directory: Path, version: int, settings: dict[str, Plain]) -> None:
+    """Make the tables, and write what is known of the run from its beginning."""
+    text = journal.encode(settings)
+    values = {
+        "name": str(settings.get("name") or directory.resolve().name),
+        "created": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
+        "format": version,
+        "trialist": _version(),
+        "python": platform.python_version(),
+        "host": platform.node(),
+        "settings": text,
+        "checksum": _checksum(text),
+        "mark": journal.Chain().mark,
+    }
+    database.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+    database.execute(_CREATE, values)
+
+
+def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn]) -> None:
+    """Write turns: their events, and their trials as they are after all of them."""
+    before, rows = chain.length, []
+    for turn in turns:
+        for line in journal.lines(turn):
+            chain.add(line)
+            rows.append(chain.mark + line)
+    if rows:
+        database.execute(_APPEND, {"before": before, "mark": journal.MARK_LENGTH, "rows": apsw.carray(tuple(rows))})
+    latest = {row.id: row for turn in turns for row in turn.trials}
+    if latest:
+        database.execute(_SHOW, (journal.encode([_values(row) for row in latest.values()]),))
+    database.execute("UPDATE experiments SET events = ?, mark = ?", (chain.length, chain.mark))
+
+
+def set_status(database: apsw.Connection, status: Literal["open", "closed"]) -> None:
+    """Say whether somebody drives the run."""
+    database.execute("UPDATE experiments SET status = ?", (status,))
+
+
+def settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
+    """Read what the run was told.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    [(text, checksum)] = database.execute("SELECT settings, checksum FROM experiments").fetchall()
+    if _checksum(str(text)) != checksum:
+        raise StorageError(f"{path} is damaged: its settings are not those that were written")
+    return cast("dict[str, Plain]", journal.decode(str(text)))
+
+
+def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterator[str]:
+    """Read the journal's lines, and check each, and that there are as many as were committed.
+
+    Raises:
+        StorageError: it is damaged, from the line on that would come next.
+    """
+    [(events, mark)] = database.execute("SELECT events, mark FROM experiments").fetchall()
+    try:
+        for seq, stored, line in database.execute("SELECT seq, mark, line FROM events ORDER BY seq"):
+            chain.add(str(line))
+            if (seq, stored) != (chain.length, chain.mark):
+                raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
+            yield str(line)
+    except (apsw.Error, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} is damaged: event {chain.length + 1} cannot be read: {error}") from error
+    if (events, mark) != (chain.length, chain.mark):
+        raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
+
+
+def frames(database: apsw.Connection, trial: int) -> Iterator[Reported]:
+    """Read the reports of a trial."""
+    for (line,) in database.execute(FRAMES, (trial,)):
+        [event] = journal.read(str(line)).events
+        assert isinstance(event, Reported)
+        yield event
+
+
+def trials(database: apsw.Connection) -> Iterator[TrialRow]:
+    """Read the trials as they were shown last."""
+    for (line,) in database.execute("SELECT line FROM trials ORDER BY id"):
+        yield TrialRow(*cast("list[Any]", journal.decode(str(line))))
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("trialwright")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _checksum(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[: journal.MARK_LENGTH]

@@ -1,0 +1,233 @@
+"""What ``tune.run()`` returns: ``ExperimentAnalysis``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from trialwright.tune.checkpoint import Checkpoint
+from trialwright.tune.kept import load
+from trialwright.tune.records import Record, Records, flat, frame
+from trialwright.tune.result_grid import best_checkpoint, table, why_none
+from trialwright.tune.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ExperimentAnalysis:
+    """The trials of a run: which was best, and what they reported.
+
+    Args:
+        experiment_checkpoint_path: the run's directory, to be read; or what a run has just found.
+        storage_filesystem: refused: runs are kept on a disk of this machine.
+        trials: refused: the journal has them.
+        default_metric: what "best" means; the run's metric by default.
+        default_mode: "min" or "max"; the run's by default.
+
+    Raises:
+        ValueError: there is no run, or something refused is given.
+    """
+
+    def __init__(
+        self,
+        experiment_checkpoint_path: str | os.PathLike[str] | Records,
+        *,
+        storage_filesystem: object = None,
+        trials: object = None,
+        default_metric: str | None = None,
+        default_mode: str | None = None,
+    ) -> None:
+        if storage_filesystem is not None or trials is not None:
+            raise ValueError("storage_filesystem, trials: the run's directory is on this machine, and has all trials")
+        given = experiment_checkpoint_path
+        self._records = given if isinstance(given, Records) else load(given)
+        self.default_metric = default_metric or self._records.facts.metric
+        self.default_mode = default_mode or self._records.facts.mode
+
+    # The best -------------------------------------------------------------------------------------------------------
+
+    def get_best_trial(
+        self,
+        metric: str | None = None,
+        mode: str | None = None,
+        scope: str = "last",
+        filter_nan_and_inf: bool = True,  # noqa: FBT002 - as in Ray Tune
+    ) -> Trial | None:
+        """Return the best trial; None if none has reported the metric.
+
+        Args:
+            metric: what to compare by; the run's metric by default.
+            mode: "min" or "max"; the run's by default.
+            scope: which of a trial's values counts: "last", "all" (its best), "avg", "last-5-avg", "last-10-avg".
+            filter_nan_and_inf: NaN and infinities do not count.
+
+        Raises:
+            ValueError: there is no metric, no mode, or no such scope.
+        """
+        best = self._best(metric, mode, scope, finite=filter_nan_and_inf)
+        return best.trial if best else None
+
+    def get_best_config(
+        self, metric: str | None = None, mode: str | None = None, scope: str = "last"
+    ) -> dict[str, Any] | None:
+        """Return the best trial's configuration; the arguments are those of ``get_best_trial``.
+
+        Raises:
+            ValueError: there is no metric, no mode, or no such scope.
+        """
+        best = self._best(metric, mode, scope)
+        return best.found.config if best else None
+
+    def get_best_logdir(self, metric: str | None = None, mode: str | None = None, scope: str = "last") -> str | None:
+        """Return the directory of the best trial's files; the arguments are those of ``get_best_trial``.
+
+        Raises:
+            ValueError: there is no metric, no mode, or no such scope.
+        """
+        best = self._best(metric, mode, scope)
+        return str(best.found.directory) if best else None
+
+    def get_best_checkpoint(
+        self, trial: Trial, metric: str | None = None, mode: str | None = None
+    ) -> Checkpoint | None:
+        """Return what a trial saved with its best value; None if nothing is kept.
+
+        Raises:
+            ValueError: there is no metric, no mode, or no checkpoint with that metric.
+        """
+        metric, mode = (
+            self._records.metric(metric or self.default_metric),
+            self._records.mode(mode or self.default_mode),
+        )
+        return best_checkpoint(self._record(trial), metric, mode)
+
+    def get_last_checkpoint(
+        self, trial: Trial | None = None, metric: str = "training_iteration", mode: str = "max"
+    ) -> Checkpoint | None:
+        """Return what a trial saved last; that of the trial that came furthest, if none is given."""
+        record = self._record(trial) if trial else self._best(metric, mode, "last")
+        return record.checkpoint if record else None
+
+    @property
+    def best_trial(self) -> Trial:
+        """The best trial by the last value that each has reported.
+
+        Raises:
+            ValueError: there is no metric, or no trial has reported it.
+        """
+        return self._the_best().trial
+
+    @property
+    def best_config(self) -> dict[str, Any]:
+        """The best trial's configuration."""
+        return self._the_best().found.config
+
+    @property
+    def best_result(self) -> dict[str, Any]:
+        """What the best trial reported last."""
+        return self._the_best().trial.last_result
+
+    @property
+    def best_checkpoint(self) -> Checkpoint | None:
+        """What the best trial saved with its best value."""
+        return self.get_best_checkpoint(self.best_trial)
+
+    @property
+    def best_logdir(self) -> str:
+        """The directory of the best trial's files."""
+        return str(self._the_best().found.directory)
+
+    @property
+    def best_dataframe(self) -> pd.DataFrame:
+        """All that the best trial reported."""
+        return self._the_best().dataframe()
+
+    @property
+    def best_result_df(self) -> pd.DataFrame:
+        """What the best trial reported last, as a table of one row."""
+        return frame([flat(self.best_result)])
+
+    # All ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials, in the order of their numbers."""
+        return [record.trial for record in self._records.all]
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """What each trial reported last, by its id."""
+        return {trial.trial_id: trial.last_result for trial in self.trials}
+
+    @property
+    def results_df(self) -> pd.DataFrame:
+        """What each trial reported last; the index is the trials' ids."""
+        rows = frame([flat(result) for result in self.results.values()])
+        return rows.set_index("trial_id") if len(rows) else rows
+
+    @property
+    def trial_dataframes(self) -> dict[str, pd.DataFrame]:
+        """All that each trial reported, by the directory of its files."""
+        return {str(record.found.directory): record.dataframe() for record in self._records.all}
+
+    def dataframe(self, metric: str | None = None, mode: str | None = None) -> pd.DataFrame:
+        """Return one row a trial: its last report, or the one with the best value of a metric.
+
+        Args:
+            metric: the metric.
+            mode: "min" or "max".
+
+        Raises:
+            ValueError: a metric without a mode.
+        """
+        return table(self._records, metric, mode or self.default_mode)
+
+    def get_all_configs(self, prefix: bool = False) -> dict[str, dict[str, Any]]:  # noqa: FBT002 - as in Ray Tune
+        """Return the configuration of each trial, by the directory of its files.
+
+        Args:
+            prefix: put ``config/`` before each name.
+        """
+        mark = "config/" if prefix else ""
+        return {
+            str(record.found.directory): {f"{mark}{name}": value for name, value in record.found.config.items()}
+            for record in self._records.all
+        }
+
+    def stats(self) -> dict[str, Any]:
+        """Return how many trials there are, by their status, and how long they ran, in seconds together."""
+        counts: dict[str, int] = {}
+        for trial in self.trials:
+            counts[trial.status] = counts.get(trial.status, 0) + 1
+        seconds = sum(float(record.found.metrics.get("time_s", 0.0)) for record in self._records.all)
+        return {"trials": len(self._records.all), "status": counts, "time_total_s": seconds}
+
+    @property
+    def experiment_path(self) -> str:
+        """The run's directory, by the name that people know."""
+        return str(self._records.path)
+
+    def _best(self, metric: str | None, mode: str | None, scope: str, *, finite: bool = True) -> Record | None:
+        return self._records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)
+
+    def _the_best(self) -> Record:
+        best = self._best(None, None, "last")
+        if best is None:
+            raise ValueError(why_none(self._records, self.default_metric))
+        return best
+
+    def _record(self, trial: Trial) -> Record:
+        return next(record for record in self._records.all if record.trial == trial)
+
+    def __len__(self) -> int:
+        return len(self._records.all)
+
+    def __repr__(self) -> str:
+        return f"ExperimentAnalysis({len(self)} trials, path={self.experiment_path!r})"
+
+
+def trials_of(analyses: Sequence[ExperimentAnalysis]) -> list[Trial]:
+    """Return the trials of several runs."""
+    return [trial for analysis in analyses for trial in analysis.trials]

@@ -1,0 +1,261 @@
+"""The settings of a run, by Ray Tune's names. Each is honoured, or refused here by name with what to use instead."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from trialwright.engine.replaying import Retry
+from trialwright.errors import refuse
+from trialwright.executors import Executor
+from trialwright.tune.resources import Resources
+from trialwright.tune.trial import Trial
+
+DEPRECATED = "DEPRECATED"  # what Ray Tune has as the default of what nobody should give any more
+NameOf = Callable[[Trial], str]
+
+
+@dataclass
+class TuneConfig:
+    """What to search for, and how.
+
+    Args:
+        mode: "min" or "max"; of several metrics, one each.
+        metric: what to optimise, as it is reported; or several.
+        search_alg: a searcher of ``tune.search``, of ``trialwright``'s own, or its name; random search by default.
+        scheduler: a scheduler of ``tune.schedulers``, of ``trialwright``'s own, or its name; FIFO by default.
+        num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1: no end.
+        max_concurrent_trials: run no more at a time; None: as many as there is room for.
+        time_budget_s: end the run after so many seconds, or a ``timedelta``.
+        reuse_actors: run one trial after another in the same process, and let classes reset themselves.
+        trial_name_creator: makes a trial's name, as it is shown.
+        trial_dirname_creator: makes the name of a link, in the run's directory, to the trial's, which is a number.
+        chdir_to_trial_dir: refused if False: on Ray a trial's working directory is its own.
+        resources_per_trial: what one trial needs: ``{"cpu": 1, "gpu": 0.5}``, or a ``PlacementGroupFactory``.
+        seed: of every random draw; not in Ray Tune.
+
+    Raises:
+        ValueError: something cannot be had; the text says what to use instead.
+    """
+
+    mode: str | Sequence[str] | None = None
+    metric: str | Sequence[str] | None = None
+    search_alg: Any = None
+    scheduler: Any = None
+    num_samples: int = 1
+    max_concurrent_trials: int | None = None
+    time_budget_s: float | timedelta | None = None
+    reuse_actors: bool = False
+    trial_name_creator: NameOf | None = None
+    trial_dirname_creator: NameOf | None = None
+    chdir_to_trial_dir: bool | str = DEPRECATED
+    resources_per_trial: Resources | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        refuse(self._problems(), "TuneConfig")
+
+    def _problems(self) -> Iterator[str]:
+        if self.chdir_to_trial_dir not in (DEPRECATED, True):
+            yield (
+                "chdir_to_trial_dir=False: on Ray a trial's working directory is its own; with executor='local' it is "
+                "the program's"
+            )
+        for mode in [self.mode] if isinstance(self.mode, str) else self.mode or ():
+            if mode not in ("min", "max"):
+                yield f"mode must be 'min' or 'max', not {mode!r}"
+
+    @property
+    def budget_s(self) -> float | None:
+        """The time budget in seconds."""
+        given = self.time_budget_s
+        return given.total_seconds() if isinstance(given, timedelta) else given
+
+
+@dataclass
+class FailureConfig:
+    """What to do with trials that fail.
+
+    Args:
+        max_failures: how often a trial is tried again, from its last checkpoint; -1: no end.
+        fail_fast: True: end the run with the first trial that fails; "raise": and raise what that trial did.
+
+    Raises:
+        ValueError: both are given, or one is none of these.
+    """
+
+    max_failures: int = 0
+    fail_fast: bool | Literal["raise"] = False
+
+    def __post_init__(self) -> None:
+        if self.fail_fast not in (True, False, "raise"):
+            raise ValueError(f"fail_fast must be True, False, or 'raise', not {self.fail_fast!r}")
+        if self.fail_fast and self.max_failures != 0:
+            raise ValueError("max_failures must be 0 with fail_fast: a trial that is tried again does not end the run")
+
+
+@dataclass
+class CheckpointConfig:
+    """What to keep of what trials save, and when to save classes.
+
+    Args:
+        num_to_keep: how many checkpoints of a trial to keep, besides its latest and its best; None keeps all.
+        checkpoint_score_attribute: keep those that are best by this metric; by default the latest.
+        checkpoint_score_order: whether the best is the "min" or the "max".
+        checkpoint_frequency: save a class after so many steps; 0: never for that reason.
+        checkpoint_at_end: save a class with its last result.
+
+    Raises:
+        ValueError: a number or an order that is none.
+    """
+
+    num_to_keep: int | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: str | None = "max"
+    checkpoint_frequency: int = 0
+    checkpoint_at_end: bool | None = None
+
+    def __post_init__(self) -> None:
+        refuse(self._problems(), "CheckpointConfig")
+
+    def _problems(self) -> Iterator[str]:
+        if self.num_to_keep is not None and self.num_to_keep < 1:
+            yield f"num_to_keep must be at least 1, or None for all, not {self.num_to_keep!r}"
+        if self.checkpoint_score_order not in ("min", "max"):
+            yield f"checkpoint_score_order must be 'min' or 'max', not {self.checkpoint_score_order!r}"
+        if self.checkpoint_frequency < 0:
+            yield f"checkpoint_frequency must be at least 0, not {self.checkpoint_frequency!r}"
+
+
+@dataclass
+class SyncConfig:
+    """How files get to the storage: a trial writes them there itself, so there is nothing to say.
+
+    Args:
+        sync_period: only its default is taken.
+        sync_timeout: only its default is taken.
+        sync_artifacts: a trial's own files are kept either way: they lie in its directory.
+        sync_artifacts_on_checkpoint: the same.
+
+    Raises:
+        ValueError: another period or timeout.
+    """
+
+    sync_period: int = 300
+    sync_timeout: int = 1800
+    sync_artifacts: bool = False
+    sync_artifacts_on_checkpoint: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.sync_period, self.sync_timeout) != (300, 1800):
+            raise ValueError("sync_period, sync_timeout: nothing is copied; trials write to the storage themselves")
+
+
+class ResumeType(Enum):
+    """What a resumed run does with a trial."""
+
+    RESUME = "resume"
+    RESTART = "restart"
+    SKIP = "skip"
+
+
+@dataclass
+class ResumeConfig:
+    """What a resumed run does with its trials.
+
+    Args:
+        finished: SKIP: what is complete stays so; another answer is refused.
+        unfinished: RESUME: that is what going on means; another answer is refused.
+        errored: SKIP; or RESUME: try them again from their last checkpoints; or RESTART: from scratch.
+
+    Raises:
+        ValueError: a refused answer.
+    """
+
+    finished: ResumeType = ResumeType.SKIP
+    unfinished: ResumeType = ResumeType.RESUME
+    errored: ResumeType = ResumeType.SKIP
+
+    ResumeType = ResumeType
+
+    def __post_init__(self) -> None:
+        if (self.finished, self.unfinished) != (ResumeType.SKIP, ResumeType.RESUME):
+            raise ValueError(
+                "finished, unfinished: a resumed run is the same run: finished trials stay as they are, and unfinished "
+                "ones go on; Engine.enqueue(config) tries a configuration once more"
+            )
+
+    @property
+    def retry_failed(self) -> Retry | None:
+        """From where the engine tries failed trials again."""
+        return _RETRIES[self.errored]
+
+
+_RETRIES: dict[ResumeType, Retry | None] = {
+    ResumeType.SKIP: None,
+    ResumeType.RESUME: "checkpoint",
+    ResumeType.RESTART: "scratch",
+}
+
+
+@dataclass
+class RunConfig:
+    """Where a run is kept, and what goes with it.
+
+    Args:
+        name: what people call the run; a link of this name leads to the run's directory.
+        storage_path: the directory in which runs are kept; ``$TRIALWRIGHT_HOME`` or ``~/trialwright`` by default.
+        storage_filesystem: refused: the storage is a directory of this machine.
+        failure_config: what to do with trials that fail.
+        checkpoint_config: what to keep of what trials save.
+        sync_config: nothing, but it may be given.
+        verbose: 0 shows nothing; more, or None, the progress and a summary.
+        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
+            ``Stopper``.
+        callbacks: told of everything that happens.
+        progress_reporter: shows the progress instead of ours.
+        log_to_file: on Ray what a trial prints is in its files ``stdout`` and ``stderr``, always: other names are
+            refused.
+        local_dir: the old name of ``storage_path``.
+        executor: where trials run: "ray", "local" (threads of this process), or an object; not in Ray Tune.
+
+    Raises:
+        ValueError: something cannot be had; the text says what to use instead.
+    """
+
+    name: str | None = None
+    storage_path: str | os.PathLike[str] | None = None
+    storage_filesystem: object = None
+    failure_config: FailureConfig | None = None
+    checkpoint_config: CheckpointConfig | None = None
+    sync_config: SyncConfig | None = None
+    verbose: int | None = None
+    stop: Any = None
+    callbacks: Sequence[Any] | None = None
+    progress_reporter: Any = None
+    log_to_file: bool | str | tuple[str, str] = False
+    local_dir: str | os.PathLike[str] | None = None
+    executor: str | Executor = "ray"
+
+    def __post_init__(self) -> None:
+        refuse(self._problems(), "RunConfig")
+        self.storage_path = self.storage_path or self.local_dir
+        self.failure_config = self.failure_config or FailureConfig()
+        self.checkpoint_config = self.checkpoint_config or CheckpointConfig()
+
+    def _problems(self) -> Iterator[str]:
+        if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or ""):
+            yield "storage_filesystem, storage_path: runs are kept on a disk that is mounted here: give a directory"
+        if self.storage_path is not None and self.local_dir not in (None, self.storage_path):
+            yield "local_dir is the old name of storage_path: give one of them"
+        if not isinstance(self.log_to_file, bool):
+            yield f"log_to_file={self.log_to_file!r}: what a trial prints is in its files 'stdout' and 'stderr'"
+
+
+def as_checkpoint_config(given: CheckpointConfig | Mapping[str, Any] | None) -> CheckpointConfig | None:
+    """Return a ``CheckpointConfig``, also from a dict of its fields."""
+    return CheckpointConfig(**given) if isinstance(given, Mapping) else given

@@ -1,0 +1,270 @@
+"""From Ray Tune's settings to a run of the engine: the only place that knows the keywords of both."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from trialwright.engine.parts import Default
+from trialwright.executors import Executor
+from trialwright.space import Space
+from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
+from trialwright.tune.error import TrialError
+from trialwright.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
+from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
+from trialwright.tune.method import Method
+from trialwright.tune.records import Records
+from trialwright.tune.trainable.loop import Saving
+from trialwright.tune.trainable.objective import Wishes, as_objective, is_class
+from trialwright.tune.trainable.util import RESOURCES, resources_of
+from trialwright.tune.trial import RunFacts
+
+_DEFAULTS: dict[str, Any] = {
+    "space": None,
+    "metric": None,
+    "mode": None,
+    "num_samples": 1,
+    "searcher": "random",
+    "scheduler": "fifo",
+    "resources": None,
+    "seed": None,
+    "stop": None,
+    "max_concurrent_trials": None,
+    "time_budget_s": None,
+    "max_failures": 0,
+    "fail_fast": False,
+    "keep_checkpoints": None,
+    "checkpoint_score": None,
+    "points_to_evaluate": (),
+}
+
+
+@dataclass
+class Job:
+    """One run: what is tuned, over which space, and how.
+
+    Args:
+        trainable: a function, a ``Trainable``, or the name of one.
+        space: what may vary; None: nothing, or what a resumed run was told.
+        tune: how to search.
+        run: where it is kept, and the like.
+    """
+
+    trainable: str | registry.Trainable
+    space: Mapping[str, Any] | Space | None = None
+    tune: TuneConfig = field(default_factory=TuneConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def start(self) -> Records:
+        """Run to the end.
+
+        Raises:
+            ValueError, TypeError: something given makes no sense; nothing was started.
+            TrialError: a trial failed, and ``fail_fast="raise"``.
+        """
+        keywords = {name: value for name, value in self.keywords().items() if value is not None}
+        objective = self._objective(self._link, self._checkpoints, _alone(keywords.get("metric")))
+        engine = LinkedEngine(objective, storage=self._storage, name=self._name, **keywords)
+        engine.facts, engine.link, engine.notes = self.facts, self._link, self._notes
+        engine.named = self.run.name is not None
+        return self._finish(engine)
+
+    def resume(self, directory: Path, again: ResumeConfig) -> Records:
+        """Go on with the run in this directory, as the same run. What is not given is as it was.
+
+        Args:
+            directory: the run's.
+            again: which trials are tried again.
+
+        Raises:
+            ValueError: there is no run; or something is missing that is no data; or is not what the run was told.
+            TrialError: a trial failed, and ``fail_fast="raise"``.
+        """
+        directory = directory.resolve()
+        check_run(directory)
+        notes, told = read_notes(directory), cast("dict[str, Any]", told_of(directory)["data"])
+        self._remember(told)
+        checkpoints = CheckpointConfig(**notes.get("checkpoint_config", {}))
+        objective = self._objective(str(notes.get("experiment")), checkpoints, _alone(told.get("metric")))
+        given = {name: value for name, value in self.keywords().items() if value != _DEFAULTS.get(name, _NOTHING)}
+        if self.run.stop is None:
+            given.pop("stop")
+        if self.space is None:
+            given.pop("space")
+        engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
+        engine.facts = self.facts
+        return self._finish(engine, str(notes.get("link") or directory))
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the engine's keywords, but for the objective and where the run is kept."""
+        run = self.run
+        stop, limit_s = stopper.to_engine(_stop(run.stop), self.facts)
+        budget_s = min(filter(None, (self.tune.budget_s, limit_s)), default=None)
+        failures = cast(FailureConfig, run.failure_config)
+        return {
+            **self.method.keywords(self.facts),
+            "resources": self._resources,
+            "executor": self._executor,
+            "stop": stop,
+            "callbacks": self._callbacks,
+            "time_budget_s": budget_s,
+            "max_failures": failures.max_failures,
+            "fail_fast": bool(failures.fail_fast),
+            "keep_checkpoints": self._checkpoints.num_to_keep,
+            "checkpoint_score": self._checkpoint_score,
+            "verbose": 1 if run.verbose is None else int(run.verbose),
+            "progress": self._reporting,
+        }
+
+    # Parts ----------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def method(self) -> Method:
+        """How to search."""
+        return Method(self.tune, self.space)
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What all trials of the run have in common."""
+        metrics, modes = self.method.metrics, self.method.modes
+        return RunFacts(
+            name=registry.name_of(self.trainable),
+            varied=spaces.varied(self.method.space),
+            metric=metrics[0] if metrics else None,
+            mode=modes[0] if modes else None,
+            num_samples=self.tune.num_samples,
+            stop=self.run.stop,
+            trial_name_creator=self.tune.trial_name_creator,
+            resolve=self.method.space.resolve,
+        )
+
+    @property
+    def _checkpoints(self) -> CheckpointConfig:
+        return cast(CheckpointConfig, self.run.checkpoint_config)
+
+    @cached_property
+    def _resources(self) -> dict[str, float] | Callable[[dict[str, Any]], dict[str, float]] | None:
+        given, own = self.tune.resources_per_trial, resources_of(registry.find(self.trainable))
+        if given is not None:
+            if hasattr(registry.find(self.trainable), RESOURCES):
+                raise ValueError("resources_per_trial: the trainable says by with_resources() what it needs")
+            return resources.to_engine(given)
+        if own is None:
+            return None
+        if callable(own) and not isinstance(own, resources.PlacementGroupFactory):
+            return resources.by_config(own)
+        return resources.to_engine(own)
+
+    @property
+    def _executor(self) -> str | Executor:
+        """On Ray classes get a process each, unless they are to be reused: what they leave behind cannot be known."""
+        given, reuse = self.run.executor, self.tune.reuse_actors
+        wanted = self.tune.resources_per_trial or resources_of(registry.find(self.trainable))
+        children = resources.children(wanted)
+        known = reuse or is_class(registry.find(self.trainable))
+        if given != "ray" or not (known or children):
+            return given
+        from trialwright.executors.on_ray import OnRay
+
+        return OnRay(reuse_workers=reuse if known else None, children=children)
+
+    @property
+    def _callbacks(self) -> list[Any]:
+        """What the user gave, the loggers that everybody has, and the reporter."""
+        dirname = self.tune.trial_dirname_creator
+        linking = [] if dirname is None else [TrialLinks(dirname)]
+        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers()], self.facts)
+        return [*together(told), *([self._reporting] if self._reporting else [])]
+
+    @cached_property
+    def _reporting(self) -> reporter.Reporting | None:
+        """The user's reporter: it is told of trials as a callback, and of the rest as what shows the progress."""
+        given = self.run.progress_reporter
+        return None if given is None else reporter.to_engine(given, self.facts)
+
+    @property
+    def _storage(self) -> Path | Default:
+        given = self.run.storage_path
+        return Default.STORAGE if given is None else Path(given).expanduser()
+
+    @property
+    def _name(self) -> str:
+        return self.run.name or registry.name_of(self.trainable)
+
+    @cached_property
+    def _link(self) -> str:
+        stamp = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
+        return harmless(self.run.name or f"{registry.name_of(self.trainable)}_{stamp}")
+
+    @property
+    def _notes(self) -> dict[str, Any]:
+        """What going on with the run needs, besides what the engine keeps."""
+        checkpoints = vars(self._checkpoints)
+        return {"trainable": self.facts.name, "experiment": self._link, "checkpoint_config": checkpoints}
+
+    def _objective(
+        self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
+    ) -> Callable[[dict[str, Any]], object]:
+        every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
+        if (every or at_end) and not is_class(registry.find(self.trainable)):
+            raise ValueError(
+                "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
+                "report(..., checkpoint=...)"
+            )
+        saving = Saving(every, at_end, at_decisions=self.method.decides)
+        return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
+
+    @property
+    def _checkpoint_score(self) -> tuple[str, str] | None:
+        by, order = self._checkpoints.checkpoint_score_attribute, self._checkpoints.checkpoint_score_order
+        return None if by is None or self._checkpoints.num_to_keep is None else (names.to_engine(by), order or "max")
+
+    def _remember(self, told: Mapping[str, Any]) -> None:
+        """Take over from the journal what results are read by, where it is not given."""
+        if not self.method.metrics and told.get("metric"):
+            self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
+        if self.space is None and "space" in told:
+            space = Space.from_plain(told["space"])
+            self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
+
+    def _finish(self, engine: LinkedEngine, link: str | None = None) -> Records:
+        result = engine.run()
+        records = Records(result.trials, self.facts, result.path, link or engine.linked)
+        failed = result.errors
+        if cast(FailureConfig, self.run.failure_config).fail_fast == "raise" and failed:
+            raise TrialError(failed[0].error, failed[0].traceback)
+        return records
+
+
+def _stop(given: object) -> object:
+    """Return a stop rule with flat names; what reports ``done`` is done."""
+    done = {names.DONE: 1}
+    if given is None:
+        return done
+    if isinstance(given, Mapping):
+        flat = names.flatten(given).items()
+        return {**done, **{name: int(value) if isinstance(value, bool) else value for name, value in flat}}
+    return [given, done]
+
+
+def _default_loggers() -> list[LoggerCallback]:
+    """Return the loggers of every run; none if an environment variable of Ray Tune's says so."""
+    if os.environ.get("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS") == "1":
+        return []
+    installed = importlib.util.find_spec("tensorboardX") is not None
+    return [CSVLoggerCallback(), JsonLoggerCallback(), *([TBXLoggerCallback()] if installed else [])]
+
+
+def _alone(metrics: list[str] | None) -> str | None:
+    """Return the run's metric, if it has just one: what a bare number is that a function returns."""
+    return metrics[0] if metrics and len(metrics) == 1 else None
+
+
+_NOTHING = object()

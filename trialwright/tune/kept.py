@@ -1,0 +1,150 @@
+"""A run's directory as this layer keeps it: with a link that people know, and a few notes; and how to read it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+from trialwright.engine.engine import Engine
+from trialwright.engine.parts import Parts
+from trialwright.loading import load_trials
+from trialwright.messages import Plain
+from trialwright.space import Space
+from trialwright.storage.base import Store
+from trialwright.storage.sqlite import SqliteStore
+from trialwright.tune import names, spaces
+from trialwright.tune.callback import Callback
+from trialwright.tune.config import NameOf
+from trialwright.tune.records import Records
+from trialwright.tune.trial import RunFacts, Trial
+
+NOTES = "tune.json"  # in a run's directory: what only this layer must know to go on with it
+
+
+class LinkedEngine(Engine):
+    """An engine that makes a link to its run's directory, by a name that people know, before anything starts."""
+
+    facts: RunFacts = RunFacts()
+    link: str | None = None
+    named = True  # by the user: the link to an earlier run of this name is turned round
+    notes: Mapping[str, Any] = {}
+    linked: str | None = None
+
+    def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
+        store, directory, past = super()._open(parts)
+        if directory is not None:
+            self.facts.directory = str(directory)
+            if self.link is not None:
+                self.linked = str((_turned if self.named else _linked)(directory, self.link))
+                notes = json.dumps({**self.notes, "link": self.linked})
+                (directory / NOTES).write_text(notes, encoding="utf-8")
+        return store, directory, past
+
+    def _how_to_resume(self, directory: Path) -> str:
+        return f"tune.Tuner.restore({self.linked or str(directory)!r}, trainable).fit()"
+
+
+class TrialLinks(Callback):
+    """Makes a link to the directory of each trial, by a name that the user makes.
+
+    Args:
+        creator: makes the name, of which as much is taken as is harmless.
+    """
+
+    def __init__(self, creator: NameOf) -> None:
+        self._creator = creator
+
+    def on_trial_start(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        """Make the link; if there is something of that name already, leave it alone."""
+        if trial.local_path is not None:
+            directory = Path(trial.local_path)
+            with suppress(OSError):
+                link = directory.parent.parent / harmless(str(self._creator(trial)))
+                link.symlink_to(directory.relative_to(link.parent))
+
+
+def harmless(name: str) -> str:
+    """Return what of a name may be the name of a link."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
+
+
+def _linked(directory: Path, name: str) -> Path:
+    """Make a link beside a run's directory, under this name or the next that is free; return it, or the directory where
+    there can be none."""
+    for place in count(1):
+        link = directory.with_name(name if place == 1 else f"{name}-{place}")
+        try:
+            link.symlink_to(directory.name)
+        except FileExistsError:
+            continue
+        except OSError:  # some disks have no links; the run can do without
+            return directory
+        return link
+    raise AssertionError("numbers do not end")
+
+
+def _turned(directory: Path, name: str) -> Path:
+    """The same, but turn the link of an earlier run of this name round."""
+    link, draft = directory.with_name(name), directory.with_name(f".{directory.name}.link")
+    if link.exists() and not link.is_symlink():
+        return directory
+    with suppress(OSError):  # some disks have no links; the run can do without
+        draft.symlink_to(directory.name)
+        draft.replace(link)
+        return link
+    return directory
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a run in this directory."""
+    return Path(path, "journal.sqlite").is_file()
+
+
+def check_run(directory: Path) -> None:
+    """Refuse a directory without a run.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not is_run(directory):
+        raise ValueError(f"there is no run of Trialwright in {str(directory)!r}: it has no journal.sqlite")
+
+
+def told_of(directory: Path) -> dict[str, Plain]:
+    """Return what the run in this directory was told: its engine's keywords, as far as they are data."""
+    return SqliteStore.open(directory, read_only=True).settings
+
+
+def read_notes(directory: Path) -> dict[str, Any]:
+    """Return what this layer noted when the run began."""
+    file = directory / NOTES
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def load(directory: str | os.PathLike[str]) -> Records:
+    """Read the results of a run from its journal, whether it is over or not.
+
+    Raises:
+        ValueError: there is no run.
+        StorageError: its journal is damaged.
+    """
+    path = Path(directory).resolve()
+    check_run(path)
+    store, notes = SqliteStore.open(path, read_only=True), read_notes(path)
+    data = cast("dict[str, Any]", store.settings["data"])
+    metrics, modes = data.get("metric") or [None], data.get("mode") or [None]
+    space = Space.from_plain(data["space"]) if "space" in data else None
+    facts = RunFacts(
+        name=str(notes.get("trainable") or data.get("name") or "trial"),
+        directory=str(path),
+        varied=None if space is None else spaces.varied(space),
+        metric=None if metrics[0] is None else names.from_engine(metrics[0]),
+        mode=modes[0],
+    )
+    return Records(load_trials(store, path), facts, path, str(notes.get("link") or path))

@@ -1,0 +1,167 @@
+"""Loggers with Ray Tune's interface.
+
+The three that come with it write ``progress.csv``, ``result.json``, ``params.json``, and TensorBoard's event files from
+the journal, in one process beside the run (``trialwright.loggers``). A user's own gets ``log_trial_...`` calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from trialwright import callbacks as engine
+from trialwright.loggers import FileLogger, Naming
+from trialwright.loggers.following import Logged, Row
+from trialwright.tune import names
+from trialwright.tune.callback import Adapter, Callback, overrides
+from trialwright.tune.pretty import pretty_print
+from trialwright.tune.trial import RunFacts, Trial, tag_of
+
+__all__ = [
+    "CSVLoggerCallback",
+    "JsonLoggerCallback",
+    "LoggerCallback",
+    "TBXLoggerCallback",
+    "pretty_print",
+    "together",
+]
+
+_HOOKS = {
+    "on_trial_start": "log_trial_start",
+    "on_trial_restore": "log_trial_restore",
+    "on_trial_save": "log_trial_save",
+    "on_trial_result": "log_trial_result",
+    "on_trial_complete": "log_trial_end",
+    "on_trial_error": "log_trial_end",
+}
+
+
+class LoggerCallback(Callback):
+    """Override what you want to log; what you do not costs nothing."""
+
+    def log_trial_start(self, trial: Trial) -> None:
+        """A trial began to run."""
+
+    def log_trial_restore(self, trial: Trial) -> None:
+        """A trial goes on from a checkpoint."""
+
+    def log_trial_save(self, trial: Trial) -> None:
+        """A trial saved a checkpoint."""
+
+    def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
+        """A trial reported."""
+
+    def log_trial_end(self, trial: Trial, failed: bool = False) -> None:  # noqa: FBT002 - Ray Tune's interface
+        """A trial ended, for good."""
+
+    def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
+        """Return what the engine is to call."""
+        return [Adapter(_Hooked(self), facts)]
+
+    @property
+    def own(self) -> set[str]:
+        """The names of the methods that this object has of its own."""
+        named = {*engine.HOOKS, *_HOOKS.values()}
+        return {name for name in named if overrides(self, name, LoggerCallback)}
+
+
+class _Hooked(Callback):
+    """A logger as a callback: it has just the hooks that the logger needs."""
+
+    def __init__(self, logger: LoggerCallback) -> None:
+        self._logger = logger
+        own = logger.own
+        for hook in engine.HOOKS:
+            if hook in own:
+                setattr(self, hook, getattr(logger, hook))
+            elif _HOOKS.get(hook) in own:
+                setattr(self, hook, getattr(self, f"_{hook}"))
+
+    def _on_trial_start(self, trial: Trial, **info: object) -> None:
+        self._logger.log_trial_start(trial)
+
+    def _on_trial_restore(self, trial: Trial, **info: object) -> None:
+        self._logger.log_trial_restore(trial)
+
+    def _on_trial_save(self, trial: Trial, **info: object) -> None:
+        self._logger.log_trial_save(trial)
+
+    def _on_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any], **info: object) -> None:
+        self._logger.log_trial_result(iteration, trial, result)
+
+    def _on_trial_complete(self, trial: Trial, **info: object) -> None:
+        self._logger.log_trial_end(trial, failed=False)
+
+    def _on_trial_error(self, trial: Trial, **info: object) -> None:
+        self._logger.log_trial_end(trial, failed=True)
+
+    def get_state(self) -> dict[str, Any] | None:
+        return self._logger.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._logger.set_state(state)
+
+
+class _Files(LoggerCallback):
+    """Log files from the journal. A subclass that logs something besides is called for that."""
+
+    kind: ClassVar[str]
+
+    def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
+        """Return what writes the files, and, for a subclass, what calls its own methods."""
+        varied = None if facts.varied is None else sorted(facts.varied)
+        files = FileLogger(self.kind, naming=Naming(_ROWS, "ray/tune/", varied))
+        return [files, *(super().to_engine(facts) if self.own else [])]
+
+
+_ROWS = f"{__name__}:row_of"
+
+
+def row_of(trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
+    """Return a report as users know it, with the automatic metrics; it came ``when`` (seconds since 1970)."""
+    directory = trial.directory.parents[1]
+    facts = RunFacts(directory=str(directory))
+    nested = names.result_of(
+        row,
+        trial_id=facts.trial_id(trial.id),
+        experiment_id=facts.run,
+        experiment_tag=tag_of(trial.id, trial.varied),
+        logdir=str(trial.directory),
+    )
+    at = nested.get("timesteps_total") or step
+    return Row(float(nested.get("timestamp", when)), int(at), names.flatten(nested), nested)
+
+
+class CSVLoggerCallback(_Files):
+    """Writes ``progress.csv``: one row a report, nested metrics joined with ``/``."""
+
+    kind = "csv"
+
+
+class JsonLoggerCallback(_Files):
+    """Writes ``result.json``, one object a line and report, and ``params.json``, the configuration."""
+
+    kind = "json"
+
+
+class TBXLoggerCallback(_Files):
+    """Writes event files for TensorBoard, with hyper-parameters when a trial has ended."""
+
+    kind = "tensorboard"
+
+
+def together(callbacks: Iterable[engine.Callback]) -> list[engine.Callback]:
+    """Have one process write the files of all loggers that name rows in the same way."""
+    made: list[engine.Callback] = []
+    for callback in callbacks:
+        alike = next((other for other in made if _is_like(other, callback)), None)
+        if isinstance(alike, FileLogger) and isinstance(callback, FileLogger):
+            kinds = dict.fromkeys((*alike.kinds, *callback.kinds))
+            made[made.index(alike)] = FileLogger(*kinds, naming=alike.naming)
+        else:
+            made.append(callback)
+    return made
+
+
+def _is_like(one: engine.Callback, other: engine.Callback) -> bool:
+    return isinstance(one, FileLogger) and isinstance(other, FileLogger) and one.naming == other.naming

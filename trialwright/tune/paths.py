@@ -1,0 +1,181 @@
+"""Paths: where Ray Tune keeps what is kept elsewhere here, and what to use instead of what is not here.
+
+Ray Tune has a module for nearly each of its classes; Trialwright has fewer. An import from one of ``MIRRORED`` gets the
+same objects from where they are. An import of one of ``MISSING``, or from one, fails and says what to use instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import NoReturn
+
+ROOT = "trialwright."
+
+MIRRORED = {  # path -> where it is here; both below trialwright
+    "tune.analysis.experiment_analysis": "tune.analysis",
+    "tune.context": "tune.session",
+    "tune.experiment.experiment": "tune.experiment",
+    "tune.experiment.trial": "tune.trial",
+    "tune.impl": "tune.config",
+    "tune.impl.config": "tune.config",
+    "tune.logger.csv": "tune.logger",
+    "tune.logger.json": "tune.logger",
+    "tune.logger.logger": "tune.logger",
+    "tune.logger.tensorboardx": "tune.logger",
+    "tune.schedulers.hb_bohb": "tune.schedulers.refused",
+    "tune.schedulers.median_stopping_rule": "tune.schedulers.refused",
+    "tune.schedulers.resource_changing_scheduler": "tune.schedulers.refused",
+    "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
+    "tune.search.hyperopt.hyperopt_search": "tune.search.hyperopt",
+    "tune.search.optuna.optuna_search": "tune.search.optuna",
+    "tune.search.sample": "tune.spaces",
+    "tune.search.variant_generator": "tune.spaces",
+    "tune.stopper.experiment_plateau": "tune.stopper",
+    "tune.stopper.function_stopper": "tune.stopper",
+    "tune.stopper.maximum_iteration": "tune.stopper",
+    "tune.stopper.noop": "tune.stopper",
+    "tune.stopper.stopper": "tune.stopper",
+    "tune.stopper.timeout": "tune.stopper",
+    "tune.stopper.trial_plateau": "tune.stopper",
+    "tune.syncer": "tune.config",
+    "tune.trainable.trainable_fn_utils": "tune.session",
+    "tune.tune": "tune.run",
+    "tune.tune_config": "tune.config",
+    "tune.utils.util": "tune.utils",
+}
+
+_INSIDE = "it belongs to Ray Tune's own machinery; docs/extending.md says how Trialwright is extended"
+_TRAINER = "a trial is a function here: train in it with the library itself, and call tune.report()"
+_SERVICE = "write a tune.LoggerCallback whose log_trial_result calls the service's own client"
+_SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
+_REPORTING = "call tune.report() in a callback of the library's own"
+_DOMAIN = "use trialwright.space.{}, or the function that makes one"
+_RESIZE = "write a trialwright.Scheduler that answers with Resize: it starts a trial again with other resources"
+_DICTS = "nested results are dicts here; pandas and result.metrics_dataframe have them flat"
+
+MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to use instead; holds for what is below
+    "air:ScalingConfig": _TRAINER,
+    "air.integrations": _SERVICE,
+    "train": _TRAINER,
+    "train:ScalingConfig": _TRAINER,
+    "tune.automl": "there is nothing in it",
+    "tune.cli": "tune.ExperimentAnalysis(path).dataframe() has a run's trials, and so has its journal.sqlite",
+    "tune.constants": "of the environment only TUNE_DISABLE_AUTO_CALLBACK_LOGGERS is read",
+    "tune.execution": _INSIDE,
+    "tune.experiment.config_parser": _INSIDE,
+    "tune.experimental": _INSIDE,
+    "tune.impl": _INSIDE,
+    "tune.integration": _REPORTING,
+    "tune.logger.aim": _SERVICE,
+    "tune.logger.comet": _SERVICE,
+    "tune.logger.mlflow": _SERVICE,
+    "tune.logger.wandb": _SERVICE,
+    "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
+    "tune.registry:is_function_trainable": "inspect.isclass tells functions from classes",
+    "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
+    "tune.registry:validate_trainable": "Tuner and tune.run refuse an unknown name when they are called",
+    "tune.schedulers.pb2_utils": _INSIDE,
+    "tune.schedulers.refused:DistributeResources": _RESIZE,
+    "tune.schedulers.refused:DistributeResourcesToTopJob": _RESIZE,
+    "tune.schedulers.util": _INSIDE,
+    "tune.search:SearchAlgorithm": "subclass tune.search.Searcher",
+    "tune.search:SearchGenerator": "subclass tune.search.Searcher",
+    "tune.search.ax": _SEARCH.format("bayesopt"),
+    "tune.search.bohb": _SEARCH.format("hyperopt"),
+    "tune.search.hebo": _SEARCH.format("bayesopt"),
+    "tune.search.nevergrad": _SEARCH.format("optuna"),
+    "tune.search.search_algorithm": "subclass tune.search.Searcher",
+    "tune.search.search_generator": "subclass tune.search.Searcher",
+    "tune.search.util": _INSIDE,
+    "tune.search.zoopt": _SEARCH.format("optuna"),
+    "tune.spaces:Categorical": _DOMAIN.format("Category"),
+    "tune.spaces:Float": _DOMAIN.format("Numeric"),
+    "tune.spaces:Function": _DOMAIN.format("Derived"),
+    "tune.spaces:Integer": _DOMAIN.format("Numeric"),
+    "tune.spaces:Normal": _DOMAIN.format("Normal"),
+    "tune.spaces:generate_variants": "trialwright.space.Space(config).sample(count, generator)",
+    "tune.trainable.function_trainable": "a function is a trainable as it is",
+    "tune.trainable.metadata": _INSIDE,
+    "tune.trainable:FunctionTrainable": "a function is a trainable as it is",
+    "tune.trainable:wrap_function": "a function is a trainable as it is",
+    "tune.utils:UtilMonitor": "read the machine's load in a tune.Callback",
+    "tune.utils:date_str": "datetime.now().strftime(...)",
+    "tune.utils:deep_update": _DICTS,
+    "tune.utils:diagnose_serialization": "ray.util.inspect_serializability",
+    "tune.utils:flatten_dict": _DICTS,
+    "tune.utils:merge_dicts": _DICTS,
+    "tune.utils:unflattened_lookup": _DICTS,
+    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it is gone",
+    "tune.utils:warn_if_slow": "the run's statistics say where the time went",
+    "tune.utils.callback": _INSIDE,
+    "tune.utils.file_transfer": "the storage is a directory that every machine can write to",
+    "tune.utils.log": "RunConfig(verbose=0) shows nothing, and 1 the progress",
+    "tune.utils.mock": _INSIDE,
+    "tune.utils.mock_trainable": "write a tune.Trainable: setup and step are enough",
+    "tune.utils.object_cache": _INSIDE,
+    "tune.utils.release_test_util": _INSIDE,
+    "tune.utils.resource_updater": _INSIDE,
+    "tune.utils.serialization": _INSIDE,
+}
+
+
+def instead_of(path: str) -> str | None:
+    """Return what to use instead of what Ray Tune has at this path, or in the module around it; None if that is not
+    known."""
+    path = path.replace("tune.suggest.", "tune.search.")
+    while path:
+        if path in MISSING:
+            return MISSING[path]
+        path = path.rpartition(".")[0]
+    return None
+
+
+def _missing_names(module: str) -> Callable[[str], NoReturn]:
+    """Return a module's ``__getattr__``, which says what to use instead of names that only Ray Tune's has."""
+
+    def refuse(name: str) -> NoReturn:
+        instead = MISSING.get(f"{module}:{name}")
+        if instead is None:
+            raise AttributeError(f"module {ROOT + module!r} has no attribute {name!r}")
+        raise ImportError(f"{name} is not in {ROOT}{module}: {instead}")
+
+    return refuse
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Makes the modules of ``MIRRORED``, and refuses those of ``MISSING``. It is asked last."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        name = fullname.removeprefix(ROOT)
+        if name == fullname:
+            return None
+        if name in MIRRORED:
+            return ModuleSpec(fullname, self, origin=ROOT + MIRRORED[name], is_package=True)
+        instead = instead_of(name)
+        if instead is not None:
+            raise ModuleNotFoundError(f"{fullname} is not there: {instead}")
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill a mirrored module with what is public where it is."""
+        where = MIRRORED[module.__name__.removeprefix(ROOT)]
+        found = vars(import_module(ROOT + where))
+        public = {name: value for name, value in found.items() if not name.startswith("_")}
+        vars(module).update(public, __doc__=found["__doc__"], __getattr__=_missing_names(where))
+
+
+def install() -> None:
+    """Have imports from all these paths find what they should, in this process; once is enough."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())
+    for parent in {path.rpartition(".")[0] for path in MIRRORED} - MIRRORED.keys():
+        vars(import_module(ROOT + parent)).setdefault("__path__", [])  # a module that others are below is a package
+    for module in {path.partition(":")[0] for path in MISSING if ":" in path}:
+        vars(import_module(ROOT + module)).setdefault("__getattr__", _missing_names(module))

@@ -1,0 +1,321 @@
+"""Progress reporters with Ray Tune's interface. Users' own are really used.
+
+A reporter is asked after each thing that happens, and once more at the end of the run; it runs off the loop.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from trialwright import callbacks as engine
+from trialwright.callbacks import TrialInfo
+from trialwright.progress import Snapshot, line, number
+from trialwright.tune.trial import RunFacts, Trial, TrialBook
+
+AUTOMATIC = frozenset(
+    {
+        *("training_iteration", "time_total_s", "time_this_iter_s", "time_since_restore", "iterations_since_restore"),
+        *("timestamp", "date", "pid", "hostname", "node_ip", "trial_id", "experiment_id", "experiment_tag", "done"),
+        *("config", "logdir", "timesteps_total", "should_checkpoint"),
+    }
+)
+
+
+class ProgressReporter:
+    """Subclass this to show a run in a way of your own."""
+
+    def setup(
+        self,
+        start_time: float | None = None,
+        total_samples: int | None = None,
+        metric: str | None = None,
+        mode: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Learn about the run: called once, before everything else."""
+
+    def should_report(self, trials: Sequence[Trial], done: bool = False) -> bool:  # noqa: FBT002 - Ray Tune's interface
+        """Tell whether ``report`` should be called now."""
+        raise NotImplementedError
+
+    def report(self, trials: Sequence[Trial], done: bool, *sys_info: str) -> None:
+        """Show the run. ``done``: for the last time."""
+        raise NotImplementedError
+
+
+class TuneReporterBase(ProgressReporter):
+    """A table of trials now and then.
+
+    Args:
+        metric_columns: which metrics to show, as a list, or as a dict from names to titles; some of those that are
+            reported if it is not given.
+        parameter_columns: which parameters to show, likewise; all that vary if it is not given.
+        total_samples: how many trials there will be, if the run should not say it.
+        max_progress_rows: how many trials to show while the run goes on.
+        max_error_rows: how many errors to show while it goes on.
+        max_column_length: longer texts are cut off.
+        max_report_frequency: seconds between two tables.
+        infer_limit: how many metrics to show if ``metric_columns`` is not given.
+        print_intermediate_tables: False: only counts while the run goes on, the table at its end.
+        metric: what to look for the best trial by, if the run should not say it.
+        mode: "min" or "max", likewise.
+        sort_by_metric: best first.
+
+    Raises:
+        ValueError: a mode that is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        metric_columns: Sequence[str] | Mapping[str, str] | None = None,
+        parameter_columns: Sequence[str] | Mapping[str, str] | None = None,
+        total_samples: int | None = None,
+        max_progress_rows: int = 20,
+        max_error_rows: int = 20,
+        max_column_length: int = 20,
+        max_report_frequency: float = 5,
+        infer_limit: int = 3,
+        print_intermediate_tables: bool | None = None,
+        metric: str | None = None,
+        mode: str | None = None,
+        sort_by_metric: bool = False,
+    ) -> None:
+        if mode not in (None, "min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
+        self._metrics = None if metric_columns is None else _titles(metric_columns)
+        self._parameters = None if parameter_columns is None else _titles(parameter_columns)
+        self._total, self._metric, self._mode = total_samples, metric, mode
+        self._rows, self._error_rows, self._length = max_progress_rows, max_error_rows, max_column_length
+        self._period_s, self._infer_limit = max_report_frequency, infer_limit
+        self._tables, self._sorted = print_intermediate_tables is not False, sort_by_metric
+        self._began = time.time()
+        self._reported: float | None = None
+
+    def setup(
+        self,
+        start_time: float | None = None,
+        total_samples: int | None = None,
+        metric: str | None = None,
+        mode: str | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Take from the run what was not given before."""
+        self._began = start_time or self._began
+        self._total = self._total or total_samples
+        self._metric, self._mode = self._metric or metric, self._mode or mode
+
+    def should_report(self, trials: Sequence[Trial], done: bool = False) -> bool:  # noqa: FBT002 - Ray Tune's interface
+        """Once a period, and at the end."""
+        now = time.monotonic()
+        if done or self._reported is None or now - self._reported >= self._period_s:
+            self._reported = now
+            return True
+        return False
+
+    def add_metric_column(self, metric: str, representation: str | None = None) -> None:
+        """Show one more metric.
+
+        Raises:
+            ValueError: it is shown already.
+        """
+        self._metrics = _added(self._metrics or {}, metric, representation)
+
+    def add_parameter_column(self, parameter: str, representation: str | None = None) -> None:
+        """Show one more parameter.
+
+        Raises:
+            ValueError: it is shown already.
+        """
+        self._parameters = _added(self._parameters or {}, parameter, representation)
+
+    # From trials to text --------------------------------------------------------------------------------------------
+
+    def _text(self, trials: Sequence[Trial], done: bool, *sys_info: str) -> str:
+        best = self._best(trials)
+        parts = ["== Status ==", f"running for {time.time() - self._began:.0f} s", *sys_info, self._counted(trials)]
+        if best is not None and self._metric is not None:
+            parts.append(
+                f"best: {best} with {self._metric}={best.last_result[self._metric]} and {best.evaluated_params}"
+            )
+        if done or self._tables:
+            parts.append(self._table(trials, None if done else self._rows))
+        return "\n".join([*parts, *self._errors(trials, None if done else self._error_rows), ""])
+
+    def _counted(self, trials: Sequence[Trial]) -> str:
+        counts = Counter(trial.status for trial in trials)
+        of = "" if self._total is None else f" of {self._total}"
+        return f"{len(trials)}{of} trials: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+
+    def _table(self, trials: Sequence[Trial], most: int | None) -> str:
+        metrics = self._inferred(trials) if self._metrics is None else self._metrics
+        parameters = _parameters(trials) if self._parameters is None else self._parameters
+        shown = list(trials)[:most] if not self._sorted else sorted(trials, key=self._rank)[:most]
+        rows = [
+            [str(trial), trial.status, *(_value(trial.config, name) for name in parameters)]
+            + [_value(trial.last_result, name) for name in metrics]
+            for trial in shown
+        ]
+        table = _aligned([["trial", "status", *parameters.values(), *metrics.values()], *rows], self._length)
+        hidden = len(trials) - len(shown)
+        return f"{table}\n... {hidden} more trials" if hidden else table
+
+    def _inferred(self, trials: Sequence[Trial]) -> dict[str, str]:
+        seen = dict.fromkeys(
+            name
+            for trial in trials
+            for name, value in trial.last_result.items()
+            if name not in AUTOMATIC and isinstance(value, int | float)
+        )
+        return {"training_iteration": "iter", "time_total_s": "total time (s)"} | {
+            name: name for name in list(seen)[: self._infer_limit]
+        }
+
+    def _errors(self, trials: Sequence[Trial], most: int | None) -> Iterable[str]:
+        failed = [trial for trial in trials if trial.get_error()]
+        return (f"{trial}: {trial.get_error()}" for trial in failed[:most])
+
+    def _best(self, trials: Sequence[Trial]) -> Trial | None:
+        ranked = [trial for trial in trials if self._rank(trial) < math.inf]
+        return min(ranked, key=self._rank, default=None)
+
+    def _rank(self, trial: Trial) -> float:
+        value = trial.last_result.get(self._metric or "")
+        if not isinstance(value, int | float) or math.isnan(value):
+            return math.inf
+        return -value if self._mode == "max" else value
+
+
+class CLIReporter(TuneReporterBase):
+    """Prints tables to the standard output."""
+
+    def report(self, trials: Sequence[Trial], done: bool, *sys_info: str) -> None:
+        """Print one."""
+        print(self._text(trials, done, *sys_info), file=sys.stdout, flush=True)  # noqa: T201 - that is its work
+
+
+class JupyterNotebookReporter(TuneReporterBase):
+    """Shows tables in a notebook.
+
+    Args:
+        overwrite: replace what the cell shows.
+        settings: as for ``CLIReporter``.
+    """
+
+    def __init__(self, *, overwrite: bool = True, **settings: Any) -> None:  # noqa: ANN401 - those of the base class
+        super().__init__(**settings)
+        self._overwrite = overwrite
+
+    def report(self, trials: Sequence[Trial], done: bool, *sys_info: str) -> None:
+        """Show one.
+
+        Raises:
+            ImportError: IPython is not installed, so this is no notebook.
+        """
+        try:
+            from IPython import display
+        except ImportError as error:
+            raise ImportError("JupyterNotebookReporter needs IPython; elsewhere use CLIReporter") from error
+        if self._overwrite:
+            display.clear_output(wait=True)
+        display.display({"text/plain": self._text(trials, done, *sys_info)}, raw=True)
+
+
+class Reporting(engine.Callback):
+    """Has the engine ask a user's reporter. It is a ``trialwright.progress.Progress`` as well, if it is given as one.
+
+    Args:
+        reporter: whom to ask.
+        facts: about the run.
+    """
+
+    def __init__(self, reporter: ProgressReporter, facts: RunFacts) -> None:
+        self._reporter = reporter
+        self._facts = facts
+        self._book = TrialBook(facts)
+        self._snapshot: Snapshot | None = None
+        for hook in engine.HOOKS:
+            if hook.startswith("on_trial_"):
+                setattr(self, hook, self._happened)
+
+    def setup(self, **info: object) -> None:
+        """Tell the reporter about the run."""
+        directory = info.get("directory")
+        if self._facts.directory is None and directory is not None:
+            self._facts.directory = os.fspath(str(directory))
+        facts = self._facts
+        self._reporter.setup(time.time(), facts.num_samples, facts.metric, facts.mode)
+
+    def _ask(self, trials: Sequence[TrialInfo], *, done: bool = False) -> None:
+        shown = self._book.all(trials)
+        if self._reporter.should_report(shown, done=done):
+            self._reporter.report(shown, done, *self._sys_info())
+
+    def _sys_info(self) -> list[str]:
+        told = [] if self._snapshot is None else [line(self._snapshot)]
+        return [*told, *([] if self._facts.directory is None else [f"Result logdir: {self._facts.directory}"])]
+
+    def _happened(self, trials: Sequence[TrialInfo], **info: object) -> None:
+        """Something happened to a trial; it is in ``trials`` by now."""
+        self._ask(trials)
+
+    def on_experiment_end(self, trials: Sequence[TrialInfo], **info: object) -> None:
+        """Ask a last time."""
+        self._ask(trials, done=True)
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Remember the newest state of the run, to be shown with the trials."""
+        self._snapshot = snapshot
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Nothing: the end of the run is shown when its callbacks are told."""
+
+
+def to_engine(reporter: object, facts: RunFacts) -> Reporting:
+    """Return what the engine is to call for a user's reporter.
+
+    Raises:
+        TypeError: it is no reporter.
+    """
+    if not isinstance(reporter, ProgressReporter):
+        raise TypeError(f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}")
+    return Reporting(reporter, facts)
+
+
+def _titles(columns: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    return dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
+
+
+def _added(columns: dict[str, str], name: str, title: str | None) -> dict[str, str]:
+    if name in columns:
+        raise ValueError(f"column {name!r} is there already")
+    return {**columns, name: title or name}
+
+
+def _parameters(trials: Sequence[Trial]) -> dict[str, str]:
+    return {name: name for name in dict.fromkeys(name for trial in trials for name in trial.evaluated_params)}
+
+
+def _value(values: Mapping[str, Any], path: str) -> str:
+    if path in values:
+        value = values[path]
+        return number(value) if isinstance(value, float) else str(value)
+    head, _, rest = path.partition("/")
+    return _value(values[head], rest) if rest and isinstance(values.get(head), Mapping) else ""
+
+
+def _aligned(rows: Sequence[Sequence[str]], longest: int) -> str:
+    cut = [
+        [text if len(text) <= longest or not column else text[: longest - 3] + "..." for column, text in enumerate(row)]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cut
+    )

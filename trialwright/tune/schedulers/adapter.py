@@ -1,0 +1,141 @@
+"""A user's scheduler, as the engine asks it: every report is a boundary, and every question is handed on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from trialwright.callbacks import TrialInfo
+from trialwright.messages import (
+    EVERY_REPORT,
+    Choice,
+    Continue,
+    Drop,
+    Metric,
+    New,
+    Outcome,
+    Pause,
+    Plain,
+    Report,
+    Resume,
+    Start,
+    Stop,
+    Verdict,
+    Wait,
+)
+from trialwright.schedulers import TrialView
+from trialwright.streams import Streams
+from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.trial import RunFacts, Trial
+
+
+class Asked:
+    """A scheduler of the engine that asks one with Ray Tune's interface. It is its controller as well.
+
+    Args:
+        scheduler: whom to ask.
+        facts: about the run.
+    """
+
+    def __init__(self, scheduler: TrialScheduler, facts: RunFacts) -> None:
+        self._scheduler = scheduler
+        self._facts = facts
+        self._trials: dict[int, Trial] = {}
+        self._doomed: list[Trial] = []  # the user's scheduler wants them ended
+        self._coming: Trial | None = None  # stands for a new trial that could be had
+
+    def setup(self, rng: Streams) -> None:
+        """Begin with no trials. The user's object cannot be made to forget: it is for one run."""
+        self._trials, self._doomed, self._coming = {}, [], None
+        self._scheduler.set_search_properties(self._facts.metric, self._facts.mode)
+
+    # What the engine asks -------------------------------------------------------------------------------------------
+
+    def on_start(self, trial: TrialView) -> Start:
+        """Show the new trial, and have it wait at its first report."""
+        info = self._picture(trial, "running", {})
+        known = self._trials[trial.id] = Trial(self._facts, info)
+        self._scheduler.on_trial_add(self, known)
+        return Start(EVERY_REPORT)
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        """Ask, and carry the answer over."""
+        known = self._see(trial, "running", report.metrics)
+        answer = self._scheduler.on_trial_result(self, known, known.note(report.metrics))
+        if answer == TrialScheduler.CONTINUE:
+            return Continue(EVERY_REPORT)
+        if answer == TrialScheduler.PAUSE:
+            self._see(trial, "paused", report.metrics)
+            return Pause()
+        if answer == TrialScheduler.STOP:
+            return Stop(f"scheduler {type(self._scheduler).__name__}")
+        raise ValueError(
+            f"{type(self._scheduler).__name__}.on_trial_result must return CONTINUE, PAUSE, or STOP, not {answer!r}"
+        )
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        """Tell how it ended."""
+        known = self._trials.pop(trial.id)
+        was_paused = known.status == Trial.PAUSED
+        known.update(replace(known.info, state="ended", outcome=str(outcome)))
+        if outcome.kind in ("failed", "lost"):
+            self._scheduler.on_trial_error(self, known)
+        elif was_paused:
+            self._scheduler.on_trial_remove(self, known)
+        else:
+            self._scheduler.on_trial_complete(self, known, known.last_result)
+
+    def next(self, can_ask: bool) -> Choice:
+        """Ask which paused trial goes on; if none does, a new one is wanted."""
+        while self._doomed:
+            trial = self._doomed.pop()
+            if trial.number in self._trials:
+                return Drop(trial.number, f"scheduler {type(self._scheduler).__name__}")
+        self._coming = Trial(self._facts, _STAND_IN) if can_ask else None
+        chosen = self._scheduler.choose_trial_to_run(self)
+        if chosen is not None and chosen.status == Trial.PAUSED:
+            chosen.update(replace(chosen.info, state="running"))
+            return Resume(chosen.number, EVERY_REPORT)
+        return New() if can_ask else Wait()
+
+    def state(self) -> Plain:
+        """Nothing: what the user's scheduler remembers comes from the journal, when it is told everything again."""
+        return None
+
+    def restore(self, state: Plain) -> None:
+        """Nothing: see ``state``."""
+
+    def _see(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> Trial:
+        return self._trials[trial.id].update(self._picture(trial, state, metrics))
+
+    def _picture(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
+        saved = None if trial.checkpoint is None else trial.checkpoint.path
+        config = self._facts.resolve(dict(trial.config))
+        return TrialInfo(trial.id, config, state, None, 0, trial.step, metrics, "", saved, None)
+
+    # What the user's scheduler asks ---------------------------------------------------------------------------------
+
+    def get_trials(self) -> list[Trial]:
+        """Return those that live, and one that stands for a new one, if there could be one."""
+        return [*self._trials.values(), *([self._coming] if self._coming else [])]
+
+    get_live_trials = get_trials
+
+    def get_trial(self, trial_id: str) -> Trial | None:
+        """Return the living trial of this id."""
+        return next((trial for trial in self._trials.values() if trial.trial_id == trial_id), None)
+
+    def has_resources_for_trial(self, trial: Trial) -> bool:
+        """It could be run: nobody is asked what to run while nothing can."""
+        return True
+
+    def stop_trial(self, trial: Trial) -> None:
+        """End a trial with the next choice."""
+        self._doomed.append(trial)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it only raises
+        known = ", ".join(name for name in ("get_trials", "get_live_trials", "get_trial", "stop_trial"))
+        raise AttributeError(f"a scheduler's controller has no {name!r} here; it has {known}")
+
+
+_STAND_IN = TrialInfo(-1, {}, "waiting", None, 0, 0, {}, "", None, None)

@@ -1,0 +1,59 @@
+"""Searchers by Ray Tune's names. ``to_engine`` makes of each what the engine asks."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from trialwright.errors import nearest
+from trialwright.tune.search.basic_variant import BasicVariantGenerator
+from trialwright.tune.search.bayesopt import BayesOptSearch
+from trialwright.tune.search.concurrency_limiter import ConcurrencyLimiter
+from trialwright.tune.search.hyperopt import HyperOptSearch
+from trialwright.tune.search.optuna import OptunaSearch
+from trialwright.tune.search.repeater import Repeater
+from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.spaces import grid_search
+
+__all__ = [
+    "BasicVariantGenerator",
+    "BayesOptSearch",
+    "ConcurrencyLimiter",
+    "HyperOptSearch",
+    "OptunaSearch",
+    "Repeater",
+    "Searcher",
+    "create_searcher",
+    "grid_search",
+]
+
+SEARCHERS: dict[str, type] = {
+    "random": BasicVariantGenerator,
+    "variant_generator": BasicVariantGenerator,
+    "bayesopt": BayesOptSearch,
+    "hyperopt": HyperOptSearch,
+    "optuna": OptunaSearch,
+}
+INSTEAD = {"ax": "bayesopt", "bohb": "hyperopt", "hebo": "bayesopt", "nevergrad": "optuna", "zoopt": "optuna"}
+
+
+def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - the names decide
+    """Make a searcher by its name.
+
+    Args:
+        search_alg: "random", "hyperopt", "optuna", or "bayesopt".
+        kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
+
+    Raises:
+        ValueError: there is none of this name; the text says what to use instead.
+        TypeError: the class takes no such argument.
+    """
+    name = search_alg.lower()
+    if name not in SEARCHERS:
+        hint = f"; use {INSTEAD[name]!r} instead" if name in INSTEAD else nearest(name, SEARCHERS)
+        raise ValueError(f"search_alg={search_alg!r} is not there{hint}")
+    taken = inspect.signature(SEARCHERS[name]).parameters
+    return SEARCHERS[name](**{key: value for key, value in kwargs.items() if key in taken or key not in _ANY})
+
+
+_ANY = ("metric", "mode")

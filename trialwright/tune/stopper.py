@@ -1,0 +1,298 @@
+"""Stoppers with Ray Tune's interface, and what the engine's ``stop`` is made of.
+
+They also work as ``Engine(stop=...)``; metrics then have the engine's names.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import statistics
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+from trialwright.callbacks import TrialInfo
+from trialwright.messages import EVERY_REPORT, Config, Report
+from trialwright.stopping import Stop
+from trialwright.tune import names
+from trialwright.tune.trial import RunFacts, Trial
+
+
+class Stopper:
+    """A stop rule with a memory: subclass it. Every report waits for its answer."""
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a text here, a number for the engine
+        """Tell whether this result ends its trial."""
+        raise NotImplementedError
+
+    def stop_all(self) -> bool:
+        """Tell whether the whole run should end."""
+        raise NotImplementedError
+
+
+class NoopStopper(Stopper):
+    """Stops nothing."""
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        return False
+
+    def stop_all(self) -> bool:
+        return False
+
+
+class MaximumIterationStopper(NoopStopper):
+    """Stops each trial after so many results.
+
+    Args:
+        max_iter: how many.
+    """
+
+    def __init__(self, max_iter: int) -> None:
+        self.max_iter = max_iter
+        self._seen: Counter[object] = Counter()
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        self._seen[trial_id] += 1
+        return self._seen[trial_id] >= self.max_iter
+
+
+class FunctionStopper(NoopStopper):
+    """Asks a function.
+
+    Args:
+        function: called with a trial's id and its result; tells whether this result ends the trial.
+
+    Raises:
+        TypeError: it is not such a function.
+    """
+
+    def __init__(self, function: Callable[[str, dict[str, Any]], bool]) -> None:
+        if not self.is_valid_function(function):
+            raise TypeError(f"FunctionStopper takes a function, not {function!r}")
+        self.function = function
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        return bool(self.function(trial_id, result))
+
+    @classmethod
+    def is_valid_function(cls, fn: object) -> bool:
+        """Tell whether it can be called and is no ``Stopper``."""
+        return callable(fn) and not isinstance(fn, Stopper | type)
+
+
+class TrialPlateauStopper(NoopStopper):
+    """Stops a trial whose metric changes no more.
+
+    Args:
+        metric: which metric.
+        std: the standard deviation of the last results that counts as no change.
+        num_results: how many are the last results.
+        grace_period: no trial is stopped before so many results.
+        metric_threshold: no trial is stopped before its metric is this good.
+        mode: which direction is good, "min" or "max"; needed with ``metric_threshold``.
+
+    Raises:
+        ValueError: a threshold without a mode.
+    """
+
+    def __init__(  # noqa: PLR0917 - Ray Tune's order
+        self,
+        metric: str,
+        std: float = 0.01,
+        num_results: int = 4,
+        grace_period: int = 4,
+        metric_threshold: float | None = None,
+        mode: Literal["min", "max"] | None = None,
+    ) -> None:
+        if metric_threshold is not None and mode not in ("min", "max"):
+            raise ValueError(f"metric_threshold needs a mode, 'min' or 'max', not {mode!r}")
+        self._metric, self._std, self._mode = metric, std, mode
+        self._num_results, self._grace_period, self._threshold = num_results, grace_period, metric_threshold
+        self._seen: Counter[object] = Counter()
+        self._last: defaultdict[object, deque[float]] = defaultdict(lambda: deque(maxlen=num_results))
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        value = _number(result.get(self._metric))
+        self._last[trial_id].append(value)
+        self._seen[trial_id] += 1
+        if self._seen[trial_id] < self._grace_period or len(self._last[trial_id]) < self._num_results:
+            return False
+        return self._is_good(value) and _deviation(self._last[trial_id]) < self._std
+
+    def _is_good(self, value: float) -> bool:
+        if self._threshold is None:
+            return True
+        return value <= self._threshold if self._mode == "min" else value >= self._threshold
+
+
+class ExperimentPlateauStopper(Stopper):
+    """Ends the run once its best results hardly differ.
+
+    Args:
+        metric: which metric.
+        std: the standard deviation of the best results that counts as no difference.
+        top: how many best results are looked at.
+        mode: which results are best, "min" or "max".
+        patience: how many results in a row must leave it so.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        std: float = 0.001,
+        top: int = 10,
+        mode: Literal["min", "max"] = "min",
+        patience: int = 0,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
+        if top <= 1 or top != int(top):
+            raise ValueError(f"top must be an integer greater than 1, not {top!r}")
+        if patience < 0 or patience != int(patience):
+            raise ValueError(f"patience must be an integer that is not negative, not {patience!r}")
+        if not std > 0:
+            raise ValueError(f"std must be greater than 0, not {std!r}")
+        self._metric, self._std, self._top, self._patience = metric, std, top, patience
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._best: list[float] = []
+        self._in_a_row = 0
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        value = self._sign * _number(result[self._metric])
+        if not math.isnan(value):
+            self._best = sorted([*self._best, value])[: self._top]
+        self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0
+        return self.stop_all()
+
+    def has_plateaued(self) -> bool:
+        """Tell whether the best results hardly differ."""
+        return len(self._best) == self._top and _deviation(self._best) <= self._std
+
+    def stop_all(self) -> bool:
+        return self.has_plateaued() and self._in_a_row >= self._patience
+
+
+class TimeoutStopper(NoopStopper):
+    """Ends the run after some time. In the layer it is the engine's time budget, which needs no reports to be noticed.
+
+    Args:
+        timeout: seconds, or a timedelta.
+
+    Raises:
+        TypeError: it is neither.
+    """
+
+    def __init__(self, timeout: float | timedelta) -> None:
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise TypeError(f"timeout must be a number of seconds or a timedelta, not {timeout!r}")
+        self.timeout_s = float(seconds)
+        self._began: float | None = None
+
+    def stop_all(self) -> bool:
+        """Tell whether the time since this was first asked is over."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        return now - self._began >= self.timeout_s
+
+
+class CombinedStopper(Stopper):
+    """Several stoppers: any of them stops; all are asked.
+
+    Args:
+        stoppers: which.
+    """
+
+    def __init__(self, *stoppers: Stopper) -> None:
+        self.stoppers = stoppers
+
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
+        answers = [stopper(trial_id, result) for stopper in self.stoppers]
+        return any(answers)
+
+    def stop_all(self) -> bool:
+        answers = [stopper.stop_all() for stopper in self.stoppers]
+        return any(answers)
+
+
+# For the engine -------------------------------------------------------------------------------------------------------
+
+
+def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
+    """Turn what users give as ``stop`` into the engine's stop rule, and seconds that the run may take.
+
+    What the engine can test by itself becomes a threshold, so that no report has to wait.
+
+    Args:
+        stop: a dict of metrics and values, a function, a ``Stopper``, a list of these, or None.
+        facts: about the run.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    if stop is None:
+        return None, None
+    if isinstance(stop, CombinedStopper):
+        return to_engine(list(stop.stoppers), facts)
+    if isinstance(stop, list | tuple):
+        rules = [to_engine(rule, facts) for rule in stop]
+        budgets = [seconds for _, seconds in rules if seconds is not None]
+        return [rule for rule, _ in rules if rule is not None], min(budgets, default=None)
+    if type(stop) is TimeoutStopper:
+        return None, stop.timeout_s
+    if type(stop) is MaximumIterationStopper:
+        return {"step": stop.max_iter}, None
+    return _rule(stop, facts), None
+
+
+def _rule(stop: object, facts: RunFacts) -> Stop:
+    if isinstance(stop, Mapping):
+        return {names.to_engine(metric): value for metric, value in stop.items()}
+    if isinstance(stop, Stopper):
+        return Asked(stop, facts)
+    if isinstance(stop, type) or not callable(stop):
+        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+    if hasattr(stop, "stop_all"):
+        raise TypeError(f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none")
+    return Asked(FunctionStopper(stop), facts)
+
+
+class Asked:
+    """A stop rule of the engine that asks a user's stopper, with the ids and the names that users know."""
+
+    boundaries = EVERY_REPORT
+
+    def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
+        self._stopper, self._facts = stopper, facts
+        self._why = f"stop rule {name_of(stopper)}"
+
+    def reason(self, trial: int, report: Report, config: Config) -> str | None:
+        """Ask about a report."""
+        own, metrics = copy.deepcopy(self._facts.resolve(config)), dict(report.metrics)  # to do with as it likes
+        info = TrialInfo(trial, own, "running", None, 1, report.step, metrics, "", None, None)
+        shown = Trial(self._facts, info)
+        return self._why if self._stopper(shown.trial_id, shown.note(metrics)) else None
+
+    def stop_all(self) -> str | None:
+        """Ask about the run."""
+        return self._why if self._stopper.stop_all() else None
+
+
+def name_of(stopper: Stopper) -> str:
+    """Return what a person would call a stopper: its class's name, or that of the function it asks."""
+    asked = stopper.function if isinstance(stopper, FunctionStopper) else type(stopper)
+    return str(getattr(asked, "__name__", type(asked).__name__))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _deviation(values: deque[float] | list[float]) -> float:
+    return statistics.pstdev(values) if all(map(math.isfinite, values)) else math.inf

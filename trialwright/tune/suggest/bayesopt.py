@@ -1,0 +1,5 @@
+"""The old name of ``trialwright.tune.search.bayesopt``."""
+
+from trialwright.tune.search.bayesopt import BayesOptSearch
+
+__all__ = ["BayesOptSearch"]

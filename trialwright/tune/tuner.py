@@ -1,0 +1,128 @@
+"""``Tuner``: the front door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trialwright.space import Space
+from trialwright.tune import registry
+from trialwright.tune.config import ResumeConfig, ResumeType, RunConfig, TuneConfig
+from trialwright.tune.conversion import Job
+from trialwright.tune.kept import check_run, is_run, load
+from trialwright.tune.records import Records
+from trialwright.tune.result_grid import ResultGrid
+
+
+class Tuner:
+    """Tunes a trainable.
+
+    Args:
+        trainable: a function of the config that reports, returns, or yields metrics; a ``tune.Trainable``; or the name
+            of one that is registered.
+        param_space: what may vary: a dict of domains and constants, nested as you like.
+        tune_config: what to search for, and how.
+        run_config: where the run is kept, when trials stop, and the like.
+
+    Raises:
+        TypeError: there is no trainable, or it is none.
+        ValueError: no trainable of this name is registered.
+    """
+
+    def __init__(
+        self,
+        trainable: str | registry.Trainable,
+        *,
+        param_space: Mapping[str, Any] | Space | None = None,
+        tune_config: TuneConfig | None = None,
+        run_config: RunConfig | None = None,
+    ) -> None:
+        registry.find(trainable)
+        self._job = Job(trainable, param_space, tune_config or TuneConfig(), run_config or RunConfig())
+        self._directory: Path | None = None  # of the run that is gone on with
+        self._again = ResumeConfig()
+        self._records: Records | None = None
+
+    @classmethod
+    def restore(  # noqa: PLR0917 - as in Ray Tune
+        cls,
+        path: str | os.PathLike[str],
+        trainable: str | registry.Trainable,
+        resume_unfinished: bool = True,  # noqa: FBT002 - as in Ray Tune
+        resume_errored: bool = False,  # noqa: FBT002 - as in Ray Tune
+        restart_errored: bool = False,  # noqa: FBT002 - as in Ray Tune
+        param_space: Mapping[str, Any] | Space | None = None,
+        storage_filesystem: object = None,
+        _resume_config: ResumeConfig | None = None,
+        *,
+        tune_config: TuneConfig | None = None,
+        run_config: RunConfig | None = None,
+    ) -> Tuner:
+        """Return a tuner that goes on with a run, as the same run.
+
+        Args:
+            path: the run's directory, or the link to it.
+            trainable: as before; code is not kept.
+            resume_unfinished: refused if False: that is what going on means.
+            resume_errored: try the trials again that failed, from their last checkpoints.
+            restart_errored: the same, from scratch; ``resume_errored`` goes first.
+            param_space: as before, if it holds functions or objects; else it is known.
+            storage_filesystem: refused: runs are kept on a disk of this machine.
+            tune_config: as before, where it holds objects that are no data: a user's own scheduler or searcher. Not in
+                Ray Tune, which unpickles what it finds.
+            run_config: the same: stop functions, callbacks, executor.
+
+        Raises:
+            ValueError: there is no run there, or something refused is given.
+        """
+        if not resume_unfinished:
+            raise ValueError("resume_unfinished=False: a run that is gone on with goes on with its unfinished trials")
+        if storage_filesystem is not None:
+            raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
+        check_run(Path(path).expanduser())
+        tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
+        tuner._directory = Path(path).expanduser()
+        tuner._again = _resume_config or ResumeConfig(errored=_errored(resume_errored, restart_errored))
+        return tuner
+
+    @classmethod
+    def can_restore(cls, path: str | os.PathLike[str], storage_filesystem: object = None) -> bool:
+        """Tell whether there is a run in this directory.
+
+        Raises:
+            ValueError: a filesystem is given.
+        """
+        if storage_filesystem is not None:
+            raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
+        return is_run(Path(path).expanduser())
+
+    def fit(self) -> ResultGrid:
+        """Run to the end. Trials that fail do not raise: see ``results.errors``.
+
+        Raises:
+            ValueError, TypeError: something given makes no sense; nothing was started.
+            TrialError: a trial failed, and ``FailureConfig(fail_fast="raise")``.
+            RunInterrupted: SIGINT or SIGTERM; the run can be restored.
+        """
+        self._records = self._job.start() if self._directory is None else self._job.resume(self._directory, self._again)
+        return ResultGrid(self._records)
+
+    def get_results(self) -> ResultGrid:
+        """Return what ``fit`` returned; of a restored run that was not gone on with, what there was.
+
+        Raises:
+            RuntimeError: nothing has run yet.
+        """
+        if self._records is not None:
+            return ResultGrid(self._records)
+        if self._directory is None:
+            raise RuntimeError("there are no results yet: call fit()")
+        return ResultGrid(load(self._directory))
+
+
+def _errored(resume: bool, restart: bool) -> ResumeType:
+    if resume:
+        return ResumeType.RESUME
+    return ResumeType.RESTART if restart else ResumeType.SKIP

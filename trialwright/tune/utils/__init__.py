@@ -1,0 +1,33 @@
+"""``ray.tune.utils``, as far as users call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trialwright.tune.trainable.trainable import Trainable
+
+
+def validate_save_restore(
+    trainable_cls: type[Trainable], config: Mapping[str, Any] | None = None, num_gpus: int = 0
+) -> bool:
+    """Check that a class goes on where it was when it was saved: train, save, load into another object, train both.
+
+    Args:
+        trainable_cls: the class.
+        config: what to make it with.
+        num_gpus: only 0 is taken: it is made in this process.
+
+    Raises:
+        ValueError: a GPU is wanted, or the other object is not where the first one was.
+        NotImplementedError: it has no ``save_checkpoint`` or no ``load_checkpoint``.
+    """
+    if num_gpus:
+        raise ValueError("num_gpus: the class is made in this process, which sees the GPUs that there are")
+    first, other = trainable_cls(config), trainable_cls(config)
+    for _ in range(2):
+        first.train()
+    other.restore(first.save())
+    if first.train()["training_iteration"] != other.train()["training_iteration"]:
+        raise ValueError(f"{trainable_cls.__name__} does not go on where it was")
+    return True

@@ -1,0 +1,214 @@
+"""What if: the trials of a finished run under another scheduler, in virtual time.
+
+Each trial's recorded reports become a training that repeats them, and the whole engine runs again on simulated workers,
+with the same trials in the same order. Nothing is trained. A curve that was cut short cannot say how it would have gone
+on: where the other scheduler wants more of a trial than was recorded, the trial is *censored*, and the result says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Literal, cast
+
+from trialwright.engine.engine import Engine
+from trialwright.executors import Simulated
+from trialwright.loading import load
+from trialwright.messages import Metric
+from trialwright.results import Result, TrialResult
+from trialwright.schedulers import PBT, PBTReplay, Scheduler
+from trialwright.space import randint
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is recorded of one trial: its reports in the order of their steps, and whether it came to its own end."""
+
+    trial: int
+    rows: Sequence[Mapping[str, Metric]]
+    whole: bool
+    span: tuple[float, float] = (0.0, 0.0)  # when it started and ended
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run's courses, and what it was told to optimise."""
+
+    courses: tuple[Course, ...]
+    metrics: tuple[str, ...]
+    modes: tuple[Mode, ...]
+
+    def start(self, config: Mapping[str, Any], seed: int) -> int:
+        """As a workload: before the first report."""
+        return 0
+
+    def step(self, config: Mapping[str, Any], state: int) -> tuple[int, dict[str, Metric], float] | None:
+        """The next report, after as many seconds as it took."""
+        rows = self.courses[config["course"]].rows
+        if state == len(rows):
+            return None
+        seconds = _time(rows[state]) - (_time(rows[state - 1]) if state else 0.0)
+        row = {name: value for name, value in rows[state].items() if name not in ("step", "time_s")}
+        return state + 1, row, max(seconds, 0.0)
+
+    @property
+    def at_once(self) -> int:
+        """How many trials ran side by side at most, as far as starts and ends tell."""
+        changes = sorted([(c.span[0], 1) for c in self.courses] + [(c.span[1], -1) for c in self.courses])
+        return max(1, *accumulate(change for _, change in changes))
+
+
+@dataclass(frozen=True)
+class Fate:
+    """One trial: how many steps and seconds it was trained for, then and now, and how it would have ended."""
+
+    trial: int
+    recorded_steps: int
+    recorded_s: float
+    steps: int
+    seconds: float
+    outcome: str
+    censored: bool
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """How a run would have gone under another scheduler.
+
+    ``wall_s`` is virtual: how long it would have taken. ``recorded_best`` and ``best`` are the best values that were
+    seen at any step, each with its trial; the first is of the trial called the *winner*.
+    """
+
+    fates: tuple[Fate, ...]
+    wall_s: float
+    recorded_best: tuple[float, int]
+    best: tuple[float, int]
+    winner_step: int  # where the winner had its best value
+
+    @property
+    def winner(self) -> Fate:
+        """The trial that was best."""
+        return next(fate for fate in self.fates if fate.trial == self.recorded_best[1])
+
+    @property
+    def kept_winner(self) -> bool:
+        """It would have come to where it was best."""
+        return self.winner.steps >= self.winner_step
+
+    @property
+    def censored(self) -> tuple[int, ...]:
+        """The trials of which more was wanted than is known: their fate is a guess, and what they save is too much."""
+        return tuple(fate.trial for fate in self.fates if fate.censored)
+
+    @property
+    def saved_steps(self) -> int:
+        """How many steps less; below 0, more."""
+        return sum(fate.recorded_steps - fate.steps for fate in self.fates)
+
+    @property
+    def saved_s(self) -> float:
+        """How many seconds of training less."""
+        return sum(fate.recorded_s - fate.seconds for fate in self.fates)
+
+    def __str__(self) -> str:
+        recorded = sum(fate.recorded_steps for fate in self.fates)
+        winner = f"trial {self.winner.trial} is {'kept' if self.kept_winner else 'lost'} ({self.winner.outcome})"
+        best = f"best {self.best[0]:.6g} (trial {self.best[1]}) in place of {self.recorded_best[0]:.6g}"
+        unknown = f"; {len(self.censored)} trials would have gone on for longer than is known" if self.censored else ""
+        return (
+            f"{self.saved_steps} of {recorded} steps saved, {self.saved_s:.4g} s; the winner, {winner}; {best}{unknown}"
+        )
+
+
+def what_if(
+    run: Result | str | os.PathLike[str], scheduler: str | Scheduler, *, workers: int | None = None, seed: int = 0
+) -> WhatIf:
+    """Replay the trials of a run under another scheduler.
+
+    Args:
+        run: a result, or a run's directory.
+        scheduler: the other one. It must not change configurations: PBT cannot be asked.
+        workers: how many trials run side by side; by default as many as did.
+        seed: of the scheduler's dice.
+
+    Raises:
+        ValueError: the run was told no metric, or has no reports; or the scheduler is one that changes configurations.
+    """
+    if isinstance(scheduler, PBT | PBTReplay) or scheduler == "pbt":
+        raise ValueError(
+            f"what_if cannot ask {scheduler!r}: of other configurations than those that ran nothing is known"
+        )
+    recording = _recording(run if isinstance(run, Result) else load(run))
+    if not recording.metrics:
+        raise ValueError("what_if compares trials: the run was told no metric")
+    if not recording.courses:
+        raise ValueError("what_if repeats reports: no trial of this run has made any")
+    count = len(recording.courses)
+    result = Engine(
+        recording,
+        {"course": randint(0, count)},
+        metric=recording.metrics,
+        mode=recording.modes,
+        num_samples=count,
+        points_to_evaluate=[{"course": index} for index in range(count)],
+        searcher="random",
+        scheduler=scheduler,
+        executor=Simulated(workers=workers or recording.at_once),
+        storage=None,
+        seed=seed,
+        verbose=0,
+    ).run()
+    return _compare(recording, result)
+
+
+def _recording(result: Result) -> Recording:
+    courses = tuple(course for course in map(_course, result) if course.rows)
+    metrics, modes = zip(*result.objectives, strict=True) if result.objectives else ((), ())
+    return Recording(courses, metrics, modes)
+
+
+def _course(trial: TrialResult) -> Course:
+    rows = trial.history
+    return Course(trial.id, rows, trial.outcome == "completed", (trial.started or 0.0, trial.ended or 0.0))
+
+
+def _compare(recording: Recording, result: Result) -> WhatIf:
+    of_course = {trial.config["course"]: trial for trial in result}
+    fates = tuple(_fate(course, of_course[place]) for place, course in enumerate(recording.courses))
+    recorded, now = [], []
+    for course, fate in zip(recording.courses, fates, strict=True):
+        recorded += _bests(recording, course, len(course.rows))
+        now += _bests(recording, course, fate.steps)
+    if not recorded or not now:
+        raise ValueError(f"no trial of this run has reported a finite {recording.metrics[0]!r}")
+    sign = -1.0 if recording.modes[0] == "max" else 1.0
+    (cost, trial, step), (cost_now, trial_now, _) = min(recorded), min(now)
+    return WhatIf(fates, result.wall_s, (sign * cost, trial), (sign * cost_now, trial_now), step)
+
+
+def _fate(course: Course, trial: TrialResult) -> Fate:
+    steps = int(trial.metrics.get("step", 0))
+    ran_out = trial.outcome == "completed" and not trial.reason  # by itself, not because a scheduler had seen enough
+    how = f"{trial.outcome} ({trial.reason})" if trial.reason else str(trial.outcome)
+    recorded_s = _time(course.rows[-1])
+    seconds = float(trial.metrics.get("time_s", 0.0))
+    return Fate(course.trial, len(course.rows), recorded_s, steps, seconds, how, ran_out and not course.whole)
+
+
+def _bests(recording: Recording, course: Course, steps: int) -> list[tuple[float, int, int]]:
+    """Return the costs of a course up to a step, as (cost, trial, step), where they are finite."""
+    sign = -1.0 if recording.modes[0] == "max" else 1.0
+    values = [row.get(recording.metrics[0]) for row in course.rows[:steps]]
+    return [
+        (sign * value, course.trial, step)
+        for step, value in enumerate(values, 1)
+        if isinstance(value, int | float) and value - value == 0
+    ]
+
+
+def _time(row: Mapping[str, Metric]) -> float:
+    return float(cast(float, row["time_s"]))

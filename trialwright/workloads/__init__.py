@@ -1,0 +1,8 @@
+"""Workloads: trainings that are computed, to study schedulers and searchers on in virtual time."""
+
+from trialwright.workloads.base import State, Step, Workload
+from trialwright.workloads.curves import CrossingCurves
+from trialwright.workloads.dynamics import DriftingQuadratic, JaderbergToy
+from trialwright.workloads.tables import Table
+
+__all__ = ["CrossingCurves", "DriftingQuadratic", "JaderbergToy", "State", "Step", "Table", "Workload"]
