@@ -6,7 +6,7 @@ import pytest
 
 from trialwright import callbacks
 from trialwright.callbacks import HOOKS, Callback, CallbackRunner, TrialInfo
-from trialwright.engine.trial import State, Trial
+from trialwright.core.trial import State, Trial
 from trialwright.messages import Checkpoint, Outcome
 
 DEADLINE_S = 30.0

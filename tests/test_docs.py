@@ -21,8 +21,8 @@ import trialwright
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
 from trialwright import callbacks, reporting, space
-from trialwright.engine.ledger import OVERTAKES
-from trialwright.engine.trial import TABLE, Fork, State
+from trialwright.core.ledger import OVERTAKES
+from trialwright.core.trial import TABLE, Fork, State
 from trialwright.progress import Snapshot, Statistics, summary_lines
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Searcher

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.driving import Curve
+from tests.core.driving import Curve
 from trialwright import ASHA, FIFO, PBT, Engine, Simulated, report, space
 from trialwright.what_if import what_if
 

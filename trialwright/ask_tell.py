@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, overload
 
+from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
-from trialwright.engine.goals import number, outcome_constraints, violations
-from trialwright.engine.parts import as_space
+from trialwright.engine.arguments import as_space
+from trialwright.engine.goals import outcome_constraints
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
 from trialwright.reporting import clean, require

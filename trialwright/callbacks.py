@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from trialwright.engine.trial import Trial
+from trialwright.core.trial import Trial
 from trialwright.messages import Metric
 
 CALL_S = 30.0  # a call that lasts longer hangs

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from trialwright.core.plan import Mode, Plan
+from trialwright.core.scores import Scores
+from trialwright.core.trial import Trial
 from trialwright.engine.goals import outcome_constraints
-from trialwright.engine.plan import Mode, Plan
-from trialwright.engine.scores import Scores
-from trialwright.engine.trial import Trial
 from trialwright.executors.base import trial_directory
 from trialwright.messages import Checkpoint, Plain, Reported, Started
 from trialwright.progress import Statistics

@@ -1,6 +1,6 @@
 """Everything that the parts of Trialwright say to each other. Read this file first.
 
-The experiment (``engine/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an
+The experiment (``core/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an
 executor saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with an
 exception. *Verdicts* and *choices* are what a scheduler answers when the experiment asks it.
 

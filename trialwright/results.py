@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from trialwright.engine.trial import Descent
+from trialwright.core.trial import Descent
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Plain, Reported, Resume, Verdict
 from trialwright.progress import Statistics, settings
 from trialwright.storage import checkpoints
@@ -123,7 +123,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
-    _retell: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
+    _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -200,7 +200,7 @@ class Result:
             ReplayError: the scheduler is not what it was.
         """
         number = self._of(trial).id
-        return [decided for decided in self._retell() if decided.trial == number]
+        return [decided for decided in self._explain() if decided.trial == number]
 
     def lineage(self, trial: int) -> list[Segment]:
         """Return the schedule of configurations that led to where a trial stands, from step 0 on: its own, and before

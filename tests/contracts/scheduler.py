@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.driving import Simulation, simulate
+from tests.core.driving import Simulation, simulate
 from trialwright.codec import read_plain, to_plain
 from trialwright.executors.simulated import Delays, Faults, Simulated
 from trialwright.messages import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.driving import simulate
+from tests.core.driving import simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import Metric
 from trialwright.schedulers import PBT

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from trialwright import Engine, report, space
-from trialwright.engine.goals import outcome_constraints, violations
+from trialwright.core.scores import violations
+from trialwright.engine.goals import outcome_constraints
 from trialwright.messages import Boundary, Suggestion
 from trialwright.searchers import Random
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from trialwright import ASHA, PBT, Engine, Local, Simulated, report, space
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.parts import check
+from trialwright.core.experiment import Experiment
+from trialwright.engine.checking import check
 from trialwright.errors import ReplayError
 from trialwright.executors.simulated import Delays, Faults
 from trialwright.messages import Continue, Stop, at_step

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.driving import Curve, Script, simulate
+from tests.core.driving import Curve, Script, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, times
 from trialwright.executors.simulated import Delays, Simulated
 from trialwright.messages import (

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.scheduler import Training
-from tests.engine.driving import Curve, Script, Simulation, simulate
+from tests.core.driving import Curve, Script, Simulation, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, times
 from trialwright.executors.simulated import Delays, Faults, Simulated
 from trialwright.messages import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.driving import Curve, Script, Simulation, simulate
+from tests.core.driving import Curve, Script, Simulation, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, now, times
 from trialwright.errors import ExecutorError, PolicyError
 from trialwright.executors.base import Run

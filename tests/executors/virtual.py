@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
-from tests.engine.driving import Curve, Simulation
+from tests.core.driving import Curve, Simulation
 from trialwright.codec import to_plain
 from trialwright.executors.base import Run
 from trialwright.executors.simulated import Simulated

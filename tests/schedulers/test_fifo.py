@@ -1,7 +1,7 @@
 """FIFO."""
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import Curve, simulate
+from tests.core.driving import Curve, simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import Launch
 from trialwright.schedulers import FIFO

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import Curve, simulate
+from tests.core.driving import Curve, simulate
 from trialwright.executors.simulated import Faults, Simulated
 from trialwright.schedulers import HyperBand
 from trialwright.streams import Streams

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import Curve, simulate
+from tests.core.driving import Curve, simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import Continue, New, Outcome, Pause, Report, Resume, Start, Stop, Wait, at_step
 from trialwright.schedulers import MedianStopping

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import simulate
+from tests.core.driving import simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import Continue, Report, Start, Stop, at_step
 from trialwright.schedulers import ASHA, MOASHA

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import simulate
+from tests.core.driving import simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import EVERY_REPORT, Continue, Pause, Report, Resume, Start, Stop, at_step
 from trialwright.schedulers import PASHA

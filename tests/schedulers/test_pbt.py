@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.scheduler import SchedulerContract
-from tests.engine.driving import Simulation, simulate
+from tests.core.driving import Simulation, simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import (
     Clone,

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from tests.contracts.searcher import FINITE, SearcherContract, news
-from tests.engine.driving import Curve, simulate
+from tests.core.driving import Curve, simulate
 from trialwright.executors.simulated import Simulated
 from trialwright.history import History
 from trialwright.searchers import Grid, Problem

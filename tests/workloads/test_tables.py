@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.contracts.workload import WorkloadContract
-from tests.engine.driving import simulate
+from tests.core.driving import simulate
 from trialwright import Engine
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import Reported

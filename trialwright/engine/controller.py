@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from trialwright.engine.experiment import Experiment
+from trialwright.core.experiment import Experiment
+from trialwright.core.trial import Trial
 from trialwright.engine.hooks import Hooks
 from trialwright.engine.statistics import Meter
-from trialwright.engine.trial import Trial
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (

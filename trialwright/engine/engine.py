@@ -1,4 +1,4 @@
-"""The engine: what a user holds. Its constructor stores, and ``run()`` wires the parts together."""
+"""The engine: what a user holds. Its constructor stores, and ``run()`` wires the arguments together."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
+from trialwright.core.experiment import Experiment
+from trialwright.core.plan import Mode
 from trialwright.engine import settings
+from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
+from trialwright.engine.build_result import best_of, build_result, reader
+from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.harvest import best_of, harvest, reader
+from trialwright.engine.explain import explainer
 from trialwright.engine.hooks import Hooks, remembered
-from trialwright.engine.parts import Default, Needs, Parts, as_space, check, needed
-from trialwright.engine.plan import Mode
-from trialwright.engine.replaying import Retry, more_samples, replay, retries
-from trialwright.engine.retelling import teller
+from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
     in_thread,
     inside_loop,
@@ -211,13 +212,13 @@ class Engine:
 
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""
-        parts = check(self._keywords)
+        arguments = check(self._keywords)
         directory = self._directory
         try:
             with interruptible(), quick_switching(), rare_collections():
-                store, directory, past = self._open(parts)
+                store, directory, past = self._open(arguments)
                 with closing(store):
-                    return await self._run(parts, store, directory, past)
+                    return await self._run(arguments, store, directory, past)
         except RunInterrupted:
             if directory is not None:
                 say(f"the run can be resumed: {self._how_to_resume(directory)}")
@@ -226,40 +227,40 @@ class Engine:
     def _how_to_resume(self, directory: Path) -> str:
         return f"Engine.resume({str(directory)!r}, objective).run()"
 
-    async def _run(self, parts: Parts, store: Store, directory: Path | None, past: Store | None) -> Result:
-        meter, wanted = Meter(), parts.plan.samples
-        if parts.verbose > 0 and isinstance(parts.searcher, Auto):
-            say(f"searcher {parts.searcher.reason}")
-        parts = replace(parts, plan=replace(parts.plan, samples=parts.samples(self._first_samples)))
-        experiment, began_s, leftover = replay(parts, past)
+    async def _run(self, arguments: Arguments, store: Store, directory: Path | None, past: Store | None) -> Result:
+        meter, wanted = Meter(), arguments.plan.samples
+        if arguments.verbose > 0 and isinstance(arguments.searcher, Auto):
+            say(f"searcher {arguments.searcher.reason}")
+        arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
+        experiment, began_s, leftover = replay(arguments, past)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
             leftover.events += retries(experiment, self._retry)
         leftover.events += self._wishes
-        with _placed(parts, experiment) as asking:
+        with _placed(arguments, experiment) as asking:
             controller = _controller(asking, experiment, store, directory=directory, began_s=began_s, meter=meter)
             self._controller, self._wishes = controller, []
             try:
                 await controller.drive(leftover)
             finally:
                 self._controller = None
-        result = harvest(parts, experiment, controller, reader(store, directory), store.statistics())
-        result = replace(result, _retell=teller(parts, store, directory))
-        if parts.verbose > 0:
+        result = build_result(arguments, experiment, controller, reader(store, directory), store.statistics())
+        result = replace(result, _explain=explainer(arguments, store, directory))
+        if arguments.verbose > 0:
             last = replace(controller.snapshot(), best=best_of(result))
             say(*summary_lines(last, result.statistics))
         return result
 
-    def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
+    def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         """Return the store to write to, the run's directory, and the store to replay from."""
         if self._directory is not None:
             store = SqliteStore.open(self._directory)
             return store, self._directory, store
-        told = settings.write({**self._keywords, "seed": parts.plan.seed, "name": parts.name})
-        if parts.storage is None:
+        told = settings.write({**self._keywords, "seed": arguments.plan.seed, "name": arguments.name})
+        if arguments.storage is None:
             return MemoryStore(told), None, None
-        directory = parts.storage / run_id(parts.name)
+        directory = arguments.storage / run_id(arguments.name)
         return SqliteStore.create(directory, told), directory, None
 
 
@@ -275,33 +276,33 @@ def run_id(name: str) -> str:
 
 
 @contextmanager
-def _placed(parts: Parts, experiment: Experiment) -> Iterator[Parts]:
+def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]:
     """Have the searcher asked where it holds up nobody; in virtual time, where nobody waits, right there."""
-    if getattr(parts.executor, "is_virtual", False):
-        yield parts
+    if getattr(arguments.executor, "is_virtual", False):
+        yield arguments
         return
-    known = 0 if experiment.done else len(parts.earlier) + len(experiment.trials)
-    with placed(parts.searcher, known, experiment.warn) as searcher:
-        yield replace(parts, searcher=searcher)
+    known = 0 if experiment.done else len(arguments.earlier) + len(experiment.trials)
+    with placed(arguments.searcher, known, experiment.warn) as searcher:
+        yield replace(arguments, searcher=searcher)
 
 
 def _controller(
-    parts: Parts, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
+    arguments: Arguments, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
 ) -> Controller:
-    streams = Streams(parts.plan.seed)
+    streams = Streams(arguments.plan.seed)
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
-        suggested = parts.suggest(ask, experiment.history, streams)
+        suggested = arguments.suggest(ask, experiment.history, streams)
         meter.searcher_s += time.perf_counter() - began
         return suggested
 
-    run = Run(parts.objective, parts.space, suggest, parts.plan.metrics, directory, began_s)
-    progress = parts.progress or choose_progress(parts.verbose)
-    states = remembered(directory, parts.callbacks, experiment.warn)
-    hooks = Hooks(CallbackRunner(parts.callbacks, experiment.warn, states=states), run, experiment.warn)
+    run = Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)
+    progress = arguments.progress or choose_progress(arguments.verbose)
+    states = remembered(directory, arguments.callbacks, experiment.warn)
+    hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn)
 
     def wanted(config: Config) -> dict[str, float] | None:
-        return needed(parts.needs, parts.space, config)
+        return needed(arguments.needs, arguments.space, config)
 
-    return Controller(experiment, parts.executor, store, run, meter, progress, hooks, parts.name, wanted)
+    return Controller(experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, wanted)

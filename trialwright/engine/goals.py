@@ -1,13 +1,13 @@
-"""Goals: what is optimised, in which direction, and what a result has to keep to."""
+"""Outcome constraints, as users write them: ``"memory <= 8e9"``."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, cast
 
-from trialwright.messages import Boundary, Metric
+from trialwright.messages import Boundary
 
 _CONSTRAINT = re.compile(r"\s*(?P<metric>\S.*?)\s*(?P<op><=|>=)\s*(?P<bound>\S+)\s*")
 
@@ -33,17 +33,3 @@ def _constraint(text: object) -> Boundary:
     if found is None or not math.isfinite(bound):
         raise ValueError(f"{text!r} is no outcome constraint: 'metric <= number' or 'metric >= number' is wanted")
     return Boundary(found["metric"], cast(Literal[">=", "<="], found["op"]), bound)
-
-
-def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:
-    """Return how far a report is beyond each constraint: at most 0 where it is met, NaN where nothing was reported."""
-    return tuple(_sign(each) * (number(metrics.get(each.metric)) - each.value) for each in constraints)
-
-
-def _sign(constraint: Boundary) -> float:
-    return 1.0 if constraint.op == "<=" else -1.0
-
-
-def number(value: Metric) -> float:
-    """Return a reported value as a float; what is no number is NaN."""
-    return float(value) if isinstance(value, int | float) else math.nan

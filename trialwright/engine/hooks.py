@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from trialwright.callbacks import Callback, CallbackRunner, TrialInfo
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.trial import State, Trial
+from trialwright.core.experiment import Experiment
+from trialwright.core.trial import State, Trial
 from trialwright.executors.base import Run
 from trialwright.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
 

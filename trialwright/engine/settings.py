@@ -12,7 +12,7 @@ from typing import cast
 
 from trialwright.codec import read_plain, to_plain
 from trialwright.engine import catalogue
-from trialwright.engine.earlier import as_pairs
+from trialwright.engine.arguments import as_pairs
 from trialwright.messages import Config, Plain
 from trialwright.space import Space
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 
-from trialwright.engine.experiment import Experiment
+from trialwright.core.experiment import Experiment
 from trialwright.messages import Launch, Started
 from trialwright.progress import Best, Snapshot, Statistics
 

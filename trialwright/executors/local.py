@@ -42,6 +42,7 @@ from trialwright.messages import (
     Started,
 )
 from trialwright.reporting import FLUSH_S, Reply, Session, TrialStopped, clean, require, serving
+from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import Saveable
 
@@ -128,7 +129,7 @@ class Local:
     def _launch(self, launch: Launch) -> None:
         config = self._run.space.resolve(dict(launch.config))
         directory = self._root / "trials" / f"{launch.trial:06d}"
-        resources = {name: units / 10_000 for name, units in launch.placement.units.items()}
+        resources = to_amounts(launch.placement.units)
         link = _Link(self._inbox.put)
         make = _AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)

@@ -33,14 +33,14 @@ from typing import Any, Literal
 
 import cloudpickle
 
-from trialwright.engine.ledger import Units, to_amounts, to_units
 from trialwright.errors import ExecutorError
 from trialwright.executors import worker
 from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.isolation import in_main_thread
 from trialwright.executors.pool import Deputy, Dial, Pool
+from trialwright.executors.process_state import in_main_thread
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Ask, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node, Placement
+from trialwright.resources import Units, to_amounts, to_units
 from trialwright.storage import checkpoints
 
 JOIN_S = 60.0
@@ -214,17 +214,17 @@ def _slot_class() -> type:
             os.environ.update(environment)
             from trialwright.executors import worker
 
-            self.letters = worker.Exchange()
+            self.carrier = worker.Exchange()
 
         def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str) -> None:
             from pathlib import Path
 
             from trialwright.executors import worker
 
-            worker.serve(self.letters if dial is None else worker.dial(*dial), payload, Path(root))
+            worker.serve(self.carrier if dial is None else worker.dial(*dial), payload, Path(root))
 
         def exchange(self, data: bytes, wait_s: float) -> bytes:
-            return self.letters.exchange(data, wait_s)
+            return self.carrier.exchange(data, wait_s)
 
     return Slot
 

@@ -20,13 +20,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from trialwright.engine.ledger import Units, to_units
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Inbox
 from trialwright.executors.connections import Caller, Listener, Peer, Polled
 from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Hello, WireError, encode
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
+from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait

@@ -27,10 +27,9 @@ from typing import Protocol, TypeAlias
 
 import cloudpickle
 
-from trialwright.engine.ledger import to_amounts
 from trialwright.executors.base import trial_directory
-from trialwright.executors.isolation import House, Room, in_main_thread, seed_all, sweep
 from trialwright.executors.objective import failure, perform
+from trialwright.executors.process_state import Isolated, ProcessState, in_main_thread, seed_all, sweep
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Beat,
@@ -49,6 +48,7 @@ from trialwright.executors.wire import (
 )
 from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
 from trialwright.reporting import Session, TrialStopped, serving
+from trialwright.resources import to_amounts
 
 CONNECT_S = 3.0
 Objective: TypeAlias = Callable[[dict[str, object]], object]
@@ -264,10 +264,10 @@ class _Slot:
         if in_main_thread():
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
         threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
-        house = House()
-        while (lease := self._next()) is not None and self._host(lease, house):
+        process = ProcessState()
+        while (lease := self._next()) is not None and self._host(lease, process):
             pass
-        house.leave()
+        process.leave()
         sweep()
         self._wire.drain()
 
@@ -275,21 +275,21 @@ class _Slot:
         self._listen(lambda: self._leaving or self._lease is not None)
         return self._lease
 
-    def _host(self, lease: _Lease, house: House) -> bool:
+    def _host(self, lease: _Lease, process: ProcessState) -> bool:
         """Run one trial; tell whether the process may run another."""
         trial, attempt = lease.launch.trial, lease.launch.attempt
         self._outbox.post(encode(Started(trial, attempt, self._name)))
-        room = Room(house, trial_directory(self._root, trial))
+        isolated = Isolated(process, trial_directory(self._root, trial))
         ending: Ending
         try:
-            with room:
-                ending = copy_context().run(self._attempt, lease, room.directory)
+            with isolated:
+                ending = copy_context().run(self._attempt, lease, isolated.directory)
         except TrialStopped:  # the interrupt came between the user's code and ours
             ending = Halted(trial, attempt)
         except OSError as error:  # the trial's directory cannot be used
             ending = failure(trial, attempt, error)
         self._lease = None
-        spoiled = "a trial had to be interrupted" if lease.interrupted else room.spoiled
+        spoiled = "a trial had to be interrupted" if lease.interrupted else isolated.spoiled
         if spoiled:
             self._outbox.post(encode(Spent(spoiled)))
         self._outbox.send(encode(ending))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Literal
 
-from trialwright.engine.replaying import Retry
+from trialwright.engine.replay import Retry
 from trialwright.errors import refuse
 from trialwright.executors import Executor
 from trialwright.tune.resources import Resources

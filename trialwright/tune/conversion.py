@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from trialwright.engine.parts import Default
+from trialwright.engine.arguments import Default
 from trialwright.executors import Executor
 from trialwright.space import Space
 from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
@@ -123,7 +123,7 @@ class Job:
             "progress": self._reporting,
         }
 
-    # Parts ----------------------------------------------------------------------------------------------------------
+    # Parts of an Engine ------------------------------------------------------------------------------------------
 
     @cached_property
     def method(self) -> Method:

@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
+from trialwright.engine.arguments import Arguments
 from trialwright.engine.engine import Engine
-from trialwright.engine.parts import Parts
 from trialwright.loading import load_trials
 from trialwright.messages import Plain
 from trialwright.space import Space
@@ -36,8 +36,8 @@ class LinkedEngine(Engine):
     notes: Mapping[str, Any] = {}
     linked: str | None = None
 
-    def _open(self, parts: Parts) -> tuple[Store, Path | None, Store | None]:
-        store, directory, past = super()._open(parts)
+    def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
+        store, directory, past = super()._open(arguments)
         if directory is not None:
             self.facts.directory = str(directory)
             if self.link is not None:

@@ -6,8 +6,8 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from trialwright.engine.plan import Plan
-from trialwright.engine.trial import Trial
+from trialwright.core.plan import Plan
+from trialwright.core.trial import Trial
 from trialwright.messages import Outcome
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.parts import Parts
+from trialwright.core.experiment import Experiment
+from trialwright.engine.arguments import Arguments
 from trialwright.messages import (
     Choice,
     Drop,
@@ -90,25 +90,25 @@ class _Silent:
         return None
 
 
-def teller(parts: Parts, store: Store, directory: Path | None) -> Callable[[], list[Decided]]:
+def explainer(arguments: Arguments, store: Store, directory: Path | None) -> Callable[[], list[Decided]]:
     """Return what retells a run, also once it is over."""
 
     def tell() -> list[Decided]:
         if directory is None:
-            return list(retell(parts, store.entries()))
+            return list(explain(arguments, store.entries()))
         with closing(SqliteStore.open(directory, read_only=True)) as reader:
-            return list(retell(parts, reader.entries()))
+            return list(explain(arguments, reader.entries()))
 
     return tell
 
 
-def retell(parts: Parts, entries: Iterable[Entry]) -> Iterator[Decided]:
+def explain(arguments: Arguments, entries: Iterable[Entry]) -> Iterator[Decided]:
     """Yield all that was decided about trials that ran or were paused, in order, with the scheduler's reasons.
 
     A scheduler that cannot say why is not asked at all: then there are only the decisions.
     """
-    listening = _Listening(copy.copy(parts.scheduler))
-    experiment = _experiment(parts, listening) if hasattr(parts.scheduler, "why") else None
+    listening = _Listening(copy.copy(arguments.scheduler))
+    experiment = _experiment(arguments, listening) if hasattr(arguments.scheduler, "why") else None
     for entry in entries:
         listening.forget()
         if entry.decisions is None:
@@ -118,9 +118,9 @@ def retell(parts: Parts, entries: Iterable[Entry]) -> Iterator[Decided]:
         yield from _decided(entry, listening, experiment)
 
 
-def _experiment(parts: Parts, listening: _Listening) -> Experiment:
-    listening.setup(Streams(parts.plan.seed))
-    return Experiment(parts.plan, listening, _Silent(parts.rule.boundaries), learns=False)
+def _experiment(arguments: Arguments, listening: _Listening) -> Experiment:
+    listening.setup(Streams(arguments.plan.seed))
+    return Experiment(arguments.plan, listening, _Silent(arguments.rule.boundaries), learns=False)
 
 
 def _decided(entry: Entry, listening: _Listening, experiment: Experiment | None) -> Iterator[Decided]:

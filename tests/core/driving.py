@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.plan import Plan
+from trialwright.core.experiment import Experiment
+from trialwright.core.plan import Plan
 from trialwright.executors.base import Run
 from trialwright.executors.simulated import Simulated
 from trialwright.messages import (

@@ -10,49 +10,19 @@ ended.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
 from trialwright.errors import InternalError
 from trialwright.messages import Node, Placement
+from trialwright.resources import UNIT, Units, has_units
 
-UNIT = 10_000
 OVERTAKES = 16
 
-Units = dict[str, int]
 Size = tuple[tuple[str, int], ...]  # a request that can be a key
-
-
-def to_units(resources: Mapping[str, float]) -> Units:
-    """Floor a request to 1/10,000 units; zeros are left out.
-
-    Raises:
-        ValueError: an amount is negative, not finite, under one unit, or more than one GPU but not a whole number.
-        TypeError: an amount is not a number.
-    """
-    return {name: units for name, amount in resources.items() if (units := _floor(name, amount))}
-
-
-def to_amounts(units: Units) -> dict[str, float]:
-    """Return the amounts, in the user's units, that these units stand for."""
-    return {name: count / UNIT for name, count in units.items()}
-
-
-def _floor(name: str, amount: float) -> int:
-    if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise TypeError(f"resource {name!r} must be a number, not {amount!r}")
-    if not math.isfinite(amount) or amount < 0:
-        raise ValueError(f"resource {name!r} must be finite and not negative, not {amount!r}")
-    units = math.floor(round(amount * UNIT, 3))  # 0.57 * 10,000 is 5,699.999...: the user wrote 5,700
-    if amount > 0 and units == 0:
-        raise ValueError(f"resource {name!r} = {amount!r} is less than the smallest share, 0.0001")
-    if name == "gpu" and units > UNIT and units % UNIT:
-        raise ValueError(f"resource 'gpu' = {amount!r}: more than one GPU must be a whole number of GPUs")
-    return units
 
 
 @dataclass(slots=True)
@@ -65,7 +35,7 @@ class _Machine:
 
     @classmethod
     def of(cls, node: Node) -> _Machine:
-        total = {name: math.floor(round(amount * UNIT, 3)) for name, amount in node.resources.items()}
+        total = {name: has_units(amount) for name, amount in node.resources.items()}
         gpus = total.pop("gpu", 0) // UNIT
         return cls(total, dict(total), [UNIT] * gpus)
 

@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.engine.world import NODES, Nasty, Worker, World
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.plan import Plan
+from tests.core.world import NODES, Nasty, Worker, World
+from trialwright.core.experiment import Experiment
+from trialwright.core.plan import Plan
 from trialwright.messages import Failed, Finished, Halted, Lost, Reported, Started
 from trialwright.schedulers import ASHA, FIFO, PBT
 from trialwright.stopping import stop_rule

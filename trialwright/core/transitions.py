@@ -6,7 +6,7 @@ import struct
 from collections import deque
 from hashlib import sha256
 
-from trialwright.engine.trial import TABLE, State, Trial
+from trialwright.core.trial import TABLE, State, Trial
 from trialwright.messages import RetryRequested
 
 STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are kept for an error's story
@@ -18,7 +18,7 @@ _MESSAGES = [*sorted(_FIRST, key=lambda message: message.__name__), *_LATER]
 _CODES: dict[object, int] = {item: code for code, item in enumerate([*State, *_MESSAGES])}
 
 
-class Record:
+class TransitionLog:
     """The transitions so far."""
 
     def __init__(self) -> None:

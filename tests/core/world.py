@@ -7,8 +7,8 @@ no sense: a second worker for a trial, an answer that nobody waits for, a checkp
 from dataclasses import dataclass, field
 from typing import Any
 
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.trial import State
+from trialwright.core.experiment import Experiment
+from trialwright.core.trial import State
 from trialwright.messages import (
     Ask,
     Cancel,

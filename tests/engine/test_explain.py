@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.driving import Curve
+from tests.core.driving import Curve
 from trialwright import Engine, Simulated, report, space
 from trialwright.executors.simulated import Delays, Faults
 from trialwright.messages import Continue, Drop, New, Pause, Resume, Start, Stop, Wait, at_step

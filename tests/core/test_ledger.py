@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trialwright.engine.ledger import OVERTAKES, Ledger, Line, to_units
+from trialwright.core.ledger import OVERTAKES, Ledger, Line
 from trialwright.errors import InternalError
 from trialwright.messages import Node
+from trialwright.resources import to_units
 
 # Units ----------------------------------------------------------------------------------------------------------------
 

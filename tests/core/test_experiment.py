@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from tests.engine.driving import Hand, Like, Script
-from trialwright.engine.trial import State
+from tests.core.driving import Hand, Like, Script
+from trialwright.core.trial import State
 from trialwright.errors import PolicyError
 from trialwright.messages import (
     Ask,

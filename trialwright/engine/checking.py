@@ -1,28 +1,24 @@
-"""The parts of a run, made from an Engine's keywords; everything that is wrong with these is reported at once, before
-anything starts."""
+"""From an Engine's keywords to the arguments of a run. All that is wrong is said at once, before anything starts."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from itertools import compress
 from pathlib import Path
 from typing import TypeVar, cast
 
 from trialwright.callbacks import Callback
+from trialwright.core.plan import Mode, Plan
+from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
-from trialwright.engine.earlier import Earlier, as_pairs
-from trialwright.engine.goals import number, outcome_constraints, violations
-from trialwright.engine.ledger import to_units
-from trialwright.engine.plan import Mode, Plan
+from trialwright.engine.arguments import Arguments, Default, Earlier, Needs, as_pairs, as_space, samples_of
+from trialwright.engine.goals import outcome_constraints
 from trialwright.errors import nearest, refuse
 from trialwright.executors import Executor, Local, Simulated, Workload
-from trialwright.history import History, HistoryLog
-from trialwright.messages import Ask, Boundary, Config, Outcome, Request, Suggested, Suggestion
+from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
+from trialwright.resources import to_units
 from trialwright.schedulers import FIFO, Scheduler
 from trialwright.searchers import Problem, Searcher
 from trialwright.space import Space
@@ -30,109 +26,18 @@ from trialwright.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
 from trialwright.streams import Streams
 
 T = TypeVar("T")
-Needs = Callable[[dict[str, object]], Mapping[str, float]]
 
 NEEDS_DRAWS = 32
 PREFETCH = 64  # suggestions that ignore results are made so many ahead: they cost little and never keep a slot waiting
 
 
-class Default(Enum):
-    """What stands for "not given" where None means something."""
-
-    STORAGE = "$TRIALWRIGHT_HOME or ~/trialwright"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """An Engine's keywords, checked and turned into the parts of a run."""
-
-    objective: object
-    space: Space
-    plan: Plan
-    scheduler: Scheduler
-    searcher: Searcher
-    rule: StopRule
-    executor: Executor
-    points: tuple[Config, ...]
-    earlier: tuple[Earlier, ...]
-    callbacks: tuple[Callback, ...]
-    storage: Path | None
-    name: str
-    verbose: int
-    sweep: int  # how many trials one sample means
-    progress: Progress | None
-    needs: Needs | None  # what a trial needs, where that depends on its config
-
-    def samples(self, num_samples: int) -> int | None:
-        """How many new trials ``num_samples`` means."""
-        return samples_of(num_samples, self.sweep, len(self.points))
-
-    def remember(self, history: HistoryLog) -> None:
-        """Begin the history with what is known already, as trials that have numbers below 0."""
-        for trial, known in enumerate(self.earlier, -len(self.earlier)):
-            history.born(trial, cast(Config, self.space.plain(known.config)), {})
-            history.seen(trial, 1, [known.values])
-            history.ended(trial, Outcome("completed"))
-
-    def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
-        """Answer an ask: the user's points first, then the searcher."""
-        given, rest = self._split(ask.requests)
-        seen = history.until(ask.seen) if self.searcher.learns else History()
-        points = [self._point(request.sample, streams) for request in given]
-        answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
-        return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
-
-    def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
-        """Tell the user's points from what the searcher is asked, which counts its samples without them."""
-        points = len(self.points)
-        if not points:
-            return [], requests
-        given = [request.kind == "new" and request.sample < points for request in requests]
-        rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
-        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
-
-    def _sized(self, answer: Suggestion | None) -> Suggestion | None:
-        return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))
-
-    def _point(self, index: int, streams: Streams) -> Suggestion:
-        config = self.space.complete(dict(self.points[index]), streams("point", index))
-        return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
-
-
-def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:
-    """Return what a trial of this config, in its plain form, needs; None where that is the same for all.
-
-    Raises:
-        ValueError, TypeError: these are no resources.
-    """
-    if not callable(needs):
-        return None
-    wanted = cast(Needs, needs)(space.resolve(dict(config)))
-    to_units(wanted)
-    return dict(wanted)
-
-
-def least(needs: Needs, space: Space) -> dict[str, float]:
-    """Return what any trial needs, by some draws: as long as there is room for that, a new one is worth asking for."""
-    drawn = [needs(config) for config in space.sample(NEEDS_DRAWS, Streams(0)("resources"))]
-    shared = {name: min(wanted.get(name, 0.0) for wanted in drawn) for name in drawn[0]}
-    return {name: amount for name, amount in shared.items() if amount} or dict(drawn[0])
-
-
-def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
-    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points."""
-    if num_samples == -1:
-        return None
-    return num_samples * sweep + (points if sweep > 1 else 0)
-
-
-def check(keywords: Mapping[str, object]) -> Parts:
-    """Turn an Engine's keywords into the parts of a run.
+def check(keywords: Mapping[str, object]) -> Arguments:
+    """Turn an Engine's keywords into the arguments of a run.
 
     Raises:
         ValueError: something is wrong; the text lists everything that is.
     """
-    return _Check(keywords).parts()
+    return _Check(keywords).arguments()
 
 
 class _Check:
@@ -142,7 +47,7 @@ class _Check:
         self.given = keywords
         self.problems: list[str] = []
 
-    def parts(self) -> Parts:
+    def arguments(self) -> Arguments:
         given = self.given
         objective = given["objective"]
         if not callable(objective) and not isinstance(objective, Workload):
@@ -173,7 +78,7 @@ class _Check:
             rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
         name = cast("str | None", given["name"]) or _name(objective)
         verbose = cast(int, given["verbose"])
-        return Parts(
+        return Arguments(
             objective,
             space,
             plan,
@@ -348,15 +253,6 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
 )
 
 
-def as_space(given: object) -> Space:
-    """Return the space that a user has given, as a dict or as a Space."""
-    if isinstance(given, Space):
-        return given
-    if not isinstance(given, Mapping):
-        raise TypeError(f"space must be a dict of domains and constants, or a Space, not {given!r}")
-    return Space(given)
-
-
 def _executor(given: object, objective: object) -> Executor:
     if isinstance(given, str):
         if given not in _EXECUTORS:
@@ -386,3 +282,10 @@ def _listed(given: object) -> tuple[str, ...]:
 
 def _name(objective: object) -> str:
     return getattr(objective, "__name__", type(objective).__name__)
+
+
+def least(needs: Needs, space: Space) -> dict[str, float]:
+    """Return what any trial needs, by some draws: as long as there is room for that, a new one is worth asking for."""
+    drawn = [needs(config) for config in space.sample(NEEDS_DRAWS, Streams(0)("resources"))]
+    shared = {name: min(wanted.get(name, 0.0) for wanted in drawn) for name in drawn[0]}
+    return {name: amount for name, amount in shared.items() if amount} or dict(drawn[0])

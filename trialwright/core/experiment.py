@@ -12,16 +12,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from trialwright.engine.judge import Judge
-from trialwright.engine.keeper import Keeper
-from trialwright.engine.ledger import Ledger, Line, to_units
-from trialwright.engine.limits import Limits
-from trialwright.engine.plan import Plan
-from trialwright.engine.record import Record
-from trialwright.engine.scores import Scores
-from trialwright.engine.succession import Succession
-from trialwright.engine.supply import Supply
-from trialwright.engine.trial import RANK, State, Trial, target
+from trialwright.core.judge import Judge
+from trialwright.core.ledger import Ledger, Line
+from trialwright.core.limits import Limits
+from trialwright.core.plan import Plan
+from trialwright.core.relaunch import Relaunches
+from trialwright.core.retention import Retention
+from trialwright.core.scores import Scores
+from trialwright.core.supply import Supply
+from trialwright.core.transitions import TransitionLog
+from trialwright.core.trial import RANK, State, Trial, target
 from trialwright.errors import InternalError, InvalidTransition, PolicyError, TrialwrightError
 from trialwright.history import HistoryLog
 from trialwright.messages import (
@@ -64,6 +64,7 @@ from trialwright.messages import (
     Until,
     Wait,
 )
+from trialwright.resources import to_units
 from trialwright.schedulers.base import Scheduler
 from trialwright.stopping import StopRule
 from trialwright.streams import Streams
@@ -110,9 +111,9 @@ class Experiment:
         self._request = to_units(plan.resources)
         self._line = Line()
         self._supply = Supply(plan.samples, plan.prefetch)
-        self._keeper = Keeper(plan.keep_checkpoints)
-        self._record = Record()
-        self._succession = Succession(self._keeper)
+        self._retention = Retention(plan.keep_checkpoints)
+        self._transitions = TransitionLog()
+        self._relaunches = Relaunches(self._retention)
         self._resumed: set[int] = set()  # to be resumed, and not yet paused
         self._now = 0.0
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
@@ -179,7 +180,7 @@ class Experiment:
     @property
     def digest(self) -> str:
         """A fingerprint of every transition so far: equal for a replay that went the same way."""
-        return self._record.digest
+        return self._transitions.digest
 
     @property
     def samples(self) -> int | None:
@@ -206,7 +207,7 @@ class Experiment:
 
     def story(self, trial: int) -> str:
         """Return the last transitions of a trial, a line each."""
-        return self._record.story(trial)
+        return self._transitions.story(trial)
 
     def check(self) -> None:
         """Recount every book, in O(trials). Raise ``InternalError`` at the first that does not balance."""
@@ -249,7 +250,7 @@ class Experiment:
         trial = self._create(self._supply.number(), event.config, {}, event.resources)
         trial.checkpoint = event.checkpoint
         if event.checkpoint is not None:
-            self._keeper.hold(event.checkpoint)  # for good: it is not ours to discard
+            self._retention.hold(event.checkpoint)  # for good: it is not ours to discard
         if self.stopped is not None:
             self._cancel(trial, self.stopped)
         else:
@@ -323,7 +324,7 @@ class Experiment:
         _VERDICTS[type(verdict)](self, trial, verdict)
 
     def _on_finished(self, trial: Trial, _event: Finished) -> None:
-        if self._succession.is_resized(trial):  # what has finished needs no other resources
+        if self._relaunches.is_resized(trial):  # what has finished needs no other resources
             trial.then = State.ENDED
         self._leave(trial, Finished, _COMPLETED)
 
@@ -373,7 +374,7 @@ class Experiment:
                 "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
             )
             return False
-        self._succession.clone(trial, donor, donor.checkpoint, until)
+        self._relaunches.clone(trial, donor, donor.checkpoint, until)
         tags = {**donor.tags, "donor": donor.id}
         request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
         self._commands.append(self._supply.ask([request], len(self.history)))
@@ -387,7 +388,7 @@ class Experiment:
             )
             self._extend(trial, verdict.until)
             return
-        self._succession.resize(trial, request, verdict.until)
+        self._relaunches.resize(trial, request, verdict.until)
         self._halt(trial, State.WAITING)
 
     # Commands --------------------------------------------------------------------------------------------------------
@@ -452,7 +453,7 @@ class Experiment:
     def _move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
         """Take the trial through the table: the only place where a state changes."""
         before, after = trial.state, target(trial, message, retry=retry)
-        self._record.note(self._now, trial, message, after)
+        self._transitions.note(self._now, trial, message, after)
         if after is None:
             raise InvalidTransition(f"{message.__name__} in state {before}\n{self.story(trial.id)}")
         self.touched.add(trial.id)
@@ -483,25 +484,25 @@ class Experiment:
 
     def _rejoin(self, trial: Trial) -> None:
         """Line up again: to be tried again as it was, or as what succeeds it once that is known."""
-        if trial.id not in self._succession:
+        if trial.id not in self._relaunches:
             self._join(trial)
-        elif self._succession.is_ready(trial):
+        elif self._relaunches.is_ready(trial):
             self._succeed(trial)
 
     def _explored(self, request: Request, suggestion: Suggestion | None) -> None:
         """What a trial will go on as is known; it goes on as it was if the searcher has no variation."""
         trial = self.trials[request.trial]
-        if trial.id not in self._succession:  # it has ended meanwhile
+        if trial.id not in self._relaunches:  # it has ended meanwhile
             return
         if suggestion is None:
-            self._commands += self._succession.refused(trial)
+            self._commands += self._relaunches.refused(trial)
         else:
-            self._succession.answered(trial, suggestion, _joined(request.tags, suggestion.tags))
+            self._relaunches.answered(trial, suggestion, _joined(request.tags, suggestion.tags))
         if not trial.active:
             self._rejoin(trial)
 
     def _succeed(self, trial: Trial) -> None:
-        self._commands += self._succession.succeed(trial)
+        self._commands += self._relaunches.succeed(trial)
         if self._learns:
             self.history.born(trial.id, trial.config, trial.tags)
         self._join(trial)
@@ -512,7 +513,7 @@ class Experiment:
         self._supply.news = True
         self.outcomes[outcome.kind] += 1
         self._resumed.discard(trial.id)
-        self._commands += self._succession.forget(trial)
+        self._commands += self._relaunches.forget(trial)
         if trial.admitted:
             self.judge.end(trial, outcome)
         if self._learns:
@@ -535,7 +536,7 @@ class Experiment:
             is_best = trial.best is not None and trial.best[1] == event.last_step
             checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
             cost = self.scores.cost_to_keep(trial)
-            self._commands += self._keeper.save(trial, checkpoint, best=is_best, cost=cost)
+            self._commands += self._retention.save(trial, checkpoint, best=is_best, cost=cost)
 
     def _note_history(self, event: Reported) -> None:
         count, columns = range(len(event.time_s)), event.columns
@@ -606,7 +607,7 @@ class Experiment:
             self.judge.write(choice)
             return True
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
-        twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._succession
+        twice = trial.id in self._line or trial.id in self._resumed or trial.id in self._relaunches
         if (trial.state is not State.PAUSED and not pausing) or twice:
             raise PolicyError(f"the scheduler resumed what is not paused\n{self.story(trial.id)}")
         self.judge.write(choice)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from trialwright.core.experiment import Experiment
+from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Leftover
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.parts import Parts
 from trialwright.errors import ReplayError
 from trialwright.messages import Discard, Event, RetryRequested, SamplesAdded
 from trialwright.storage.base import Store
@@ -15,18 +15,18 @@ from trialwright.streams import Streams
 Retry = Literal["checkpoint", "scratch"]  # from where failed trials are tried again
 
 
-def replay(parts: Parts, past: Store | None) -> tuple[Experiment, float, Leftover]:
+def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float, Leftover]:
     """Return the experiment as the journal left it, the time that the run has reached, and what is left to be done.
 
     Events whose decisions were not written any more are decided now, as they would have been. Of the commands that
     follow, only deletions still mean something: the workers that the others are for are gone.
     """
-    streams = Streams(parts.plan.seed)
-    parts.scheduler.setup(streams)
-    experiment = Experiment(parts.plan, parts.scheduler, parts.rule, learns=parts.searcher.learns)
-    experiment.history.keeps_metrics = getattr(parts.searcher, "sees_metrics", False)
-    if parts.searcher.learns:
-        parts.remember(experiment.history)
+    streams = Streams(arguments.plan.seed)
+    arguments.scheduler.setup(streams)
+    experiment = Experiment(arguments.plan, arguments.scheduler, arguments.rule, learns=arguments.searcher.learns)
+    experiment.history.keeps_metrics = getattr(arguments.searcher, "sees_metrics", False)
+    if arguments.searcher.learns:
+        arguments.remember(experiment.history)
     began_s, leftover = 0.0, Leftover()
     for number, entry in enumerate(past.entries() if past else ()):
         if entry.digest is not None and entry.digest != experiment.digest:

@@ -1,4 +1,4 @@
-"""A room of one's own for each trial, in a process that runs many.
+"""What a trial may change in its process, and how that is put back before the next one runs.
 
 On the way in: the trial's directory becomes the working directory, and what it prints, it and its children, goes to the
 files ``stdout`` and ``stderr`` there. On the way out everything is put back as it was: working directory, environment,
@@ -44,7 +44,7 @@ _WATCHED = tuple(
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
-class House:
+class ProcessState:
     """What the process was like before any trial: every trial finds it like this.
 
     Made once, in the process's main thread if it is to restore signal handlers (nobody else may).
@@ -64,22 +64,22 @@ class House:
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
         self._threads = threading.active_count()
-        self._desk: _Desk | None = None
+        self._trial_files: _TrialFiles | None = None
         self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
 
-    def desk_for(self, directory: Path) -> _Desk:
-        """Return a desk there: the last trial's, if it left that bare. To move is ten times as fast as to clear and to
-        furnish."""
-        if self._desk is None or not (self._desk.is_bare() and self._desk.move(directory)):
+    def files_for(self, directory: Path) -> _TrialFiles:
+        """Return the open files of a trial: the last trial's, renamed, if it left nothing in them. That is ten times as
+        fast as to remove them and make others."""
+        if self._trial_files is None or not (self._trial_files.is_bare() and self._trial_files.move(directory)):
             self.leave()
-            self._desk = _Desk(directory)
-        return self._desk
+            self._trial_files = _TrialFiles(directory)
+        return self._trial_files
 
     def leave(self) -> None:
-        """Clear the last trial's desk."""
-        if self._desk is not None:
-            self._desk.close()
-            self._desk = None
+        """Close the last trial's files."""
+        if self._trial_files is not None:
+            self._trial_files.close()
+            self._trial_files = None
 
     def restore(self) -> None:
         """Put everything back."""
@@ -121,7 +121,7 @@ class House:
                 signal.signal(number, handler)
 
 
-class _Desk:
+class _TrialFiles:
     """A trial's directory, with its files ``stdout`` and ``stderr`` open.
 
     Raises:
@@ -163,33 +163,33 @@ class _Desk:
             shutil.rmtree(self.path, ignore_errors=True)
 
 
-class Room:
-    """One trial's time in the house. ``spoiled`` says, after it, why the process must not run another; or is empty.
+class Isolated:
+    """While one trial runs. ``spoiled`` says afterwards why the process must not run another; or is empty.
 
     Raises:
         OSError: on entering: the directory cannot be used.
     """
 
-    def __init__(self, house: House, directory: Path) -> None:
-        self._house, self.directory = house, directory
+    def __init__(self, process: ProcessState, directory: Path) -> None:
+        self._process, self.directory = process, directory
         self._warnings = warnings.catch_warnings()
         self.spoiled = ""
 
     def __enter__(self) -> Self:
-        desk = self._house.desk_for(self.directory)
+        opened = self._process.files_for(self.directory)
         self._warnings.__enter__()
         os.chdir(self.directory)
-        for descriptor, opened in enumerate(desk.files, start=1):
-            os.dup2(opened, descriptor)
+        for descriptor, file in enumerate(opened.files, start=1):
+            os.dup2(file, descriptor)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._warnings.__exit__(kind, error, trace)
-        self.spoiled = self._house.spoiled()
+        self.spoiled = self._process.spoiled()
         try:
-            self._house.restore()
+            self._process.restore()
         except Exception as problem:  # say, it has closed the files that everything was to be put back from
             self.spoiled = f"the process could not be put back as it was: {problem!r}"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.engine.driving import FIFO
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.plan import Plan
-from trialwright.engine.trial import RANK, TABLE, State, Trial, target
+from tests.core.driving import FIFO
+from trialwright.core.experiment import Experiment
+from trialwright.core.plan import Plan
+from trialwright.core.trial import RANK, TABLE, State, Trial, target
 from trialwright.errors import InvalidTransition
 from trialwright.messages import (
     Cancel,

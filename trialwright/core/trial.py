@@ -43,6 +43,7 @@ from trialwright.messages import (
     Tags,
     Until,
 )
+from trialwright.resources import to_amounts
 
 
 class State(StrEnum):
@@ -140,7 +141,7 @@ class Trial:
     @property
     def resources(self) -> dict[str, float]:
         """What it asks for, in the user's units."""
-        return {name: units / 10_000 for name, units in self.request.items()}
+        return to_amounts(self.request)
 
     @property
     def active(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
+from trialwright.core.experiment import Experiment
+from trialwright.core.trial import Trial
+from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
-from trialwright.engine.experiment import Experiment
-from trialwright.engine.parts import Parts
-from trialwright.engine.trial import Trial
 from trialwright.executors.base import Run
 from trialwright.messages import Reported
 from trialwright.progress import Best
@@ -18,14 +18,14 @@ from trialwright.storage.base import Store
 from trialwright.storage.sqlite import SqliteStore
 
 
-def harvest(
-    parts: Parts, experiment: Experiment, controller: Controller, frames: Frames, commits: StoreStatistics
+def build_result(
+    arguments: Arguments, experiment: Experiment, controller: Controller, frames: Frames, commits: StoreStatistics
 ) -> Result:
     """Return the result of a run."""
-    plan, directory = parts.plan, controller.run.directory
-    trials = [_trial_result(trial, parts, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    plan, directory = arguments.plan, controller.run.directory
+    trials = [_trial_result(trial, arguments, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
     return Result(
-        name=parts.name,
+        name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
         trials=trials,
@@ -39,16 +39,16 @@ def harvest(
     )
 
 
-def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> TrialResult:
+def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) -> TrialResult:
     outcome = trial.outcome
-    best = None if trial.best is None else (parts.plan.signs[0] * trial.best[0], trial.best[1])
+    best = None if trial.best is None else (arguments.plan.signs[0] * trial.best[0], trial.best[1])
     return TrialResult(
         id=trial.id,
         state=trial.state.value,
         outcome=outcome.kind if outcome else None,
         reason=outcome.reason if outcome else "",
         attempts=trial.attempt,
-        config=parts.space.resolve(trial.config),  # the experiment is over: this is the user's now
+        config=arguments.space.resolve(trial.config),  # the experiment is over: this is the user's now
         metrics=trial.metrics,
         best=best,
         error=trial.error,
@@ -60,7 +60,7 @@ def _trial_result(trial: Trial, parts: Parts, run: Run, frames: Frames) -> Trial
         _frames=frames,
         _best_saved=trial.best_checkpoint,
         saved=trial.checkpoint,
-        descents=tuple(each._replace(before=parts.space.resolve(dict(each.before))) for each in trial.descents),
+        descents=tuple(each._replace(before=arguments.space.resolve(dict(each.before))) for each in trial.descents),
     )
 
 

@@ -6,13 +6,13 @@ import math
 from bisect import insort
 from collections import Counter, defaultdict
 
-from trialwright.engine.trial import Trial
+from trialwright.core.trial import Trial
 from trialwright.messages import Checkpoint, Discard
 
 Ranked = tuple[float, int, Checkpoint]  # cost, then minus a number that grows: of equals the newer is better
 
 
-class Keeper:
+class Retention:
     """Counts who needs a checkpoint: its trial as long as it is the latest or among those that are kept, its trial
     again if it is the best, and each trial that is about to start from it.
 

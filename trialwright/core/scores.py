@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from trialwright.engine.goals import number, violations
-from trialwright.engine.plan import Plan
-from trialwright.engine.trial import Trial
-from trialwright.messages import Metric, Reported
+from trialwright.core.plan import Plan
+from trialwright.core.trial import Trial
+from trialwright.messages import Boundary, Metric, Reported
 
 Columns = Mapping[str, Sequence[Metric]]
 
@@ -60,3 +59,17 @@ class Scores:
 
     def _is_allowed(self, columns: Columns, index: int) -> bool:
         return not self._constraints or all(excess <= 0 for excess in self.violations(columns, index))
+
+
+def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:
+    """Return how far a report is beyond each constraint: at most 0 where it is met, NaN where nothing was reported."""
+    return tuple(_sign(each) * (number(metrics.get(each.metric)) - each.value) for each in constraints)
+
+
+def _sign(constraint: Boundary) -> float:
+    return 1.0 if constraint.op == "<=" else -1.0
+
+
+def number(value: Metric) -> float:
+    """Return a reported value as a float; what is no number is NaN."""
+    return float(value) if isinstance(value, int | float) else math.nan

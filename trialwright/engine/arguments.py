@@ -1,0 +1,142 @@
+"""The arguments of a run: an Engine's keywords, checked and turned into objects (``checking.py`` does so)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import compress
+from pathlib import Path
+from typing import TypeAlias, cast
+
+from trialwright.callbacks import Callback
+from trialwright.core.plan import Plan
+from trialwright.executors import Executor
+from trialwright.history import History, HistoryLog, Values
+from trialwright.messages import Ask, Config, Metric, Outcome, Request, Suggested, Suggestion
+from trialwright.progress import Progress
+from trialwright.resources import to_units
+from trialwright.results import Result
+from trialwright.schedulers import Scheduler
+from trialwright.searchers import Searcher
+from trialwright.space import Space
+from trialwright.stopping import StopRule
+from trialwright.streams import Streams
+
+Needs: TypeAlias = Callable[[dict[str, object]], Mapping[str, float]]
+
+
+class Default(Enum):
+    """What stands for "not given" where None means something."""
+
+    STORAGE = "$TRIALWRIGHT_HOME or ~/trialwright"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A configuration, and its values as in the history."""
+
+    config: Config
+    values: Values
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """An Engine's keywords, checked and turned into the parts of a run."""
+
+    objective: object
+    space: Space
+    plan: Plan
+    scheduler: Scheduler
+    searcher: Searcher
+    rule: StopRule
+    executor: Executor
+    points: tuple[Config, ...]
+    earlier: tuple[Earlier, ...]
+    callbacks: tuple[Callback, ...]
+    storage: Path | None
+    name: str
+    verbose: int
+    sweep: int  # how many trials one sample means
+    progress: Progress | None
+    needs: Needs | None  # what a trial needs, where that depends on its config
+
+    def samples(self, num_samples: int) -> int | None:
+        """How many new trials ``num_samples`` means."""
+        return samples_of(num_samples, self.sweep, len(self.points))
+
+    def remember(self, history: HistoryLog) -> None:
+        """Begin the history with what is known already, as trials that have numbers below 0."""
+        for trial, known in enumerate(self.earlier, -len(self.earlier)):
+            history.born(trial, cast(Config, self.space.plain(known.config)), {})
+            history.seen(trial, 1, [known.values])
+            history.ended(trial, Outcome("completed"))
+
+    def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
+        """Answer an ask: the user's points first, then the searcher."""
+        given, rest = self._split(ask.requests)
+        seen = history.until(ask.seen) if self.searcher.learns else History()
+        points = [self._point(request.sample, streams) for request in given]
+        answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
+        return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+
+    def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
+        """Tell the user's points from what the searcher is asked, which counts its samples without them."""
+        points = len(self.points)
+        if not points:
+            return [], requests
+        given = [request.kind == "new" and request.sample < points for request in requests]
+        rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
+        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
+
+    def _sized(self, answer: Suggestion | None) -> Suggestion | None:
+        return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))
+
+    def _point(self, index: int, streams: Streams) -> Suggestion:
+        config = self.space.complete(dict(self.points[index]), streams("point", index))
+        return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:
+    """Return what a trial of this config, in its plain form, needs; None where that is the same for all.
+
+    Raises:
+        ValueError, TypeError: these are no resources.
+    """
+    if not callable(needs):
+        return None
+    wanted = cast(Needs, needs)(space.resolve(dict(config)))
+    to_units(wanted)
+    return dict(wanted)
+
+
+def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
+    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points."""
+    if num_samples == -1:
+        return None
+    return num_samples * sweep + (points if sweep > 1 else 0)
+
+
+def as_space(given: object) -> Space:
+    """Return the space that a user has given, as a dict or as a Space."""
+    if isinstance(given, Space):
+        return given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"space must be a dict of domains and constants, or a Space, not {given!r}")
+    return Space(given)
+
+
+def as_pairs(given: object) -> list[tuple[dict[str, object], dict[str, Metric]]]:
+    """Return pairs of a configuration and its metrics, as a user has given them: as such pairs, or as a result.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(given, Result):
+        return [(trial.config, trial.metrics) for trial in given if trial.outcome in ("completed", "stopped")]
+    wrong = f"earlier must be a Result, or a list of (config, metrics) pairs, not {given!r}"
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise TypeError(wrong)
+    if not all(isinstance(pair, Sequence) and [isinstance(x, Mapping) for x in pair] == [True, True] for pair in given):
+        raise TypeError(wrong)
+    return [(dict(config), dict(metrics)) for config, metrics in given]

@@ -1,0 +1,63 @@
+"""Resources: what a trial asks for and a machine has, in the user's amounts and in the ledger's units.
+
+A *unit* is 1/10,000 of what the user counts in (CPUs, GPUs, bytes). Amounts are floored to units once, where they
+enter, so that three thirds fit on a device and no sum ever drifts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from trialwright.errors import nearest
+
+UNIT = 10_000
+
+Units: TypeAlias = dict[str, int]
+Amounts: TypeAlias = dict[str, float]
+
+KNOWN = ("cpu", "gpu", "memory")  # others are the user's own: a machine has them if its executor was told so
+_MEANT = {"cpus": "cpu", "gpus": "gpu", "num_cpus": "cpu", "num_gpus": "gpu", "mem": "memory", "ram": "memory"}
+
+
+def to_units(resources: Mapping[str, float]) -> Units:
+    """Floor amounts to units; zeros are left out.
+
+    Raises:
+        ValueError: a name is one of ours spelt otherwise; an amount is negative, not finite, under one unit, or more
+            than one GPU but not a whole number.
+        TypeError: an amount is not a number.
+    """
+    return {name: units for name, amount in resources.items() if (units := _floor(name, amount))}
+
+
+def to_amounts(units: Units) -> Amounts:
+    """Return the amounts, in the user's units, that these units stand for."""
+    return {name: count / UNIT for name, count in units.items()}
+
+
+def has_units(amount: float) -> int:
+    """Floor what a machine has; 0.57 * 10,000 is 5,699.999...: the user wrote 5,700."""
+    return math.floor(round(amount * UNIT, 3))
+
+
+def _floor(name: str, amount: float) -> int:
+    _check_name(name)
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        raise TypeError(f"resource {name!r} must be a number, not {amount!r}")
+    if not math.isfinite(amount) or amount < 0:
+        raise ValueError(f"resource {name!r} must be finite and not negative, not {amount!r}")
+    units = has_units(amount)
+    if amount > 0 and units == 0:
+        raise ValueError(f"resource {name!r} = {amount!r} is less than the smallest share, 0.0001")
+    if name == "gpu" and units > UNIT and units % UNIT:
+        raise ValueError(f"resource 'gpu' = {amount!r}: more than one GPU must be a whole number of GPUs")
+    return units
+
+
+def _check_name(name: str) -> None:
+    """A resource of the user's own may have any name, but "cpus" would wait for a machine that nobody has."""
+    meant = _MEANT.get(name.lower()) or (name.lower() if name.lower() in KNOWN else None)
+    if meant is not None and meant != name:
+        raise ValueError(f"resource {name!r} is not known{nearest(meant, KNOWN)}")
