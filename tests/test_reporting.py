@@ -221,7 +221,7 @@ def clock() -> Clock:
 @pytest.fixture
 def make(driver: Driver, clock: Clock, tmp_path) -> Callable[..., Session]:
     def session(until: Until = (), checkpoint: Checkpoint | None = None, attempt: int = 1) -> Session:
-        launch = Launch(4, attempt, {"x": 1}, Placement("n", {}), until, 42, checkpoint)
+        launch = Launch(4, attempt, {"x": 1}, (Placement("n", {}),), until, 42, checkpoint)
         return Session(launch, {"x": 1}, tmp_path, driver, ("loss",), clock, resources={"cpu": 1.0})
 
     return session

@@ -223,7 +223,36 @@ class Wait(Message):
 
 
 Choice: TypeAlias = Resume | New | Drop | Wait
-Decision: TypeAlias = Start | Verdict | Choice
+
+
+# The experiment's own decisions: journalled, so that a replay goes by them and not by today's rules
+# ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Granted(Message):
+    """A trial was launched, on these resources: a place for each bundle of its request."""
+
+    trial: int
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Message):
+    """The searcher was asked for so many new trials."""
+
+    count: int
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge(Message):
+    """What a trial was to be launched with is more than any machine has."""
+
+    trial: int
+
+
+Decision: TypeAlias = Start | Verdict | Choice | Granted | Asked | TooLarge
 
 
 # Events
@@ -396,10 +425,15 @@ class Launch(Message):
     trial: int
     attempt: int
     config: Config
-    placement: Placement
+    placements: tuple[Placement, ...]  # one for each bundle of its request
     until: Until
     seed: int
     checkpoint: Checkpoint | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Where user code runs: the place of the first bundle."""
+        return self.placements[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,10 +449,15 @@ class Extend(Message):
 
 @dataclass(frozen=True, slots=True)
 class Halt(Message):
-    """End the user code, politely first. Answered by Halted, or by Finished, Failed, or Lost where these come first."""
+    """End the user code, politely first. Answered by Halted, or by Finished, Failed, or Lost where these come first.
+
+    ``durable``: leave only once the decision is committed, because the trial is to go on from what it has reached. One
+    that ends the trial leaves at once: a crash before the commit repeats the steps since the last checkpoint.
+    """
 
     trial: int
     attempt: int
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ def to_amounts(units: Units) -> Amounts:
     return {name: count / UNIT for name, count in units.items()}
 
 
+def describe(units: Units) -> str:
+    """Write amounts as a user would: ``{'cpu': 4, 'gpu': 0.5}``."""
+    return str({name: int(amount) if amount == int(amount) else amount for name, amount in to_amounts(units).items()})
+
+
 def has_units(amount: float) -> int:
     """Floor what a machine has; 0.57 * 10,000 is 5,699.999...: the user wrote 5,700."""
     return math.floor(round(amount * UNIT, 3))

@@ -146,7 +146,7 @@ class Driver:
         placement = Placement(self.nodes[0].name, units, gpus)
         name = what if isinstance(what, str) else what.__name__
         config = {"do": name, **config}
-        self.do(Launch(self.trials, attempt, config, placement, until, 7, checkpoint))
+        self.do(Launch(self.trials, attempt, config, (placement,), until, 7, checkpoint))
         return self.trials
 
     def wait_for(self, trial: int, kind: type | None = None) -> list[Event]:

@@ -524,7 +524,7 @@ def paused(*, checkpoint=None, **more):
     script = Script(until=at_step(2), verdicts={(0, 2): Pause()}, choices=[New()])
     hand = Hand(script, samples=1, cpus=1, **more)
     hand.scheduler.choices = [Wait()]
-    assert hand.reported(0, 2, checkpoint=checkpoint) == [Halt(0, 1)]
+    assert hand.reported(0, 2, checkpoint=checkpoint) == [Halt(0, 1, durable=True)]
     return hand
 
 
@@ -556,7 +556,7 @@ def test_a_trial_that_is_still_stopping_can_be_resumed_and_starts_once_it_has_st
     script = Script(until=at_step(2), verdicts={(0, 2): Pause()})
     hand = Hand(script, samples=1, cpus=2)
     hand.scheduler.choices = [Resume(0, at_step(6))]
-    assert hand.reported(0, 2, checkpoint="two") == [Halt(0, 1)]
+    assert hand.reported(0, 2, checkpoint="two") == [Halt(0, 1, durable=True)]
     assert hand(Ticked()) == []
     assert hand.halted(0) == [Like(Launch, trial=0, attempt=2, until=at_step(6))]
 
@@ -597,7 +597,7 @@ def test_a_clone_takes_the_donors_checkpoint_step_and_time_and_the_searchers_var
     halt_and_ask = hand.reported(1, 1)
     assert halt_and_ask == [
         Like(Ask, requests=(Like(object, trial=1, kind="explore", donor={"x": 0.0}, tags={"donor": 0}, attempt=1),)),
-        Halt(1, 1),
+        Halt(1, 1, durable=True),
     ]
     assert hand.halted(1) == [], "its new configuration is not there yet"
     (launch,) = hand(Suggested(2, (Suggestion({"x": 0.5}, {"how": "perturbed"}),)))
@@ -652,7 +652,7 @@ def test_a_donor_without_a_checkpoint_is_not_cloned_and_that_is_said_once():
 
 def test_a_resized_trial_goes_on_from_its_checkpoint_with_other_resources():
     hand = Hand(Script(verdicts={(0, 1): Resize({"cpu": 3}, at_step(7))}), samples=1, cpus=4)
-    assert hand.reported(0, 1, checkpoint="one") == [Halt(0, 1)]
+    assert hand.reported(0, 1, checkpoint="one") == [Halt(0, 1, durable=True)]
     (launch,) = hand.halted(0)
     assert launch == Like(Launch, attempt=2, config={"x": 0.0}, until=at_step(7), checkpoint=Checkpoint("one", 1, 1.0))
     assert launch.placement.units == {"cpu": 30_000}
@@ -669,14 +669,14 @@ def test_a_checkpoint_that_comes_while_a_trial_stops_to_be_resized_is_the_one_it
 def test_a_size_that_can_never_be_had_is_refused_with_a_warning():
     hand = Hand(Script(verdicts={(0, 1): Resize({"cpu": 5}, at_step(2))}), samples=1, cpus=4)
     assert hand.reported(0, 1) == [Extend(0, 1, at_step(2))]
-    assert hand.experiment.warnings == ["a trial was not resized to {'cpu': 5}: at most {'cpu': 4} can be had"]
+    assert hand.experiment.warnings == ["a trial was not resized to {'cpu': 5}; at most {'cpu': 4} can be had"]
 
 
 def test_a_timeout_outweighs_a_pause():
     script = Script(until=at_step(2), verdicts={(0, 2): Pause()})
     hand = Hand(script, samples=1, trial_timeout_s=10)
     hand.started(0)
-    assert hand.reported(0, 2) == [Halt(0, 1)]
+    assert hand.reported(0, 2) == [Halt(0, 1, durable=True)]
     hand.scheduler.choices = []
     assert hand(Ticked(), after=10) == [], "one Halt is enough"
     hand.halted(0)

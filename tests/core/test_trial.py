@@ -90,11 +90,11 @@ def test_what_is_not_in_the_table_raises_with_the_story_and_changes_nothing(stat
     trial = a_trial(state)
     experiment = an_experiment(trial)
     if message in TABLE[state]:
-        experiment._move(trial, message)
+        experiment._trials._move(trial, message)
         return
     before = (a_trial(state), experiment.digest, dict(experiment.counts))
     with pytest.raises(InvalidTransition, match=f"{message.__name__} in state {state}\nthe story of trial 0:\n"):
-        experiment._move(trial, message)
+        experiment._trials._move(trial, message)
     assert (trial, experiment.digest, dict(experiment.counts)) == before
 
 
@@ -107,15 +107,15 @@ def test_ended_is_the_end_unless_somebody_asks_for_more():
 def test_a_later_halt_may_only_raise_where_a_stopping_trial_goes(first, later):
     trial = a_trial(RUNNING)
     experiment = an_experiment(trial)
-    experiment._halt(trial, first)
-    experiment._halt(trial, later)
+    experiment._trials.halt(trial, first)
+    experiment._trials.halt(trial, later)
     assert trial.then is max(first, later, key=lambda state: RANK[state])
-    assert len(experiment._commands) == 1, "one Halt is enough"
+    assert len(experiment._trials.commands) == 1, "one Halt is enough"
 
 
 def test_the_first_reason_to_end_a_trial_stays():
     trial = a_trial(RUNNING)
     experiment = an_experiment(trial)
-    experiment._halt(trial, ENDED, Outcome("stopped", "first"))
-    experiment._halt(trial, ENDED, Outcome("stopped", "later"))
+    experiment._trials.halt(trial, ENDED, Outcome("stopped", "first"))
+    experiment._trials.halt(trial, ENDED, Outcome("stopped", "later"))
     assert trial.outcome == Outcome("stopped", "first")

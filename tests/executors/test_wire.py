@@ -62,7 +62,7 @@ launches = st.builds(
     numbers,
     numbers,
     st.dictionaries(names, plain, max_size=3),
-    placements,
+    st.lists(placements, max_size=2).map(tuple),
     untils,
     numbers,
     st.none() | st.builds(Checkpoint, texts, numbers, floats),
@@ -132,7 +132,7 @@ def test_not_a_number_is_a_metric():
 
 def test_texts_that_are_no_unicode_reach_the_worker_and_come_back_readable():
     config = {"name": "\udcff"}
-    launch = Launch(1, 1, config, Placement("n", {}), (), 0)
+    launch = Launch(1, 1, config, (Placement("n", {}),), (), 0)
     assert from_driver(body(launch)).config == config
     assert from_worker(body(Failed(1, 1, "\udcff", ""))).error == "?"
 
@@ -140,7 +140,7 @@ def test_texts_that_are_no_unicode_reach_the_worker_and_come_back_readable():
 @pytest.mark.parametrize("value", [object(), 2**64, {1, 2}, [[[...]]]])
 def test_a_config_that_is_not_plain_is_refused_at_the_sender(value):
     with pytest.raises(WireError):
-        encode(Launch(1, 1, {"x": value}, Placement("n", {}), (), 0))
+        encode(Launch(1, 1, {"x": value}, (Placement("n", {}),), (), 0))
 
 
 @given(st.lists(to_driver, max_size=5), st.data())

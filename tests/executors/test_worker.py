@@ -226,7 +226,7 @@ class Process:
         self.trials += 1
         placement = Placement("here", {"cpu": 15_000})
         config = {"do": what.__name__, **config}
-        self.send(Launch(self.trials, attempt, config, placement, until, seed))
+        self.send(Launch(self.trials, attempt, config, (placement,), until, seed))
         return self.trials
 
     def run(self, what, **arguments) -> list:
@@ -321,7 +321,7 @@ def test_a_halt_takes_effect_at_the_next_report(slot):
 
 def test_a_halt_that_comes_with_its_launch_is_heard(slot):
     slot.trials += 1
-    launch = Launch(slot.trials, 1, {"do": "sleep_long"}, Placement("here", {}), (), 0)
+    launch = Launch(slot.trials, 1, {"do": "sleep_long"}, (Placement("here", {}),), (), 0)
     slot.send(launch, Halt(slot.trials, 1))
     assert slot.read_until(*ENDINGS)[-1] == Halted(slot.trials, 1)
 

@@ -44,7 +44,7 @@ def an_executor(workload: object = Curve(), **arguments: Any) -> Simulated:
 
 
 def launch(trial: int = 0, attempt: int = 1, *, node: str = "simulated", **more: Any) -> Launch:
-    return Launch(trial, attempt, {"x": 0.5}, Placement(node, {}), more.pop("until", ()), seed=1, **more)
+    return Launch(trial, attempt, {"x": 0.5}, (Placement(node, {}),), more.pop("until", ()), seed=1, **more)
 
 
 def events(executor: Simulated, until: float | None = None) -> list[Event]:

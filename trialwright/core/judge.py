@@ -7,11 +7,24 @@ remember, but their answers are not used. So neither an upgrade nor a clock can 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
 
 from trialwright.errors import ReplayError
-from trialwright.messages import Choice, Continue, Decision, Node, Outcome, Report, Start, Stop, Verdict, Wait
+from trialwright.messages import (
+    Asked,
+    Choice,
+    Continue,
+    Decision,
+    Granted,
+    Node,
+    Outcome,
+    Report,
+    Start,
+    Stop,
+    TooLarge,
+    Verdict,
+)
 from trialwright.schedulers.base import Scheduler, TrialView
 from trialwright.stopping import AnyOf, StopRule
 
@@ -35,11 +48,24 @@ class Judge:
         taken, self._taken = self._taken, []
         return taken
 
-    def replay(self, decisions: Iterable[Decision] | None) -> None:
-        """Go by these from now on; by its own again if None. What was left over is a difference."""
-        if self._written:
-            raise ReplayError(f"the journal holds decisions that the replay never came to: {list(self._written)}")
-        self._written = None if decisions is None else deque(decisions)
+    def replay(self, decisions: Iterable[Decision]) -> None:
+        """Go by these from now on."""
+        self._written = deque(decisions)
+
+    def end_replay(self) -> None:
+        """Decide again.
+
+        Raises:
+            ReplayError: decisions are left over: the replay did not come to them.
+        """
+        left, self._written, self._taken = self._written, None, []
+        if left:
+            raise ReplayError(f"the journal holds decisions that the replay never came to: {list(left)}")
+
+    @property
+    def is_replaying(self) -> bool:
+        """It goes by what was written."""
+        return self._written is not None
 
     def capacity(self, nodes: tuple[Node, ...]) -> None:
         """Tell the scheduler which machines there are, if it wants to know."""
@@ -58,25 +84,38 @@ class Judge:
         """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
-        if self._is_ruled:
-            verdict = self._overrule(trial, report) or verdict
-        return self.write(verdict if self._written is None else self._read(verdict))
+        if self._written is not None:
+            return self.write(self._read(verdict))
+        return self.write((self._overrule(trial, report) if self._is_ruled else None) or verdict)
 
     def _overrule(self, trial: TrialView, report: Report) -> Stop | None:
         reason, everyone = self.rule.reason(trial.id, report, trial.config), self.rule.stop_all()
         return Stop(everyone or reason or "", everyone is not None) if reason or everyone else None
 
     def next(self, *, can_ask: bool) -> Choice:
-        """Say what a free slot is for; the caller writes it down if it acts on it.
+        """Say what a free slot is for; the caller writes it down if it acts on it."""
+        return self.scheduler.next(can_ask)
 
-        On replay there is nothing to do once the choices of this event are used up.
-        """
+    def next_step(self, *, can_ask: bool) -> Choice | Granted | Asked | None:
+        """On replay: the next step of filling free room that was written for this event; None if there is no more."""
+        if not self._written or not isinstance(self._written[0], Choice | Granted | Asked):
+            return None
+        step = cast("Choice | Granted | Asked", self._written.popleft())
+        if isinstance(step, Choice):
+            self.scheduler.next(can_ask)  # it was asked then, and remembers what it answered
+        return step
+
+    def finds(self, finding: TooLarge, holds: Callable[[], bool]) -> bool:
+        """Tell whether it is so. What is found is written; on replay what was found then counts."""
         if self._written is None:
-            return self.scheduler.next(can_ask)
-        if not self._written or not isinstance(self._written[0], Choice):
-            return Wait()
-        self.scheduler.next(can_ask)
-        return cast(Choice, self._written.popleft())
+            found = holds()
+        else:
+            found = bool(self._written) and self._written[0] == finding
+            if found:
+                self._written.popleft()
+        if found:
+            self.write(finding)
+        return found
 
     def end(self, trial: TrialView, outcome: Outcome) -> None:
         """Tell the scheduler that a trial has ended."""

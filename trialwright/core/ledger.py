@@ -121,11 +121,22 @@ class Ledger:
             self._capacities[size] = sum(_empty(machine).room(request) for machine in self._machines.values())
         return self._capacities[size]
 
+    def could_hold(self, request: Units) -> bool:
+        """Tell whether a machine that is there could hold it."""
+        return self.capacity(request) > 0
+
     def is_possible(self, request: Units) -> bool:
         """Tell whether the request could be granted on a machine that is there, or that has been and may come back."""
         return any(machine.fits(request) for machine in self._known.values())
 
-    def grant(self, owner: int, request: Units) -> Placement:
+    def book(self, owner: int, placements: tuple[Placement, ...]) -> None:
+        """Write what was granted, without choosing."""
+        [placement] = placements
+        machine = self._machines[placement.node]
+        machine.book(placement, -1)
+        self._grants[owner] = placement, machine
+
+    def grant(self, owner: int, request: Units) -> tuple[Placement, ...]:
         """Write a grant: on the node whose fitting GPU is fullest, then on the first. The request must fit."""
         if owner in self._grants:
             raise InternalError(f"trial {owner} already holds {self._grants[owner][0]}")
@@ -137,7 +148,7 @@ class Ledger:
         placement = Placement(name, request, (machine.pick_devices(gpu) or ()) if gpu else ())
         machine.book(placement, -1)
         self._grants[owner] = placement, machine
-        return placement
+        return (placement,)
 
     def _tightness(self, machine: _Machine, request: Units) -> int:
         devices = machine.pick_devices(request["gpu"]) if "gpu" in request else None
@@ -217,6 +228,15 @@ class Line:
 
     def __contains__(self, trial: int) -> bool:
         return trial in self._sizes
+
+    def head(self, could_hold: Callable[[Units], bool]) -> int | None:
+        """Return the first in line among those that a machine could hold."""
+        return next((trial for trial, size in self._sizes.items() if could_hold(dict(size))), None)
+
+    @property
+    def is_full(self) -> bool:
+        """As many wait as are looked at."""
+        return len(self) > OVERTAKES
 
     def add(self, trial: int, request: Units) -> None:
         """Put a trial at the end of the line."""

@@ -20,7 +20,7 @@ class Plan:
     modes: tuple[Mode, ...] = ()
     outcome_constraints: tuple[Boundary, ...] = ()  # a trial that violates one cannot be the best
     samples: int | None = 1  # how many new trials to ask for, the grid counted in; None for no end
-    resources: dict[str, float] = field(default_factory=lambda: {"cpu": 1.0})  # of one trial
+    resources: dict[str, float] | None = field(default_factory=lambda: {"cpu": 1.0})  # of a trial; None: each its own
     max_concurrent_trials: int | None = None
     time_budget_s: float | None = None
     trial_timeout_s: float | None = None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from trialwright.core.retention import Retention
 from trialwright.core.trial import Descent, Trial
-from trialwright.messages import Checkpoint, Config, Discard, Suggestion, Tags, Until
-from trialwright.resources import Units, to_units
+from trialwright.messages import Checkpoint, Config, Discard, Tags, Until
+from trialwright.resources import Units
 
 
 @dataclass(slots=True)
@@ -20,10 +20,11 @@ class _Relaunch:
     config: Config | None = None
     tags: Tags | None = None
     donor: tuple[Checkpoint, Descent] | None = None  # of a clone
+    unchanged: Units | None = None  # what the donor's own configuration needs
 
 
 class Relaunches:
-    """The successors of trials that have not been launched as these yet.
+    """What trials will be launched as, until they are.
 
     Args:
         retention: of checkpoints: a donor's must stay until its clone has it.
@@ -44,18 +45,21 @@ class Relaunches:
         """The trial will go on from a donor's checkpoint, by a configuration that is asked for."""
         self._retention.hold(checkpoint)
         descent = Descent(trial.judged_step, donor.id, checkpoint.step, len(donor.descents), trial.config)
-        self._planned[trial.id] = _Relaunch(until, trial.request, donor=(checkpoint, descent))
+        self._planned[trial.id] = _Relaunch(until, trial.request, donor=(checkpoint, descent), unchanged=donor.request)
 
     def is_resized(self, trial: Trial) -> bool:
         """Nothing but its resources will change."""
         return trial.id in self._planned and self._planned[trial.id].donor is None
 
-    def answered(self, trial: Trial, suggestion: Suggestion, tags: Tags) -> None:
-        """The configuration of a clone is known."""
+    def answered(self, trial: Trial, config: Config, tags: Tags, request: Units | None) -> None:
+        """The configuration of a clone is known; ``request`` is None where all trials need the same."""
         relaunch = self._planned[trial.id]
-        relaunch.config, relaunch.tags = suggestion.config, tags
-        if suggestion.resources is not None:
-            relaunch.request = to_units(suggestion.resources)
+        relaunch.config, relaunch.tags = config, tags
+        relaunch.request = relaunch.request if request is None else request
+
+    def unchanged(self, trial: Trial, config: Config, tags: Tags) -> None:
+        """The clone takes its donor's configuration, and what that needs."""
+        self.answered(trial, config, tags, self._planned[trial.id].unchanged)
 
     def refused(self, trial: Trial) -> list[Discard]:
         """The searcher has no variation: the trial goes on as it was. Return what nobody needs any more."""
@@ -71,7 +75,7 @@ class Relaunches:
         """All is known that the trial will go on as."""
         return self._planned[trial.id].config is not None
 
-    def succeed(self, trial: Trial) -> list[Discard]:
+    def apply(self, trial: Trial) -> list[Discard]:
         """Make the trial what it goes on as; a clone takes the donor's place in time as well. Return what nobody needs
         any more."""
         relaunch = self._planned.pop(trial.id)

@@ -152,15 +152,6 @@ class _Check:
             modes *= max(len(metrics), 1)
         self._check_metrics(metrics, modes, scheduler)
         self._check_numbers()
-        wanted = given["resources"]
-        if callable(wanted) and space is not None:
-            wanted = self._try(lambda: least(cast(Needs, wanted), space))
-        resources = cast("Mapping[str, float]", {"cpu": 1} if wanted is None or callable(wanted) else wanted)
-        units = self._try(lambda: to_units(resources))
-        if units == {} and given["max_concurrent_trials"] is None:
-            self.problems.append(
-                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
-            )
         seed = cast("int | None", given["seed"])
         prefetch = cast("int | None", given["prefetch"])
         return Plan(
@@ -168,7 +159,7 @@ class _Check:
             modes=modes[: len(metrics)],
             outcome_constraints=goals,
             samples=samples,
-            resources=dict(resources),
+            resources=self._try(lambda: self._resources(space)),
             max_concurrent_trials=cast("int | None", given["max_concurrent_trials"]),
             time_budget_s=cast("float | None", given["time_budget_s"]),
             trial_timeout_s=cast("float | None", given["trial_timeout_s"]),
@@ -179,6 +170,23 @@ class _Check:
             checkpoint_score=self._try(self._checkpoint_score),
             seed=secrets.randbits(32) if seed is None else seed,
         )
+
+    def _resources(self, space: Space | None) -> dict[str, float] | None:
+        """Return what every trial needs; None where a function says so of each config, which some draws try out."""
+        wanted = self.given["resources"]
+        if not callable(wanted):
+            return self._some({"cpu": 1.0} if wanted is None else cast("Mapping[str, float]", wanted))
+        for config in space.sample(NEEDS_DRAWS, Streams(0)("resources")) if space is not None else ():
+            self._some(cast(Needs, wanted)(config))
+        return None
+
+    def _some(self, resources: Mapping[str, float]) -> dict[str, float]:
+        """Return the resources, unless they are none and nothing else limits how many trials run."""
+        if not to_units(resources) and self.given["max_concurrent_trials"] is None:
+            raise ValueError(
+                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
+            )
+        return dict(resources)
 
     def _check_metrics(self, metrics: tuple[str, ...], modes: tuple[Mode, ...], scheduler: Scheduler) -> None:
         if not metrics and not isinstance(scheduler, FIFO):
@@ -282,10 +290,3 @@ def _listed(given: object) -> tuple[str, ...]:
 
 def _name(objective: object) -> str:
     return getattr(objective, "__name__", type(objective).__name__)
-
-
-def least(needs: Needs, space: Space) -> dict[str, float]:
-    """Return what any trial needs, by some draws: as long as there is room for that, a new one is worth asking for."""
-    drawn = [needs(config) for config in space.sample(NEEDS_DRAWS, Streams(0)("resources"))]
-    shared = {name: min(wanted.get(name, 0.0) for wanted in drawn) for name in drawn[0]}
-    return {name: amount for name, amount in shared.items() if amount} or dict(drawn[0])

@@ -91,8 +91,7 @@ _STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(10, 16)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
-    placed, saved = launch.placement, launch.checkpoint
-    where = (placed.node, placed.units, placed.gpus)
+    saved, where = launch.checkpoint, [(each.node, each.units, each.gpus) for each in launch.placements]
     checkpoint = None if saved is None else (saved.path, saved.step, saved.time_s)
     return (_LAUNCH, launch.trial, launch.attempt, launch.config, where, launch.until, launch.seed, checkpoint)
 
@@ -310,14 +309,14 @@ def _read_launch(  # noqa: PLR0917 - as above
     trial: int,
     attempt: int,
     config: dict[str, Any],
-    where: list[Any],
+    where: list[list[Any]],
     until: list[Any],
     seed: int,
     saved: list[Any] | None,
 ) -> Launch:
-    placement = Placement(where[0], where[1], tuple(where[2]))
+    placements = tuple(Placement(node, units, tuple(gpus)) for node, units, gpus in where)
     checkpoint = None if saved is None else Checkpoint(*saved)
-    return Launch(trial, attempt, config, placement, tuple(starmap(Boundary, until)), seed, checkpoint)
+    return Launch(trial, attempt, config, placements, tuple(starmap(Boundary, until)), seed, checkpoint)
 
 
 _TO_WORKER: dict[int, Callable[..., object]] = {

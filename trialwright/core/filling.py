@@ -1,0 +1,234 @@
+"""Filling: free room is given to the trial whose turn it is, and the scheduler says what a free slot is for.
+
+What is decided here depends on rules that may change: the order of the line, the ledger's placement, how far ahead the
+searcher is asked. So every step is written with the event (``Granted``, ``Asked``, the scheduler's choices), and a
+replay takes the steps from there and decides none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import assert_never
+
+from trialwright.core.judge import Judge
+from trialwright.core.plan import Plan
+from trialwright.core.trial import State, Trial
+from trialwright.core.trials import Trials, joined
+from trialwright.errors import PolicyError
+from trialwright.messages import Asked, Drop, Granted, New, Resume, Tags, Wait
+
+
+class Filling:
+    """Starts trials while there is room for one and one that wants it."""
+
+    def __init__(self, plan: Plan, trials: Trials, judge: Judge) -> None:
+        self.limit = plan.max_concurrent_trials or math.inf
+        self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
+        self._trials = trials
+        self._judge = judge
+        self._closed = False  # the scheduler has waited, knowing that no new trial will come
+        self._cause = ""  # why no more trials were started
+        self._idle = ("", 0)  # that cause, and how many slots stand empty for it
+
+    def fill(self) -> None:
+        """Give free resources to the trials whose turn it is, until there are none or no trial wants any."""
+        trials = self._trials
+        supply = trials.supply
+        if supply.waiting and not (trials.active or supply or supply.asking or len(trials.line)):
+            supply.give_up()
+        if self._judge.is_replaying:
+            self._repeat()
+        elif not trials.is_full:
+            self._decide()
+
+    def account(self, now: float) -> None:
+        """Book the time since the last event to the cause that kept slots empty."""
+        cause, slots = self._idle
+        if slots:
+            self.idle_s[cause] += slots * (now - self._trials.now)
+
+    # What is decided now ---------------------------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        """Once all is taken, that only changes when something is released, or a trial joins the line."""
+        trials = self._trials
+        ready, all_taken = len(trials.supply), True
+        while trials.active < self.limit:
+            number = trials.line.pick(trials.ledger.fits, trials.ledger.capacity)
+            if number is not None:
+                self._grant(trials.by_number[number])
+            elif not self._choose():
+                all_taken = self._cause == "resources"
+                break
+        if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
+            self._ask(New())
+        trials.is_full = all_taken and trials.active > 0
+        self._idle = (self._cause, self._free)
+
+    def _grant(self, trial: Trial) -> None:
+        placements = self._trials.ledger.grant(trial.id, trial.request)
+        self._judge.write(Granted(trial.id, placements))
+        self._trials.launch(trial, placements)
+
+    def _choose(self) -> bool:
+        """Ask the scheduler what a free slot is for. Tell whether anything has changed because of it."""
+        self._cause = "resources"
+        if self._trials.stopped is not None:
+            self._cause = "nothing left"
+            return False
+        if not self._has_room:
+            return False
+        choice = self._judge.next(can_ask=self._can_ask)
+        if isinstance(choice, New) and not self._trials.supply:
+            return self._choose_new(choice)
+        if isinstance(choice, Wait):
+            return self._choose_wait(choice)
+        self._judge.write(choice)
+        self._carry_out(choice)
+        return True
+
+    @property
+    def _has_room(self) -> bool:
+        """A trial that the scheduler chooses now may be able to start.
+
+        Where requests differ, the next trial's is known once it is in line. So one may join an empty line, and more as
+        long as something is free, so that those that fit can overtake.
+        """
+        trials = self._trials
+        if trials.line.is_full:
+            return False
+        if trials.standard is not None:
+            return trials.ledger.fits(trials.standard)
+        is_free = any(held < there for held, there in trials.ledger.used().values())
+        return not self._head_waits or (is_free and bool(trials.supply))
+
+    def _choose_new(self, choice: New) -> bool:
+        """A new trial is wanted, and none is there: ask for some."""
+        self._cause = "searcher"
+        supply = self._trials.supply
+        if self._ask(choice):
+            return False
+        is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
+        return is_over and self._choose_wait(Wait())  # there is nothing to be had
+
+    def _choose_wait(self, choice: Wait) -> bool:
+        self._cause = "scheduler"
+        ends = self._is_idle and bool(self._trials.paused)
+        if self._is_idle and not ends and self._can_ask:
+            raise PolicyError(
+                "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
+            )
+        if ends or not (self._can_ask or self._closed):  # else it changes nothing, and is not written
+            self._judge.write(choice)
+            self._close()
+        return ends  # with the paused ones gone, the answer may be another one
+
+    def _ask(self, choice: New) -> bool:
+        """Ask for as many new trials as are wanted now; tell whether there were any.
+
+        While the first in line does not fit, there are none: the line would only grow.
+        """
+        supply = self._trials.supply
+        wanted = 0 if self._head_waits else supply.wanted(self._free, choice.tags)
+        if not wanted:
+            return False
+        if not supply:
+            self._judge.write(choice)
+        self._judge.write(Asked(wanted, choice.tags))
+        self._ask_new(wanted, choice.tags)
+        return True
+
+    @property
+    def _head_waits(self) -> bool:
+        """A trial is in line that a machine could hold, and that does not fit now."""
+        trials = self._trials
+        return len(trials.line) > 0 and trials.line.head(trials.ledger.could_hold) is not None
+
+    @property
+    def _free(self) -> int:
+        """How many trials more could be started now; where requests differ, whether to try one."""
+        trials = self._trials
+        room = int(not self._head_waits) if trials.standard is None else trials.ledger.room(trials.standard)
+        return min(room, int(min(self.limit - trials.active, 1e9)))
+
+    # What was decided, now or when the journal was written -----------------------------------------------------------
+
+    def _repeat(self) -> None:
+        """Take the steps that were written for this event."""
+        trials = self._trials
+        while (step := self._judge.next_step(can_ask=self._can_ask)) is not None:
+            match step:
+                case Granted(number, placements):
+                    trials.line.remove(number)
+                    trials.ledger.book(number, placements)
+                    trials.launch(trials.by_number[number], placements)
+                case Asked(count, tags):
+                    self._ask_new(count, tags)
+                case Wait():
+                    self._close()
+                case New() if not trials.supply:
+                    pass  # new ones were asked for: that is the next step
+                case _:
+                    self._carry_out(step)
+
+    def _ask_new(self, count: int, tags: Tags) -> None:
+        trials = self._trials
+        trials.commands.append(trials.supply.ask_new(count, tags, len(trials.history)))
+
+    def _carry_out(self, choice: New | Resume | Drop) -> None:
+        match choice:
+            case New():
+                self._start_new()
+            case Resume():
+                self._resume(choice)
+            case Drop(number, reason):
+                trial = self._trials.by_number[number]
+                if trial.state is State.ENDED:
+                    raise PolicyError(f"the scheduler dropped what has ended\n{self._trials.transitions.story(number)}")
+                self._trials.end_early(trial, reason)
+            case _:
+                assert_never(choice)
+
+    def _start_new(self) -> None:
+        trials = self._trials
+        trial = trials.by_number[trials.supply.take()]
+        if trials.is_too_large(trial, trial.request):
+            trials.cancel(trial, f"needs {trials.size(trial.request)}")
+            return
+        trial.admitted, self._closed = True, False
+        start = self._judge.start(trial)
+        trial.until, trial.tags = start.until, joined(trial.tags, start.tags)
+        trials.join_line(trial)
+
+    def _resume(self, choice: Resume) -> None:
+        trials, trial = self._trials, self._trials.by_number[choice.trial]
+        if trial.state is State.STOPPING and trial.then is State.ENDED:
+            return  # a stop rule has outweighed the verdict; the scheduler hears of the end later and cannot know yet
+        pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
+        twice = trial.id in trials.line or trial.id in trials.resumed or trial.id in trials.relaunches
+        if (trial.state is not State.PAUSED and not pausing) or twice:
+            raise PolicyError(f"the scheduler resumed what is not paused\n{trials.transitions.story(trial.id)}")
+        trial.until = choice.until
+        cloned = choice.donor is not None and trials.clone(trial, choice.donor, choice.until)
+        if trial.state is State.PAUSED and not cloned:
+            trials.join_line(trial)
+        elif pausing:  # it lines up as soon as it gets there
+            trials.resumed.add(trial.id)
+
+    def _close(self) -> None:
+        """The scheduler waits: with nothing running and nothing asked for, the paused trials are never resumed."""
+        self._closed = self._closed or not self._can_ask
+        if self._is_idle:
+            for number in sorted(self._trials.paused):
+                self._trials.cancel(self._trials.by_number[number], "never resumed")
+
+    @property
+    def _is_idle(self) -> bool:
+        trials = self._trials
+        return not trials.active and not trials.supply.asking and not len(trials.line)
+
+    @property
+    def _can_ask(self) -> bool:
+        supply = self._trials.supply
+        return bool(supply) or supply.asking or supply.may_ask

@@ -1,0 +1,96 @@
+"""Reports and verdicts: what a frame says of its trial, and what the scheduler and the stop rules make of it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from trialwright.core.judge import Judge
+from trialwright.core.scores import Scores
+from trialwright.core.trial import State, Trial
+from trialwright.core.trials import Trials
+from trialwright.messages import (
+    Checkpoint,
+    Clone,
+    Continue,
+    Outcome,
+    Pause,
+    Report,
+    Reported,
+    Resize,
+    Stop,
+    Verdict,
+)
+
+
+class Reports:
+    """Takes in frames of reports, and carries out the verdicts on those that wait for one."""
+
+    def __init__(self, trials: Trials, judge: Judge, scores: Scores) -> None:
+        self.count = 0
+        self._trials = trials
+        self._judge = judge
+        self._scores = scores
+
+    def take(self, trial: Trial, event: Reported) -> None:
+        """A frame of the trial has come."""
+        self._trials.moved(trial, Reported)
+        self._note(trial, event)
+        if event.waiting and trial.state is State.RUNNING:
+            self._answer(trial, event)
+
+    def _answer(self, trial: Trial, event: Reported) -> None:
+        repeated, metrics = event.last_step <= trial.judged_step, trial.metrics
+        if repeated or not any(boundary.met(metrics) for boundary in self._trials.lease(trial)):
+            self._trials.extend(trial, trial.until)
+            return
+        trial.judged_step = event.last_step
+        report = Report(event.last_step, self._scores.values(event.columns, -1), metrics)
+        self._carry_out(trial, self._judge.report(trial, report))
+
+    def _carry_out(self, trial: Trial, verdict: Verdict) -> None:
+        trials = self._trials
+        match verdict:
+            case Continue(until):
+                trials.extend(trial, until)
+            case Stop(reason, everyone, outcome):
+                trials.halt(trial, State.ENDED, Outcome(outcome, reason))
+                if everyone:
+                    trials.stop_all(reason)
+            case Pause():
+                self._pause(trial)
+            case Clone(donor, until):
+                if trials.clone(trial, donor, until):
+                    trials.halt(trial, State.WAITING)
+                else:
+                    trials.extend(trial, until)
+            case Resize(resources, until):
+                trials.resize(trial, resources, until)
+            case _:
+                assert_never(verdict)
+
+    def _pause(self, trial: Trial) -> None:
+        if trial.checkpoint is None:
+            self._trials.warn(
+                "a trial without a checkpoint was paused; it will start again from step 0 when it is resumed"
+            )
+        self._trials.halt(trial, State.PAUSED)
+
+    def _note(self, trial: Trial, event: Reported) -> None:
+        trial.step = event.last_step
+        trial.latest = event
+        self._trials.supply.news = True
+        self.count += len(event.time_s)
+        self._scores.note(trial, event)
+        if self._trials.learns:
+            self._note_history(event)
+        if event.checkpoint is not None:
+            is_best = trial.best is not None and trial.best[1] == event.last_step
+            checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
+            self._trials.save(trial, checkpoint, best=is_best, cost=self._scores.cost_to_keep(trial))
+
+    def _note_history(self, event: Reported) -> None:
+        count, columns, scores = range(len(event.time_s)), event.columns, self._scores
+        history = self._trials.history
+        values = [(*scores.values(columns, index), *scores.violations(columns, index)) for index in count]
+        metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
+        history.seen(event.trial, event.first_step, values, metrics)

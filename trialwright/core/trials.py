@@ -1,0 +1,328 @@
+"""All trials of a run: what each is, holds and waits for. Every change of a trial's state is made here.
+
+What is to be done about them is collected in ``commands``, which the experiment hands out once an event is handled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from trialwright.core.judge import Judge
+from trialwright.core.ledger import Ledger, Line
+from trialwright.core.limits import Limits
+from trialwright.core.plan import Plan
+from trialwright.core.relaunch import Relaunches
+from trialwright.core.retention import Retention
+from trialwright.core.supply import Supply
+from trialwright.core.transitions import TransitionLog
+from trialwright.core.trial import RANK, State, Trial, target
+from trialwright.errors import InternalError, InvalidTransition
+from trialwright.history import HistoryLog
+from trialwright.messages import (
+    Cancel,
+    Checkpoint,
+    Command,
+    Config,
+    Extend,
+    Finished,
+    Halt,
+    Launch,
+    Outcome,
+    Placement,
+    Request,
+    RetryRequested,
+    Suggestion,
+    Tags,
+    TooLarge,
+    Until,
+)
+from trialwright.resources import Units, describe, to_units
+from trialwright.streams import Streams
+
+
+class Trials:
+    """The trials by number, and the books about them: resources, the line, new trials, checkpoints, limits.
+
+    Args:
+        plan: the settings.
+        judge: hears of ends, and has the stop rules' boundaries.
+        learns: whether the searcher looks at results; if not, no history is written for it.
+    """
+
+    def __init__(self, plan: Plan, judge: Judge, *, learns: bool) -> None:
+        self.by_number: dict[int, Trial] = {}
+        self.counts: Counter[State] = Counter()
+        self.active = 0  # trials that hold resources
+        self.paused: set[int] = set()
+        self.resumed: set[int] = set()  # to be resumed, and not yet paused
+        self.outcomes: Counter[str] = Counter()
+        self.touched: set[int] = set()  # changed since the controller emptied this
+        self.stopped: str | None = None  # why the whole run ends, once it does
+        self.warnings: list[str] = []
+        self.commands: list[Command] = []
+        self.now = 0.0
+        self.is_full = False  # nothing can be started before something is released or a trial joins the line
+        self.standard = None if plan.resources is None else to_units(plan.resources)
+        self.ledger = Ledger()
+        self.line = Line()
+        self.supply = Supply(plan.samples, plan.prefetch)
+        self.limits = Limits(plan)
+        self.retention = Retention(plan.keep_checkpoints)
+        self.relaunches = Relaunches(self.retention)
+        self.transitions = TransitionLog()
+        self.history = HistoryLog()
+        self.learns = learns
+        self._judge = judge
+        self._max_failures = plan.max_failures
+        self._streams = Streams(plan.seed)
+
+    # Beginnings ------------------------------------------------------------------------------------------------------
+
+    def create(self, number: int, config: Config, tags: Tags, resources: dict[str, float] | None) -> Trial:
+        """Make a trial that waits; ``resources`` is None where all trials need the same."""
+        request = self._request(resources)
+        trial = Trial(number, config, request, self._streams.integer("trial", number), tags)
+        self.by_number[number] = trial
+        self.counts[State.WAITING] += 1
+        self.touched.add(number)
+        if self.learns:
+            self.history.born(number, config, tags)
+        return trial
+
+    def _request(self, resources: dict[str, float] | None) -> Units:
+        if resources is not None:
+            return to_units(resources)
+        assert self.standard is not None, "where requests differ, each suggestion brings its own"
+        return self.standard
+
+    def join_line(self, trial: Trial) -> None:
+        """The trial waits for its resources."""
+        self.line.add(trial.id, trial.request)
+        self.is_full = False
+
+    def is_too_large(self, trial: Trial, request: Units) -> bool:
+        """Tell whether no machine could ever hold the request; that is a decision, and is written."""
+        return self._judge.finds(TooLarge(trial.id), lambda: not self.ledger.is_possible(request))
+
+    def size(self, request: Units) -> str:
+        """Say what is asked for, and how much of that could be had."""
+        return f"{describe(request)}; at most {self.ledger.largest(request)} can be had"
+
+    # Work ------------------------------------------------------------------------------------------------------------
+
+    def launch(self, trial: Trial, placements: tuple[Placement, ...]) -> None:
+        """Start the trial's next attempt where the ledger has booked room for it."""
+        trial.attempt += 1
+        trial.step = trial.checkpoint.step if trial.checkpoint else 0
+        self._move(trial, Launch)
+        self.commands.append(
+            Launch(trial.id, trial.attempt, trial.config, placements, self.lease(trial), trial.seed, trial.checkpoint)
+        )
+
+    def extend(self, trial: Trial, until: Until) -> None:
+        """Answer the trial's waiting report: go on until there."""
+        trial.until = until
+        self._move(trial, Extend)
+        saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
+        self.commands.append(Extend(trial.id, trial.attempt, self.lease(trial), durable=saved))
+
+    def halt(self, trial: Trial, then: State, outcome: Outcome | None = None) -> None:
+        """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
+        if trial.state is State.RUNNING:
+            self.commands.append(Halt(trial.id, trial.attempt, durable=then is not State.ENDED))
+        elif RANK[then] <= RANK[trial.then]:
+            return
+        trial.then = then
+        trial.outcome = outcome
+        self._move(trial, Halt)
+
+    def lease(self, trial: Trial) -> Until:
+        """Return all boundaries at which the trial's report has to wait: the scheduler's and the stop rules'."""
+        boundaries = self._judge.rule.boundaries
+        return tuple(dict.fromkeys((*trial.until, *boundaries))) if boundaries else trial.until
+
+    def moved(self, trial: Trial, message: type) -> None:
+        """Note a message of the trial's worker that leaves it at work."""
+        self._move(trial, message)
+
+    def _move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
+        """Take the trial through the table: the only place where a state changes."""
+        before, after = trial.state, target(trial, message, retry=retry)
+        self.transitions.note(self.now, trial, message, after)
+        if after is None:
+            story = self.transitions.story(trial.id)
+            raise InvalidTransition(f"{message.__name__} in state {before}\n{story}")
+        self.touched.add(trial.id)
+        if after is not before:
+            self._count(trial, before, after)
+
+    def _count(self, trial: Trial, before: State, after: State) -> None:
+        trial.state = after
+        self.counts[before] -= 1
+        self.counts[after] += 1
+        self.active = self.counts[State.RUNNING] + self.counts[State.STOPPING]
+        if after is State.PAUSED:
+            self.paused.add(trial.id)
+        elif before is State.PAUSED:
+            self.paused.discard(trial.id)
+
+    # Ends ------------------------------------------------------------------------------------------------------------
+
+    def leave(self, trial: Trial, message: type, outcome: Outcome, *, retry: bool = False) -> None:
+        """The trial's work is known to have ended: release its resources and send it where it goes."""
+        stopping = trial.state is State.STOPPING
+        attempts_left = self._max_failures < 0 or trial.failures <= self._max_failures
+        self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
+        self.ledger.release(trial.id)
+        self.is_full = False
+        if trial.state is State.ENDED:
+            self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
+        elif trial.state is State.WAITING:
+            self.rejoin_line(trial)
+        elif trial.id in self.resumed:
+            self.resumed.remove(trial.id)
+            self.rejoin_line(trial)
+
+    def end_early(self, trial: Trial, reason: str) -> None:
+        """End a trial that has not ended, whatever it does."""
+        if trial.active:
+            self.halt(trial, State.ENDED, Outcome("stopped", reason))
+        else:
+            self.cancel(trial, reason)
+
+    def cancel(self, trial: Trial, reason: str) -> None:
+        """End a trial that holds no worker."""
+        self.supply.remove(trial.id)
+        self.line.remove(trial.id)
+        self.is_full = False
+        self.commands.append(Cancel(trial.id))
+        outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
+        self._move(trial, Cancel)
+        self._end(trial, outcome)
+
+    def stop_all(self, reason: str) -> None:
+        """End the run: halt what runs, cancel what waits. O(trials), once."""
+        if self.stopped is not None:
+            return
+        self.stopped = reason
+        self.supply.end()
+        for trial in list(self.by_number.values()):
+            if trial.state is not State.ENDED:
+                self.end_early(trial, reason)
+
+    def reopen(self, trial: Trial, *, from_checkpoint: bool) -> None:
+        """A trial that has ended waits to be started once more, as a new one would."""
+        assert trial.outcome is not None, "it has ended"
+        self._move(trial, RetryRequested)
+        self.outcomes[trial.outcome.kind] -= 1
+        self.limits.forgive(trial.error)
+        trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
+        if not from_checkpoint:
+            trial.checkpoint, trial.judged_step = None, 0
+        if self.learns:
+            self.history.born(trial.id, trial.config, trial.tags)
+        self.supply.put(trial.id, wished=True)
+
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
+        trial.outcome, trial.ended = outcome, self.now
+        trial.latest = trial.metrics  # a row is smaller than a frame
+        self.supply.news = True
+        self.outcomes[outcome.kind] += 1
+        self.resumed.discard(trial.id)
+        self.commands += self.relaunches.forget(trial)
+        if trial.admitted:
+            self._judge.end(trial, outcome)
+        if self.learns:
+            self.history.ended(trial.id, outcome)
+        reason = self.limits.ended(trial, outcome)
+        if reason is not None:
+            self.stop_all(reason)
+
+    # Going on as something else --------------------------------------------------------------------------------------
+
+    def clone(self, trial: Trial, number: int, until: Until) -> bool:
+        """Ask for a variation of a donor, as which the trial will go on; tell whether the donor has a checkpoint to do
+        so from."""
+        donor = self.by_number[number]
+        if donor.checkpoint is None:
+            self.warn(
+                "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
+            )
+            return False
+        self.relaunches.clone(trial, donor, donor.checkpoint, until)
+        tags = {**donor.tags, "donor": donor.id}
+        request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
+        self.commands.append(self.supply.ask([request], len(self.history)))
+        return True
+
+    def resize(self, trial: Trial, resources: dict[str, float], until: Until) -> None:
+        """Have the trial go on with other resources, unless no machine could hold them."""
+        request = to_units(resources)
+        if self.is_too_large(trial, request):
+            self.warn(f"a trial was not resized to {self.size(request)}")
+            self.extend(trial, until)
+        else:
+            self.relaunches.resize(trial, request, until)
+            self.halt(trial, State.WAITING)
+
+    def explored(self, request: Request, suggestion: Suggestion | None) -> None:
+        """The searcher has answered for a clone. It goes on as it was if there is no variation."""
+        trial = self.by_number[request.trial]
+        if trial.id not in self.relaunches:  # it has ended meanwhile
+            return
+        if suggestion is None:
+            self.commands += self.relaunches.refused(trial)
+        else:
+            self._varied(trial, request, suggestion)
+        if not trial.active:
+            self.rejoin_line(trial)
+
+    def _varied(self, trial: Trial, request: Request, suggestion: Suggestion) -> None:
+        wanted = None if suggestion.resources is None else to_units(suggestion.resources)
+        if wanted is not None and self.is_too_large(trial, wanted):
+            self.warn(f"a clone took its donor's configuration unchanged: its own needs {self.size(wanted)}")
+            assert request.donor is not None, "clones have a donor"
+            self.relaunches.unchanged(trial, request.donor, request.tags)
+        else:
+            self.relaunches.answered(trial, suggestion.config, joined(request.tags, suggestion.tags), wanted)
+
+    def rejoin_line(self, trial: Trial) -> None:
+        """Line up again: as it was, or as what it is relaunched as once that is known."""
+        if trial.id not in self.relaunches:
+            self.join_line(trial)
+        elif self.relaunches.is_ready(trial):
+            self.commands += self.relaunches.apply(trial)
+            if self.learns:
+                self.history.born(trial.id, trial.config, trial.tags)
+            self.join_line(trial)
+
+    # Checkpoints and notes -------------------------------------------------------------------------------------------
+
+    def save(self, trial: Trial, checkpoint: Checkpoint, *, best: bool, cost: float) -> None:
+        """The trial's last report brought a checkpoint."""
+        self.commands += self.retention.save(trial, checkpoint, best=best, cost=cost)
+
+    def warn(self, text: str) -> None:
+        """Note something that the user should know; said once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def check(self) -> None:
+        """Recount every book, in O(trials). Raise ``InternalError`` at the first that does not balance."""
+        self.ledger.check()
+        trials = self.by_number.values()
+        if +self.counts != Counter(trial.state for trial in trials):
+            raise InternalError(f"counts {self.counts} are not those of the trials")
+        if self.paused != {trial.id for trial in trials if trial.state is State.PAUSED}:
+            raise InternalError(f"these trials are not those that are paused: {self.paused}")
+        for trial in trials:
+            holds = self.ledger.holds(trial.id)
+            if trial.active != holds:
+                raise InternalError(f"trial {trial.id} is {trial.state} and holds a grant: {holds}")
+            if (trial.state is State.ENDED) != (trial.outcome is not None and trial.ended is not None):
+                raise InternalError(f"trial {trial.id} is {trial.state} with outcome {trial.outcome}")
+
+
+def joined(tags: Tags, more: Tags) -> Tags:
+    """Return both. Tags are never changed, so trials may share them: mostly there are none."""
+    return {**tags, **more} if tags and more else tags or more
