@@ -274,7 +274,7 @@ class TestResourcesOfTheConfig:
     def test_that_can_never_be_had_cancel_their_trial_and_say_so(self):
         result = run(self.objective, {"cpus": space.grid_search([1, 8])}, resources=self.needs, executor=Local(cpus=4))
         assert [trial.outcome for trial in result] == ["completed", "cancelled"]
-        assert "needs {'cpu': 8.0}; at most {'cpu': 4}" in result[1].reason
+        assert "needs {'cpu': 8}; at most {'cpu': 4}" in result[1].reason
 
     def test_that_are_none_are_refused(self):
         with pytest.raises(ValueError, match="resource 'cpu' must be finite and not negative"):

@@ -57,15 +57,24 @@ def row(number, **changes):
 
 def expected(batch):
     """What entries() should say, worked out in the plainest way."""
-    entries = [
-        Entry(turn.now, event, None, turn.digest if turn.digest and not place else None)
-        for turn in batch
-        for place, event in enumerate(turn.events)
-    ]
-    decisions = [list(item) for turn in batch for item in turn.decisions]
-    return [replace(entry, decisions=item) for entry, item in zip(entries, decisions, strict=False)] + entries[
-        len(decisions) :
-    ]
+    entries: list[Entry] = []
+    for turn in batch:
+        for decisions in turn.late:
+            place = next(place for place, entry in enumerate(entries) if entry.decisions is None)
+            entries[place] = replace(entries[place], decisions=list(decisions))
+        if turn.late and not turn.events and turn.digest:
+            entries[place] = replace(entries[place], digest=turn.digest)
+        entries += [
+            Entry(turn.now, event, taken, None) for event, taken in zip(turn.events, turn.decisions, strict=True)
+        ]
+        if turn.events and turn.digest:
+            entries[-1] = replace(entries[-1], digest=turn.digest)
+    return entries
+
+
+def events(now, *happened, digest="", trials=()):
+    """A turn of events on which nothing was decided."""
+    return Turn(now, list(happened), [[] for _ in happened], digest, trials)
 
 
 class StoreContract:
@@ -121,34 +130,40 @@ class StoreContract:
 
     def test_texts_that_are_no_unicode_come_back(self, store):
         shown = row(0, error="\udc80\0", config={"file": "\udcff"})
-        commit(store, Turn(0.0, [Failed(0, 1, "\udc80\0", "")], trials=[shown]))
+        commit(store, events(0.0, Failed(0, 1, "\udc80\0", ""), trials=[shown]))
         assert list(store.trials()) == [shown]
         assert [entry.event.error for entry in store.entries()] == ["\udc80\0"]
 
     def test_futures_are_done_in_the_order_of_the_calls(self, store):
         futures, in_order = [], []
         for number in range(300):
-            futures.append(store.append(Turn(float(number), [Started(number, 1)])))
+            futures.append(store.append(events(float(number), Started(number, 1))))
             earlier = futures[:-1]
             futures[-1].add_done_callback(lambda _, earlier=earlier: in_order.append(all(f.done() for f in earlier)))
         futures[-1].result(WAIT_S)
         assert all(in_order)
         assert [entry.event.trial for entry in store.entries()] == list(range(300))
 
-    def test_decisions_belong_to_the_event_they_were_taken_on(self, store):
+    def test_decisions_and_digest_belong_to_the_event_they_were_taken_on(self, store):
         first: list[Decision] = [Continue(at_step(3))]
         second: list[Decision] = [Pause(), New()]
-        commit(store, Turn(0.0, [Started(0, 1), Started(1, 1)]))
-        commit(store, Turn(1.0, [Finished(0, 1)], [first], "ab"), Turn(2.0, [], [second], "cd"))
-        assert [entry.decisions for entry in store.entries()] == [first, second, None]
-        assert [entry.digest for entry in store.entries()] == [None, None, "ab"]
+        commit(store, Turn(0.0, [Started(0, 1), Started(1, 1)], [first, second], "ab"))
+        commit(store, events(1.0, Finished(0, 1), digest="cd"))
+        assert [entry.decisions for entry in store.entries()] == [first, second, []]
+        assert [entry.digest for entry in store.entries()] == [None, "ab", "cd"]
 
-    def test_an_event_without_decisions_is_not_one_whose_decisions_are_missing(self, store):
-        commit(store, Turn(0.0, [Started(0, 1), Started(1, 1)]), Turn(1.0, [], [[]]))
+    def test_an_event_on_which_nothing_was_decided_is_not_one_whose_handling_failed(self, store):
+        commit(store, Turn(0.0, [Started(0, 1), Started(1, 1)], [[], None]))
         assert [entry.decisions for entry in store.entries()] == [[], None]
 
-    def test_decisions_for_events_that_never_were_are_an_error(self, store):
-        commit(store, Turn(0.0, [Started(0, 1)], [[Pause()]]))
+    def test_late_decisions_belong_to_the_first_events_that_have_none(self, store):
+        commit(store, Turn(0.0, [Started(0, 1), Started(1, 1), Started(2, 1)], [[], None, None]))
+        commit(store, Turn(1.0, [], digest="ab", late=[[Pause()], [New()]]), events(2.0, Finished(0, 1)))
+        assert [entry.decisions for entry in store.entries()] == [[], [Pause()], [New()], []]
+        assert [entry.digest for entry in store.entries()] == [None, None, "ab", None]
+
+    def test_late_decisions_for_events_that_never_were_are_an_error(self, store):
+        commit(store, events(0.0, Started(0, 1)), Turn(1.0, [], late=[[Pause()]]))
         with pytest.raises(StorageError, match="does not hold"):
             list(store.entries())
 
@@ -160,7 +175,7 @@ class StoreContract:
 
     def test_frames_of_all_attempts_in_the_order_of_arrival(self, store):
         frames = [frame(1, 1, 5, loss=[1.0]), frame(1, 2, 1, loss=[2.0, 3.0]), frame(1, 2, 3, loss=[math.inf])]
-        commit(store, Turn(0.0, [frames[0], frame(2, loss=[9.0])]), Turn(1.0, frames[1:]))
+        commit(store, events(0.0, frames[0], frame(2, loss=[9.0])), events(1.0, *frames[1:]))
         assert list(store.frames(1)) == frames
         assert list(store.frames(7)) == []
 
@@ -172,7 +187,7 @@ class StoreContract:
 
     def test_close_commits_what_was_appended(self, new_store):
         store = new_store({})
-        futures = [store.append(Turn(0.0, [Started(i, 1)])) for i in range(50)]
+        futures = [store.append(events(0.0, Started(i, 1))) for i in range(50)]
         store.close()
         assert all(future.done() and future.exception() is None for future in futures)
         assert len(list(store.entries())) == 50
@@ -183,16 +198,16 @@ class StoreContract:
         store.close()
         store.close()
         with pytest.raises(StorageError, match="closed"):
-            store.append(Turn(0.0, [Started(0, 1)])).result(WAIT_S)
+            store.append(events(0.0, Started(0, 1))).result(WAIT_S)
         assert list(store.entries()) == []
 
     def test_an_acknowledged_turn_cannot_be_cancelled(self, store):
-        future = store.append(Turn(0.0, [CapacityChanged((Node("n", {"cpu": 1.0}),))]))
+        future = store.append(events(0.0, CapacityChanged((Node("n", {"cpu": 1.0}),))))
         assert not future.cancel()
         future.result(WAIT_S)
 
     def test_statistics_count_turns(self, store):
-        commit(store, Turn(0.0, [Started(0, 1)]), Turn(1.0, [Started(1, 1)]))
+        commit(store, events(0.0, Started(0, 1)), events(1.0, Started(1, 1)))
         statistics = store.statistics()
         assert statistics.turns == 2
         assert 1 <= statistics.commits <= 2

@@ -9,10 +9,12 @@ import pytest
 
 from trialwright import ASHA, PBT, Engine, Local, Simulated, report, space
 from trialwright.core.experiment import Experiment
+from trialwright.core.ledger import Ledger, Line
+from trialwright.core.supply import Supply
 from trialwright.engine.checking import check
 from trialwright.errors import ReplayError
 from trialwright.executors.simulated import Delays, Faults
-from trialwright.messages import Continue, Stop, at_step
+from trialwright.messages import Continue, Node, Stop, at_step
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
@@ -79,10 +81,10 @@ def test_any_prefix_of_a_journal_gives_the_digest_that_was_written_for_it(tmp_pa
     experiment = experiment_of(objective, scheduler, executor())
     digests = 0
     for entry in entries_of(result):
+        experiment.replay(entry.now, entry.event, entry.decisions)
         if entry.digest is not None:
             digests += 1
             assert experiment.digest == entry.digest
-        experiment.replay(entry.now, entry.event, entry.decisions)
         experiment.check()
     assert digests > 10
     assert experiment.done
@@ -97,9 +99,32 @@ def test_the_past_stays_as_it_was_decided_whatever_scheduler_would_decide_today(
     entries = entries_of(result)
     today = experiment_of(objective, "pbt", executor())
     for entry in entries:
-        assert entry.digest in (None, today.digest)
         today.replay(entry.now, entry.event, entry.decisions)
+        assert entry.digest in (None, today.digest)
     assert today.done
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_the_past_stays_as_it_was_launched_whatever_ledger_and_line_would_decide_today(
+    tmp_path, scheduler, monkeypatch
+):
+    nodes = [Node(name, {"cpu": 2}) for name in "abc"]
+    executor = Simulated(nodes=nodes, delays=Delays(launch_s=0.3), faults=Faults(lost_per_hour=200))
+    result = Engine(Decay(), SPACE, storage=tmp_path, **keywords(scheduler, executor)).run()
+    today = experiment_of(Decay(), scheduler, executor)
+
+    def another(*_):
+        raise AssertionError("a replay asks neither the ledger nor the line")
+
+    for policy in (Ledger, "grant"), (Ledger, "fits"), (Ledger, "room"), (Ledger, "is_possible"), (Line, "pick"):
+        monkeypatch.setattr(*policy, another)
+    monkeypatch.setattr(Supply, "wanted", another)
+    for entry in entries_of(result):
+        today.replay(entry.now, entry.event, entry.decisions)
+        assert entry.digest in (None, today.digest)
+        today.check()
+    assert today.done
+    assert {trial.id: str(trial.outcome.kind) for trial in today.trials.values()} == {t.id: t.outcome for t in result}
 
 
 def test_a_decision_that_is_not_the_one_that_was_taken_is_noticed(tmp_path):
@@ -109,9 +134,9 @@ def test_a_decision_that_is_not_the_one_that_was_taken_is_noticed(tmp_path):
     experiment = experiment_of(objective, "stopping", executor())
     with pytest.raises((ReplayError, AssertionError)):
         for entry in entries:
-            assert entry.digest in (None, experiment.digest)
             changed = [Continue(at_step(999)) if isinstance(one, Stop) else one for one in entry.decisions]
             experiment.replay(entry.now, entry.event, changed)
+            assert entry.digest in (None, experiment.digest)
 
 
 def entries_of(result):

@@ -7,4 +7,4 @@ from trialwright.storage.base import Turn
 def turn(number):
     """A turn of one event, with the decisions on the one before."""
     frame = Reported(number % 7, 1, number, (0.25 * number,), {"loss": [number / 3], "note": ["x" * (number % 900)]})
-    return Turn(float(number), [frame], [[Continue(at_step(number))]] if number else [], f"{number:016x}")
+    return Turn(float(number), [frame], [[Continue(at_step(number))]], f"{number:016x}")

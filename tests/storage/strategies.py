@@ -91,13 +91,16 @@ ROWS = st.builds(
 
 @st.composite
 def turns(draw):
-    """The turns of a run: each brings the decisions on some of the events before it, and may bring no event."""
+    """The turns of a run: after one whose handling failed, the next brings what was decided late, or some of it."""
     now, undecided, result = 0.0, 0, []
     for _ in range(draw(st.integers(1, 5))):
         now += draw(st.floats(0, 1e3))
+        late = [draw(DECISIONS) for _ in range(undecided)]
         events = draw(st.lists(EVENTS, max_size=3))
-        decisions = [draw(DECISIONS) for _ in range(draw(st.integers(0, undecided)))]
-        undecided += len(events) - len(decisions)
+        failed = draw(st.integers(0, len(events)) | st.just(len(events)))  # from this event on
+        decisions = [draw(DECISIONS) if place < failed else None for place in range(len(events))]
+        undecided = len(events) - failed
         rows = draw(st.lists(ROWS, max_size=2))
-        result.append(Turn(now, events, decisions, draw(st.sampled_from(["", "0123456789abcdef"])), rows))
+        digest = "" if undecided else draw(st.sampled_from(["", "0123456789abcdef"]))
+        result.append(Turn(now, events, decisions, digest, rows, late))
     return result

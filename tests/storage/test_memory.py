@@ -4,15 +4,15 @@ from typing import cast
 
 import pytest
 
-from tests.contracts.store import StoreContract, commit, frame
+from tests.contracts.store import StoreContract, commit, events, frame
 from trialwright.errors import StorageError
 from trialwright.messages import Continue, Started, at_step
 from trialwright.storage.base import Turn
 from trialwright.storage.memory import MemoryStore
 
 TURNS = [
-    Turn(0.0, [Started(0, 1)]),
-    Turn(1.5, [frame(0, loss=[0.5, float("nan")])], [[Continue(at_step(2))]], "ab"),
+    Turn(0.0, [Started(0, 1)], [[Continue(at_step(2))]]),
+    Turn(1.5, [frame(0, loss=[0.5, float("nan")])], [[]], "ab"),
 ]
 
 
@@ -52,12 +52,12 @@ def test_digest_is_the_sha256_of_the_lines():
         "kind": "Reported", "trial": 0, "attempt": 1, "first_step": 1, "time_s": [0.0, 0.5],
         "columns": {"loss": [0.5, {"float": "nan"}]}, "waiting": False, "checkpoint": None,
     }  # fmt: skip
-    decided = [[{"kind": "Continue", "until": [["step", ">=", 2]]}]]
-    rows = [[0.0, started, None, None], [1.5, reported, decided, "ab"]]
+    decided = [{"kind": "Continue", "until": [["step", ">=", 2]]}]
+    rows = [[0.0, started, decided, None], [1.5, reported, [], "ab"]]
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     assert store.digest == sha256(lines.encode()).hexdigest()
 
 
 def test_what_is_no_plain_data_is_refused():
     with pytest.raises(TypeError, match="not plain data"):
-        commit(MemoryStore({}, keep="digest"), Turn(0.0, [Started(0, 1, cast(str, {1, 2}))]))
+        commit(MemoryStore({}, keep="digest"), events(0.0, Started(0, 1, cast(str, {1, 2}))))

@@ -12,7 +12,7 @@ def test_every_message_comes_back(cls):
     @settings(max_examples=25, deadline=None)
     @given(one(cls))
     def comes_back(message):
-        turn = Turn(1.5, [message], [[message], []], "mark")
+        turn = Turn(1.5, [message, message], [[message], None], "mark", late=[[message]])
         assert repr(unpack(pack(turn))) == repr(turn)
 
     comes_back()

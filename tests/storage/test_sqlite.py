@@ -10,13 +10,14 @@ from typing import cast
 
 import pytest
 
-from tests.contracts.store import WAIT_S, StoreContract, commit, expected, frame, row
+from tests.contracts.store import WAIT_S, StoreContract, commit, events, expected, frame, row
 from tests.storage.endless import turn as endless
 from tests.storage.runs import LIBRARIES, entries, query
 from trialwright.errors import StorageError
-from trialwright.messages import Continue, New, Plain, Reported, Started, at_step
+from trialwright.messages import Continue, Plain, Reported, Started, at_step
 from trialwright.storage import tables
 from trialwright.storage.base import Turn
+from trialwright.storage.formats import FORMAT
 from trialwright.storage.memory import MemoryStore
 from trialwright.storage.sqlite import SqliteStore
 
@@ -92,7 +93,7 @@ def test_results_show_a_row_a_report(tmp_path, library):
         'q"[0]': [None, None, 3],
         "n": [10**30, 1, 2],
     }
-    commit(store, Turn(0.0, [Started(4, 2), frame(4, 2, 7, **columns), frame(5, loss=[1.0])]))
+    commit(store, events(0.0, Started(4, 2), frame(4, 2, 7, **columns), frame(5, loss=[1.0])))
     store.close()
     rows = query(
         tmp_path, "SELECT trial, attempt, step, time_s, metrics FROM results WHERE trial = 4 ORDER BY step", library
@@ -114,7 +115,7 @@ def test_results_show_a_row_a_report(tmp_path, library):
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_report_without_metrics_is_a_result_too(tmp_path, library):
     store = SqliteStore.create(tmp_path, {})
-    commit(store, Turn(0.0, [Reported(1, 1, 1, (0.5,), {})]))
+    commit(store, events(0.0, Reported(1, 1, 1, (0.5,), {})))
     store.close()
     assert query(tmp_path, "SELECT step, time_s, metrics FROM results", library) == [(1, 0.5, "{}")]
 
@@ -125,17 +126,16 @@ def test_tables_can_be_read_by_people(tmp_path, library):
     shown = row(
         2, config={"lr": 0.5, "net": {"n": 2}}, metrics={"loss": math.nan}, outcome="failed", error="ValueError: x"
     )
-    commit(store, Turn(1.0, [Started(2, 1)], trials=[row(2), row(1)]), Turn(2.0, [], [[New()]], trials=[shown]))
+    commit(store, events(1.0, Started(2, 1), trials=[row(2), row(1)]), Turn(2.0, [], trials=[shown]))
     store.close()
     directory = tmp_path / "my run"
     assert query(directory, "SELECT kind, trial, attempt, json_extract(body, '$.worker') FROM events", library) == [
         ("Started", 2, 1, ""),
-        ("Decided", None, None, None),
     ]
     [trial] = query(directory, "SELECT config, metrics, outcome, error FROM trials WHERE id = 2", library)
     assert trial == ('{"lr":0.5,"net":{"n":2}}', '{"loss":{"float":"nan"}}', "failed", "ValueError: x")
     [experiment] = query(directory, "SELECT name, format, settings, host, created FROM experiments", library)
-    assert experiment[:4] == ("my run", 1, '{"seed":3}', os.uname().nodename)
+    assert experiment[:4] == ("my run", FORMAT, '{"seed":3}', os.uname().nodename)
     assert experiment[4].endswith("+00:00")
 
 
@@ -221,6 +221,6 @@ def test_a_database_of_somebody_else(tmp_path):
 
 def test_a_boundary_at_infinity_in_decisions(tmp_path):
     store = SqliteStore.create(tmp_path, {})
-    commit(store, Turn(0.0, [Started(0, 1)]), Turn(1.0, [], [[Continue(at_step(math.inf))]]))
+    commit(store, Turn(0.0, [Started(0, 1)], [[Continue(at_step(math.inf))]]))
     assert next(store.entries()).decisions == [Continue(at_step(math.inf))]
     store.close()

@@ -4,12 +4,11 @@ from typing import Any, cast
 
 import pytest
 
-from tests.contracts.store import WAIT_S, commit, expected
+from tests.contracts.store import WAIT_S, commit, events, expected
 from tests.storage.endless import turn as endless
 from tests.storage.runs import entries
 from trialwright.errors import StorageError
 from trialwright.messages import Started
-from trialwright.storage.base import Turn
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -83,5 +82,5 @@ def test_another_file_in_its_place(tmp_path):
 def test_what_is_no_plain_data_is_not_acknowledged(tmp_path):
     store = SqliteStore.create(tmp_path, {})
     commit(store, endless(0))
-    check_dead(store, store.append(Turn(1.0, [Started(1, 1, cast(str, object()))])), "not plain data")
+    check_dead(store, store.append(events(1.0, Started(1, 1, cast(str, object())))), "not plain data")
     assert len(entries(tmp_path)) == 1

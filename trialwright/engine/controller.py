@@ -1,9 +1,9 @@
 """The controller: the shell around the experiment, and the only code that awaits.
 
-One turn of its loop: take what has arrived, append it to the journal, hand it to the experiment, carry out the
-commands. It does not wait for commits, but commands that destroy or show something do (Halt, Discard, an Extend that
-acknowledges a checkpoint): they leave, in order, when the turn that caused them is committed. The rest may leave
-before, because whatever it sets going dies with this process.
+One turn of its loop: take what has arrived, hand it to the experiment, append it to the journal with what was decided,
+carry out the commands. It does not wait for commits, but what destroys, acknowledges or shows something does: a
+Discard, a durable Extend or Halt, and what callbacks are told. These leave, in order, when their turn is committed. The
+rest may leave before, because what it sets going dies with this process.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 from trialwright.core.experiment import Experiment
@@ -81,8 +82,7 @@ class Controller:
         """
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._decisions = list(leftover.decisions)
-        self._held: deque[tuple[Future[None], Command]] = deque()
+        self._held: deque[tuple[Future[None], Callable[[], None], Command | None]] = deque()
         self._uncommitted: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
         self._opened = False
@@ -125,7 +125,7 @@ class Controller:
             self.progress.update(self.snapshot())
             if self._is_watched and self.experiment.touched:  # no turn has come to tell of it
                 with suppress(StorageError):  # the next turn will hear of it
-                    self._append(self.now(), [], [*self._rows()])
+                    self._append(Turn(self.now(), [], trials=[*self._rows()]))
 
     async def _read_letters(self) -> None:
         """Pass on what other processes want of the run. What makes no sense is warned of, and left."""
@@ -159,7 +159,10 @@ class Controller:
     async def _run(self, leftover: Leftover) -> None:
         """The loop. Its first turn says what machines there are, then which workers of an earlier session are gone."""
         experiment = self.experiment
-        self._carry_out([*leftover.commands, *experiment.start()], None)
+        late = COMMITTED
+        if leftover.decisions:
+            late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
+        self._carry_out([*leftover.commands, *experiment.start()], late)
         machines = await self.executor.events(experiment.deadline)
         self._turn([*machines, *experiment.orphans(), *leftover.events])
         self._check_feasible()
@@ -171,19 +174,25 @@ class Controller:
 
     def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
-        committed = self._append(now, events, [*self._rows()] if self._is_watched else ())
         commands: list[Command] = []
-        for event in events:
-            commands += self.experiment.handle(now, event)
-            self._decisions.append(self.experiment.judge.take())
-            if type(event) is Started:
-                self.meter.started(event, now)
-        if commands:
-            self._carry_out(commands, committed)
+        decisions: list[Sequence[Decision] | None] = []
+        try:
+            for event in events:
+                commands += self.experiment.handle(now, event)
+                decisions.append(self.experiment.judge.take())
+                if type(event) is Started:
+                    self.meter.started(event, now)
+        except BaseException:
+            # What has arrived is kept, without decisions: a resume takes them, with a mended scheduler perhaps.
+            self._append(Turn(now, events, [*decisions, *[None] * (len(events) - len(decisions))]))
+            raise
+        rows = [*self._rows()] if self._is_watched else ()
+        committed = self._append(Turn(now, events, decisions, self.experiment.digest, rows))
+        self._carry_out(commands, committed)
         self._turned = time.perf_counter()
         self.meter.turn(len(events), self._turned - began)
         if self.hooks.are_wanted:
-            self.hooks.turn(events, commands, self.experiment)
+            self._when(committed, self.hooks.turn(events, commands, self.experiment))
 
     def _check_feasible(self) -> None:
         """Before the first trial: what can never fit would wait for ever."""
@@ -193,9 +202,8 @@ class Controller:
         wanted, largest = experiment.plan.resources, experiment.largest
         raise ValueError(f"resources={wanted} can never be granted here: the largest request that can is {largest}")
 
-    def _append(self, now: float, events: Sequence[Event], rows: Iterable[TrialRow]) -> Future[None]:
-        decisions, self._decisions = self._decisions, []
-        committed = self.store.append(Turn(now, events, decisions, self.experiment.digest, rows))
+    def _append(self, turn: Turn) -> Future[None]:
+        committed = self.store.append(turn)
         if committed is COMMITTED:
             return committed
         if not committed.done():
@@ -211,20 +219,32 @@ class Controller:
         self.experiment.touched.clear()
         yield from (trial_row(self.experiment.trials[number]) for number in touched)
 
-    def _carry_out(self, commands: Sequence[Command], committed: Future[None] | None) -> None:
+    def _carry_out(self, commands: Sequence[Command], committed: Future[None]) -> None:
         for command in commands:
             if isinstance(command, Launch):
                 self.meter.launched(command, self.now())
-            if committed is not None and self._must_wait(command) and (self._held or not committed.done()):
-                self._held.append((committed, command))
+            if self._must_wait(command):
+                self._when(committed, partial(self.executor.do, command), command)
             else:
                 self.executor.do(command)
 
     def _must_wait(self, command: Command) -> bool:
-        """It destroys or shows something. A virtual world does not wait for a real disk: it dies with this process."""
+        """It destroys or acknowledges something. A virtual world does not wait for a real disk: it ends with this
+        process."""
         if self._is_virtual:
             return False
-        return isinstance(command, Halt | Discard) or (isinstance(command, Extend) and command.durable)
+        if isinstance(command, Halt):  # the last word: it must not overtake an answer that still waits
+            return command.durable or any(
+                isinstance(held, Extend) and held.trial == command.trial for _, _, held in self._held
+            )
+        return isinstance(command, Discard) or (isinstance(command, Extend) and command.durable)
+
+    def _when(self, committed: Future[None], do: Callable[[], None], command: Command | None = None) -> None:
+        """Do it once the turn is committed, and after what was to be done before."""
+        if self._held or not committed.done():
+            self._held.append((committed, do, command))
+        else:
+            do()
 
     def _tell_loop(self, committed: Future[None]) -> None:
         """In the writer's thread: a turn is committed, or could not be."""
@@ -241,7 +261,7 @@ class Controller:
         while self._uncommitted and self._uncommitted[0].done():
             self._uncommitted.popleft()
         while self._held and self._held[0][0].done():
-            self.executor.do(self._held.popleft()[1])
+            self._held.popleft()[1]()
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""
@@ -253,7 +273,7 @@ class Controller:
 
     async def _finish(self) -> None:
         """The last decisions go to the journal; the result is shown only once they are there."""
-        committed = self._append(self.now(), [], self._rows())
+        committed = self._append(Turn(self.now(), [], trials=self._rows()))
         await asyncio.wrap_future(committed)
         if self._held:
             await asyncio.sleep(0)

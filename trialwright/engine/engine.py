@@ -45,6 +45,7 @@ from trialwright.searchers import Auto, Searcher
 from trialwright.searchers.placement import placed
 from trialwright.space import Space
 from trialwright.stopping import Stop
+from trialwright.storage import formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
 from trialwright.storage.sqlite import SqliteStore
@@ -150,7 +151,7 @@ class Engine:
                 classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
 
         Raises:
-            ValueError: there is no run, or something is missing, or is not what the run was told.
+            ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
         directory = Path(path)
@@ -158,6 +159,7 @@ class Engine:
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
         store = SqliteStore.open(directory, read_only=True)
         try:
+            formats.refuse_old(directory / "journal.sqlite", store.format)
             told = store.settings
         finally:
             store.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Hooks:
     run: Run
     warn: Callable[[str], None]
     iteration: int = 0
+    _calls: list[tuple[str, dict[str, object]]] = field(default_factory=list)  # of the turn that is being noted
 
     @property
     def are_wanted(self) -> bool:
@@ -36,8 +38,11 @@ class Hooks:
         """The run begins."""
         self.runner.emit("setup", name=name, directory=str(self.run.directory) if self.run.directory else None)
 
-    def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> None:
-        """Tell what these events and commands mean."""
+    def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> Callable[[], None]:
+        """Note what these events and commands mean, as the trials are now; return what tells the callbacks.
+
+        They are told once the turn is committed: what they hear has happened for good.
+        """
         self.iteration += 1
         self._emit("on_step_begin")
         for event in events:
@@ -47,6 +52,12 @@ class Hooks:
             if isinstance(command, Cancel):
                 self._about("on_trial_complete", experiment.trials[command.trial])
         self._emit("on_step_end")
+        calls, self._calls = self._calls, []
+        return partial(self._tell_all, calls)
+
+    def _tell_all(self, calls: list[tuple[str, dict[str, object]]]) -> None:
+        for hook, arguments in calls:
+            self.runner.emit(hook, **arguments)
 
     def end(self) -> None:
         """The run is over. Blocks until the callbacks have heard it, or took too long."""
@@ -91,7 +102,7 @@ class Hooks:
         return TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
 
     def _emit(self, hook: str, **arguments: object) -> None:
-        self.runner.emit(hook, iteration=self.iteration, **arguments)
+        self._calls.append((hook, {"iteration": self.iteration, **arguments}))
 
 
 def remembered(

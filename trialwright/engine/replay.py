@@ -18,7 +18,7 @@ Retry = Literal["checkpoint", "scratch"]  # from where failed trials are tried a
 def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float, Leftover]:
     """Return the experiment as the journal left it, the time that the run has reached, and what is left to be done.
 
-    Events whose decisions were not written any more are decided now, as they would have been. Of the commands that
+    Events on which nothing could be decided, because handling one of them failed, are decided now. Of the commands that
     follow, only deletions still mean something: the workers that the others are for are gone.
     """
     streams = Streams(arguments.plan.seed)
@@ -28,13 +28,7 @@ def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float,
     if arguments.searcher.learns:
         arguments.remember(experiment.history)
     began_s, leftover = 0.0, Leftover()
-    for number, entry in enumerate(past.entries() if past else ()):
-        if entry.digest is not None and entry.digest != experiment.digest:
-            raise ReplayError(
-                f"the journal goes another way than the replay before event {number} "
-                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler "
-                "or stop rule than is given now"
-            )
+    for number, entry in enumerate(past.entries() if past else (), start=1):
         began_s = entry.now
         if entry.decisions is not None:
             experiment.replay(entry.now, entry.event, entry.decisions)
@@ -42,6 +36,12 @@ def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float,
             commands = experiment.handle(entry.now, entry.event)
             leftover.commands += [command for command in commands if isinstance(command, Discard)]
             leftover.decisions.append(experiment.judge.take())
+        if entry.digest is not None and entry.digest != experiment.digest:
+            raise ReplayError(
+                f"the journal goes another way than the replay at event {number} "
+                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler "
+                "or stop rule than is given now"
+            )
     return experiment, began_s, leftover
 
 

@@ -36,23 +36,25 @@ class TrialRow:
 
 
 class Turn(NamedTuple):
-    """One turn of the loop: what arrived, and what was decided since the turn before.
+    """One turn of the loop: what arrived, and what was decided on it.
 
-    ``decisions`` has one list for each event of *earlier* turns that was handled since the last append, in order;
-    ``digest`` is the experiment's after those, before these events.
+    ``decisions`` has an item for each event: what was decided on it, or None where handling it failed, or an event
+    before it. ``late`` has what was decided afterwards, by a resumed run, on the first events that have none.
+    ``digest`` is the experiment's after all of that.
     """
 
     now: float
     events: Sequence[Event]
-    decisions: Sequence[Sequence[Decision]] = ()
+    decisions: Sequence[Sequence[Decision] | None] = ()
     digest: str = ""
     trials: Iterable[TrialRow] = ()  # read once
+    late: Sequence[Sequence[Decision]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of the journal. ``decisions`` is None if the run ended before they were written; ``digest``, where
-    there is one, is what the driver's experiment had before this event."""
+    """One event of the journal. ``decisions`` is None if handling it failed; ``digest``, where there is one, is what
+    the driver's experiment had after this event and its decisions."""
 
     now: float
     event: Event

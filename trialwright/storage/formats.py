@@ -10,15 +10,17 @@ import apsw
 
 from trialwright.errors import StorageError
 from trialwright.messages import Plain
-from trialwright.storage import tables
+from trialwright.storage import journal, tables
+from trialwright.storage.base import Turn
 from trialwright.storage.database import DAMAGED, blame, connect, transaction
 
 APPLICATION_ID = 0x5472_6C73  # "Trls": tells `file` and us whose database it is
 
-# A migration brings a journal from the format of its place here, counted from 1, to the next one. So their number says
-# what today's format is.
+# Format 1, of before 0.1.0, had other decisions, on other lines: it is only read. A migration brings a journal from the
+# format of its place here, counted from 2, to the next one. So their number says what today's format is.
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = ()
-FORMAT = 1 + len(MIGRATIONS)
+FIRST = 2
+FORMAT = FIRST + len(MIGRATIONS)
 
 
 def make(path: Path, settings: dict[str, Plain]) -> None:
@@ -43,15 +45,15 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
         _sync(path.parent)
 
 
-def check(database: apsw.Connection, path: Path, *, migrate: bool = False) -> None:
-    """Refuse what is not ours, or damaged, or from the future; bring what is from the past to today's format.
+def check(database: apsw.Connection, path: Path) -> int:
+    """Return the format of a journal; refuse what is not ours, or damaged, or of a later format.
 
     Raises:
-        StorageError: it is one of these, or from the past and must not be changed.
+        StorageError: it is one of these.
     """
     if database.pragma("application_id") != APPLICATION_ID:
         raise StorageError(f"{path} is not a journal of Trialwright")
-    version = database.pragma("user_version")
+    version = int(str(database.pragma("user_version")))
     if version > FORMAT:
         raise StorageError(
             f"{path} has format {version}, and this Trialwright knows up to {FORMAT}: upgrade Trialwright"
@@ -59,19 +61,42 @@ def check(database: apsw.Connection, path: Path, *, migrate: bool = False) -> No
     verdict = database.pragma("integrity_check")  # the quick one does not look at the index that frames() goes by
     if verdict != "ok":
         raise StorageError(f"{path} is damaged: {verdict}; {DAMAGED}")
-    if version < FORMAT and not migrate:
-        raise StorageError(f"{path} has the old format {version}: open it for writing once, to bring it up to date")
-    if version < FORMAT:
-        _migrate(database, path, version)
+    return version
 
 
-def _migrate(database: apsw.Connection, path: Path, version: int) -> None:
-    """Keep a copy of the old file, then apply what is missing, all of it or nothing."""
+def reader(version: int) -> Callable[[str], Turn]:
+    """Return what reads the lines of a journal of this format."""
+    return journal.read_format_1 if version < FIRST else journal.read
+
+
+def refuse_old(path: Path, version: int) -> None:
+    """Refuse to go on with a run whose decisions this version cannot replay.
+
+    Raises:
+        ValueError: it is of format 1.
+    """
+    if version < FIRST:
+        run = str(path.parent)
+        raise ValueError(
+            f"{path} has format {version}, which can be loaded and not resumed: begin a new run with what it found, "
+            f"Engine(..., earlier=trialwright.load({run!r}))"
+        )
+
+
+def update(database: apsw.Connection, path: Path, version: int) -> None:
+    """Bring a journal to today's format: keep a copy of the old file, then apply what is missing, all of it or nothing.
+
+    Raises:
+        ValueError: it cannot be brought there.
+    """
+    refuse_old(path, version)
+    if version == FORMAT:
+        return
     backup = path.with_name(f"{path.name}.format_{version}")
     backup.unlink(missing_ok=True)
     database.execute("VACUUM INTO ?", (str(backup),))
     with transaction(database):
-        for migration in MIGRATIONS[version - 1 :]:
+        for migration in MIGRATIONS[version - FIRST :]:
             migration(database)
         database.execute(f"PRAGMA user_version = {FORMAT}")
 

@@ -1,31 +1,32 @@
 """What a journal says, in text. Both stores share it, so the same turns give the same digest wherever they are kept.
 
 A *line* is one event: the JSON array ``[now, event, decisions, digest]`` in UTF-8: ``now`` as a float, the event as
-``codec`` writes it, the decisions that this line brings or null, the experiment's digest or null. The digest of a
-journal is the SHA-256 of all its lines in order, each with a newline: what ``sha256sum`` says of them in a file. The
-*mark* of a line, its checksum, is the beginning of the digest of the journal up to and including that line. So marks
-are chained, and nothing before a line can change without every later mark being wrong.
+``codec`` writes it, the decisions that were taken on it or null, the experiment's digest after them or null. The digest
+of a journal is the SHA-256 of all its lines in order, each with a newline: what ``sha256sum`` says of them in a file.
+The *mark* of a line, its checksum, is the beginning of the digest of the journal up to and including that line. So
+marks are chained, and nothing before a line can change without every later mark being wrong.
 
-Decisions are taken after their event was written, so they travel with a later line: a list, with one list for each
-earlier event that has not had its own. A line of kind ``Decided`` has no event and only brings decisions: those on a
-run's last events, and on events that nothing followed for a while, have nothing else to ride on.
+An event has no decisions if handling it failed, or an event of the same turn before it. A resumed run decides on these
+anew, and writes what it decided as a line of kind ``Decided``: it has no event, and a list of decisions for each of
+the first events that have none.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 
 from trialwright import codec
 from trialwright.errors import StorageError
-from trialwright.messages import Plain
+from trialwright.messages import Decision, Plain
 from trialwright.storage.base import Entry, Turn
 
 MARK_LENGTH = 16  # hexadecimal digits: 64 bits find every accident, and people can compare them by eye
 
+_DECIDED: dict[str, Plain] = {"kind": "Decided"}
 _PLAIN = json.JSONEncoder(separators=(",", ":"))
 _FAST = json.JSONEncoder(
     separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False, default=codec.fields
@@ -70,43 +71,69 @@ def decode(text: str) -> Plain:
 
 
 def lines(turn: Turn) -> Iterator[str]:
-    """Write a turn: a line for each event, or one for its decisions alone. A turn without either needs none."""
-    now, decisions, digest = float(turn.now), turn.decisions or None, turn.digest or None
-    bodies: Sequence[object] = turn.events or ([{"kind": "Decided"}] if decisions else [])
-    for body in bodies:
-        yield encode((now, body, decisions, digest))
-        decisions = digest = None
+    """Write a turn: a line for its late decisions, and one for each event; the last has the digest."""
+    now, digest = float(turn.now), turn.digest or None
+    if turn.late:
+        yield encode((now, _DECIDED, turn.late, None if turn.events else digest))
+    last = len(turn.events) - 1
+    for place, (event, decisions) in enumerate(zip(turn.events, turn.decisions, strict=True)):
+        yield encode((now, event, decisions, digest if place == last and decisions is not None else None))
 
 
 def read(line: str) -> Turn:
-    """Read a line as a turn of one event, or of none.
+    """Read a line as a turn of one event, or of late decisions.
 
     Raises:
         ValueError: it holds something that this version does not know.
     """
-    [now, body, lists, digest] = json.loads(line)
-    decided = isinstance(body, dict) and body.get("kind") == "Decided"
-    decisions = [[codec.from_plain(decision) for decision in item] for item in lists or []]
-    return Turn(now, [] if decided else [codec.from_plain(body)], decisions, digest or "")
+    [now, body, decisions, digest] = json.loads(line)
+    if isinstance(body, dict) and body == _DECIDED:
+        return Turn(now, [], digest=digest or "", late=[_decisions(each) for each in decisions])
+    return Turn(now, [codec.from_plain(body)], [None if decisions is None else _decisions(decisions)], digest or "")
+
+
+def _decisions(items: list[Plain]) -> list[Decision]:
+    return [codec.from_plain(item) for item in items]
 
 
 def assemble(turns: Iterable[Turn]) -> Iterator[Entry]:
-    """Give every event the decisions that were taken on it.
+    """Give every event the decisions that were taken on it, then or later.
 
     Raises:
-        StorageError: there are decisions for more events than there are.
+        StorageError: there are late decisions for more events than lack any.
     """
-    waiting: deque[Entry] = deque()  # events whose decisions have not come yet
+    waiting: deque[Entry] = deque()  # events without decisions, until these come
     for turn in turns:
-        if len(turn.decisions) > len(waiting):
-            raise StorageError(f"the journal has decisions at {turn.now} s for an event that it does not hold")
-        for decisions in turn.decisions:
-            yield replace(waiting.popleft(), decisions=list(decisions))
-        digest: str | None = turn.digest or None
-        for event in turn.events:
-            waiting.append(Entry(turn.now, event, None, digest))
-            digest = None
+        yield from _completed(waiting, turn)
+        last = len(turn.events) - 1
+        for place, (event, decisions) in enumerate(zip(turn.events, turn.decisions, strict=True)):
+            digest = turn.digest if turn.digest and place == last and decisions is not None else None
+            entry = Entry(turn.now, event, decisions, digest)
+            if decisions is None or waiting:
+                waiting.append(entry)
+            else:
+                yield entry
     yield from waiting
+
+
+def _completed(waiting: deque[Entry], turn: Turn) -> Iterator[Entry]:
+    """Take out the events that the turn's late decisions are for."""
+    if len(turn.late) > len(waiting):
+        raise StorageError(f"the journal has decisions at {turn.now} s for an event that it does not hold")
+    for place, decisions in enumerate(turn.late, start=1):
+        digest = turn.digest if turn.digest and not turn.events and place == len(turn.late) else None
+        yield replace(waiting.popleft(), decisions=decisions, digest=digest)
+
+
+def read_format_1(line: str) -> Turn:
+    """Read a line of a journal of format 1, which had the decisions on an event in a later line: without these.
+
+    Raises:
+        ValueError: it holds something that this version does not know.
+    """
+    [now, body, _, _] = json.loads(line)
+    decided = isinstance(body, dict) and body.get("kind") == _DECIDED["kind"]
+    return Turn(now, [] if decided else [codec.from_plain(body)], () if decided else [None])
 
 
 def _fast(value: object) -> str | None:

@@ -13,14 +13,17 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from trialwright.messages import (
+    Asked,
     Boundary,
     Continue,
     Finished,
+    Granted,
     Halted,
     Lost,
     Message,
     New,
     Pause,
+    Placement,
     Reported,
     Resume,
     Start,
@@ -37,14 +40,16 @@ Flat: TypeAlias = tuple[Any, ...]
 def pack(turn: Turn) -> bytes:
     """Return what stands for a turn, but for its rows."""
     events = [_flat(event) for event in turn.events]
-    decisions = [[_flat(decision) for decision in handled] for handled in turn.decisions]
-    return pickle.dumps((turn.now, events, decisions, turn.digest), pickle.HIGHEST_PROTOCOL)
+    decisions = [None if taken is None else [_flat(decision) for decision in taken] for taken in turn.decisions]
+    late = [[_flat(decision) for decision in taken] for taken in turn.late]
+    return pickle.dumps((turn.now, events, decisions, turn.digest, late), pickle.HIGHEST_PROTOCOL)
 
 
 def unpack(packed: bytes) -> Turn:
     """Return the turn, without rows."""
-    now, events, decisions, digest = pickle.loads(packed)  # noqa: S301 - this process has written it
-    return Turn(now, _whole(events), [_whole(handled) for handled in decisions], digest)
+    now, events, decisions, digest, late = pickle.loads(packed)  # noqa: S301 - this process has written it
+    taken = [None if each is None else _whole(each) for each in decisions]
+    return Turn(now, _whole(events), taken, digest, late=[_whole(each) for each in late])
 
 
 def _flat(message: Message) -> Flat | Message:
@@ -87,10 +92,19 @@ def _read_suggested(ask: int, suggestions: list[Flat | None]) -> Suggested:
     return Suggested(ask, tuple(None if each is None else Suggestion(*each) for each in suggestions))
 
 
+def _write_granted(decision: Granted) -> Flat:
+    return decision.trial, [(each.node, each.units, each.gpus) for each in decision.placements]
+
+
+def _read_granted(trial: int, placements: list[Flat]) -> Granted:
+    return Granted(trial, tuple(Placement(*each) for each in placements))
+
+
 _FORMS: dict[type[Message], tuple[Callable[[Any], Flat], Callable[..., Message]]] = {
-    **{cls: (_fields(cls), cls) for cls in (Reported, Started, Finished, Halted, Lost, New, Pause, Stop)},
+    **{cls: (_fields(cls), cls) for cls in (Reported, Started, Finished, Halted, Lost, New, Pause, Stop, Asked)},
     **{cls: _leased(cls) for cls in (Start, Continue, Resume)},
     Suggested: (_write_suggested, _read_suggested),
+    Granted: (_write_granted, _read_granted),
 }
 _CODES = {cls: code for code, cls in enumerate(_FORMS)}
 _WRITE = [write for write, _ in _FORMS.values()]

@@ -1,4 +1,4 @@
--- The journal of one run, format 1. Any SQLite from 3.38 on can read it.
+-- The journal of one run, format 2. Any SQLite from 3.38 on can read it.
 --
 -- `events` is the truth. What is made from it, or beside it for people to read, says so.
 -- Numbers that JSON lacks are written {"float": "nan"}, {"float": "inf"}, {"float": "-inf"}; the views show them as texts.
@@ -8,7 +8,7 @@ CREATE TABLE experiments (
     name     TEXT NOT NULL,
     created  TEXT NOT NULL,     -- UTC
     format   INTEGER NOT NULL,  -- of this file, when it was created; PRAGMA user_version has today's
-    trialist TEXT NOT NULL,     -- the versions that created it, and where
+    version  TEXT NOT NULL,     -- of Trialwright, which created it; and of Python, and where
     python   TEXT NOT NULL,
     host     TEXT NOT NULL,
     status   TEXT NOT NULL CHECK (status IN ('open', 'closed')),  -- open and no driver lives: it was killed
@@ -28,9 +28,9 @@ CREATE TABLE events (
     trial     INTEGER GENERATED ALWAYS AS (line ->> '$[1].trial') VIRTUAL,
     attempt   INTEGER GENERATED ALWAYS AS (line ->> '$[1].attempt') VIRTUAL,
     body      TEXT    GENERATED ALWAYS AS (line -> 1) VIRTUAL,  -- JSON: the event
-    decisions TEXT    GENERATED ALWAYS AS (nullif(line -> 2, 'null')) VIRTUAL,  -- JSON: what was decided on earlier
-                                                                 -- events, a list for each that had none yet
-    digest    TEXT    GENERATED ALWAYS AS (line ->> 3) VIRTUAL,  -- the experiment's, after those, before this event
+    decisions TEXT    GENERATED ALWAYS AS (nullif(line -> 2, 'null')) VIRTUAL,  -- JSON: what was decided on this event;
+                                                                 -- of a row of kind Decided, on earlier ones without
+    digest    TEXT    GENERATED ALWAYS AS (line ->> 3) VIRTUAL,  -- the experiment's, after these
     line      TEXT NOT NULL
 ) STRICT;
 

@@ -25,7 +25,10 @@ from trialwright.storage.writer import Writer, failed
 class SqliteStore:
     """Keeps a run in a directory. Made by ``create`` or ``open``."""
 
-    def __init__(self, path: Path, settings: dict[str, Plain], writer: Writer | None) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Plain], writer: Writer | None, version: int = formats.FORMAT
+    ) -> None:
+        self.format = version
         self._path = path
         self._settings = settings
         self._writer = writer  # none: it is only read
@@ -51,10 +54,12 @@ class SqliteStore:
 
     @classmethod
     def open(cls, directory: str | os.PathLike[str], *, read_only: bool = False) -> SqliteStore:
-        """Open the journal of a run, to go on with it or, ``read_only``, beside whoever drives it.
+        """Open the journal of a run, to go on with it or, ``read_only``, beside the process that drives it.
+
+        A journal of an older format is read as it is, and brought to today's format to go on with it.
 
         Raises:
-            ValueError: there is no run.
+            ValueError: there is no run, or one of a format that cannot be gone on with.
             RunLocked: another process drives it.
             StorageError: it is damaged, of a newer format, on a network disk, or cannot be opened.
         """
@@ -63,8 +68,8 @@ class SqliteStore:
             raise ValueError(f"there is no run in {str(path.parent)!r}")
         if read_only:
             with reading(path) as database:
-                formats.check(database, path)
-                return cls(path, tables.settings(database, path), None)
+                version = formats.check(database, path)
+                return cls(path, tables.settings(database, path), None, version)
         lock = _lock(path.parent)
         try:
             writer = Writer.open(path, lock)
@@ -102,11 +107,11 @@ class SqliteStore:
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
             lines = tables.lines(database, self._path, journal.Chain())
-            yield from journal.assemble(map(journal.read, lines))
+            yield from journal.assemble(map(formats.reader(self.format), lines))
 
     def frames(self, trial: int) -> Iterator[Reported]:
         with reading(self._path) as database:
-            yield from tables.frames(database, trial)
+            yield from tables.frames(database, trial, formats.reader(self.format))
 
     def trials(self) -> Iterator[TrialRow]:
         with reading(self._path) as database:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,7 +24,7 @@ from trialwright.storage import journal
 from trialwright.storage.base import TrialRow, Turn
 
 _CREATE = """
-    INSERT INTO experiments VALUES (1, :name, :created, :format, :trialist, :python, :host, 'open', :settings,
+    INSERT INTO experiments VALUES (1, :name, :created, :format, :version, :python, :host, 'open', :settings,
         :checksum, 0, :mark)"""
 _APPEND = """
     INSERT INTO events (seq, mark, line)
@@ -42,7 +42,7 @@ def create(database: apsw.Connection, directory: Path, version: int, settings: d
         "name": str(settings.get("name") or directory.resolve().name),
         "created": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         "format": version,
-        "trialist": _version(),
+        "version": _version(),
         "python": platform.python_version(),
         "host": platform.node(),
         "settings": text,
@@ -104,10 +104,10 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterat
         raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
 
 
-def frames(database: apsw.Connection, trial: int) -> Iterator[Reported]:
+def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -> Iterator[Reported]:
     """Read the reports of a trial."""
     for (line,) in database.execute(FRAMES, (trial,)):
-        [event] = journal.read(str(line)).events
+        [event] = read(str(line)).events
         assert isinstance(event, Reported)
         yield event
 

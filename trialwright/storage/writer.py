@@ -59,7 +59,7 @@ class Writer:
         with blame(path):
             database = connect(path)
             try:
-                formats.check(database, path, migrate=True)
+                formats.update(database, path, formats.check(database, path))
                 make_durable(database)
                 chain = journal.Chain()
                 deque(tables.lines(database, path, chain), maxlen=0)
