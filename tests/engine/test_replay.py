@@ -12,7 +12,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.core.ledger import Ledger, Line
 from trialwright.core.supply import Supply
 from trialwright.engine.checking import check
-from trialwright.errors import ReplayError
+from trialwright.errors import PolicyError, ReplayError
 from trialwright.executors.simulated import Delays, Faults
 from trialwright.messages import Continue, Node, Stop, at_step
 from trialwright.storage.sqlite import SqliteStore
@@ -80,7 +80,7 @@ def test_any_prefix_of_a_journal_gives_the_digest_that_was_written_for_it(tmp_pa
     result = Engine(objective, SPACE, storage=tmp_path, **keywords(scheduler, executor())).run()
     experiment = experiment_of(objective, scheduler, executor())
     digests = 0
-    for entry in entries_of(result):
+    for entry in entries_of(result.path):
         experiment.replay(entry.now, entry.event, entry.decisions)
         if entry.digest is not None:
             digests += 1
@@ -96,7 +96,7 @@ def test_any_prefix_of_a_journal_gives_the_digest_that_was_written_for_it(tmp_pa
 def test_the_past_stays_as_it_was_decided_whatever_scheduler_would_decide_today(tmp_path):
     objective, executor = RUNS[0]
     result = Engine(objective, SPACE, storage=tmp_path, **keywords("stopping", executor())).run()
-    entries = entries_of(result)
+    entries = entries_of(result.path)
     today = experiment_of(objective, "pbt", executor())
     for entry in entries:
         today.replay(entry.now, entry.event, entry.decisions)
@@ -119,7 +119,7 @@ def test_the_past_stays_as_it_was_launched_whatever_ledger_and_line_would_decide
     for policy in (Ledger, "grant"), (Ledger, "fits"), (Ledger, "room"), (Ledger, "is_possible"), (Line, "pick"):
         monkeypatch.setattr(*policy, another)
     monkeypatch.setattr(Supply, "wanted", another)
-    for entry in entries_of(result):
+    for entry in entries_of(result.path):
         today.replay(entry.now, entry.event, entry.decisions)
         assert entry.digest in (None, today.digest)
         today.check()
@@ -130,7 +130,7 @@ def test_the_past_stays_as_it_was_launched_whatever_ledger_and_line_would_decide
 def test_a_decision_that_is_not_the_one_that_was_taken_is_noticed(tmp_path):
     objective, executor = RUNS[0]
     result = Engine(objective, SPACE, storage=tmp_path, **keywords("stopping", executor())).run()
-    entries = entries_of(result)
+    entries = entries_of(result.path)
     experiment = experiment_of(objective, "stopping", executor())
     with pytest.raises((ReplayError, AssertionError)):
         for entry in entries:
@@ -139,9 +139,38 @@ def test_a_decision_that_is_not_the_one_that_was_taken_is_noticed(tmp_path):
             assert entry.digest in (None, experiment.digest)
 
 
-def entries_of(result):
-    store = SqliteStore.open(result.path, read_only=True)
+def entries_of(run):
+    store = SqliteStore.open(run, read_only=True)
     try:
         return list(store.entries())
     finally:
         store.close()
+
+
+class Breaking(ASHA):
+    """Raises at one of its reports, until it is mended."""
+
+    broken = True
+
+    def on_report(self, trial, report):
+        if self.broken and trial.id == 5:
+            raise ZeroDivisionError("a mistake in the scheduler")
+        return super().on_report(trial, report)
+
+
+def test_a_run_whose_scheduler_broke_goes_on_with_a_mended_one_from_the_event_that_broke_it(tmp_path):
+    objective, executor = RUNS[0]
+    given = {**keywords("stopping", executor()), "scheduler": Breaking(max_t=9)}
+    with pytest.raises(PolicyError, match="a mistake in the scheduler"):
+        Engine(objective, SPACE, storage=tmp_path, **given).run()
+    [run] = tmp_path.iterdir()
+    undecided = [entry for entry in entries_of(run) if entry.decisions is None]
+    assert undecided[0].event.trial == 5
+    mended = Breaking(max_t=9)
+    mended.broken = False
+    result = Engine.resume(run, objective, scheduler=mended, executor=executor(), verbose=0).run()
+    assert all(trial.state == "ended" for trial in result)
+    entries = entries_of(run)
+    assert [entry for entry in entries if entry.decisions is None] == []
+    assert sum(entry.event == undecided[0].event for entry in entries) == 1, "it is journalled once"
+    assert len(Engine.resume(run, objective, scheduler=mended, executor=executor(), verbose=0).run()) == 16

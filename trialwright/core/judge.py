@@ -84,9 +84,9 @@ class Judge:
         """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
-        if self._written is not None:
-            return self.write(self._read(verdict))
-        return self.write((self._overrule(trial, report) if self._is_ruled else None) or verdict)
+        if self._is_ruled:
+            verdict = self._overrule(trial, report) or verdict
+        return self.write(verdict if self._written is None else self._read(verdict))
 
     def _overrule(self, trial: TrialView, report: Report) -> Stop | None:
         reason, everyone = self.rule.reason(trial.id, report, trial.config), self.rule.stop_all()
