@@ -15,6 +15,7 @@ from trialwright.errors import nearest
 UNIT = 10_000
 
 Units: TypeAlias = dict[str, int]
+Request: TypeAlias = tuple[Units, ...]  # bundles: each is to be had on one machine; today a trial asks for one
 Amounts: TypeAlias = dict[str, float]
 
 KNOWN = ("cpu", "gpu", "memory")  # others are the user's own: a machine has them if its executor was told so
@@ -30,6 +31,15 @@ def to_units(resources: Mapping[str, float]) -> Units:
         TypeError: an amount is not a number.
     """
     return {name: units for name, amount in resources.items() if (units := _floor(name, amount))}
+
+
+def to_request(resources: Mapping[str, float]) -> Request:
+    """Return the request of a trial that needs these amounts on one machine.
+
+    Raises:
+        ValueError, TypeError: as ``to_units``.
+    """
+    return (to_units(resources),)
 
 
 def to_amounts(units: Units) -> Amounts:

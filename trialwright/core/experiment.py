@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from trialwright.core.judge import Judge
-from trialwright.core.ledger import Ledger, Line
+from trialwright.core.ledger import Ledger
 from trialwright.core.limits import Limits
+from trialwright.core.line import Line
 from trialwright.core.plan import Plan
 from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
@@ -90,7 +91,8 @@ class Experiment:
     def __init__(self, plan: Plan, scheduler: Scheduler, rule: StopRule, *, learns: bool = False) -> None:
         self.plan = plan
         self.judge = Judge(scheduler, rule)
-        self.ledger = Ledger()
+        self._request = to_units(plan.resources)
+        self.ledger = Ledger((self._request,))
         self.history = HistoryLog()
         self.trials: dict[int, Trial] = {}
         self.counts: Counter[State] = Counter()
@@ -108,7 +110,6 @@ class Experiment:
         self._limit = plan.max_concurrent_trials or math.inf
         self._limits = Limits(plan)
         self._streams = Streams(plan.seed)
-        self._request = to_units(plan.resources)
         self._line = Line()
         self._supply = Supply(plan.samples, plan.prefetch)
         self._retention = Retention(plan.keep_checkpoints)
@@ -190,12 +191,12 @@ class Experiment:
     @property
     def feasible(self) -> bool:
         """A trial could be run on the machines there are."""
-        return self.ledger.capacity(self._request) > 0
+        return self.ledger.could_hold((self._request,))
 
     @property
     def largest(self) -> str:
         """The largest request that could ever be granted, of the resources that a trial wants."""
-        return self.ledger.largest(self._request)
+        return self.ledger.largest((self._request,))
 
     def orphans(self) -> list[TrialEvent]:
         """Return the events that say that all workers are gone, as they are when a run is resumed."""
@@ -241,6 +242,7 @@ class Experiment:
 
     def _on_capacity(self, event: CapacityChanged) -> None:
         self.ledger.set_nodes(event.nodes)
+        self._line.look_again()
         self.judge.capacity(event.nodes)
         self._is_full = False
 
@@ -382,9 +384,9 @@ class Experiment:
 
     def _resize(self, trial: Trial, verdict: Resize) -> None:
         request = to_units(verdict.resources)
-        if not self.ledger.capacity(request):
+        if not self.ledger.could_hold((request,)):
             self.warn(
-                f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest(request)} can be had"
+                f"a trial was not resized to {verdict.resources}: at most {self.ledger.largest((request,))} can be had"
             )
             self._extend(trial, verdict.until)
             return
@@ -396,7 +398,7 @@ class Experiment:
     def _launch(self, trial: Trial) -> None:
         trial.attempt += 1
         trial.step = trial.checkpoint.step if trial.checkpoint else 0
-        placement = self.ledger.grant(trial.id, trial.request)
+        [placement] = self.ledger.grant(trial.id, (trial.request,))
         self._move(trial, Launch)
         lease = self._lease(trial)
         self._commands.append(
@@ -479,7 +481,7 @@ class Experiment:
             self._rejoin(trial)
 
     def _join(self, trial: Trial) -> None:
-        self._line.add(trial.id, trial.request)
+        self._line.add(trial.id, (trial.request,))
         self._is_full = False
 
     def _rejoin(self, trial: Trial) -> None:
@@ -555,19 +557,19 @@ class Experiment:
             self._supply.give_up()
         all_taken = True
         while self.active < self._limit:
-            number = self._line.pick(self.ledger.fits, self.ledger.capacity)
+            number = self._line.pick(self.ledger.fits, self.ledger.could_hold)
             if number is not None:
                 self._launch(self.trials[number])
             elif not self._choose():
                 all_taken = self._cause == "resources"
                 break
         self._is_full = all_taken and self.active > 0
-        self._idle = (self._cause, min(self.ledger.room(self._request), int(min(self._limit - self.active, 1e9))))
+        self._idle = (self._cause, min(self.ledger.room((self._request,)), int(min(self._limit - self.active, 1e9))))
 
     def _choose(self) -> bool:
         """Ask the scheduler what a free slot is for. Tell whether somebody is in line because of it."""
         self._cause = "resources"
-        if self.stopped is not None or self._line.blocked(self.ledger.capacity) or not self.ledger.fits(self._request):
+        if self.stopped is not None or self._line.is_full or not self.ledger.fits((self._request,)):
             self._cause = "nothing left" if self.stopped is not None else self._cause
             return False
         choice = self.judge.next(can_ask=self._can_ask)
@@ -583,8 +585,8 @@ class Experiment:
             return False
         self.judge.write(choice)
         trial = self.trials[self._supply.take()]
-        if not self.ledger.is_possible(trial.request):
-            self._cancel(trial, f"needs {trial.resources}; at most {self.ledger.largest(trial.request)} can be had")
+        if not self.ledger.is_possible((trial.request,)):
+            self._cancel(trial, f"needs {trial.resources}; at most {self.ledger.largest((trial.request,))} can be had")
             return True
         trial.admitted, self._closed = True, False
         start = self.judge.start(trial)
@@ -595,7 +597,7 @@ class Experiment:
 
     def _ask_for_new(self, choice: New, *, starting: int) -> bool:
         """Ask for as many new trials as are wanted now; tell whether there were any."""
-        free = min(self.ledger.room(self._request), self._limit - self.active) - starting
+        free = min(self.ledger.room((self._request,)), self._limit - self.active) - starting
         wanted = self._supply.wanted(free, choice.tags)
         if wanted:
             self._commands.append(self._supply.ask_new(wanted, choice.tags, len(self.history)))
