@@ -21,7 +21,7 @@ import trialwright
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
 from trialwright import callbacks, reporting, space
-from trialwright.core.ledger import OVERTAKES
+from trialwright.core.line import OVERTAKES
 from trialwright.core.trial import TABLE, Fork, State
 from trialwright.progress import Snapshot, Statistics, summary_lines
 from trialwright.schedulers import Scheduler

@@ -109,7 +109,7 @@ class _Seen:
                 scores.note(self._of(entry.event.trial), entry.event)
 
     def _of(self, number: int) -> Trial:
-        return self._trials.setdefault(number, Trial(number, {}, {}, 0))
+        return self._trials.setdefault(number, Trial(number, {}, (), 0))
 
     def complete(self, trial: TrialResult) -> TrialResult:
         """Add it to a trial that was made from its row."""

@@ -69,15 +69,17 @@ def at_step(step: float) -> Until:
 @dataclass(frozen=True, slots=True)
 class Node(Message):
     """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory":
-    3.2e10}``)."""
+    3.2e10}``), and how much of that programs outside this run hold: it cannot be granted, but may become free."""
 
     name: str
     resources: dict[str, float]
+    others: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement(Message):
-    """What a trial was granted. ``units`` are 1/10,000 of the user's units; ``gpus`` are device indices on the node."""
+    """Where one bundle of a trial's request was granted. ``units`` are 1/10,000 of the user's units; ``gpus`` are
+    device indices on the node."""
 
     node: str
     units: dict[str, int]

@@ -15,6 +15,7 @@ from trialwright.errors import nearest
 UNIT = 10_000
 
 Units: TypeAlias = dict[str, int]
+Request: TypeAlias = tuple[Units, ...]  # bundles: each is to be had on one machine; today a trial asks for one
 Amounts: TypeAlias = dict[str, float]
 
 KNOWN = ("cpu", "gpu", "memory")  # others are the user's own: a machine has them if its executor was told so
@@ -32,14 +33,35 @@ def to_units(resources: Mapping[str, float]) -> Units:
     return {name: units for name, amount in resources.items() if (units := _floor(name, amount))}
 
 
+def to_request(resources: Mapping[str, float]) -> Request:
+    """Return the request of a trial that needs these amounts on one machine.
+
+    Raises:
+        ValueError, TypeError: as ``to_units``.
+    """
+    return (to_units(resources),)
+
+
 def to_amounts(units: Units) -> Amounts:
     """Return the amounts, in the user's units, that these units stand for."""
     return {name: count / UNIT for name, count in units.items()}
 
 
-def describe(units: Units) -> str:
-    """Write amounts as a user would: ``{'cpu': 4, 'gpu': 0.5}``."""
-    return str({name: int(amount) if amount == int(amount) else amount for name, amount in to_amounts(units).items()})
+def total(request: Request) -> Units:
+    """Return what all bundles of a request ask for together."""
+    if len(request) == 1:
+        return request[0]
+    names = dict.fromkeys(name for bundle in request for name in bundle)
+    return {name: sum(bundle.get(name, 0) for bundle in request) for name in names}
+
+
+def describe(request: Request) -> str:
+    """Write a request as a user would: ``{'cpu': 4, 'gpu': 0.5}``, or a list of such bundles."""
+    bundles = [
+        {name: int(amount) if amount == int(amount) else amount for name, amount in to_amounts(units).items()}
+        for units in request
+    ]
+    return str(bundles[0] if len(bundles) == 1 else bundles)
 
 
 def has_units(amount: float) -> int:

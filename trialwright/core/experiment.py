@@ -169,7 +169,7 @@ class Experiment:
     @property
     def largest(self) -> str:
         """The largest request that could ever be granted, of the resources that a trial wants."""
-        return self.ledger.largest(self._trials.standard or {})
+        return self.ledger.largest(self._trials.standard or ())
 
     def orphans(self) -> list[TrialEvent]:
         """Return the events that say that all workers are gone, as they are when a run is resumed."""
@@ -230,6 +230,7 @@ class Experiment:
             case CapacityChanged(nodes):
                 self.ledger.set_nodes(nodes)
                 self.judge.capacity(nodes)
+                self._trials.line.look_again()
                 self._trials.is_full = False
             case StopRequested():
                 self._stop_requested(event)

@@ -55,7 +55,7 @@ class Filling:
         trials = self._trials
         ready, all_taken = len(trials.supply), True
         while trials.active < self.limit:
-            number = trials.line.pick(trials.ledger.fits, trials.ledger.capacity)
+            number = trials.line.pick(trials.ledger.fits, trials.ledger.could_hold)
             if number is not None:
                 self._grant(trials.by_number[number])
             elif not self._choose():

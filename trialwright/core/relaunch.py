@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trialwright.core.retention import Retention
 from trialwright.core.trial import Descent, Trial
 from trialwright.messages import Checkpoint, Config, Discard, Tags, Until
-from trialwright.resources import Units
+from trialwright.resources import Request
 
 
 @dataclass(slots=True)
@@ -16,11 +16,11 @@ class _Relaunch:
     """What a trial will be launched as; the configuration of a clone is known once the searcher has answered."""
 
     until: Until
-    request: Units
+    request: Request
     config: Config | None = None
     tags: Tags | None = None
     donor: tuple[Checkpoint, Descent] | None = None  # of a clone
-    unchanged: Units | None = None  # what the donor's own configuration needs
+    unchanged: Request | None = None  # what the donor's own configuration needs
 
 
 class Relaunches:
@@ -37,7 +37,7 @@ class Relaunches:
     def __contains__(self, trial: int) -> bool:
         return trial in self._planned
 
-    def resize(self, trial: Trial, request: Units, until: Until) -> None:
+    def resize(self, trial: Trial, request: Request, until: Until) -> None:
         """The trial will go on as it is, with other resources."""
         self._planned[trial.id] = _Relaunch(until, request, trial.config, trial.tags)
 
@@ -51,7 +51,7 @@ class Relaunches:
         """Nothing but its resources will change."""
         return trial.id in self._planned and self._planned[trial.id].donor is None
 
-    def answered(self, trial: Trial, config: Config, tags: Tags, request: Units | None) -> None:
+    def answered(self, trial: Trial, config: Config, tags: Tags, request: Request | None) -> None:
         """The configuration of a clone is known; ``request`` is None where all trials need the same."""
         relaunch = self._planned[trial.id]
         relaunch.config, relaunch.tags = config, tags

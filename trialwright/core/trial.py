@@ -43,7 +43,7 @@ from trialwright.messages import (
     Tags,
     Until,
 )
-from trialwright.resources import to_amounts
+from trialwright.resources import Request, to_amounts, total
 
 
 class State(StrEnum):
@@ -108,7 +108,7 @@ class Trial:
 
     id: int
     config: Config
-    request: dict[str, int]  # units
+    request: Request
     seed: int
     tags: Tags = field(default_factory=dict)
     admitted: bool = False  # the scheduler knows of it
@@ -140,8 +140,8 @@ class Trial:
 
     @property
     def resources(self) -> dict[str, float]:
-        """What it asks for, in the user's units."""
-        return to_amounts(self.request)
+        """What it asks for in all, in the user's units."""
+        return to_amounts(total(self.request))
 
     @property
     def active(self) -> bool:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from trialwright import resources
 from trialwright.core.judge import Judge
-from trialwright.core.ledger import Ledger, Line
+from trialwright.core.ledger import Ledger
 from trialwright.core.limits import Limits
+from trialwright.core.line import Line
 from trialwright.core.plan import Plan
 from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
@@ -36,7 +38,7 @@ from trialwright.messages import (
     TooLarge,
     Until,
 )
-from trialwright.resources import Units, describe, to_units
+from trialwright.resources import to_request
 from trialwright.streams import Streams
 
 
@@ -62,8 +64,8 @@ class Trials:
         self.commands: list[Command] = []
         self.now = 0.0
         self.is_full = False  # nothing can be started before something is released or a trial joins the line
-        self.standard = None if plan.resources is None else to_units(plan.resources)
-        self.ledger = Ledger()
+        self.standard = None if plan.resources is None else to_request(plan.resources)
+        self.ledger = Ledger(self.standard)
         self.line = Line()
         self.supply = Supply(plan.samples, plan.prefetch)
         self.limits = Limits(plan)
@@ -78,9 +80,9 @@ class Trials:
 
     # Beginnings ------------------------------------------------------------------------------------------------------
 
-    def create(self, number: int, config: Config, tags: Tags, resources: dict[str, float] | None) -> Trial:
-        """Make a trial that waits; ``resources`` is None where all trials need the same."""
-        request = self._request(resources)
+    def create(self, number: int, config: Config, tags: Tags, amounts: dict[str, float] | None) -> Trial:
+        """Make a trial that waits; ``amounts`` of resources are None where all trials need the same."""
+        request = self._request(amounts)
         trial = Trial(number, config, request, self._streams.integer("trial", number), tags)
         self.by_number[number] = trial
         self.counts[State.WAITING] += 1
@@ -89,9 +91,9 @@ class Trials:
             self.history.born(number, config, tags)
         return trial
 
-    def _request(self, resources: dict[str, float] | None) -> Units:
-        if resources is not None:
-            return to_units(resources)
+    def _request(self, amounts: dict[str, float] | None) -> resources.Request:
+        if amounts is not None:
+            return to_request(amounts)
         assert self.standard is not None, "where requests differ, each suggestion brings its own"
         return self.standard
 
@@ -100,13 +102,13 @@ class Trials:
         self.line.add(trial.id, trial.request)
         self.is_full = False
 
-    def is_too_large(self, trial: Trial, request: Units) -> bool:
+    def is_too_large(self, trial: Trial, request: resources.Request) -> bool:
         """Tell whether no machine could ever hold the request; that is a decision, and is written."""
         return self._judge.finds(TooLarge(trial.id), lambda: not self.ledger.is_possible(request))
 
-    def size(self, request: Units) -> str:
+    def size(self, request: resources.Request) -> str:
         """Say what is asked for, and how much of that could be had."""
-        return f"{describe(request)}; at most {self.ledger.largest(request)} can be had"
+        return f"{resources.describe(request)}; at most {self.ledger.largest(request)} can be had"
 
     # Work ------------------------------------------------------------------------------------------------------------
 
@@ -255,9 +257,9 @@ class Trials:
         self.commands.append(self.supply.ask([request], len(self.history)))
         return True
 
-    def resize(self, trial: Trial, resources: dict[str, float], until: Until) -> None:
+    def resize(self, trial: Trial, amounts: dict[str, float], until: Until) -> None:
         """Have the trial go on with other resources, unless no machine could hold them."""
-        request = to_units(resources)
+        request = to_request(amounts)
         if self.is_too_large(trial, request):
             self.warn(f"a trial was not resized to {self.size(request)}")
             self.extend(trial, until)
@@ -278,7 +280,7 @@ class Trials:
             self.rejoin_line(trial)
 
     def _varied(self, trial: Trial, request: Request, suggestion: Suggestion) -> None:
-        wanted = None if suggestion.resources is None else to_units(suggestion.resources)
+        wanted = None if suggestion.resources is None else to_request(suggestion.resources)
         if wanted is not None and self.is_too_large(trial, wanted):
             self.warn(f"a clone took its donor's configuration unchanged: its own needs {self.size(wanted)}")
             assert request.donor is not None, "clones have a donor"
