@@ -91,8 +91,9 @@ def test_a_head_that_may_not_be_overtaken_blocks_only_what_shares_a_resource_wit
 
 
 def test_of_several_bundles_each_may_compete():
-    line = a_line((*GPU, *SMALL), *[TINY] * 30)
-    assert drain(line, only(TINY)) == list(range(1, 17))
+    pair = (*GPU, *SMALL)
+    assert drain(a_line(pair, *[TINY] * 30), only(TINY)) == list(range(1, 17))
+    assert drain(a_line(GPU, *[pair] * 30), only(pair)) == list(range(1, 17))
 
 
 # What no machine could hold -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import assert_never
 
 from trialwright.core.judge import Judge
+from trialwright.core.line import LOOKED_AT
 from trialwright.core.plan import Plan
 from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
@@ -96,10 +97,10 @@ class Filling:
         long as something is free, so that those that fit can overtake.
         """
         trials = self._trials
-        if trials.line.is_full:
-            return False
         if trials.standard is not None:
-            return trials.ledger.fits(trials.standard)
+            return not trials.line.is_full and trials.ledger.fits(trials.standard)
+        if len(trials.line) >= LOOKED_AT:  # with those that are set aside: else they would join without end
+            return False
         is_free = any(held < there for held, there in trials.ledger.used().values())
         return not self._head_waits or (is_free and bool(trials.supply))
 

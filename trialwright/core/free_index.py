@@ -11,6 +11,9 @@ Key: TypeAlias = str | int  # what is counted: a resource's name, or a number of
 Row: TypeAlias = dict[Key, int]  # how much of each is free on one machine
 Need: TypeAlias = tuple[tuple[Key, int], ...]  # how much of each is needed
 
+LONG = 64  # a search of more steps is not made twice
+REMEMBERED = 64  # so many needs at most
+
 
 class FreeIndex:
     """Rows in an order, above which stands a binary tree of their maxima.
@@ -18,6 +21,9 @@ class FreeIndex:
     ``_nodes[1]`` is the root, the children of node ``i`` are ``2 * i`` and ``2 * i + 1``, and the leaves are the rows
     themselves. A search skips each part of the tree where even the maxima are too small. Neither a search nor a change
     calls a function at a node: on a tree of 400 rows that would cost more than the work itself.
+
+    Maxima may promise too much: one machine has free CPUs, its neighbour free GPUs, and none has both. Where a search
+    gets long, the rows that meet the need are written down as bits of a number, and kept up to date from then on.
 
     Args:
         rows: one for each machine. They stay the caller's: whoever changes one calls ``changed``. Keys that only other
@@ -27,6 +33,7 @@ class FreeIndex:
     def __init__(self, rows: Iterable[Row]) -> None:
         leaves = list(rows)
         self._count = len(leaves)
+        self._met: dict[Need, int] = {}  # the rows that meet a need, as bits
         self._first_leaf = 1 << max(self._count - 1, 0).bit_length()
         keys = dict.fromkeys(key for row in leaves for key in row)
         leaves += [{} for _ in range(self._first_leaf - self._count)]
@@ -38,20 +45,29 @@ class FreeIndex:
 
     def first(self, need: Need) -> int | None:
         """Return the place of the first row that has all that is needed; ``None`` if none has."""
-        nodes, first_leaf, at = self._nodes, self._first_leaf, 1
+        if self._met and need in self._met:
+            rows = self._met[need]
+            return (rows & -rows).bit_length() - 1 if rows else None
         for key, _ in need:
-            if key not in nodes[1]:
+            if key not in self._nodes[1]:
                 return None
+        return self._search(need) if self._count else None
+
+    def _search(self, need: Need) -> int | None:
+        nodes, first_leaf, at, steps = self._nodes, self._first_leaf, 1, 0
         while True:
-            row = nodes[at]
+            row, steps = nodes[at], steps + 1
             for key, amount in need:
                 if row[key] < amount:
                     break
             else:
                 if at >= first_leaf:
-                    return at - first_leaf if self._count else None
+                    return at - first_leaf
                 at *= 2
                 continue
+            if steps > LONG:
+                self._remember(need)
+                return self.first(need)
             while at & 1:  # a right child, or the root: go up until there is a right neighbour
                 at >>= 1
             if not at:
@@ -60,6 +76,9 @@ class FreeIndex:
 
     def changed(self, place: int, keys: Iterable[Key]) -> None:
         """Take note that these amounts of a row are others now."""
+        if self._met:
+            for need in self._met:
+                self._note(need, place)
         nodes, at = self._nodes, (self._first_leaf + place) >> 1
         while at:
             row, left, right, is_news = nodes[at], nodes[2 * at], nodes[2 * at + 1], False
@@ -72,10 +91,30 @@ class FreeIndex:
             at >>= 1
 
     def check(self) -> None:
-        """Recount all maxima. Raise ``InternalError`` at the first that is wrong."""
+        """Recount all maxima, and all that is remembered. Raise ``InternalError`` at the first that is wrong."""
+        before = dict(self._met)
+        for need in before:
+            self._remember(need)
+        if self._met != before:
+            raise InternalError(f"the index of free amounts remembers {before}, not {self._met}")
         for at in range(1, self._first_leaf):
             if self._nodes[at] != self._maxima(at):
                 raise InternalError(f"the index of free amounts says {self._nodes[at]}, not {self._maxima(at)}")
+
+    def _remember(self, need: Need) -> None:
+        if len(self._met) >= REMEMBERED and need not in self._met:
+            del self._met[next(iter(self._met))]
+        self._met[need] = 0
+        for place in range(self._count):
+            self._note(need, place)
+
+    def _note(self, need: Need, place: int) -> None:
+        row, bit = self._nodes[self._first_leaf + place], 1 << place
+        for key, amount in need:
+            if row[key] < amount:
+                self._met[need] &= ~bit
+                return
+        self._met[need] |= bit
 
     def _maxima(self, at: int) -> Row:
         left, right = self._nodes[2 * at], self._nodes[2 * at + 1]

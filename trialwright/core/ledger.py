@@ -26,7 +26,8 @@ class Ledger:
     def __init__(self, standard: Request | None = None) -> None:
         self._standard = standard
         self._nodes: dict[str, Node] = {}
-        self._known: dict[str, Node] = {}  # all that have been there, with nothing on them
+        self._bare: dict[str, Node] = {}  # the same, without what others hold on them
+        self._known: dict[str, Node] = {}  # all that have been there, likewise
         self._now = Cluster(())  # with what is granted
         self._empty = Cluster(())  # the same machines, if nothing were held on them
         self._ever = Cluster(())  # all that have been there, if nothing were held on them
@@ -38,8 +39,9 @@ class Ledger:
         written until they are released."""
         self._nodes = {node.name: node for node in nodes}
         bare = {name: Node(name, node.resources) for name, node in self._nodes.items()}
-        self._known |= bare
-        self._empty, self._ever = Cluster(bare.values()), Cluster(self._known.values())
+        if bare != self._bare:
+            self._bare, self._known = bare, self._known | bare
+            self._empty, self._ever = Cluster(bare.values()), Cluster(self._known.values())
         self._now = Cluster(self._nodes.values(), self._standard)
         self._booked = {owner: self._book_what_fits(placements) for owner, placements in self._grants.items()}
 

@@ -45,7 +45,7 @@ class Line:
 
     @property
     def is_full(self) -> bool:
-        """So many wait that one more would not be looked at."""
+        """So many wait, besides those that are set aside, that one more would not be looked at."""
         return len(self._standing) >= LOOKED_AT
 
     def add(self, trial: int, request: Request) -> None:
