@@ -30,24 +30,28 @@ class Filling:
         self._judge = judge
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
         self._cause = ""  # why no more trials were started
-        self._idle = ("", 0)  # that cause, and how many slots stand empty for it
+        self._idle_slots = 0  # how many stand empty because of that
 
     def fill(self) -> None:
         """Give free resources to the trials whose turn it is, until there are none or no trial wants any."""
         trials = self._trials
-        supply = trials.supply
-        if supply.waiting and not (trials.active or supply or supply.asking or len(trials.line)):
-            supply.give_up()
+        if not trials.active and trials.supply.waiting:
+            self._give_up_if_stuck()
         if self._judge.is_replaying:
             self._repeat()
         elif not trials.is_full:
             self._decide()
 
+    def _give_up_if_stuck(self) -> None:
+        """The searcher waits for results, and none will come."""
+        supply = self._trials.supply
+        if not (supply or supply.asking or len(self._trials.line)):
+            supply.give_up()
+
     def account(self, now: float) -> None:
         """Book the time since the last event to the cause that kept slots empty."""
-        cause, slots = self._idle
-        if slots:
-            self.idle_s[cause] += slots * (now - self._trials.now)
+        if self._idle_slots:
+            self.idle_s[self._cause] += self._idle_slots * (now - self._trials.now)
 
     # What is decided now ---------------------------------------------------------------------------------------------
 
@@ -65,7 +69,7 @@ class Filling:
         if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
             self._ask(New())
         trials.is_full = all_taken and trials.active > 0
-        self._idle = (self._cause, self._free)
+        self._idle_slots = self._free
 
     def _grant(self, trial: Trial) -> None:
         placements = self._trials.ledger.grant(trial.id, trial.request)

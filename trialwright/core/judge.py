@@ -40,6 +40,7 @@ class Judge:
         self._is_ruled = rule != AnyOf(())
         self._taken: list[Decision] = []
         self._written: deque[Decision] | None = None
+        self.is_replaying = False  # it goes by what was written
 
     def take(self) -> Sequence[Decision]:
         """Return the decisions since the last call."""
@@ -50,7 +51,7 @@ class Judge:
 
     def replay(self, decisions: Iterable[Decision]) -> None:
         """Go by these from now on."""
-        self._written = deque(decisions)
+        self._written, self.is_replaying = deque(decisions), True
 
     def end_replay(self) -> None:
         """Decide again.
@@ -58,14 +59,10 @@ class Judge:
         Raises:
             ReplayError: decisions are left over: the replay did not come to them.
         """
-        left, self._written, self._taken = self._written, None, []
+        left, self._written, self.is_replaying = self._written, None, False
+        self._taken.clear()
         if left:
             raise ReplayError(f"the journal holds decisions that the replay never came to: {list(left)}")
-
-    @property
-    def is_replaying(self) -> bool:
-        """It goes by what was written."""
-        return self._written is not None
 
     def capacity(self, nodes: tuple[Node, ...]) -> None:
         """Tell the scheduler which machines there are, if it wants to know."""
