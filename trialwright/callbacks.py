@@ -6,12 +6,11 @@ in which things happened. One that raises or hangs is reported once and retired;
 
 from __future__ import annotations
 
-import copy
 import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -43,17 +42,17 @@ class TrialInfo:
     started: float | None = None  # when it first began, in seconds of the run
 
     @classmethod
-    def of(cls, trial: Trial, config: Mapping[str, object], directory: str | None) -> TrialInfo:
+    def of(cls, trial: Trial, config: dict[str, Any], directory: str | None) -> TrialInfo:
         """Take a picture of a trial: copies, so that a callback may change them and nothing else changes.
 
         Args:
             trial: the trial.
-            config: its configuration as the objective gets it.
+            config: a copy of its configuration, as the objective gets it.
             directory: where its files are.
         """
         return cls(
             trial.id,
-            copy.deepcopy(dict(config)),
+            config,
             str(trial.state),
             None if trial.outcome is None else str(trial.outcome),
             trial.attempt,

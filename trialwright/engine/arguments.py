@@ -105,7 +105,7 @@ def needed(needs: object, space: Space, config: Config) -> dict[str, float] | No
     """
     if not callable(needs):
         return None
-    wanted = cast(Needs, needs)(space.resolve(dict(config)))
+    wanted = cast(Needs, needs)(space.resolve(config))
     to_units(wanted)
     return dict(wanted)
 

@@ -88,7 +88,7 @@ class Hooks:
 
     def _info(self, trial: Trial) -> TrialInfo:
         directory = self.run.trial_directory(trial.id)
-        return TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
+        return TrialInfo.of(trial, self.run.space.resolve(trial.config), str(directory) if directory else None)
 
     def _emit(self, hook: str, **arguments: object) -> None:
         self.runner.emit(hook, iteration=self.iteration, **arguments)

@@ -127,7 +127,7 @@ class Local:
         return self._run.directory or Path(cast("tempfile.TemporaryDirectory[str]", self._scratch).name)
 
     def _launch(self, launch: Launch) -> None:
-        config = self._run.space.resolve(dict(launch.config))
+        config = self._run.space.resolve(launch.config)
         directory = self._root / "trials" / f"{launch.trial:06d}"
         resources = to_amounts(launch.placement.units)
         link = _Link(self._inbox.put)
