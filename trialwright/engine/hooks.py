@@ -48,6 +48,10 @@ class Hooks:
                 self._about("on_trial_complete", experiment.trials[command.trial])
         self._emit("on_step_end")
 
+    def settle(self) -> None:
+        """Wait until the callbacks have heard of all turns, or took too long. Blocks."""
+        self.runner.settle()
+
     def end(self) -> None:
         """The run is over. Blocks until the callbacks have heard it, or took too long."""
         self.runner.emit("on_experiment_end")
