@@ -310,7 +310,7 @@ class _Worker:
             self._queue(self._heard)
 
     def settle(self, timeout_s: float) -> None:
-        """Wait until it says so, unless nobody waits for it any more."""
+        """Wait until it says so, or is retired."""
         if not self.retired and not self._heard.wait(max(timeout_s, 0.0)):
             self._leave()
 

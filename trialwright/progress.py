@@ -110,7 +110,7 @@ class NoProgress:
 
 
 class _Drawn(ABC):
-    """Draws on a stream until that is closed, or its reader gone: then there is nobody to draw for."""
+    """Draws on a stream until that is closed, or its reader gone: then it draws no more."""
 
     is_seen = True
 

@@ -35,7 +35,7 @@ def test_what_comes_after_the_end_of_one_run_is_taken_by_the_next():
     assert wishes.take() == [SamplesAdded(1)]
 
 
-def test_whoever_opens_is_woken_by_each():
+def test_a_run_is_woken_by_each():
     wishes, woken = Wishes(), []
     wishes.open(lambda: woken.append(1))
     wishes.put(SamplesAdded(1))

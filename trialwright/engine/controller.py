@@ -106,7 +106,7 @@ class Controller:
             raise
 
     async def _was_over(self, leftover: Leftover) -> bool:
-        """It was over when it was resumed, and nobody has asked for more: its result is all that is wanted."""
+        """It was over when it was resumed, and no more was asked for: its result is all that is wanted."""
         if not self.experiment.done or leftover.events:
             return False
         letters = await self.letters.read()
@@ -118,10 +118,10 @@ class Controller:
         """Begin what goes on beside the loop; note how it ends, the last first."""
         display, watchers = Display(self.progress, self.experiment.warn), Watchers(self.experiment.warn)
         ending.step("the display", lambda: display.close(self.snapshot()))
-        ending.step("the telling of callbacks", lambda: asyncio.to_thread(self.hooks.end))
+        ending.step("the callbacks", lambda: asyncio.to_thread(self.hooks.end))
         ending.step("the executor", self.executor.close)
-        ending.step("the watching of the run", watchers.close)
-        ending.step("the taking of wishes", self._refuse_wishes)
+        ending.step("the watchers", watchers.close)
+        ending.step("the wishes", self._refuse_wishes)
         watchers.begin("the meter of the loop", self.meter.watch)
         watchers.begin("the display", lambda: self._show(display))
         watchers.begin("the inbox", self._read_letters)

@@ -180,7 +180,7 @@ class Local:
 
 @dataclass
 class _Work:
-    """What one run has at work. A thread that was given up may end during a later run: it ends here, and not there."""
+    """What one run has at work. A thread that was given up may end during a later run, which must not hear of it."""
 
     inbox: Inbox
     attempts: dict[Key, _Attempt] = field(default_factory=dict)
