@@ -303,6 +303,18 @@ def test_what_was_kept_goes_on_as_if_nothing_had_been(searcher):
         again.tell(waiting[1], None)
 
 
+def test_what_the_user_does_to_a_config_does_not_change_what_was_asked_for():
+    study = AskTell({"model": {"x": space.uniform(0, 1)}}, searcher="random", seed=0)
+    trial = study.ask()
+    asked = trial.config["model"]["x"]
+    trial.config["model"]["x"] = 99.0
+    study.tell(trial, 1.0)
+    state = study.state()
+    state["trials"][0][1]["model"]["x"] = 98.0
+    assert study.best.config == {"model": {"x": asked}}
+    assert study.state()["trials"][0][1] == {"model": {"x": asked}}
+
+
 def test_a_state_is_for_a_fresh_object():
     study = tuned(3)
     with pytest.raises(ValueError, match="has not been used"):

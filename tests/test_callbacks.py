@@ -156,10 +156,9 @@ def test_what_a_callback_changes_nobody_else_sees(problems):
 def test_a_picture_of_a_trial_holds_copies():
     trial = Trial(3, {"a": [1]}, ({"cpu": 10_000},), seed=0, state=State.ENDED, outcome=Outcome("stopped", "rung 3"))
     trial.latest, trial.checkpoint = {"loss": 0.5}, Checkpoint("there", 2)
-    picture = TrialInfo.of(trial, trial.config, "runs/x/trials/000003")
-    picture.config["a"].append(2)
+    picture = TrialInfo.of(trial, {"a": [1]}, "runs/x/trials/000003")
     picture.metrics["loss"] = None
-    assert (trial.config, trial.metrics) == ({"a": [1]}, {"loss": 0.5})
+    assert trial.metrics == {"loss": 0.5}
     assert (picture.state, picture.outcome, picture.checkpoint) == ("ended", "stopped (rung 3)", "there")
 
 
@@ -251,6 +250,46 @@ def test_close_has_a_deadline(problems):
     gated.gate.set()
     (text,) = problems
     assert text.endswith("it was not done when the run was, in on_trial_result, with 2 calls to go")
+
+
+def test_what_was_emitted_has_been_heard_once_it_is_settled(problems):
+    gated = Gated()
+    runner = CallbackRunner([gated, Recorder()], problems)
+    for _ in range(100):
+        runner.emit("on_trial_result", iteration=0, trial=info(0), result={"loss": 1.0})
+    threading.Timer(0.05, gated.gate.set).start()
+    runner.settle(DEADLINE_S)
+    assert gated.results == 100
+    runner.emit("on_trial_complete", iteration=0, trial=info(0))
+    runner.close(DEADLINE_S)
+    assert (gated.completed, problems) == (1, [])
+
+
+def test_one_that_does_not_settle_is_left_behind_and_not_waited_for_again(problems):
+    gated, recorder = Gated(), Recorder()
+    runner = CallbackRunner([gated, recorder], problems)
+    runner.emit("on_trial_result", iteration=0, trial=info(0), result={"loss": 1.0})
+    assert gated.entered.wait(DEADLINE_S)
+    runner.settle(0.01)
+    runner.close(1e9)
+    gated.gate.set()
+    assert [text.partition(": it ")[2] for text in problems] == [
+        "was not done when the run was, in on_trial_result, with 0 calls to go"
+    ]
+    assert recorder.calls == [("result", 0, 1.0)]
+
+
+def test_one_that_raises_before_it_settles_is_not_waited_for(problems):
+    runner = CallbackRunner([Raising(ValueError("my bug"))], problems)
+    runner.emit("on_trial_start", iteration=0, trial=info(0))
+    runner.settle(1e9)
+    assert len(problems) == 1
+
+
+def test_without_a_call_there_is_no_thread(problems):
+    before = threading.active_count()
+    CallbackRunner([Recorder()], problems)
+    assert threading.active_count() == before
 
 
 def test_a_callbacks_state_goes_from_run_to_run(problems):

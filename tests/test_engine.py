@@ -739,7 +739,7 @@ class TestMoreThanWasPlanned:
         assert "7" in result.warnings[0]
         assert "trial 99" in result.warnings[1]
 
-    def test_an_inbox_that_cannot_be_read_is_left_alone(self, tmp_path):
+    def test_an_inbox_that_cannot_be_read_harms_no_trial(self, tmp_path):
         def objective(config):
             (context().directory.parents[1] / "inbox.sqlite").write_text("no database at all, but long enough" * 100)
             time.sleep(1.2)
@@ -747,7 +747,7 @@ class TestMoreThanWasPlanned:
 
         result = run(objective, storage=tmp_path)
         assert result[0].outcome == "completed"
-        assert "the inbox is read no more" in result.warnings[0]
+        assert "the inbox could not be read, which is tried again" in result.warnings[0]
 
     def test_a_finished_run_gets_more_samples(self, tmp_path):
         path = run(parabola, num_samples=3, storage=tmp_path, searcher="random").path

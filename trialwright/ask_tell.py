@@ -22,6 +22,7 @@ from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
 from trialwright.searchers.pareto import undominated
 from trialwright.space import Space
+from trialwright.space.values import fresh
 from trialwright.streams import Streams
 
 Told: TypeAlias = float | Mapping[str, Metric] | None
@@ -94,7 +95,7 @@ class AskTell:
         self._streams = Streams(self.seed)
         self._log = HistoryLog()
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
-        self._open: dict[int, AskedTrial] = {}
+        self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
         self._told: dict[int, ToldTrial] = {}
 
     @overload
@@ -114,11 +115,10 @@ class AskTell:
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
         seen = self._log.until(len(self._log)) if self._searcher.learns else History()
         suggested = self._searcher.suggest(seen, requests, self._streams)
-        asked = [self._born(answer.config, answer.tags) for answer in suggested if answer is not None]
+        asked = [self._opened(answer.config, answer.tags) for answer in suggested if answer is not None]
         if not asked:
             raise LookupError("the searcher has no more suggestions")
         self._samples += len(asked)
-        self._open |= {trial.id: trial for trial in asked}
         return asked[0] if count is None else asked
 
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
@@ -134,7 +134,7 @@ class AskTell:
             known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
             raise ValueError(f"trial {key} {known}")
         metrics = self._metrics(told)
-        self._end(self._open.pop(key), metrics)
+        self._end(key, self._open.pop(key), metrics)
 
     def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
         """Learn from an evaluation that was made elsewhere.
@@ -147,9 +147,10 @@ class AskTell:
         problems = self.space.validate(config)
         if problems:
             raise ValueError("; ".join(problems))
-        trial = self._born(cast(Config, self.space.plain(dict(config))), {})
-        self._end(trial, metrics)
-        return self._told[trial.id]
+        plain = cast(Config, self.space.plain(dict(config)))
+        trial = self._born(plain, {})
+        self._end(trial, plain, metrics)
+        return self._told[trial]
 
     @property
     def trials(self) -> list[ToldTrial]:
@@ -182,7 +183,7 @@ class AskTell:
         return {
             "seed": self.seed,
             "samples": self._samples,
-            "trials": [[r.id, r.config, r.tags, self._plain_metrics(r.id)] for r in records],
+            "trials": [[r.id, fresh(r.config), r.tags, self._plain_metrics(r.id)] for r in records],
         }
 
     def load_state(self, state: Mapping[str, Plain]) -> None:
@@ -195,30 +196,33 @@ class AskTell:
             raise ValueError("load_state is for an object that has not been used yet")
         self.seed, self._samples = cast(int, state["seed"]), cast(int, state["samples"])
         self._streams = Streams(self.seed)
-        for _, config, tags, metrics in cast(
-            "list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"]
+        for _, config, tags, metrics in fresh(
+            cast("list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"])
         ):
-            trial = self._born(config, tags)
-            if metrics is None:
-                self._open[trial.id] = trial
-            else:
-                self._end(trial, metrics)
+            trial = self._opened(config, tags).id
+            if metrics is not None:
+                self._end(trial, self._open.pop(trial), metrics)
 
     def _plain_metrics(self, trial: int) -> Plain:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
 
-    def _born(self, config: Config, tags: Tags) -> AskedTrial:
+    def _opened(self, config: Config, tags: Tags) -> AskedTrial:
+        number = self._born(config, tags)
+        self._open[number] = config
+        return AskedTrial(number, self.space.resolve(config))
+
+    def _born(self, config: Config, tags: Tags) -> int:
         number = self._numbers
         self._numbers = number + 1
         self._log.born(number, config, tags)
-        return AskedTrial(number, self.space.resolve({**config}))
+        return number
 
-    def _end(self, trial: AskedTrial, metrics: dict[str, Metric]) -> None:
-        self._told[trial.id] = ToldTrial(trial.id, trial.config, metrics)
+    def _end(self, trial: int, config: Config, metrics: dict[str, Metric]) -> None:
+        self._told[trial] = ToldTrial(trial, self.space.resolve(config), metrics)
         if metrics:
             costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
-            self._log.seen(trial.id, 1, [(*costs, *violations(self._goals, metrics))])
-        self._log.ended(trial.id, COMPLETED if metrics else FAILED)
+            self._log.seen(trial, 1, [(*costs, *violations(self._goals, metrics))])
+        self._log.ended(trial, COMPLETED if metrics else FAILED)
 
     def _metrics(self, told: Told) -> dict[str, Metric]:
         if told is None:

@@ -6,12 +6,11 @@ in which things happened. One that raises or hangs is reported once and retired;
 
 from __future__ import annotations
 
-import copy
 import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -43,17 +42,17 @@ class TrialInfo:
     started: float | None = None  # when it first began, in seconds of the run
 
     @classmethod
-    def of(cls, trial: Trial, config: Mapping[str, object], directory: str | None) -> TrialInfo:
+    def of(cls, trial: Trial, config: dict[str, Any], directory: str | None) -> TrialInfo:
         """Take a picture of a trial: copies, so that a callback may change them and nothing else changes.
 
         Args:
             trial: the trial.
-            config: its configuration as the objective gets it.
+            config: a copy of its configuration, as the objective gets it.
             directory: where its files are.
         """
         return cls(
             trial.id,
-            copy.deepcopy(dict(config)),
+            config,
             str(trial.state),
             None if trial.outcome is None else str(trial.outcome),
             trial.attempt,
@@ -229,6 +228,14 @@ class CallbackRunner:
         for worker in self._workers:
             worker.put(Call(hook, arguments), now)
 
+    def settle(self, timeout_s: float = 10.0) -> None:
+        """Wait until every callback has heard what was emitted; leave those behind that take too long. This blocks."""
+        deadline = self._clock() + timeout_s
+        for worker in self._workers:
+            worker.ask()
+        for worker in self._workers:
+            worker.settle(deadline - self._clock())
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Let every callback finish what it was asked for; leave those behind that take too long.
 
@@ -257,14 +264,14 @@ class _Worker:
         self._callback = callback
         self._on_problem = on_problem
         self._clock = clock
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | threading.Event | None] = queue.SimpleQueue()
+        self._heard = threading.Event()  # set when it has come to it in the queue
         self._call: tuple[str, float] | None = None  # the hook it is in, and since when
         self._full_since: float | None = None
         self._missed = False
         self._lock = threading.Lock()
         name = f"trialwright-callback-{type(callback).__name__}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
 
     def put(self, call: Call, now: float) -> None:
         """Queue a call if the callback wants it and can take it. Never blocks."""
@@ -276,7 +283,7 @@ class _Worker:
         elif self._full_since is None:
             self._full_since = now
         if self._full_since is None or call.hook not in FREQUENT:
-            self._calls.put(call)
+            self._queue(call)
         elif not self._missed:
             self._missed = True
             self._on_problem(f"callback {self._name} is slower than the run: it misses calls of {call.hook}")
@@ -293,11 +300,23 @@ class _Worker:
             if self.retired:
                 return
             self.retired = True
+        self._heard.set()
         self._on_problem(f"callback {self._name} is not called any more: it {what}")
+
+    def ask(self) -> None:
+        """Have it say when it has come to this place in the queue."""
+        self._heard.clear()
+        if not self.retired:  # looked at after that: what is retired meanwhile says so by the same event
+            self._queue(self._heard)
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until it says so, or is retired."""
+        if not self.retired and not self._heard.wait(max(timeout_s, 0.0)):
+            self._leave()
 
     def finish(self) -> None:
         """Let the thread end after what is in the queue."""
-        self._calls.put(None)
+        self._queue(None)
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread to end, unless nobody waits for it any more."""
@@ -305,16 +324,27 @@ class _Worker:
             return
         self._thread.join(max(timeout_s, 0.0))
         if self._thread.is_alive():
-            where = f", in {self._call[0]}" if self._call else ""
-            left = max(self._calls.qsize() - 1, 0)
-            self.retire(f"was not done when the run was{where}, with {left} calls to go")
+            self._leave()
+
+    def _leave(self) -> None:
+        where = f", in {self._call[0]}" if self._call else ""
+        left = max(self._calls.qsize() - 1, 0)
+        self.retire(f"was not done when the run was{where}, with {left} calls to go")
+
+    def _queue(self, call: Call | threading.Event | None) -> None:
+        self._calls.put(call)
+        if self._thread.ident is None:  # it is started by the first call: a run that was over before makes none
+            self._thread.start()
 
     def _run(self) -> None:
         try:
             if self.state is not None:
                 self._do("set_state", {"state": self.state})
             while not self.retired and (call := self._calls.get()) is not None:
-                self._do(call.hook, call.arguments)
+                if isinstance(call, Call):
+                    self._do(call.hook, call.arguments)
+                else:
+                    call.set()
             if not self.retired:
                 self.state = self._do("get_state", {})
         except BaseException as error:  # whatever it raises, SystemExit too, concerns this callback only

@@ -68,7 +68,7 @@ def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) ->
         outcome=row.outcome,
         reason=row.reason,
         attempts=row.attempt,
-        config=dict(row.config if space is None else space.resolve(dict(row.config))),
+        config=row.config if space is None else space.resolve(row.config),
         metrics=dict(row.metrics),
         best=None,
         error=row.error,

@@ -1,18 +1,17 @@
 """What a run shows while it goes on, and what it says at its end. Everything goes to stderr: stdout is the user's.
 
-The run hands over snapshots, which costs nothing; a thread of its own draws the newest one now and then. So a slow
-terminal, or one that somebody has stopped with Ctrl-S, never holds up a trial.
+The run hands over snapshots, which costs nothing; they are shown in a thread of their own. So a slow terminal, or one
+that somebody has stopped with Ctrl-S, never holds up a trial.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import sys
-import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -21,7 +20,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-CLOSE_S = 5.0  # how long the end of a run waits for a terminal that takes nothing
 WARNINGS_SHOWN = 2
 CONFIG_LENGTH = 160
 HINT_S = 10.0  # a searcher that took longer, and more than half of a run, is worth a thought
@@ -73,13 +71,15 @@ class Statistics:
 
 
 class Progress(Protocol):
-    """Shows a run to somebody."""
+    """Shows a run to somebody. It is called in a thread of its own, one call at a time, so it may block."""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Take the newest state of the run. Never blocks."""
+        """Show the newest state of the run: about four times a second, unless the last call still goes on. If it
+        raises, it is called no more."""
 
     def close(self, snapshot: Snapshot) -> None:
-        """Show the last state, and let go of the terminal."""
+        """Show the last state, and let go of the terminal. If it has not returned after ten seconds, it is left
+        behind."""
 
 
 def choose_progress(verbose: int, stream: TextIO | None = None) -> Progress:
@@ -110,36 +110,25 @@ class NoProgress:
 
 
 class _Drawn(ABC):
-    """Draws the newest snapshot once a period, in a thread of its own. Nothing but that thread touches the stream."""
+    """Draws on a stream until that is closed, or its reader gone: then it draws no more."""
 
-    def __init__(self, period_s: float) -> None:
-        self._period_s = period_s
-        self._newest: Snapshot | None = None
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="trialwright-progress", daemon=True)
-        self._thread.start()
+    is_seen = True
 
     def update(self, snapshot: Snapshot) -> None:
-        """Let the next drawing show this."""
-        self._newest = snapshot
+        """Draw this."""
+        self._try(lambda: self._draw(snapshot))
 
     def close(self, snapshot: Snapshot) -> None:
-        """Draw a last time; a terminal that takes nothing is left alone after a while."""
-        self._newest = snapshot
-        self._closing.set()
-        self._thread.join(CLOSE_S)
+        """Draw this as the last."""
+        self._try(lambda: self._draw(snapshot))
+        self._try(self._end)
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the stream is closed, or its reader gone: nobody to draw for
-            while not self._closing.wait(self._period_s):
-                self._draw_newest()
-            self._draw_newest()
-        with contextlib.suppress(OSError, ValueError):
-            self._end()
-
-    def _draw_newest(self) -> None:
-        if self._newest is not None:
-            self._draw(self._newest)
+    def _try(self, draw: Callable[[], None]) -> None:
+        try:
+            if self.is_seen:
+                draw()
+        except (OSError, ValueError):
+            self.is_seen = False
 
     @abstractmethod
     def _draw(self, snapshot: Snapshot) -> None:
@@ -151,11 +140,17 @@ class _Drawn(ABC):
 
 
 class LineProgress(_Drawn):
-    """One plain line now and then: for log files, pipes, and terminals that cannot redraw."""
+    """One plain line a period: for log files, pipes, and terminals that cannot redraw."""
 
-    def __init__(self, stream: TextIO, period_s: float = 5.0) -> None:
-        self._stream = stream
-        super().__init__(period_s)
+    def __init__(self, stream: TextIO, period_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._period_s, self._clock = stream, period_s, clock
+        self._due = clock() + period_s
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Draw this if the last line is old enough."""
+        if self._clock() >= self._due:
+            self._due = self._clock() + self._period_s
+            super().update(snapshot)
 
     def _draw(self, snapshot: Snapshot) -> None:
         print(line(snapshot), file=self._stream, flush=True)
@@ -173,12 +168,11 @@ class _Console(Console):
 
 
 class LiveProgress(_Drawn):
-    """A table that is drawn over itself, at most four times a second. ``NO_COLOR`` is respected (by rich)."""
+    """A table that is drawn over itself. ``NO_COLOR`` is respected (by rich)."""
 
-    def __init__(self, stream: TextIO, period_s: float = 0.25) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._live: Live | None = None
         self._console = _Console(file=stream)
-        super().__init__(period_s)
 
     def _draw(self, snapshot: Snapshot) -> None:
         if self._live is None:

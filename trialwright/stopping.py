@@ -36,8 +36,8 @@ Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stop
 class StopRule(Protocol):
     """What the experiment asks, made from what the user gave; or given as it is, by who wants to know the config too.
 
-    When a run is resumed, it is asked again about every report that it was asked about before, in the same order, so
-    that it remembers; what it answers then is not used.
+    The report and the config are to be read, not changed. When a run is resumed, it is asked again about every report
+    that it was asked about before, in the same order, so that it remembers; what it answers then is not used.
     """
 
     @property

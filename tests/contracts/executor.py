@@ -1,9 +1,11 @@
 """What every executor must keep. To test another one, subclass ``ExecutorContract`` and give it an open ``Driver``."""
 
 import asyncio
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import uvloop
 
@@ -79,9 +81,15 @@ def with_checkpoint(config):
         reporting.report(checkpoint={"done": step + 1}, loss=float(step))
 
 
+def ruin(config):
+    config["model"]["depth"] = object()
+    config.clear()
+    reporting.report(left=len(config))
+
+
 OBJECTIVES = {
     function.__name__: function
-    for function in (report_thrice, report_many, raise_deep, generate, coroutine, with_checkpoint)
+    for function in (report_thrice, report_many, raise_deep, generate, coroutine, with_checkpoint, ruin)
 }
 
 
@@ -90,8 +98,10 @@ def objective(config):
 
 
 class PlainSpace:
+    """As much of a space as an executor needs: what it returns is the trial's own."""
+
     def resolve(self, config):
-        return {**config, "resolved": True}
+        return {**copy.deepcopy(config), "resolved": True}
 
 
 # The driver ----------------------------------------------------------------------------------------------------------
@@ -146,7 +156,8 @@ class Driver:
         placement = Placement(self.nodes[0].name, units, gpus)
         name = what if isinstance(what, str) else what.__name__
         config = {"do": name, **config}
-        self.do(Launch(self.trials, attempt, config, (placement,), until, 7, checkpoint))
+        self.launched = Launch(self.trials, attempt, config, (placement,), until, 7, checkpoint)
+        self.do(self.launched)
         return self.trials
 
     def wait_for(self, trial: int, kind: type | None = None) -> list[Event]:
@@ -231,6 +242,10 @@ class ExecutorContract:
         assert failed.error == "ValueError: the learning rate is cursed"
         assert "in inner" in failed.traceback
         assert "perform" not in failed.traceback
+
+    def test_the_objective_may_do_anything_to_its_config(self, driver):
+        assert driver.result(ruin, model={"x": [1]}) == {"step": 1, "time_s": ANY, "left": 0}
+        assert driver.launched.config == {"do": "ruin", "model": {"x": [1]}}
 
     def test_a_generator_reports_what_it_yields(self, driver):
         assert losses(driver.run(generate)) == [2.0, 1.0]

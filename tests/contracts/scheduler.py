@@ -62,9 +62,12 @@ class Recorder:
 
     scheduler: Scheduler
     calls: list[tuple[str, tuple[Any, ...], Any]] = field(default_factory=list)
+    shown: list[tuple[str, str, str]] = field(default_factory=list)  # a method; its arguments before and after
 
     def _ask(self, method: str, *arguments: Any) -> Any:
+        before = repr(arguments)
         answer = getattr(self.scheduler, method)(*arguments)
+        self.shown.append((method, before, repr(arguments)))
         self.calls.append((method, tuple(map(copy.copy, arguments)), answer))
         return answer
 
@@ -105,6 +108,10 @@ class SchedulerContract:
 
     def make(self) -> Scheduler:
         raise NotImplementedError
+
+    def test_what_it_is_shown_stays_as_it_is(self):
+        for method, shown, after in self.recorded().shown:
+            assert shown == after, method
 
     def run(self, workers: int = 3, *, lost_per_hour: float = 0, checkpoints: bool = True, **plan: Any) -> Simulation:
         delays = Delays(launch_s=0.1, halt_s=0.2, report_s=0.01, ask_s=0.05)

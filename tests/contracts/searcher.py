@@ -163,6 +163,14 @@ class SearcherContract:
         far = news(990, 20)
         assert answered(searcher, History(), news(0, 1010))[990:] == answered(self.ready(space), History(), far)
 
+    def test_what_it_was_shown_and_what_it_answered_stay_as_they_were(self, space):
+        log, searcher = HistoryLog(), self.ready(space)
+        answers = self.drive(searcher, log, [6])
+        history, requests = log.until(len(log)), news(6, 3)
+        before = repr((answers, history, requests))
+        answered(searcher, history, requests)
+        assert repr((answers, history, requests)) == before
+
     def test_setup_forgets_another_run(self, space):
         searcher = self.ready(space)
         first = self.drive(searcher, HistoryLog(), [5], seed=1)

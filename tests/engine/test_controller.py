@@ -11,8 +11,10 @@ from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
 from trialwright.engine import controller as module
+from trialwright.engine.additions import Additions
 from trialwright.engine.controller import Controller, Leftover
 from trialwright.engine.hooks import Hooks
+from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.statistics import Meter
 from trialwright.errors import PolicyError
 from trialwright.executors.base import Run
@@ -104,7 +106,8 @@ def a_controller(executor, scheduler, store, callbacks=(), **plan):
     experiment = Experiment(Plan(("loss",), ("min",), **plan), scheduler, stop_rule(None))
     run = Run(None, Space({"x": uniform(0, 1)}), lambda ask: Suggested(ask.ask, ()))
     hooks = Hooks(CallbackRunner(callbacks, experiment.warn), run, experiment.warn)
-    return Controller(experiment, executor, store, run, Meter(), NoProgress(), hooks, "test", lambda config: None)
+    inbox = InboxReader(run, lambda config: None, experiment.warn, 0)
+    return Controller(experiment, executor, store, run, Meter(), NoProgress(), hooks, "test", inbox, Additions())
 
 
 async def until(condition, patience=2000):

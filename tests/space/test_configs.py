@@ -1,5 +1,6 @@
 """Users' configs: validation, completion, constraints; and the plain form of configs."""
 
+import copy
 import enum
 import json
 import math
@@ -232,12 +233,46 @@ def test_what_json_cannot_hold_becomes_a_reference():
         assert type(back["act"]) is type(config["act"])
 
 
-def test_plain_spaces_take_the_fast_path():
-    what = space.Space({"x": space.uniform(0, 1), "c": space.choice(["a", None, 1.5, {"k": [1]}])})
-    assert what.is_plain
+def ruin(value: object) -> None:
+    """Do the worst that user code can do to a config."""
+    if not isinstance(value, dict | list | tuple):
+        return
+    for item in value.values() if isinstance(value, dict) else value:
+        ruin(item)
+    if not isinstance(value, tuple):
+        value.clear()
+
+
+@RELAXED
+@given(spaces)
+def test_a_config_is_taken_in_and_handed_out_by_value(what):
     config = what.sample(1, rng())[0]
-    assert what.plain(config) is config
-    assert what.resolve(config) is config
+    plain = what.plain(config)
+    kept = copy.deepcopy(plain)
+    ruin(config)
+    ruin(what.resolve(plain))
+    assert equal(plain, kept)
+    assert equal(what.plain(what.resolve(plain)), kept), "nor were the options of the space changed"
+
+
+def test_options_that_are_no_json_data_are_handed_out_by_value_too():
+    what = space.Space({"c": space.choice([{1: ["a"]}, ([],)])})
+    for config in what.sample(9, rng()):
+        ruin(what.resolve(what.plain(config)))
+    assert {repr(config["c"]) for config in what.sample(9, rng())} == {"{1: ['a']}", "([],)"}
+
+
+def test_a_constraint_may_change_the_config_that_it_is_asked_about():
+    what = space.Space({"x": space.uniform(0, 1)}, constraints=[lambda config: config.pop("x") < 2])
+    assert list(what.sample(1, rng())[0]) == ["x"]
+
+
+def test_what_is_given_and_completed_stays_the_givers():
+    what = space.Space({"c": space.choice([{"k": [1]}, None])})
+    given = {"c": {"k": [1]}}
+    whole = what.complete(given, rng())
+    ruin(given)
+    assert whole == {"c": {"k": [1]}}
 
 
 def test_derived_values_must_be_json_data():

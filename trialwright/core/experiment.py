@@ -284,7 +284,7 @@ class Experiment:
         if trials.stopped is not None:
             trials.cancel(trial, trials.stopped)
         else:
-            trials.supply.put(trial.id, wished=True)
+            trials.supply.put(trial.id, first=True)
 
     def _stop_requested(self, event: StopRequested) -> None:
         if self._is_known(event.letter):

@@ -25,7 +25,7 @@ class Supply:
         self._open: dict[int, Ask] = {}
         self._asked = 0  # new trials
         self._coming = 0  # of these, not yet suggested
-        self._wishes: deque[int] = deque()  # trials that somebody has enqueued: they come first
+        self._enqueued: deque[int] = deque()  # trials that were enqueued, or are tried again: they come first
         self._fresh: deque[int] = deque()  # trials that the searcher has suggested
         self._later: deque[Request] = deque()  # what the searcher would not answer yet
         self._exhausted = False  # the searcher has no more
@@ -33,7 +33,7 @@ class Supply:
         self.news = False  # more is known than when the searcher was asked last
 
     def __len__(self) -> int:
-        return len(self._wishes) + len(self._fresh)
+        return len(self._enqueued) + len(self._fresh)
 
     @property
     def samples(self) -> int | None:
@@ -114,17 +114,17 @@ class Supply:
 
     def remove(self, trial: int) -> None:
         """A trial that waited here, perhaps, will not be started."""
-        for waiting in (self._wishes, self._fresh):
+        for waiting in (self._enqueued, self._fresh):
             if trial in waiting:
                 waiting.remove(trial)
 
-    def put(self, trial: int, *, wished: bool = False) -> None:
+    def put(self, trial: int, *, first: bool = False) -> None:
         """A new trial waits to be started."""
-        (self._wishes if wished else self._fresh).append(trial)
+        (self._enqueued if first else self._fresh).append(trial)
 
     def take(self) -> int:
         """Take out the trial that is to be started next."""
-        return (self._wishes or self._fresh).popleft()
+        return (self._enqueued or self._fresh).popleft()
 
     def end(self) -> None:
         """Ask for no more, and forget what was asked for."""
@@ -132,7 +132,7 @@ class Supply:
         self._later.extend(r for ask in self._open.values() for r in ask.requests if r.kind == "new")
         self._open.clear()
         self._coming = 0
-        self._wishes.clear()
+        self._enqueued.clear()
         self._fresh.clear()
 
     def reopen(self) -> None:

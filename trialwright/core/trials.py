@@ -223,7 +223,7 @@ class Trials:
             trial.checkpoint, trial.judged_step = None, 0
         if self.learns:
             self.history.born(trial.id, trial.config, trial.tags)
-        self.supply.put(trial.id, wished=True)
+        self.supply.put(trial.id, first=True)
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self.now

@@ -80,6 +80,10 @@ class Arguments:
         answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
         return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
 
+    def needed(self, config: Config) -> dict[str, float] | None:
+        """Return what a trial of this config, in its plain form, needs; None where that is the same for all."""
+        return needed(self.needs, self.space, config)
+
     def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
         """Tell the user's points from what the searcher is asked, which counts its samples without them."""
         points = len(self.points)
@@ -90,7 +94,7 @@ class Arguments:
         return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
 
     def _sized(self, answer: Suggestion | None) -> Suggestion | None:
-        return answer and replace(answer, resources=needed(self.needs, self.space, answer.config))
+        return answer and replace(answer, resources=self.needed(answer.config))
 
     def _point(self, index: int, streams: Streams) -> Suggestion:
         config = self.space.complete(dict(self.points[index]), streams("point", index))
@@ -105,7 +109,7 @@ def needed(needs: object, space: Space, config: Config) -> dict[str, float] | No
     """
     if not callable(needs):
         return None
-    wanted = cast(Needs, needs)(space.resolve(dict(config)))
+    wanted = cast(Needs, needs)(space.resolve(config))
     to_units(wanted)
     return dict(wanted)
 

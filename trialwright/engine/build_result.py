@@ -48,8 +48,8 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         outcome=outcome.kind if outcome else None,
         reason=outcome.reason if outcome else "",
         attempts=trial.attempt,
-        config=arguments.space.resolve(trial.config),  # the experiment is over: this is the user's now
-        metrics=trial.metrics,
+        config=arguments.space.resolve(trial.config),
+        metrics=dict(trial.metrics),
         best=best,
         error=trial.error,
         traceback=trial.traceback,
@@ -60,7 +60,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         _frames=frames,
         _best_saved=trial.best_checkpoint,
         saved=trial.checkpoint,
-        descents=tuple(each._replace(before=arguments.space.resolve(dict(each.before))) for each in trial.descents),
+        descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 
 

@@ -22,6 +22,7 @@ from trialwright.resources import to_units
 from trialwright.schedulers import FIFO, Scheduler
 from trialwright.searchers import Problem, Searcher
 from trialwright.space import Space
+from trialwright.space.values import fresh
 from trialwright.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
 from trialwright.streams import Streams
 
@@ -112,7 +113,7 @@ class _Check:
             return ()
         for index, point in enumerate(given):
             self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
-        return tuple(given)
+        return fresh(tuple(given))
 
     def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:
         given = self.given

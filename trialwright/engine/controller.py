@@ -14,19 +14,21 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 from trialwright.core.experiment import Experiment
 from trialwright.core.trial import Trial
+from trialwright.engine.additions import Additions
+from trialwright.engine.ending import Ending
 from trialwright.engine.hooks import Hooks
+from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.statistics import Meter
+from trialwright.engine.watchers import Display, Watchers
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (
     Command,
-    Config,
     Decision,
     Discard,
     Enqueued,
@@ -35,12 +37,9 @@ from trialwright.messages import (
     Halt,
     Launch,
     Started,
-    StopRequested,
 )
 from trialwright.progress import Progress, Snapshot
-from trialwright.storage import inbox
 from trialwright.storage.base import COMMITTED, Store, TrialRow, Turn
-from trialwright.streams import Streams
 
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
 PROGRESS_S = 0.25
@@ -70,7 +69,8 @@ class Controller:
     progress: Progress
     hooks: Hooks
     name: str
-    needed: Callable[[Config], dict[str, float] | None]  # what a trial of this config needs, where that depends on it
+    inbox: InboxReader
+    additions: Additions
 
     async def drive(self, leftover: Leftover) -> None:
         """Carry out what an earlier session left over, and run to the end.
@@ -86,71 +86,87 @@ class Controller:
         self._uncommitted: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
         self._opened = False
-        self._letters = self.experiment.letters
+        self._told: list[Event] = []  # to the executor, which has not brought them yet
         self._is_watched = self.store.is_watched
         self._is_virtual = getattr(self.executor, "is_virtual", False)
         self._turned = self._yielded = time.perf_counter()
-        if self.experiment.done and not leftover.events:  # it was over: its result is all that is wanted
+        if await self._was_over(leftover):
             return
-        watchers = [self._loop.create_task(watch) for watch in (self.meter.watch(), self._show(), self._read_letters())]
         try:
-            self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
-            await self.executor.open(self.run)
-            self._opened = True
-            await self._run(leftover)
+            async with Ending(self.experiment.warn) as ending:
+                self._begin(ending)
+                await self.executor.open(self.run)
+                self._opened = True
+                self.additions.open(lambda: self._loop.call_soon_threadsafe(self._take_additions))
+                self._take_additions()
+                await self._run(leftover)
         except asyncio.CancelledError:
             if self._failure is not None:
                 raise self._failure from None
             raise
-        finally:
-            for watcher in watchers:
-                watcher.cancel()
-            await self.executor.close()
-            await asyncio.to_thread(self.hooks.end)
-            await asyncio.to_thread(self.progress.close, self.snapshot())
+
+    async def _was_over(self, leftover: Leftover) -> bool:
+        """It was over when it was resumed, and no more was asked for: its result is all that is wanted."""
+        if not self.experiment.done or leftover.events:
+            return False
+        letters = await self.inbox.read()
+        if any(isinstance(letter, Enqueued) for letter in letters):  # there is nothing to be stopped
+            leftover.events += letters
+        return not leftover.events and self.additions.end()
+
+    def _begin(self, ending: Ending) -> None:
+        """Begin what goes on beside the loop; note how it ends, the last first."""
+        display, watchers = Display(self.progress, self.experiment.warn), Watchers(self.experiment.warn)
+        ending.step("the display", lambda: display.close(self.snapshot()))
+        ending.step("the callbacks", lambda: asyncio.to_thread(self.hooks.end))
+        ending.step("the executor", self.executor.close)
+        ending.step("the watchers", watchers.close)
+        ending.step("the additions from other threads", self._refuse_additions)
+        watchers.begin("the meter of the loop", self.meter.watch)
+        watchers.begin("the display", lambda: self._show(display))
+        watchers.begin("the inbox", self._read_inbox)
+        self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now, for people."""
         directory = str(self.run.directory) if self.run.directory else None
         return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
 
-    def tell(self, event: Event) -> None:
-        """Take in an event from another thread."""
-        self._loop.call_soon_threadsafe(self.executor.tell, event)
+    async def _refuse_additions(self) -> None:
+        """The run ends, be it by an error."""
+        self.additions.close()
 
-    async def _show(self) -> None:
+    def _take_additions(self) -> None:
+        """Take in what other threads have asked for."""
+        self._tell(self.additions.take())
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Have the executor bring these with the next events."""
+        for event in events:
+            self._told.append(event)
+            self.executor.tell(event)
+
+    async def _show(self, display: Display) -> None:
         """Show the run now and then, also while nothing happens in it."""
         while True:
             await asyncio.sleep(PROGRESS_S)
-            self.progress.update(self.snapshot())
+            snapshot = self.snapshot()
+            await self._committed()  # what is shown has happened for good
+            display.update(snapshot)
             if self._is_watched and self.experiment.touched:  # no turn has come to tell of it
                 with suppress(StorageError):  # the next turn will hear of it
                     self._append(Turn(self.now(), [], trials=[*self._rows()]))
 
-    async def _read_letters(self) -> None:
-        """Pass on what other processes want of the run. What makes no sense is warned of, and left."""
-        while self.run.directory is not None:
+    async def _read_inbox(self) -> None:
+        """Take in what other processes ask for."""
+        while True:
             await asyncio.sleep(LETTERS_S)
-            try:
-                letters = await asyncio.to_thread(inbox.letters, self.run.directory, self._letters)
-            except StorageError as error:
-                self.experiment.warn(f"the inbox is read no more: {error}")
-                return
-            for letter in letters:
-                self._letters = letter.letter
-                self._pass_on(letter)
+            if self._opened:
+                await self._take_from_inbox()
 
-    def _pass_on(self, letter: Enqueued | StopRequested) -> None:
-        space = self.run.space
-        try:
-            if isinstance(letter, Enqueued):
-                whole = space.complete(dict(letter.config), Streams(letter.letter)("enqueue"))
-                config = cast(Config, space.plain(whole))
-                letter = replace(letter, config=config, resources=self.needed(config))
-        except (ValueError, TypeError) as error:
-            self.experiment.warn(f"letter {letter.letter} of the inbox is left: {error}")
-        else:
-            self.executor.tell(letter)
+    async def _take_from_inbox(self) -> None:
+        """Take in what has come into the inbox."""
+        self._tell(await self.inbox.read())
 
     def now(self) -> float:
         """Seconds of the run."""
@@ -163,14 +179,37 @@ class Controller:
         if leftover.decisions:
             late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
         self._carry_out([*leftover.commands, *experiment.start()], late)
-        machines = await self.executor.events(experiment.deadline)
+        machines = await self._events()
         self._turn([*machines, *experiment.orphans(), *leftover.events])
         self._check_feasible()
-        while not experiment.done:
-            self._turn(await self.executor.events(experiment.deadline))
+        while not (experiment.done and await self._is_over()):
+            self._turn(await self._events())
             if self._turned - self._yielded > YIELD_S or len(self._uncommitted) > UNCOMMITTED_MAX:
                 await self._breathe()
         await self._finish()
+
+    async def _is_over(self) -> bool:
+        """Nothing runs any more. Declare the run over, unless more is asked for at the last moment: callbacks hear of
+        the last turn, and may enqueue; the inbox is read once more. Of a run that was stopped nothing more is wanted.
+        """
+        if self.experiment.stopped is not None:
+            self.additions.close()
+        else:
+            if self.hooks.are_wanted:
+                await self._committed()  # callbacks hear of a turn only then
+                await asyncio.to_thread(self.hooks.settle)
+            await self._take_from_inbox()
+        while not self._told and not self.additions.end():
+            self._take_additions()
+        return not self._told
+
+    async def _events(self) -> list[Event]:
+        """Wait for events; note which of those that it was told the executor has brought."""
+        events = await self.executor.events(self.experiment.deadline)
+        for event in events if self._told else ():
+            if event in self._told:
+                self._told.remove(event)
+        return events
 
     def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
@@ -262,6 +301,12 @@ class Controller:
             self._uncommitted.popleft()
         while self._held and self._held[0][0].done():
             self._held.popleft()[1]()
+
+    async def _committed(self) -> None:
+        """Wait until the turns so far are committed, and what waited for that has been done."""
+        if self._uncommitted:
+            await asyncio.wait([asyncio.wrap_future(self._uncommitted[-1])])
+            await asyncio.sleep(0)
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""

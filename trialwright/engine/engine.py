@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,15 @@ from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
 from trialwright.engine import settings
+from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
 from trialwright.engine.build_result import best_of, build_result, reader
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
+from trialwright.engine.ending import Ending, said
 from trialwright.engine.explain import explainer
 from trialwright.engine.hooks import Hooks, remembered
+from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
     in_thread,
@@ -37,8 +41,8 @@ from trialwright.engine.statistics import Meter
 from trialwright.errors import RunInterrupted, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
-from trialwright.messages import Ask, Config, Enqueued, Event, Metric, Suggested
-from trialwright.progress import Progress, choose_progress, summary_lines
+from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
+from trialwright.progress import Progress, Snapshot, choose_progress, summary_lines
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
@@ -128,8 +132,7 @@ class Engine:
         self._first_samples = num_samples  # what that run was told at its beginning
         self._more = False  # it is to get more samples than that
         self._retry: Retry | None = None  # its failed trials are to be tried again, from there
-        self._wishes: list[Event] = []  # enqueued before the run goes on
-        self._controller: Controller | None = None  # while it goes on
+        self._additions = Additions()
 
     @classmethod
     def resume(
@@ -175,8 +178,8 @@ class Engine:
     def enqueue(self, config: Mapping[str, object], *, checkpoint: TrialResult | None = None) -> None:
         """Try this configuration, whole or in part, before what the searcher suggests and beyond its samples.
 
-        May be called before the run and, from any thread, while it goes on. Other processes use
-        ``trialwright.enqueue``.
+        May be called before the run and, from any thread, while it goes on: until all trials have ended and callbacks
+        have heard of that. Other processes use ``trialwright.enqueue``.
 
         Args:
             config: what to try.
@@ -185,7 +188,7 @@ class Engine:
 
         Raises:
             ValueError: the configuration is none of the space; everything that is wrong is told. Or the other trial has
-                saved nothing, or it is gone.
+                saved nothing, or it is gone. Or the run is over: a resumed one takes more.
         """
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
@@ -194,11 +197,7 @@ class Engine:
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
         plain = cast(Config, space.plain(whole))
-        wish = Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain))
-        if self._controller is not None:
-            self._controller.tell(wish)
-        else:
-            self._wishes.append(wish)
+        self._additions.put(Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain)))
 
     def run(self) -> Result:
         """Run to the end and return the result. Works inside a running event loop too, in a thread of its own.
@@ -215,12 +214,15 @@ class Engine:
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""
         arguments = check(self._keywords)
-        directory = self._directory
+        directory, failures = self._directory, list[str]()
+        self._additions.open()
         try:
             with interruptible(), quick_switching(), rare_collections():
                 store, directory, past = self._open(arguments)
-                with closing(store):
-                    return await self._run(arguments, store, directory, past)
+                async with Ending(failures.append) as ending:
+                    ending.step("the journal", lambda: asyncio.to_thread(store.close))
+                    result = await self._run(arguments, store, directory, past)
+                return replace(result, warnings=(*result.warnings, *failures))
         except RunInterrupted:
             if directory is not None:
                 say(f"the run can be resumed: {self._how_to_resume(directory)}")
@@ -239,20 +241,15 @@ class Engine:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
             leftover.events += retries(experiment, self._retry)
-        leftover.events += self._wishes
-        with _placed(arguments, experiment) as asking:
-            controller = _controller(asking, experiment, store, directory=directory, began_s=began_s, meter=meter)
-            self._controller, self._wishes = controller, []
-            try:
-                await controller.drive(leftover)
-            finally:
-                self._controller = None
+        leftover.events += self._additions.take()
+        async with Ending(experiment.warn) as ending:
+            asking = ending.enter("the searcher's process", _placed(arguments, experiment))
+            run = _run(asking, experiment, meter, directory, began_s)
+            controller = _controller(asking, experiment, store, run, meter=meter, additions=self._additions)
+            await controller.drive(leftover)
         result = build_result(arguments, experiment, controller, reader(store, directory), store.statistics())
         result = replace(result, _explain=explainer(arguments, store, directory))
-        if arguments.verbose > 0:
-            last = replace(controller.snapshot(), best=best_of(result))
-            say(*summary_lines(last, result.statistics))
-        return result
+        return _summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         """Return the store to write to, the run's directory, and the store to replay from."""
@@ -288,9 +285,7 @@ def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]
         yield replace(arguments, searcher=searcher)
 
 
-def _controller(
-    arguments: Arguments, experiment: Experiment, store: Store, *, directory: Path | None, began_s: float, meter: Meter
-) -> Controller:
+def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: Path | None, began_s: float) -> Run:
     streams = Streams(arguments.plan.seed)
 
     def suggest(ask: Ask) -> Suggested:
@@ -299,12 +294,25 @@ def _controller(
         meter.searcher_s += time.perf_counter() - began
         return suggested
 
-    run = Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)
+    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)
+
+
+def _controller(
+    arguments: Arguments, experiment: Experiment, store: Store, run: Run, *, meter: Meter, additions: Additions
+) -> Controller:
     progress = arguments.progress or choose_progress(arguments.verbose)
-    states = remembered(directory, arguments.callbacks, experiment.warn)
+    states = remembered(run.directory, arguments.callbacks, experiment.warn)
     hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn)
+    letters = InboxReader(run, arguments.needed, experiment.warn, experiment.letters)
+    return Controller(
+        experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, letters, additions
+    )
 
-    def wanted(config: Config) -> dict[str, float] | None:
-        return needed(arguments.needs, arguments.space, config)
 
-    return Controller(experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, wanted)
+def _summarised(result: Result, last: Snapshot) -> Result:
+    """Say what came out. No result is lost if that fails: the objects in a config may have texts that raise."""
+    try:
+        say(*summary_lines(replace(last, best=best_of(result)), result.statistics))
+    except Exception as error:
+        return replace(result, warnings=(*result.warnings, f"the summary could not be made: {said(error)}"))
+    return result

@@ -59,6 +59,10 @@ class Hooks:
         for hook, arguments in calls:
             self.runner.emit(hook, **arguments)
 
+    def settle(self) -> None:
+        """Wait until the callbacks have heard of all turns, or took too long. Blocks."""
+        self.runner.settle()
+
     def end(self) -> None:
         """The run is over. Blocks until the callbacks have heard it, or took too long."""
         self.runner.emit("on_experiment_end")
@@ -99,7 +103,7 @@ class Hooks:
 
     def _info(self, trial: Trial) -> TrialInfo:
         directory = self.run.trial_directory(trial.id)
-        return TrialInfo.of(trial, self.run.space.resolve(dict(trial.config)), str(directory) if directory else None)
+        return TrialInfo.of(trial, self.run.space.resolve(trial.config), str(directory) if directory else None)
 
     def _emit(self, hook: str, **arguments: object) -> None:
         self._calls.append((hook, {"iteration": self.iteration, **arguments}))

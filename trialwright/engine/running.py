@@ -103,7 +103,8 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+            if handler is not None:  # it was installed below Python, which cannot put it back
+                signal.signal(number, handler)
 
 
 def _listen(
@@ -120,6 +121,7 @@ def _listen(
 
 
 def say(*lines: str) -> None:
-    """Tell the user something: on stderr, because stdout is theirs."""
-    sys.stderr.write("".join(f"{line}\n" for line in lines))
-    sys.stderr.flush()
+    """Tell the user something, if anybody reads it: on stderr, because stdout is theirs."""
+    with suppress(OSError, ValueError, AttributeError):  # its reader is gone, it is closed, or there is none
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()

@@ -9,6 +9,7 @@ from collections import deque
 from trialwright.core.experiment import Experiment
 from trialwright.messages import Launch, Started
 from trialwright.progress import Best, Snapshot, Statistics
+from trialwright.space.values import fresh
 
 LAG_PERIOD_S = 0.05
 LAGS_KEPT = 10_000
@@ -78,7 +79,7 @@ class Meter:
             states={state.value: count for state, count in experiment.counts.items()},
             outcomes=dict(experiment.outcomes),
             wanted=plan.samples,
-            best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], best.config)
+            best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], fresh(best.config))
             if best and best.best
             else None,
             resources=experiment.ledger.used(),

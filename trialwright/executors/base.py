@@ -43,6 +43,9 @@ def trial_directory(root: Path, trial: int) -> Path:
 class Executor(Protocol):
     """Carries out commands somewhere.
 
+    The objective may do anything to its config: it is handed what ``run.space.resolve`` returns, which is the trial's
+    own, and never the config of the ``Launch``, which stays what was suggested.
+
     One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
     is told does not wait for a commit, and its searcher is asked right there.
     """

@@ -14,15 +14,16 @@ import queue
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from trialwright.errors import ExecutorError
 from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.objective import Ending, conclude, failure, perform
+from trialwright.executors.objective import Ending, perform
+from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
     Ask,
     Cancel,
@@ -31,22 +32,22 @@ from trialwright.messages import (
     Discard,
     Event,
     Extend,
+    Failed,
     Finished,
     Halt,
     Halted,
     Launch,
     Lost,
-    Metric,
     Node,
     Reported,
     Started,
 )
-from trialwright.reporting import FLUSH_S, Reply, Session, TrialStopped, clean, require, serving
+from trialwright.reporting import FLUSH_S, Session, serving
 from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
-from trialwright.storage.checkpoints import Saveable
 
 Key = tuple[int, int]  # trial, attempt
+ENDINGS = (Finished, Failed, Halted, Lost)
 
 
 @dataclass
@@ -74,9 +75,9 @@ class Local:
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._loop = asyncio.get_running_loop()
-        self._trials: dict[Key, _Attempt] = {}
-        self._idle: list[_Thread] = []
-        self._tasks = _TaskThread() if inspect.iscoroutinefunction(run.objective) else None
+        self._work = _Work(self._inbox)
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._tasks = TaskThread() if inspect.iscoroutinefunction(run.objective) else None
         self._tails = self._loop.create_task(self._flush_tails())
         cpus = float(self.cpus or os.cpu_count() or 1)
         self._inbox.put(CapacityChanged((Node("local", {"cpu": cpus, **self.resources}),)))
@@ -89,8 +90,7 @@ class Local:
             case Extend(trial, attempt):
                 self._answer((trial, attempt), command)
             case Halt(trial, attempt):
-                self._answer((trial, attempt), command)
-                self._loop.call_later(self.grace_s, self._give_up, (trial, attempt))
+                self._halt((trial, attempt), command)
             case Ask():
                 self._asker.ask(command)
             case Discard(path):
@@ -104,82 +104,134 @@ class Local:
 
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events."""
-        return await self._inbox.take(None if until is None else max(until - self.now(), 0.0))
+        events = await self._inbox.take(None if until is None else max(until - self.now(), 0.0))
+        if self._timers:
+            self._stop_timers(events)
+        return events
 
     async def close(self) -> None:
-        """Tell all trials to stop, and give them a moment; what goes on after that is left to itself."""
+        """Tell all trials to stop, and give them a moment; what goes on after that is left to itself.
+
+        Raises:
+            ExecutorError: the directory of a run that keeps nothing could not be removed.
+        """
         self._tails.cancel()
         self._asker.close()
-        for key, attempt in list(self._trials.items()):
+        for timer in self._timers.values():
+            timer.cancel()
+        for key, attempt in list(self._work.attempts.items()):
             attempt.answer(Halt(*key))
-        for thread in self._idle:
-            thread.submit(None)
         if self._tasks is not None:
             self._tasks.close()
         deadline = time.monotonic() + min(self.grace_s, 1.0)
-        while self._trials and time.monotonic() < deadline:  # noqa: ASYNC110 - it happens in other threads
+        while self._work.attempts and time.monotonic() < deadline:  # noqa: ASYNC110 - it happens in other threads
             await asyncio.sleep(0.01)
+        self._work.close()
         if self._scratch is not None:
-            self._scratch.cleanup()
+            await asyncio.to_thread(_remove, self._scratch)
 
     @property
     def _root(self) -> Path:
         return self._run.directory or Path(cast("tempfile.TemporaryDirectory[str]", self._scratch).name)
 
     def _launch(self, launch: Launch) -> None:
-        config = self._run.space.resolve(dict(launch.config))
+        config = self._run.space.resolve(launch.config)
         directory = self._root / "trials" / f"{launch.trial:06d}"
         resources = to_amounts(launch.placement.units)
         link = _Link(self._inbox.put)
-        make = _AsyncSession if self._tasks is not None else Session
+        make = AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)
-        attempt = _Attempt(session, link)
-        self._trials[launch.trial, launch.attempt] = attempt
-        if isinstance(session, _AsyncSession) and self._tasks is not None:
+        work, objective = self._work, self._run.objective
+        work.attempts[launch.trial, launch.attempt] = _Attempt(session, link)
+        if isinstance(session, AsyncSession) and self._tasks is not None:
             session.loop = self._tasks.loop
-            self._tasks.submit(self._run_task(session))
+            self._tasks.submit(_run_task(work, objective, session))
         else:
-            thread = self._idle.pop() if self._idle else _Thread()
-            thread.submit(lambda: self._run_function(session, thread))
-
-    def _run_function(self, session: Session, thread: _Thread) -> None:
-        """In a thread: one attempt from beginning to end."""
-        key = (session.launch.trial, session.launch.attempt)
-        self._inbox.put(Started(*key, threading.current_thread().name))
-        with serving(session):
-            ending = perform(cast(Callable[[dict[str, object]], object], self._run.objective), session)
-        if self._trials.pop(key, None) is not None:  # else it was given up, and this thread with it
-            self._idle.append(thread)
-            self._inbox.put(ending)
-        else:
-            thread.submit(None)
-
-    async def _run_task(self, session: _AsyncSession) -> None:
-        """In the task thread: one attempt of an ``async def``."""
-        key = (session.launch.trial, session.launch.attempt)
-        session.serve()
-        self._inbox.put(Started(*key, "task"))
-        with serving(session):
-            ending = await _perform_async(self._run.objective, session)
-        if self._trials.pop(key, None) is not None:
-            self._inbox.put(ending)
+            thread = work.idle.pop() if work.idle else _Thread()
+            thread.submit(lambda: _run_function(work, objective, session, thread))
 
     def _answer(self, key: Key, answer: Extend | Halt) -> None:
-        attempt = self._trials.get(key)
+        attempt = self._work.attempts.get(key)
         if attempt is not None:
             attempt.answer(answer)
 
+    def _halt(self, key: Key, halt: Halt) -> None:
+        self._answer(key, halt)
+        if key in self._work.attempts:
+            self._timers[key] = self._loop.call_later(self.grace_s, self._give_up, key)
+
     def _give_up(self, key: Key) -> None:
-        if self._trials.pop(key, None) is not None:
-            reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it goes on by itself"
-            self._inbox.put(Lost(*key, reason))
+        reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it goes on by itself"
+        self._work.ended(Lost(*key, reason))
+
+    def _stop_timers(self, events: Sequence[Event]) -> None:
+        """Give no attempt up that has ended."""
+        for event in events:
+            if isinstance(event, ENDINGS) and (timer := self._timers.pop((event.trial, event.attempt), None)):
+                timer.cancel()
 
     async def _flush_tails(self) -> None:
         """Send reports that wait for company that does not come."""
         while True:
             await asyncio.sleep(4 * FLUSH_S)
-            for attempt in list(self._trials.values()):
+            for attempt in list(self._work.attempts.values()):
                 attempt.session.flush_tail()
+
+
+@dataclass
+class _Work:
+    """What one run has at work. A thread that was given up may end during a later run, which must not hear of it."""
+
+    inbox: Inbox
+    attempts: dict[Key, _Attempt] = field(default_factory=dict)
+    idle: list[_Thread] = field(default_factory=list)
+    is_over: bool = False
+
+    def ended(self, ending: Ending | Lost, thread: _Thread | None = None) -> bool:
+        """Tell what came of an attempt, from any thread; tell whether it was still waited for."""
+        if self.attempts.pop((ending.trial, ending.attempt), None) is None:
+            return False
+        if thread is not None:
+            self._rest(thread)
+        self.inbox.put(ending)
+        return True
+
+    def close(self) -> None:
+        """End the threads that have nothing to do; the others end when they have done it."""
+        self.is_over = True
+        with suppress(IndexError):
+            while True:
+                self.idle.pop().submit(None)
+
+    def _rest(self, thread: _Thread) -> None:
+        self.idle.append(thread)
+        if self.is_over:  # looked at after the thread is in the list, so that either this or ``close`` ends it
+            self.close()
+
+
+def _run_function(work: _Work, objective: object, session: Session, thread: _Thread) -> None:
+    """In a thread: one attempt from beginning to end."""
+    work.inbox.put(Started(session.launch.trial, session.launch.attempt, threading.current_thread().name))
+    with serving(session):
+        ending = perform(cast(Callable[[dict[str, object]], object], objective), session)
+    if not work.ended(ending, thread):  # it was given up, and this thread with it
+        thread.submit(None)
+
+
+async def _run_task(work: _Work, objective: object, session: AsyncSession) -> None:
+    """In the task thread: one attempt of an ``async def``."""
+    session.serve()
+    work.inbox.put(Started(session.launch.trial, session.launch.attempt, "task"))
+    with serving(session):
+        ending = await perform_async(objective, session)
+    work.ended(ending)
+
+
+def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
+    try:
+        scratch.cleanup()
+    except OSError as error:  # a thread that was given up goes on writing there
+        raise ExecutorError(f"the directory {scratch.name} could not be removed: {error}") from error
 
 
 class _Link:
@@ -204,7 +256,7 @@ class _Attempt:
     link: _Link
 
     def answer(self, answer: Extend | Halt) -> None:
-        if isinstance(self.session, _AsyncSession):
+        if isinstance(self.session, AsyncSession):
             self.session.deliver(answer)
         else:
             self.link.deliver(answer)
@@ -223,108 +275,3 @@ class _Thread:
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:
             work()
-
-
-class _TaskThread:
-    """A thread with an event loop of its own for ``async def`` objectives, so that one that blocks does not stop the
-    engine's."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self._kept: set[Future[None]] = set()
-        threading.Thread(target=self._serve, name="trialwright-tasks", daemon=True).start()
-
-    def submit(self, work: Coroutine[object, None, None]) -> None:
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        self._kept.add(future)
-        future.add_done_callback(self._kept.discard)
-
-    def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
-
-    def _serve(self) -> None:
-        self.loop.run_forever()
-        self.loop.close()
-
-
-class _AsyncSession(Session):
-    """A session whose ``report()`` must not block, because the trial shares its thread.
-
-    Until a waiting report is answered, later ones are held back: they are sent, and tested, only after the answer.
-        ``await report()`` waits for the answer itself. A Halt cancels the task.
-    """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.stopped = threading.Event()
-        self.loop = asyncio.get_running_loop()  # until the task's own is known
-        self._task: asyncio.Task[object] | None = None
-        self._held: deque[tuple[dict[str, Metric], str | None]] = deque()
-        self._waiting = False
-
-    def serve(self) -> None:
-        """Belong to the task that calls this."""
-        self._task = asyncio.current_task()
-        self._settled = asyncio.Event()
-        self._settled.set()
-
-    def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
-        row = clean(metrics)  # here, so that a bad report is raised where it was made
-        require(row, self.metrics)
-        path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
-        self._held.append((row, path))
-        self._advance()
-        return _Settled(self)
-
-    async def settled(self) -> None:
-        """Wait until nothing is held back and nothing waits for an answer."""
-        await self._settled.wait()
-
-    def deliver(self, answer: Extend | Halt) -> None:
-        """Take an answer, in any thread."""
-        self.loop.call_soon_threadsafe(self._take, answer)
-
-    def _take(self, answer: Extend | Halt) -> None:
-        if isinstance(answer, Halt):
-            self.stopped.set()
-            if self._task is not None:
-                self._task.cancel()
-            return
-        self._until, self._waiting = answer.until, False
-        self._advance()
-
-    def _advance(self) -> None:
-        """Send what is held back, up to the next report that must wait."""
-        while self._held and not self._waiting:
-            row, path = self._held.popleft()
-            self._waiting = self._send(row, path)
-        if self._held or self._waiting:
-            self._settled.clear()
-        else:
-            self._settled.set()
-
-
-@dataclass(frozen=True)
-class _Settled(Reply):
-    session: _AsyncSession
-
-    def __await__(self) -> Generator[object, None, None]:
-        return self.session.settled().__await__()
-
-
-async def _perform_async(objective: object, session: _AsyncSession) -> Ending:
-    """As ``perform``, for an ``async def``."""
-    trial, attempt = session.launch.trial, session.launch.attempt
-    if session.stopped.is_set():  # the Halt was faster than the task
-        return Halted(trial, attempt)
-    try:
-        result = await cast(Callable[[dict[str, object]], Awaitable[object]], objective)(session.config)
-        conclude(session, result)
-        await session.settled()
-    except (asyncio.CancelledError, TrialStopped) as error:
-        session.flush()
-        return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
-    except BaseException as error:
-        session.flush()
-        return failure(trial, attempt, error)
-    return Finished(trial, attempt)

@@ -36,7 +36,8 @@ import cloudpickle
 from trialwright.errors import ExecutorError
 from trialwright.executors import worker
 from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.pool import Deputy, Dial, Pool
+from trialwright.executors.deputy import Deputy
+from trialwright.executors.pool import Dial, Pool
 from trialwright.executors.process_state import in_main_thread
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Ask, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node, Placement

@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import queue
 import secrets
 import signal
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -23,6 +21,7 @@ from typing import Any, Protocol, TypeAlias
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Inbox
 from trialwright.executors.connections import Caller, Listener, Peer, Polled
+from trialwright.executors.deputy import Deputy
 from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Hello, WireError, encode
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
@@ -50,38 +49,6 @@ class Starter(Protocol):
 
     def kill(self, handle: object) -> None:
         """End a process, whatever it does."""
-
-
-class Deputy:
-    """One daemon thread for calls that block. Ray's own processes die with the thread that started them, so it
-    stays."""
-
-    def __init__(self, name: str) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
-        """Have this called, after all that was handed over before; return what will come of it."""
-        return asyncio.wrap_future(self.tell(function, *arguments))
-
-    def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """The same where nobody need ever look at the outcome."""
-        future: Future[Any] = Future()
-        self._calls.put((future, partial(function, *arguments)))
-        return future
-
-    def close(self) -> None:
-        """End the thread once it has done what it was told to."""
-        self._calls.put(None)
-
-    def _work(self) -> None:
-        while (item := self._calls.get()) is not None:
-            future, function = item
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(function())
-                except BaseException as error:  # Ray calls sys.exit in places
-                    future.set_exception(error)
 
 
 class Pool:

@@ -163,7 +163,7 @@ class Adapter:
         assignment = record.tags.get(TAG)
         try:
             if not isinstance(assignment, dict):
-                assignment = self._form.assignment(self._outer.resolve(dict(record.config)))
+                assignment = self._form.assignment(self._outer.resolve(record.config))
         except (ValueError, KeyError):
             return
         self._library.add(record.id, assignment)

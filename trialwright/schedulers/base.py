@@ -13,7 +13,8 @@ from trialwright.streams import Streams
 
 
 class TrialView(Protocol):
-    """A trial as a scheduler sees it: to read, not to change."""
+    """A trial as a scheduler sees it: to read, not to change. No copy is made, because a scheduler is asked at every
+    decision point; what it changed here would stand in the run's books."""
 
     @property
     def id(self) -> int: ...

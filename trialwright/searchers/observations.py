@@ -94,7 +94,7 @@ class Observations:
         self._strange.difference_update(record.id for record in records)
         try:
             if rows:
-                self.units[rows], self.active[rows] = space.encode([space.resolve(dict(r.config)) for r in records])
+                self.units[rows], self.active[rows] = space.encode([space.resolve(r.config) for r in records])
         except ValueError:
             if len(rows) > 1:
                 for row in rows:

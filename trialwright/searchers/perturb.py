@@ -79,7 +79,7 @@ class Perturb:
         return answers
 
     def _explore(self, request: Request, rng: Streams) -> Suggestion:
-        donor = self._space.resolve(dict(request.donor or {}))
+        donor = self._space.resolve(request.donor or {})
         generator = rng("explore", request.trial, request.attempt)
         return Suggestion(self._vary(donor, generator))
 

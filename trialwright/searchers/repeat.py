@@ -67,7 +67,7 @@ class Repeat:
 
     def _member(self, first: Suggestion, group: int, index: int) -> Suggestion:
         tags = {**(first.tags if index == 0 else {}), TAG: [group, index]}
-        config = cast(Config, fresh(self._marked(first.config, index)))  # in the result each trial has its own
+        config = fresh(self._marked(first.config, index))  # in the result each trial has its own
         return Suggestion(config, cast(Tags, tags))
 
     def _marked(self, config: Config, index: int) -> Config:

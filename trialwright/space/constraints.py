@@ -6,7 +6,7 @@ from typing import Any
 
 from trialwright.errors import nearest
 from trialwright.space.expressions import Expression
-from trialwright.space.values import Config, brief
+from trialwright.space.values import Config, brief, fresh
 
 Constraint = Callable[[Config], Any] | str
 """Called with a whole config, its truth value says whether the config is allowed; a text is an `Expression`."""
@@ -54,7 +54,8 @@ class Constraints:
 
     def _holds(self, number: int, config: Config) -> bool:
         try:
-            answer = self._functions[number](config)
+            function = self._functions[number]
+            answer = function(config if isinstance(function, Expression) else fresh(config))
             holds = bool(answer)
         except Exception as error:
             message = f"{self.name(number)} raised {type(error).__name__}: {error}, for {brief(config, 1000)}"

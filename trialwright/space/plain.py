@@ -7,7 +7,7 @@ from trialwright.space import make
 from trialwright.space.compiling import REFERENCE, RESERVED
 from trialwright.space.domains import Category, Domain, Numeric
 from trialwright.space.nodes import join
-from trialwright.space.values import Config, brief, is_json_scalar, is_structure, items, python_value, token
+from trialwright.space.values import Config, brief, fresh, is_json_scalar, is_structure, items, python_value, token
 
 _FACTORIES: Mapping[str, Callable[..., Domain]] = {
     name: getattr(make, name)
@@ -59,7 +59,7 @@ class References:
         if place not in self._values:
             message = f"a stored config refers to {place!r}, where this space has nothing; is it another space?"
             raise ValueError(message)
-        return self._values[place]
+        return fresh(self._values[place])
 
 
 def definition_to_plain(value: object) -> object:

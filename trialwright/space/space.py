@@ -256,15 +256,19 @@ class Space:
         return self._constraints.violated(config) is None
 
     def plain(self, config: Config) -> Config:
-        """Return the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the space}.
+        """Return a copy of the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the
+        space}. The caller may go on changing theirs.
 
         Raises ValueError for a value that is neither JSON data nor from the space, with its path.
         """
-        return config if self._is_plain else as_config(self._references.plain(config))
+        return fresh(config) if self._is_plain else as_config(self._references.plain(config))
 
     def resolve(self, plain: Config) -> Config:
-        """Undo `plain`. Raises ValueError for a reference to something this space does not have."""
-        return plain if self._is_plain else as_config(self._references.resolve(plain))
+        """Undo `plain`: return a copy, so that user code may do anything to it. Objects of the space are not copied.
+
+        Raises ValueError for a reference to something this space does not have.
+        """
+        return fresh(plain) if self._is_plain else as_config(self._references.resolve(plain))
 
     def to_plain(self) -> Config | None:
         """Return the definition as JSON data, or None if it has functions (as constraints, too) or other objects."""
@@ -360,7 +364,7 @@ def _overlaid(drawn: object, given: object) -> object:
         return {key: _overlaid(value, given[key]) if key in given else value for key, value in items(drawn)}
     if isinstance(drawn, list) and isinstance(given, list):
         return [_overlaid(value, own) for value, own in zip(drawn, given, strict=True)]
-    return python_value(given)
+    return fresh(python_value(given))
 
 
 def _listed(what: str, problems: list[str]) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import apsw
 
 from trialwright.codec import read_plain, to_plain
-from trialwright.messages import Config, Enqueued, Plain, StopRequested
+from trialwright.messages import Enqueued, Plain, StopRequested
 from trialwright.storage.database import blame
 
 NAME = "inbox.sqlite"
+BODY_SHOWN = 80  # characters of a letter that are quoted in a warning
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -29,8 +31,21 @@ CREATE TABLE IF NOT EXISTS letters (
 """
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A letter that is none: its number, and what is wrong."""
+
+    letter: int
+    problem: str
+
+
+Letter: TypeAlias = Enqueued | StopRequested | Unreadable
+
+
 def enqueue(run: Path, config: Mapping[str, object]) -> int:
     """Ask the run in this directory to try a configuration, beyond its samples; return the letter's number.
+
+    A letter that comes when the run is over is not lost: it is carried out when the run is resumed.
 
     Raises:
         ValueError: there is no run in this directory.
@@ -44,12 +59,15 @@ def stop(run: Path, trial: int | None = None) -> int:
 
     Raises:
         ValueError: there is no run in this directory.
+        TypeError: the trial is no number of one.
     """
+    if trial is not None and not _is_number(trial):
+        raise TypeError(f"trial must be the number of a trial, or None for the whole run, not {trial!r}")
     return _send(run, "stop", {"trial": trial})
 
 
-def letters(run: Path, after: int) -> list[Enqueued | StopRequested]:
-    """Return what has come since the letter of this number, as events.
+def letters(run: Path, after: int) -> list[Letter]:
+    """Return what has come since the letter of this number, as events as far as it can be read.
 
     Raises:
         StorageError: the inbox cannot be read.
@@ -58,14 +76,33 @@ def letters(run: Path, after: int) -> list[Enqueued | StopRequested]:
         return []
     with _open(run) as database:
         rows = database.execute("SELECT number, kind, body FROM letters WHERE number > ? ORDER BY number", (after,))
-        return [_event(int(str(number)), str(kind), json.loads(str(body))) for number, kind, body in rows]
+        return [_letter(int(str(number)), str(kind), str(body)) for number, kind, body in rows]
+
+
+def _letter(number: int, kind: str, body: str) -> Letter:
+    """Read one row. Anybody may write to the file, whatever they like."""
+    try:
+        return _event(number, kind, json.loads(body))
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        return Unreadable(number, f"{kind} {body[:BODY_SHOWN]} cannot be read: {type(error).__name__}: {error}")
 
 
 def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopRequested:
     if kind == "enqueue":
-        return Enqueued(cast(Config, read_plain(body["config"])), letter=number)
+        config = read_plain(body["config"])
+        if not isinstance(config, dict):
+            raise TypeError("the config is no dict")
+        return Enqueued(config, letter=number)
+    if kind != "stop":
+        raise ValueError("there is no such kind of letter")
     trial = body["trial"]
-    return StopRequested(trial if isinstance(trial, int) else None, letter=number)
+    if trial is not None and not _is_number(trial):
+        raise TypeError("the trial is no number of one")
+    return StopRequested(cast("int | None", trial), letter=number)
+
+
+def _is_number(trial: object) -> bool:
+    return isinstance(trial, int) and not isinstance(trial, bool)
 
 
 def _send(run: Path, kind: str, body: Mapping[str, object]) -> int:

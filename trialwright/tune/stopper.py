@@ -5,7 +5,6 @@ They also work as ``Engine(stop=...)``; metrics then have the engine's names.
 
 from __future__ import annotations
 
-import copy
 import math
 import statistics
 import time
@@ -274,7 +273,7 @@ class Asked:
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask about a report."""
-        own, metrics = copy.deepcopy(self._facts.resolve(config)), dict(report.metrics)  # to do with as it likes
+        own, metrics = self._facts.resolve(config), dict(report.metrics)  # to do with as it likes
         info = TrialInfo(trial, own, "running", None, 1, report.step, metrics, "", None, None)
         shown = Trial(self._facts, info)
         return self._why if self._stopper(shown.trial_id, shown.note(metrics)) else None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from trialwright.callbacks import TrialInfo
 from trialwright.results import TrialResult
+from trialwright.space.values import fresh
 from trialwright.tune import names
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RunFacts:
     num_samples: int | None = None
     stop: object = None
     trial_name_creator: Callable[[Trial], str] | None = None
-    resolve: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    resolve: Callable[[dict[str, Any]], dict[str, Any]] = fresh
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
 
     @property

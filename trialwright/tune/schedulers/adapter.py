@@ -110,7 +110,7 @@ class Asked:
 
     def _picture(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
         saved = None if trial.checkpoint is None else trial.checkpoint.path
-        config = self._facts.resolve(dict(trial.config))
+        config = self._facts.resolve(trial.config)
         return TrialInfo(trial.id, config, state, None, 0, trial.step, metrics, "", saved, None)
 
     # What the user's scheduler asks ---------------------------------------------------------------------------------

@@ -122,12 +122,12 @@ class Driven:
         failed = record.outcome.kind in ("failed", "lost")
         values = [self._signs[0] * vector[0] for vector in record.values]
         value = values[-1] if values else math.nan
-        config = self._space.resolve(dict(record.config))
+        config = self._space.resolve(record.config)
         self._searcher.add_evaluated_point(config, value, error=failed, pruned=False, intermediate_values=values)
 
     def _results(self, record: Record) -> Iterator[dict[str, Any]]:
         """All that the trial reported; of a trial that stands for several, the metrics that are optimised."""
-        config, trial_id = self._space.resolve(dict(record.config)), self._facts.trial_id(record.id)
+        config, trial_id = self._space.resolve(record.config), self._facts.trial_id(record.id)
         for row in record.metrics or map(self._named, record.steps, record.values):
             yield names.result_of(row, trial_id=trial_id, config=config)
 

@@ -206,7 +206,7 @@ class LibrarySearcher(Searcher):
         if answers[0] is None:
             return None
         self._log.born(number, answers[0].config, answers[0].tags)
-        return self._space.resolve(dict(answers[0].config))
+        return self._space.resolve(answers[0].config)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - as above
         number = self._numbers[trial_id]

@@ -1,0 +1,79 @@
+"""InboxReader become events of the run; what makes no sense is warned of by its number, and left."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from trialwright.engine.inbox_reader import InboxReader
+from trialwright.executors.base import Run
+from trialwright.messages import Enqueued, StopRequested, Suggested
+from trialwright.space import Space, uniform
+from trialwright.storage import inbox
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "journal.sqlite").touch()
+    return Run(None, Space({"x": uniform(0, 1)}), lambda ask: Suggested(ask.ask, ()), directory=tmp_path)
+
+
+def read(run, warnings, needed=lambda config: None, times=1):
+    async def several():
+        letters = InboxReader(run, needed, warnings.append, 0)
+        return [await letters.read() for _ in range(times)]
+
+    return asyncio.run(several())
+
+
+def test_each_letter_is_read_once(run):
+    inbox.enqueue(run.directory, {"x": 0.5})
+    inbox.stop(run.directory)
+    assert read(run, [], times=2) == [[Enqueued({"x": 0.5}, letter=1), StopRequested(None, 2)], []]
+
+
+def test_a_config_of_another_space_is_left(run):
+    warnings = []
+    inbox.enqueue(run.directory, {"x": 7.0})
+    inbox.enqueue(run.directory, {"x": 0.5})
+    assert read(run, warnings) == [[Enqueued({"x": 0.5}, letter=2)]]
+    assert warnings[0].startswith("letter 1 of the inbox is left: ValueError: ")
+
+
+def test_a_function_of_the_users_that_raises_costs_its_letter_and_no_other(run):
+    def needed(config):
+        return {"cpu": 1 / (config["x"] - 0.5)}
+
+    warnings = []
+    inbox.enqueue(run.directory, {"x": 0.5})
+    inbox.enqueue(run.directory, {"x": 0.75})
+    [[letter]] = read(run, warnings, needed)
+    assert (letter.letter, letter.resources) == (2, {"cpu": 4.0})
+    assert warnings == ["letter 1 of the inbox is left: ZeroDivisionError: float division by zero"]
+
+
+def test_a_row_that_is_none_is_left(run):
+    warnings = []
+    inbox.enqueue(run.directory, {"x": 0.5})
+    with sqlite3.connect(run.directory / inbox.NAME) as database:
+        database.execute("INSERT INTO letters (kind, body) VALUES ('stop', '{}')")
+    database.close()
+    inbox.enqueue(run.directory, {"x": 0.25})
+    assert [letter.letter for letter in read(run, warnings)[0]] == [1, 3]
+    assert warnings == ["letter 2 of the inbox is left: stop {} cannot be read: KeyError: 'trial'"]
+
+
+def test_an_inbox_that_cannot_be_read_now_is_read_later(run):
+    warnings, file = [], run.directory / inbox.NAME
+    file.write_text("no database at all, but long enough" * 100)
+
+    async def twice():
+        letters = InboxReader(run, lambda config: None, warnings.append, 0)
+        first = await letters.read()
+        file.unlink()
+        inbox.enqueue(run.directory, {"x": 0.5})
+        return first, await letters.read()
+
+    assert asyncio.run(twice()) == ([], [Enqueued({"x": 0.5}, letter=1)])
+    assert len(warnings) == 1
+    assert "the inbox could not be read, which is tried again" in warnings[0]

@@ -1,0 +1,86 @@
+"""What goes on beside the loop of a run: watchers, and the display."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+
+from trialwright.engine.ending import said
+from trialwright.executors.deputy import Deputy
+from trialwright.progress import Progress, Snapshot
+
+AGAIN_S = 1.0  # how long a watcher that failed rests
+CLOSE_S = 10.0  # how long the end of a run waits for its display
+
+
+class Watchers:
+    """Tasks that go on until the run ends. One that raises is warned of, and begun again.
+
+    Args:
+        warn: told in a sentence which failed.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def begin(self, what: str, watch: Callable[[], Awaitable[None]]) -> None:
+        """Begin one; ``what`` names it in a warning."""
+        self._tasks.append(asyncio.create_task(self._keep(what, watch)))
+
+    async def close(self) -> None:
+        """End them all."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep(self, what: str, watch: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await watch()
+            except Exception as error:  # a bug of ours, or trouble that may pass: the run needs no watcher to go on
+                self._warn(f"{what} failed, and begins again: {said(error)}")
+            await asyncio.sleep(AGAIN_S)
+
+
+class Display:
+    """Shows a run by calling the ``update`` and ``close`` of a ``Progress`` in a thread, one call at a time.
+
+    Snapshots that come while one is being shown are left out. If ``update`` raises, that is warned of, and it is called
+    no more; ``close`` still is, because it gives the terminal back.
+
+    Args:
+        progress: what shows the run.
+        warn: told in a sentence what failed.
+    """
+
+    def __init__(self, progress: Progress, warn: Callable[[str], None]) -> None:
+        self._progress, self._warn = progress, warn
+        self._deputy: Deputy | None = None  # made for the first call: most short runs show nothing before their end
+        self._shown: Future[None] | None = None
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Have this shown. Never blocks and never raises."""
+        if self._shown is None or (self._shown.done() and self._shown.exception() is None):
+            self._shown = self._thread().tell(self._progress.update, snapshot)
+
+    async def close(self, snapshot: Snapshot) -> None:
+        """Have this shown as the last, after what is being shown now, and wait for that for up to ``CLOSE_S``."""
+        closed = self._thread().call(self._progress.close, snapshot)
+        try:
+            await asyncio.wait([closed], timeout=CLOSE_S)
+        finally:
+            self._thread().close()
+        if self._shown is not None and self._shown.done() and (error := self._shown.exception()) is not None:
+            self._warn(f"the display failed, and was not updated any more: {said(error)}")
+        if closed.done():
+            if (error := closed.exception()) is not None:
+                self._warn(f"the display failed at the end: {said(error)}")
+        else:
+            closed.cancel()
+            self._warn(f"the display did not return within {CLOSE_S:g} s at the end of the run: it is left behind")
+
+    def _thread(self) -> Deputy:
+        self._deputy = self._deputy or Deputy("trialwright-display")
+        return self._deputy
