@@ -399,12 +399,16 @@ class Experiment:
         placement = self.ledger.grant(trial.id, trial.request)
         self._move(trial, Launch)
         lease = self._lease(trial)
+        if self._learns:
+            self.history.launched(trial.id, lease)
         self._commands.append(
             Launch(trial.id, trial.attempt, trial.config, placement, lease, trial.seed, trial.checkpoint)
         )
 
     def _extend(self, trial: Trial, until: Until) -> None:
-        trial.until = until
+        is_new, trial.until = until != trial.until, until
+        if self._learns and is_new:
+            self.history.extended(trial.id, self._lease(trial))
         self._move(trial, Extend)
         saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
         self._commands.append(Extend(trial.id, trial.attempt, self._lease(trial), durable=saved))
@@ -470,6 +474,8 @@ class Experiment:
         self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         self.ledger.release(trial.id)
         self._is_full = False
+        if self._learns and trial.state is State.PAUSED:
+            self.history.paused(trial.id)
         if trial.state is State.ENDED:
             self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
         elif trial.state is State.WAITING:
@@ -542,7 +548,7 @@ class Experiment:
         count, columns = range(len(event.time_s)), event.columns
         values = [(*self.scores.values(columns, index), *self.scores.violations(columns, index)) for index in count]
         metrics = [event.row(index) for index in count] if self.history.keeps_metrics else ()
-        self.history.seen(event.trial, event.first_step, values, metrics)
+        self.history.seen(event.trial, event.first_step, values, metrics, event.time_s)
 
     # The reconciliation ----------------------------------------------------------------------------------------------
 
