@@ -92,10 +92,16 @@ class Log:
             self.values = Block(np.float64, len(values[0]))
         if len(values[0]) != self.values.room.shape[1]:
             raise ValueError(f"{values[0]} are not {self.values.room.shape[1]} values, as other reports have")
-        self.values.extend(values, count)
-        self.steps.extend(first_step if count == 1 else np.arange(first_step, first_step + count), count)
-        self.times.extend(times or math.nan, count)
-        self.metrics.update(enumerate(metrics, first))
+        if count == 1:  # as most come: twice as fast
+            self.values.append(values[0])
+            self.steps.append(first_step)
+            self.times.append(times[0] if times else math.nan)
+        else:
+            self.values.extend(values, count)
+            self.steps.extend(np.arange(first_step, first_step + count), count)
+            self.times.extend(times or math.nan, count)
+        if metrics:
+            self.metrics.update(enumerate(metrics, first))
         self._write(Kind.SEEN, trial, first + count)
 
     def launched(self, trial: int, until: Until) -> None:
