@@ -537,6 +537,27 @@ def test_a_paused_trial_goes_on_from_its_checkpoint():
     assert hand.experiment.warnings == []
 
 
+def test_the_history_says_how_far_a_trial_may_go_when_it_is_paused_and_how_long_it_took():
+    script = Script(until=at_step(1), verdicts={(0, 1): Continue(at_step(2)), (0, 2): Pause()}, choices=[New()])
+    hand = Hand(script, samples=1, cpus=1, learns=True)
+    hand.reported(0, 1)
+    hand.scheduler.choices = [Wait()]
+    hand.reported(0, 2, checkpoint="two")
+    hand.scheduler.choices = [Resume(0, at_step(6))]
+    hand.halted(0)
+    log = hand.experiment.history
+    shown = [log.until(moment).record(0) for moment in range(1, len(log) + 1)]
+    assert [(record.until, record.paused, record.times) for record in shown] == [
+        (None, False, []),
+        (1, False, []),
+        (1, False, [1.0]),
+        (2, False, [1.0]),
+        (2, False, [1.0, 2.0]),
+        (2, True, [1.0, 2.0]),
+        (6, False, [1.0, 2.0]),
+    ]
+
+
 def test_pausing_without_a_checkpoint_warns_once_and_starts_again_from_step_0_with_earlier_steps_not_judged_again():
     script = Script(until=at_step(1), verdicts={(0, 2): Pause(), (0, 3): Pause()})
     hand = Hand(script, samples=1, cpus=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -30,11 +31,10 @@ from tests.searchers.asked_apart import (
 )
 from trialwright import Engine, Simulated, space
 from trialwright.errors import PolicyError
-from trialwright.history import History, HistoryLog
+from trialwright.history import Entry, History, HistoryLog, Kind
 from trialwright.messages import Outcome, Request
 from trialwright.searchers import GP, TPE, Auto, Grid, Perturb, Problem, Random
 from trialwright.searchers.placement import DEATHS_MAX, placed
-from trialwright.searchers.process import changes, learn
 from trialwright.space import Space
 from trialwright.streams import Streams
 
@@ -119,32 +119,34 @@ happenings = st.lists(
 @given(happenings)
 @settings(max_examples=300, deadline=None)
 def test_news_told_piece_by_piece_are_the_history(happened):
-    log, told, learnt = HistoryLog(), {}, {}
+    log, told, learnt = HistoryLog(), None, HistoryLog()
     for count, (trial, what, step) in enumerate([*happened, (0, "told", 1)]):
         match what:
             case "born":
                 log.born(trial, {"count": count}, {"tag": count})
             case "seen":
-                log.seen(trial, step, [(0.5,), (float(count),), ()], [{"m": 1}, {"m": count}, {}])
+                log.seen(trial, step, [(0.5,), (float(count),), (-1.0,)], [{"m": 1}, {"m": count}, {}])
             case "ended":
                 log.ended(trial, Outcome("completed"))
             case "told":
                 history = log.until(len(log))
-                learn(learnt, changes(told, history))
-                told = {record.id: record for record in history.trials}
-                assert learnt == told
+                for entry in pickle.loads(pickle.dumps([*history.entries(told)])):
+                    learnt.write(entry)
+                told = history
+                assert learnt.until(len(learnt)) == history
 
 
 def test_a_report_is_told_once():
     log = HistoryLog()
     log.born(0, {}, {})
     log.seen(0, 1, [(float(step),) for step in range(1000)])
-    told = {record.id: record for record in log.until(len(log)).trials}
+    told = log.until(len(log))
     log.seen(0, 1001, [(7.0,)])
     log.born(1, {}, {})
-    (old, new) = changes(told, log.until(len(log)))
-    assert (old.kept, old.record.steps, old.record.values) == (1000, [1001], [(7.0,)])
-    assert (new.kept, new.record.id) == (0, 1)
+    assert [*log.until(len(log)).entries(told)] == [
+        Entry(Kind.SEEN, 0, (1001, [(7.0,)], [], [])),
+        Entry(Kind.BORN, 1, ({}, {})),
+    ]
 
 
 # What is answered ----------------------------------------------------------------------------------------------------

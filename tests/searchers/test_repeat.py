@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.contracts.searcher import SearcherContract
 from trialwright import Engine, space
-from trialwright.history import History, Record
-from trialwright.messages import Request
+from trialwright.history import History, HistoryLog, Record
+from trialwright.messages import Outcome, Request
 from trialwright.searchers import Problem, Random, Repeat
 from trialwright.space import Space
 from trialwright.streams import Streams
@@ -63,6 +65,38 @@ def test_the_searcher_sees_the_mean_of_a_group_once_all_of_it_have_ended():
     (record,) = notes.shown[-1].trials
     assert record.values == [(pytest.approx(np.mean([trial.metrics["loss"] for trial in result.trials[:3]])),)]
     assert record.outcome.kind == "completed"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.sampled_from(["born", "cloned", "seen", "ended", "failed", "asked"])),
+        max_size=60,
+    )
+)
+def test_what_it_shows_is_what_a_fresh_one_shows(story):
+    shown, log = [], HistoryLog()
+
+    def ready():
+        base = Random()
+        base.suggest = lambda history, requests, rng: shown.append([*history.trials]) or []
+        searcher = Repeat(base, 2)
+        searcher.setup(Problem(Space({"x": space.uniform(0, 1)})))
+        return searcher
+
+    live = ready()
+    for count, (trial, what) in enumerate([*story, (0, "asked")]):
+        match what:
+            case "born" | "cloned":
+                place = (trial + (what == "cloned")) // 2
+                log.born(trial, {"x": 0.5}, {"repeat": [place, trial % 2]} if trial < 6 else {})
+            case "seen":
+                log.seen(trial, 1 + count % 3, [(float(count),)])
+            case "ended" | "failed":
+                log.ended(trial, Outcome("completed" if what == "ended" else "failed"))
+            case "asked":
+                for searcher in (live, ready()):
+                    searcher.suggest(log.until(len(log)), [Request(99, 98)], Streams(0))
+                assert shown[-1] == shown[-2]
 
 
 def test_at_least_once():

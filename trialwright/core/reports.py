@@ -93,4 +93,4 @@ class Reports:
         history = self._trials.history
         values = [(*scores.values(columns, index), *scores.violations(columns, index)) for index in count]
         metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
-        history.seen(event.trial, event.first_step, values, metrics)
+        history.seen(event.trial, event.first_step, values, metrics, event.time_s)

@@ -117,16 +117,22 @@ class Trials:
         trial.attempt += 1
         trial.step = trial.checkpoint.step if trial.checkpoint else 0
         self._move(trial, Launch)
+        lease = self.lease(trial)
+        if self.learns:
+            self.history.launched(trial.id, lease)
         self.commands.append(
-            Launch(trial.id, trial.attempt, trial.config, placements, self.lease(trial), trial.seed, trial.checkpoint)
+            Launch(trial.id, trial.attempt, trial.config, placements, lease, trial.seed, trial.checkpoint)
         )
 
     def extend(self, trial: Trial, until: Until) -> None:
         """Answer the trial's waiting report: go on until there."""
-        trial.until = until
+        is_new, trial.until = until != trial.until, until
         self._move(trial, Extend)
+        lease = self.lease(trial)
+        if self.learns and is_new:
+            self.history.extended(trial.id, lease)
         saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
-        self.commands.append(Extend(trial.id, trial.attempt, self.lease(trial), durable=saved))
+        self.commands.append(Extend(trial.id, trial.attempt, lease, durable=saved))
 
     def halt(self, trial: Trial, then: State, outcome: Outcome | None = None) -> None:
         """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
@@ -177,6 +183,8 @@ class Trials:
         self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         self.ledger.release(trial.id)
         self.is_full = False
+        if self.learns and trial.state is State.PAUSED:
+            self.history.paused(trial.id)
         if trial.state is State.ENDED:
             self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
         elif trial.state is State.WAITING:

@@ -134,7 +134,9 @@ class Adapter:
         """Start again from nothing but the earlier results, which count as trials before the first."""
         self._library = self.open(self._form) if self._form.size else _Idle()
         self._configs: dict[int, Config] = {}
+        self._newest = -1  # of all trials that it has
         self._open: set[int] = set()  # told to the library, and not yet ended
+        self._seen: History | None = None
         for number, (config, values) in enumerate(self.earlier, -len(self.earlier)):
             self._library.add(number, self._form.assignment(dict(config)))
             self._library.tell(number, values)
@@ -142,24 +144,27 @@ class Adapter:
     def _learn(self, history: History) -> None:
         if not self._continues(history):
             self._begin()
-        for record in history.trials:
+        for record in self._news(history):
             if record.id not in self._configs:
                 self._adopt(record)
             if record.outcome is not None and record.id in self._open:
                 self._open.discard(record.id)
                 self._library.tell(record.id, _values(record))
+        self._seen = history
+
+    def _news(self, history: History) -> list[Record]:
+        return [history.record(trial) for trial in history.changed(self._seen).tolist()]
 
     def _continues(self, history: History) -> bool:
         """Tell whether the library heard of the trials so far in the order of their numbers, and as they are."""
-        newest = max(self._configs, default=-1)
         return all(
-            self._configs[record.id] == record.config if record.id in self._configs else record.id > newest
-            for record in history.trials
+            self._configs[record.id] == record.config if record.id in self._configs else record.id > self._newest
+            for record in self._news(history)
         )
 
     def _adopt(self, record: Record) -> None:
         """Take in a trial that this instance was not asked for. One that the form cannot express stays unknown."""
-        self._configs[record.id] = record.config
+        self._note(record.id, record.config)
         assignment = record.tags.get(TAG)
         try:
             if not isinstance(assignment, dict):
@@ -168,6 +173,9 @@ class Adapter:
             return
         self._library.add(record.id, assignment)
         self._open.add(record.id)
+
+    def _note(self, trial: int, config: Config) -> None:
+        self._configs[trial], self._newest = config, max(self._newest, trial)
 
     # What it is asked ------------------------------------------------------------------------------------------------
 
@@ -183,7 +191,7 @@ class Adapter:
             config, assignment = self._form.complete(proposed, number, streams)
         plain = self._plain(config)
         self._library.add(request.trial, assignment)
-        self._configs[request.trial] = plain
+        self._note(request.trial, plain)
         self._open.add(request.trial)
         return Suggestion(plain, {TAG: assignment})
 
@@ -197,9 +205,9 @@ class Adapter:
 def _values(record: Record) -> Values | None:
     """Return what a trial ended with: its last values; None where it failed, or where these are no numbers."""
     ended_well = record.outcome is not None and record.outcome.kind in ("completed", "stopped")
-    if not ended_well or not record.values or not all(map(math.isfinite, record.values[-1])):
+    if not ended_well or record.last is None or not all(map(math.isfinite, record.last)):
         return None
-    return record.values[-1]
+    return record.last
 
 
 def library(module: str, package: str) -> Any:  # noqa: ANN401 - most of them have no types

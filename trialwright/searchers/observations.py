@@ -6,13 +6,13 @@ n: trials, in the order of their numbers. d: columns of the space. m: objectives
 from __future__ import annotations
 
 import math
-from itertools import compress
-from operator import is_not
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from trialwright.history import History, Record, Values
+from trialwright.messages import Config
 from trialwright.searchers.base import Problem
 from trialwright.space.values import Bools, Floats
 
@@ -39,11 +39,12 @@ class Observations:
     values: Floats
     violations: Floats
     state: npt.NDArray[np.int8]
+    _is_strange: Bools
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._records: tuple[Record, ...] = ()
-        self._strange: set[int] = set()  # trials whose config is none of the space: somebody's mutation made it
+        self._history = History()
+        self._configs: list[Config | None] = []  # of each row
         d = problem.space.dimension
         self._buffers: dict[str, npt.NDArray[np.generic]] = {
             "ids": np.empty(0, np.int64),
@@ -52,28 +53,36 @@ class Observations:
             "values": np.empty((0, problem.objectives)),
             "violations": np.empty((0, problem.constraints)),
             "state": np.empty(0, np.int8),
+            "_is_strange": np.empty(0, np.bool_),  # the config is none of the space: somebody's mutation made it
         }
         self._resize(0)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._configs)
 
     @property
-    def records(self) -> tuple[Record, ...]:
+    def records(self) -> Sequence[Record]:
         """The records behind the rows."""
-        return self._records
+        return self._history.trials
 
     def update(self, history: History) -> None:
-        """Become this history. A record that is the very same as before costs next to nothing."""
-        known, records = self._records, history.trials
-        shared = min(len(known), len(records))
-        changed = [*compress(range(shared), map(is_not, known, records))]
-        new = [*range(shared, len(records))]
-        self._resize(len(records))
-        self._records = records
-        self._encode([row for row in changed if _is_another(records[row], known[row])] + new)
-        for row in changed + new:
-            self._write(row, records[row])
+        """Become this history. What has not changed since the last one costs nothing."""
+        if not history.follows(self._history):
+            self._resize(0)
+        view, rows = history.view, self._rows_of(history.changed(self._history), history)
+        self._history = history
+        self._resize(len(history))
+        records = {row: view.record(row) for row in rows.tolist()}
+        self._encode({row: record for row, record in records.items() if self._configs[row] is not record.config})
+        for row, record in records.items():
+            self._write(row, record)
+
+    def _rows_of(self, changed: npt.NDArray[np.int32], history: History) -> npt.NDArray[np.int64]:
+        """Return the rows that are to be written: what follows a new trial has moved, mostly nothing."""
+        n, rows = len(self), history.view.ids.filled.searchsorted(changed)
+        is_new = rows >= n
+        is_new[~is_new] = self.ids[rows[~is_new]] != changed[~is_new]
+        return np.union1d(rows, np.arange(rows[is_new].min(initial=n), len(history)))
 
     def rows(self, state: int) -> npt.NDArray[np.int64]:
         """Return which rows are in this state."""
@@ -87,32 +96,32 @@ class Observations:
                 grown[: len(buffer)] = buffer
                 self._buffers[name] = grown
             setattr(self, name, self._buffers[name][:n])
+        del self._configs[n:]
+        self._configs += [None] * (n - len(self))
 
-    def _encode(self, rows: list[int]) -> None:
+    def _encode(self, records: Mapping[int, Record]) -> None:
         """Write the configs of these rows: all at once, unless some are none of the space."""
-        records, space = [self._records[row] for row in rows], self._problem.space
-        self._strange.difference_update(record.id for record in records)
+        rows, space = [*records], self._problem.space
         try:
             if rows:
-                self.units[rows], self.active[rows] = space.encode([space.resolve(r.config) for r in records])
+                configs = [space.resolve(record.config) for record in records.values()]
+                self.units[rows], self.active[rows] = space.encode(configs)
+                self._is_strange[rows] = False
         except ValueError:
             if len(rows) > 1:
                 for row in rows:
-                    self._encode([row])
+                    self._encode({row: records[row]})
             else:
-                self._strange.add(records[0].id)
-                self.units[rows], self.active[rows] = 0.5, False
+                self.units[rows], self.active[rows], self._is_strange[rows] = 0.5, False, True
+        for row, record in records.items():
+            self._configs[row] = record.config
 
     def _write(self, row: int, record: Record) -> None:
-        state, values = (UNKNOWN, ()) if record.id in self._strange else worth(record)
+        state, values = (UNKNOWN, ()) if self._is_strange[row] else worth(record)
         m = self._problem.objectives
         self.ids[row], self.state[row] = record.id, state
         self.values[row] = values[:m] if values else math.nan
         self.violations[row] = values[m:] if values else math.nan
-
-
-def _is_another(record: Record, before: Record) -> bool:
-    return before.id != record.id or before.config is not record.config
 
 
 def worth(record: Record) -> tuple[int, Values]:
@@ -121,7 +130,7 @@ def worth(record: Record) -> tuple[int, Values]:
         return PENDING, ()
     if record.outcome.kind in ("failed", "lost"):
         return FAILED, ()
-    if not record.values:
+    last = record.last
+    if last is None:
         return (FAILED if record.outcome.kind == "completed" else UNKNOWN), ()
-    last = record.values[-1]
     return (DONE, last) if all(map(math.isfinite, last)) else (FAILED, ())

@@ -14,34 +14,28 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from itertools import islice
 from typing import BinaryIO, NamedTuple, TypeAlias, cast
 
 import cloudpickle
 
-from trialwright.history import History, Record
+from trialwright.history import Entry, History, HistoryLog
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Searcher
 from trialwright.streams import Streams
 
 START_S = 60.0  # how long it may take to start
 REAP_S = 5.0
-CHUNK = 200  # trials a message: to pickle more at once would hold the interpreter for milliseconds
+CHUNK = 500  # entries a message: to pickle more at once would hold the interpreter for milliseconds
 
 _COMMAND = "import sys; sys.path[:] = sys.argv[1:]; from trialwright.searchers.process import serve; serve()"
 
 
 class Died(Exception):
     """The process has ended, or never began."""
-
-
-class Change(NamedTuple):
-    """What is new of a trial: the first ``kept`` reports are as they were, and the record has those that follow."""
-
-    kept: int
-    record: Record
 
 
 class _Question(NamedTuple):
@@ -54,33 +48,7 @@ class _Answer(NamedTuple):
     error: Exception | None = None
 
 
-_Message: TypeAlias = "bytes | list[Change] | None | _Question"  # a searcher; what is new; forget all; a question
-
-
-def changes(told: Mapping[int, Record], history: History) -> list[Change]:
-    """Return what is new since these records were told."""
-    return [_change(told.get(record.id), record) for record in history.trials if told.get(record.id) is not record]
-
-
-def _change(old: Record | None, new: Record) -> Change:
-    kept = 0 if old is None or not _goes_on(old, new) else len(old.steps)
-    rest = new.steps[kept:], new.values[kept:], new.outcome, new.metrics[kept:]
-    return Change(kept, Record(new.id, new.config, new.tags, *rest))
-
-
-def _goes_on(old: Record, new: Record) -> bool:
-    """The trial has reported more, and taken nothing back."""
-    n = len(old.steps)
-    return new.steps[:n] == old.steps and new.values[:n] == old.values and new.metrics[:n] == old.metrics
-
-
-def learn(records: dict[int, Record], news: Sequence[Change]) -> None:
-    """Bring records up to date; those that a searcher has seen stay as they are."""
-    for kept, new in news:
-        old = records.get(new.id, new)
-        begun = old.steps[:kept] + new.steps, old.values[:kept] + new.values
-        metrics = old.metrics[:kept] + new.metrics
-        records[new.id] = Record(new.id, new.config, new.tags, *begun, new.outcome, metrics)
+_Message: TypeAlias = "bytes | list[Entry] | None | _Question"  # a searcher; what is new; forget all; a question
 
 
 # The run's end -------------------------------------------------------------------------------------------------------
@@ -103,7 +71,7 @@ class Process:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the run; and what the searcher starts ends with it
         )
-        self._told: dict[int, Record] = {}
+        self._told: History | None = None
         self.ready: Future[None] = Future()
         threading.Thread(target=self._greet, args=(searcher,), name="trialwright-searcher-start", daemon=True).start()
 
@@ -132,13 +100,12 @@ class Process:
             Exception: whatever the searcher raised, with a note that says where.
         """
         self.wait()
-        if not self._told.keys() <= {record.id for record in history.trials}:
-            self._told.clear()
+        if not history.follows(self._told):
             self._send(None)
-        news = changes(self._told, history)
-        for first in range(0, len(news), CHUNK):
-            self._send(news[first : first + CHUNK])
-        self._told = {record.id: record for record in history.trials}
+        news = history.entries(self._told)
+        while some := [*islice(news, CHUNK)]:
+            self._send(some)
+        self._told = history
         self._send(_Question(tuple(requests), rng.seed))
         return self._receive()
 
@@ -200,15 +167,16 @@ def serve() -> None:
         _send(outbox, _failed(error))
         return
     _send(outbox, cloudpickle.dumps(_Answer()))
-    records: dict[int, Record] = {}
+    log = HistoryLog()
     while True:
         match messages.get():
             case None:
-                records.clear()
+                log = HistoryLog()
             case _Question() as question:
-                _send(outbox, _answered(searcher, records, question))
+                _send(outbox, _answered(searcher, log.until(len(log)), question))
             case list() as news:
-                learn(records, news)
+                for entry in news:
+                    log.write(entry)
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -232,8 +200,7 @@ def _listen(inbox: BinaryIO, messages: queue.SimpleQueue[_Message]) -> None:
         os._exit(0)
 
 
-def _answered(searcher: Searcher, records: Mapping[int, Record], question: _Question) -> bytes:
-    history = History(tuple(records[trial] for trial in sorted(records)))
+def _answered(searcher: Searcher, history: History, question: _Question) -> bytes:
     try:
         suggestions = searcher.suggest(history, question.requests, Streams(question.seed))
         return cast(bytes, cloudpickle.dumps(_Answer(tuple(suggestions))))

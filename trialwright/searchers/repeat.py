@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
-from trialwright.history import History, Record
+from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Outcome, Request, Suggestion, Tags
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.space.values import fresh
@@ -41,6 +43,7 @@ class Repeat:
         """
         if self.times < 1:
             raise ValueError(f"Repeat(times={self.times!r}): a configuration has to be tried once at least")
+        self._groups = _Groups(self._fold)
         return self.base.setup(problem) * self.times
 
     @property
@@ -52,17 +55,22 @@ class Repeat:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Ask the base for the first of each group, and repeat its answer; of a group whose first is not in the history
         yet, not now."""
-        folded, groups = self._folded(history)
+        if not self._groups.follow(history):
+            self._groups = _Groups(self._fold)
+            self._groups.follow(history)
+        folded, fresh = self._groups.folded, dict[int, Suggestion]()
         answers: list[Suggestion | None] = []
         for request in requests:
             group, index = divmod(request.sample, self.times)
-            if group not in groups and index == 0:
+            first = fresh.get(group) or self._groups.answer(group)
+            if first is None and index == 0:
                 answer = self.base.suggest(folded, [replace(request, sample=group)], rng)
                 if not answer:
                     break
-                if answer[0] is not None:
-                    groups[group] = answer[0]
-            answers.append(self._member(groups[group], group, index) if group in groups else None)
+                first = answer[0]
+            if first is not None:
+                fresh[group] = first
+            answers.append(first and self._member(first, group, index))
         return answers
 
     def _member(self, first: Suggestion, group: int, index: int) -> Suggestion:
@@ -78,29 +86,76 @@ class Repeat:
         """Undo ``_marked``."""
         return config
 
-    def _folded(self, history: History) -> tuple[History, dict[int, Suggestion]]:
-        """Return the history with one trial for each group, and what the base had answered for it; what somebody
-        enqueued stays as it is."""
-        groups: dict[int, list[Record]] = {}
-        alone: list[Record] = []
-        for record in history.trials:
-            place = cast("list[int] | None", record.tags.get(TAG))
-            groups.setdefault(place[0], []).append(record) if place else alone.append(record)
-        folded = {group: self._fold(members) for group, members in groups.items()}
-        trials = sorted([*alone, *folded.values()], key=lambda record: record.id)
-        answers = {group: Suggestion(record.config, record.tags) for group, record in folded.items()}
-        return History(tuple(trials)), answers
-
     def _fold(self, members: list[Record]) -> Record:
         first = members[0]
         config = self._unmarked(first.config)
         tags = {key: value for key, value in first.tags.items() if key != TAG}
         record = Record(first.id, config, tags)
         if len(members) == self.times and all(member.outcome for member in members):
-            last = [member.values[-1] for member in members if member.values and _well(member)]
+            last = [member.last for member in members if member.last is not None and _well(member)]
             record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
             record.outcome = Outcome("completed" if last else "failed")
         return record
+
+
+class _Groups:
+    """A history with one trial for each group, kept at the cost of what is new; what somebody enqueued stays as it is.
+
+    Args:
+        fold: makes one trial of those of a group.
+    """
+
+    def __init__(self, fold: Callable[[list[Record]], Record]) -> None:
+        self._fold = fold
+        self._seen: History | None = None
+        self._log = HistoryLog()
+        self._group_of: dict[int, int | None] = {}
+        self._members: defaultdict[int, list[int]] = defaultdict(list)
+        self._shown: dict[int, Record] = {}  # of each group
+
+    @property
+    def folded(self) -> History:
+        """The history as it is to be shown."""
+        return self._log.until(len(self._log))
+
+    def answer(self, group: int) -> Suggestion | None:
+        """Return what the base had answered for a group; None where none of it is in the history."""
+        shown = self._shown.get(group)
+        return None if shown is None else Suggestion(shown.config, shown.tags)
+
+    def follow(self, history: History) -> bool:
+        """Become this history. False where it takes a fresh object, because what was shown of a group has changed."""
+        if self._seen is not None and not history.follows(self._seen):
+            return False
+        changed = [history.record(trial) for trial in history.changed(self._seen).tolist()]
+        if not all(self._sort_in(record) for record in changed):
+            return False
+        for entry in history.entries(self._seen):
+            if self._group_of[entry.trial] is None:
+                self._log.write(entry)
+        self._seen = history
+        groups = {group for record in changed if (group := _group(record)) is not None}
+        return all(self._show(group, history) for group in groups)
+
+    def _sort_in(self, record: Record) -> bool:
+        """Tell whether the trial is new, or where it was: a clone has the tags of its donor."""
+        group = _group(record)
+        if record.id not in self._group_of and group is not None:
+            insort(self._members[group], record.id)
+        return self._group_of.setdefault(record.id, group) == group
+
+    def _show(self, group: int, history: History) -> bool:
+        """Tell whether the group is shown as what it was, or as what has become of it since."""
+        record, before = self._fold([history.record(trial) for trial in self._members[group]]), self._shown.get(group)
+        if record != before:
+            self._log.add(record)
+            self._shown[group] = record
+        return before is None or record == before or (record.id == before.id and before.outcome is None)
+
+
+def _group(record: Record) -> int | None:
+    place = cast("list[int] | None", record.tags.get(TAG))
+    return place[0] if place else None
 
 
 def _well(record: Record) -> bool:

@@ -106,13 +106,23 @@ class Batched:
 
     def setup(self, problem: Problem) -> int:
         """Begin a run."""
+        self._ended: set[int] = set()
+        self._seen: History | None = None
         return self.base.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Answer the requests of this batch, and those of later ones with "not now"."""
-        ended = sum(record.outcome is not None for record in history.trials if TAG in record.tags)
-        first_later = (ended // self.size + 1) * self.size
+        self._count(history)
+        first_later = (len(self._ended) // self.size + 1) * self.size
         now = [request for request in requests if request.sample < first_later]
         given = self.base.suggest(history, now, rng) if now else ()
         answers = [each and replace(each, tags={**each.tags, TAG: True}) for each in given]
         return answers if len(given) < len(now) else [*answers, *[None] * (len(requests) - len(now))]
+
+    def _count(self, history: History) -> None:
+        """Note who has ended, and who lives again."""
+        self._ended = self._ended if history.follows(self._seen) else set()
+        for record in map(history.record, history.changed(self._seen).tolist()):
+            is_over = record.outcome is not None and TAG in record.tags
+            (self._ended.add if is_over else self._ended.discard)(record.id)
+        self._seen = history

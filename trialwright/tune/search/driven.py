@@ -49,13 +49,15 @@ class Driven:
         self._suggested: set[int] = set()  # by this object, in this process
         self._told: dict[int, int] = {}  # how many reports it has heard of each
         self._ended: set[int] = set()
+        self._seen: History | None = None
         return self._space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Tell it what is new, then ask it."""
-        for record in history.trials:
+        for record in map(history.record, history.changed(self._seen).tolist()):
             if TAG in record.tags and record.id not in self._ended:
                 self._tell(record)
+        self._seen = history
         answers: list[Suggestion | None] = []
         for request in requests:
             config = self._ask(self._facts.trial_id(request.trial))

@@ -1,0 +1,144 @@
+"""What a searcher is shown: a log as it was at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from trialwright.history.log import Entry, Log
+from trialwright.history.record import Record
+from trialwright.history.view import View
+
+
+class History:
+    """The trials up to one moment, in the order of their numbers.
+
+    Args:
+        trials: of which to make one, without a run.
+        view: of a log, at this moment, instead.
+
+    Attributes:
+        log: of which it is a moment.
+        moment: how many entries the log had.
+        rows: how many reports.
+    """
+
+    __slots__ = ("_view", "log", "moment", "rows")
+
+    def __init__(self, trials: Sequence[Record] = (), view: View | None = None) -> None:
+        self._view = view or _view_of(trials)
+        self.log, self.moment, self.rows = self._view.log, self._view.moment, len(self._view.previous)
+
+    @property
+    def view(self) -> View:
+        """Its trials in columns. They are shared, and move on with the next moment that the run is asked for."""
+        if self._view.moment != self.moment:  # it has moved on: who keeps a history of an earlier ask needs another
+            self._view = View(self.log, self.moment)
+        return self._view
+
+    def __len__(self) -> int:
+        return len(self.view.ids)
+
+    def __eq__(self, other: object) -> bool:
+        return self.trials == other.trials if isinstance(other, History) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def trials(self) -> Sequence[Record]:
+        """All trials. To go through them costs time for each: ``changed`` says which are new."""
+        return _Trials(self)
+
+    def record(self, trial: int) -> Record:
+        """Return what is known of the trial with this number.
+
+        Raises:
+            KeyError: there is none.
+        """
+        view = self.view
+        row = view.find(trial)
+        if row == len(view.ids) or view.ids.room[row] != trial:
+            raise KeyError(trial)
+        return view.record(row)
+
+    # What is new -----------------------------------------------------------------------------------------------------
+
+    def follows(self, before: History | None) -> bool:
+        """Tell whether this is the same run as ``before``, at the same moment or a later one.
+
+        If it is not, what was learnt from ``before`` does not hold.
+        """
+        return before is not None and before.log is self.log and before.moment <= self.moment
+
+    def changed(self, before: History | None) -> npt.NDArray[np.int32]:
+        """Return the numbers of the trials to which something has happened since ``before``, which rise; where this
+        does not follow it, those of all trials."""
+        if before is None or not self.follows(before):
+            return self.view.ids.filled.copy()
+        return np.unique(self.log.entries.room["trial"][before.moment : self.moment])
+
+    def entries(self, before: History | None) -> Iterator[Entry]:
+        """Yield all that has happened since ``before``, in order of arrival; where this does not follow it, all."""
+        first, row = (before.moment, before.rows) if before is not None and self.follows(before) else (0, 0)
+        return self.log.written(first, row, self.moment)
+
+
+class _Trials(Sequence[Record]):
+    """The records of a history, each made when it is asked for."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
+        rows = range(len(self))[place]
+        view = self._history.view
+        return view.record(rows) if isinstance(rows, int) else tuple(map(view.record, rows))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(one == its for one, its in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+class HistoryLog(Log):
+    """What happened, in order of arrival; it only grows. With the view of it that all who read it share.
+
+    One thread writes, and one reads. A moment later than the last that was asked for costs what happened in between.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = View(self)
+
+    def until(self, seen: int) -> History:
+        """Return the history as it was when the log had ``seen`` entries."""
+        moment = min(seen, self._length)
+        if moment < self.view.moment:
+            return History(view=View(self, moment))
+        self.view.advance(moment)
+        return History(view=self.view)
+
+
+def _view_of(trials: Sequence[Record]) -> View:
+    log = HistoryLog() if trials else _NOTHING
+    for record in trials:
+        log.add(record)
+    return View(log, len(log)) if trials else _NOTHING.view
+
+
+_NOTHING = HistoryLog()  # nobody writes it

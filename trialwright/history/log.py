@@ -1,0 +1,199 @@
+"""The log behind a history: what happened, in columns, in order of arrival."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from itertools import groupby
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from trialwright.history.columns import Block
+from trialwright.history.record import Record, Reports, Values
+from trialwright.messages import Config, Metric, Outcome, Tags, Until, at_step
+
+STEP_MAX = 2**31 - 1
+NONE = -1  # in a column of places
+
+_ENTRY = np.dtype([("kind", np.uint8), ("trial", np.int32), ("place", np.int32)])
+
+
+class Kind(IntEnum):
+    """What an entry of the log says."""
+
+    BORN = 0
+    SEEN = 1
+    LAUNCHED = 2
+    EXTENDED = 3
+    PAUSED = 4
+    ENDED = 5
+
+
+class Entry(NamedTuple):
+    """One entry of a log, as it was written: ``what`` are the arguments after the trial."""
+
+    kind: Kind
+    trial: int
+    what: tuple[Any, ...]
+
+
+class Log:
+    """What happened, in order of arrival; it only grows.
+
+    One thread writes, and another may read what was there at a moment. An entry's ``place`` leads to what it is about.
+    Of a birth, it is where in ``configs`` and ``tags``; of reports, the row after the last of them; of a lease, the
+    step that ends it; of an end, where in ``outcomes``, of which those that are equal are there once.
+    """
+
+    def __init__(self) -> None:
+        self.keeps_metrics = False  # the searcher wants to see whole reports
+        self.entries = Block(_ENTRY)
+        self.steps, self.times = Block(np.int32), Block(np.float32)
+        self.values = Block(np.float64, 0)
+        self.configs: list[Config] = []
+        self.tags: list[Tags] = []
+        self.outcomes: list[Outcome] = []
+        self.metrics: dict[int, dict[str, Metric]] = {}  # by row
+        self._numbers: dict[Outcome, int] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    # Writing ---------------------------------------------------------------------------------------------------------
+
+    def born(self, trial: int, config: Config, tags: Tags) -> None:
+        """A trial exists; or (a clone) goes on with another configuration; or is tried again though it had ended."""
+        self.configs.append(config)
+        self.tags.append(tags)
+        self._write(Kind.BORN, trial, len(self.configs) - 1)
+
+    def seen(
+        self,
+        trial: int,
+        first_step: int,
+        values: Sequence[Values],
+        metrics: Sequence[dict[str, Metric]] = (),
+        times: Sequence[float] = (),
+    ) -> None:
+        """A trial reported values at consecutive steps, at least at one.
+
+        Args:
+            trial: its number.
+            first_step: the step of the first report.
+            values: of each report; all reports of a log have as many.
+            metrics: the whole reports, where they are kept.
+            times: running time in seconds at each report, where it was measured.
+        """
+        first, count = len(self.steps), len(values)
+        if not first:
+            self.values = Block(np.float64, len(values[0]))
+        if len(values[0]) != self.values.room.shape[1]:
+            raise ValueError(f"{values[0]} are not {self.values.room.shape[1]} values, as other reports have")
+        if count == 1:  # as most come: twice as fast
+            self.values.append(values[0])
+            self.steps.append(first_step)
+            self.times.append(times[0] if times else math.nan)
+        else:
+            self.values.extend(values, count)
+            self.steps.extend(np.arange(first_step, first_step + count), count)
+            self.times.extend(times or math.nan, count)
+        if metrics:
+            self.metrics.update(enumerate(metrics, first))
+        self._write(Kind.SEEN, trial, first + count)
+
+    def launched(self, trial: int, until: Until) -> None:
+        """A trial was given resources, for the first time or again, to run until there."""
+        self._write(Kind.LAUNCHED, trial, _next_step(until))
+
+    def extended(self, trial: int, until: Until) -> None:
+        """A trial that runs may go on until there."""
+        self._write(Kind.EXTENDED, trial, _next_step(until))
+
+    def paused(self, trial: int) -> None:
+        """A trial gave its resources back, and may be resumed."""
+        self._write(Kind.PAUSED, trial, NONE)
+
+    def ended(self, trial: int, outcome: Outcome) -> None:
+        """A trial ended."""
+        number = self._numbers.setdefault(outcome, len(self.outcomes))
+        if number == len(self.outcomes):
+            self.outcomes.append(outcome)
+        self._write(Kind.ENDED, trial, number)
+
+    def write(self, entry: Entry) -> None:
+        """Write an entry of another log."""
+        self._WRITERS[entry.kind](self, entry.trial, *entry.what)
+
+    def add(self, record: Record) -> None:
+        """Have this trial be as the record says."""
+        self.born(record.id, record.config, record.tags)
+        at = range(len(record.steps))
+        for _, group in groupby(at, lambda place: record.steps[place] - place):  # steps without a gap
+            run = [*group]
+            part = slice(run[0], run[-1] + 1)
+            rest = record.metrics[part], record.times[part]
+            self.seen(record.id, record.steps[run[0]], record.values[part], *rest)
+        if record.until is not None:
+            self.extended(record.id, at_step(record.until))
+        if record.paused:
+            self.paused(record.id)
+        if record.outcome is not None:
+            self.ended(record.id, record.outcome)
+
+    def _write(self, kind: Kind, trial: int, place: int) -> None:
+        self.entries.append((kind, trial, place))
+        self._length += 1  # last, so that who reads finds all of the entry
+
+    _WRITERS: ClassVar[dict[Kind, Callable[..., None]]] = {
+        Kind.BORN: born,
+        Kind.SEEN: seen,
+        Kind.LAUNCHED: launched,
+        Kind.EXTENDED: extended,
+        Kind.PAUSED: paused,
+        Kind.ENDED: ended,
+    }
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def written(self, first: int, first_row: int, end: int) -> Iterator[Entry]:
+        """Yield these entries as they were written; ``first_row`` is where the reports of the first begin."""
+        for number, trial, place in self.entries.room[first:end].tolist():
+            kind = Kind(number)
+            yield Entry(kind, trial, self._what(kind, first_row, place))
+            first_row = place if kind is Kind.SEEN else first_row
+
+    def _what(self, kind: Kind, first_row: int, place: int) -> tuple[Any, ...]:
+        match kind:
+            case Kind.BORN:
+                return self.configs[place], self.tags[place]
+            case Kind.SEEN:
+                reports = self.reports(range(first_row, place))
+                return reports.steps[0], reports.values, reports.metrics, reports.times
+            case Kind.LAUNCHED | Kind.EXTENDED:
+                return (at_step(place) if place != NONE else (),)
+            case Kind.PAUSED:
+                return ()
+            case Kind.ENDED:
+                return (self.outcomes[place],)
+
+    def reports(self, rows: Sequence[int]) -> Reports:
+        """Return the reports in these rows."""
+        if not rows:
+            return Reports([], [], [], [])
+        part = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == len(rows) - 1 else rows
+        times = self.times.room[part].tolist()
+        return Reports(
+            self.steps.room[part].tolist(),
+            [tuple(row) for row in self.values.room[part].tolist()],
+            [] if math.isnan(times[0]) else times,
+            [self.metrics[row] for row in rows if row in self.metrics] if self.metrics else [],
+        )
+
+
+def _next_step(until: Until) -> int:
+    """Return the first step that ends this lease."""
+    step = min((each.value for each in until if each.metric == "step" and each.op == ">="), default=math.inf)
+    return math.ceil(max(step, 0.0)) if step <= STEP_MAX else NONE
