@@ -3,8 +3,8 @@
 A scheduler is driven without an engine: trials are rows of numbers in memory, which report at the boundaries that the
 scheduler sets, in turn. An event is one question to it: a trial begins, reports, or ends, or a slot is free.
 
-``calls`` are Python's, of its own functions and of those in C, counted by ``sys.setprofile``, for each event: a number
-that no other work on the machine can change. ``growth`` is the largest of them by the smallest. It is to be at most
+``calls`` are Python's, of its own functions and of those in C, counted by its profiler, for each event: a number that
+no other work on the machine can change. ``growth`` is the largest of them by the smallest. It is to be at most
 ``MOST``, except for MOASHA, whose fronts grow as the root of the number of trials.
 
 ``rates`` are of the scheduler alone. They fall where calls do not, because more trials than the processor's cache holds
@@ -13,15 +13,14 @@ take longer to look up.
 
 from __future__ import annotations
 
+import cProfile
 import gc
 import math
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -247,20 +246,22 @@ class Counted:
     """Asks, and counts the calls that the answers take."""
 
     def __init__(self) -> None:
-        self.calls, self.events = 0, 0
+        self._profile, self.events = cProfile.Profile(), 0
 
     def __call__(self, question: Callable[..., Answer], /, *arguments: object) -> Answer:
         """Pass the question on."""
-        sys.setprofile(self._count)
+        self._profile.enable()
         try:
             return question(*arguments)
         finally:
-            sys.setprofile(None)
-            self.calls -= 1  # that was one itself
+            self._profile.disable()
             self.events += 1
 
-    def _count(self, _frame: FrameType, event: str, _argument: object) -> None:
-        self.calls += event in {"call", "c_call"}
+    @property
+    def calls(self) -> float:
+        """How many an event took."""
+        total = sum(entry.callcount for entry in self._profile.getstats())
+        return (total - self.events) / self.events  # disable() is a call itself
 
 
 def table(repeats: int, cases: Sequence[Case] = CASES, sizes: Sequence[int] = SIZES) -> Iterator[Row]:
@@ -268,9 +269,8 @@ def table(repeats: int, cases: Sequence[Case] = CASES, sizes: Sequence[int] = SI
     for case in cases:
         counts = [counted(case, trials) for trials in sizes]
         rates = [statistics.median(rate(case, trials) for _ in range(repeats)) for trials in sizes]
-        calls = [count.calls / count.events for count in counts]
-        events = tuple(count.events for count in counts)
-        yield Row(case.name, tuple(sizes), events, tuple(rates), tuple(calls), max(calls) / min(calls))
+        calls, events = [count.calls for count in counts], [count.events for count in counts]
+        yield Row(case.name, tuple(sizes), tuple(events), tuple(rates), tuple(calls), max(calls) / min(calls))
 
 
 def rate(case: Case, trials: int) -> float:
@@ -285,7 +285,7 @@ def rate(case: Case, trials: int) -> float:
 
 
 def counted(case: Case, trials: int) -> Counted:
-    """Return how many events there were, and how many calls they took."""
+    """Return how many events there were, and how many calls each took."""
     counted = Counted()
     World(case, trials, counted).run()
     return counted

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from operator import le
 
 Point = tuple[tuple[float, ...], int]  # one value an objective, of which less is better; and whose it is
@@ -86,12 +87,13 @@ class Fronts:
     def add(self, point: Point) -> int:
         """Put a point in; return the number of its front."""
         number = bisect_left(self._fronts, 1, key=lambda front: 0 if front.beats(point[0]) else 1)
-        moving, to = [point], number
-        while moving:
-            if to == len(self._fronts):
-                self._fronts.append(Stair() if len(point[0]) == 2 else Front())
-            moving, to = self._fronts[to].take(moving), to + 1
-        self._length += 1
+        self._length, moving = self._length + 1, [point]
+        for front in islice(self._fronts, number, None):
+            moving = front.take(moving)
+            if not moving:
+                return number
+        self._fronts.append(Stair() if len(point[0]) == 2 else Front())
+        self._fronts[-1].take(moving)
         return number
 
     def before(self, number: int) -> int:
