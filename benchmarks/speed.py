@@ -1,6 +1,7 @@
 """How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``; and
-how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is), and how much
-they hold up the loop: ``python -m benchmarks.speed lag`` (benchmarks/lag.py).
+how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is), how much they
+hold up the loop: ``lag`` (benchmarks/lag.py), how fast simulations are: ``simulate`` (benchmarks/simulating.py), and
+what a scheduler's decision costs: ``schedulers`` (benchmarks/deciding.py).
 
 ``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make. Both
 count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
@@ -25,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import asking, lag, simulating
+from benchmarks import asking, deciding, lag, simulating
 from trialwright import Callback, Engine, report, space
 from trialwright.loggers import FileLogger
 
@@ -157,9 +158,9 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[*OURS, "ask", "lag", "simulate", []],
+        choices=[*OURS, "ask", "lag", "simulate", "schedulers", []],
         default=[],
-        help="trials, results, ask, lag, simulate; the first two by default",
+        help="trials, results, ask, lag, simulate, schedulers; the first two by default",
     )
     parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
     parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
@@ -175,13 +176,15 @@ def main() -> None:
     systems += ["ray tune"] if options.peer else []
     wanted = [what for what in options.what or OURS if what in OURS]
     rows = [measure(what, system, options.repeats) for what in wanted for system in systems]
-    others: list[asking.Row | lag.Row | simulating.Row] = []
+    others: list[asking.Row | lag.Row | simulating.Row | deciding.Row] = []
     if "ask" in options.what:
         others += asking.table(options.repeats, options.searchers)
     if "lag" in options.what:
         others += lag.table(options.repeats)
     if "simulate" in options.what:
         others += simulating.table(options.repeats, options.peer_python, with_calls=options.calls)
+    if "schedulers" in options.what:
+        others += deciding.table(options.repeats)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d")}
     if options.json:
         print(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows] + [asdict(row) for row in others]}))

@@ -47,7 +47,7 @@ def test_fronts_grow_to_those_that_sorting_all_at_once_gives(points):
         number = fronts.add((values, trial))
         assert number == pareto.ranks(np.array(points[: trial + 1]))[-1]
         assert fronts.before(number) == sum(pareto.ranks(np.array(points[: trial + 1])) < number)
-    found = {trial: number for number, front in enumerate(fronts.fronts) for _, trial in front}
+    found = {trial: number for number, front in enumerate(fronts) for _, trial in front}
     assert [found[trial] for trial in range(len(points))] == pareto.ranks(np.array(points)).tolist()
     assert len(fronts) == len(points)
 

@@ -16,6 +16,7 @@ from trialwright.space.functions import Pending
 from .strategies import RELAXED, categories, integers, numeric, quantised, sane
 
 untyped: Any = space  # for arguments that a type checker refuses
+computed = st.sampled_from([space.sample_from(np.random.rand), space.sample_from(lambda spec: np.random.rand())])
 UNIT = st.one_of(st.just(0.0), st.just(1.0), sane(0, 1))
 
 
@@ -265,13 +266,39 @@ def test_pending_never_escapes():
 class TestDrawingByHand:
     @pytest.mark.parametrize(
         "domain",
-        [space.uniform(0, 1), space.lograndint(1, 9), space.randn(), space.choice([{"x": space.uniform(0, 1)}, 7])],
+        [
+            space.uniform(0, 1),
+            space.lograndint(1, 9),
+            space.randn(),
+            space.choice([{"x": space.uniform(0, 1)}, 7]),
+            space.choice([space.randint(1, 3), {"deep": [1, {"x": space.choice(["a", space.uniform(2, 3)])}]}]),
+        ],
         ids=repr,
     )
     def test_a_domain_draws_values_of_its_own(self, domain):
         whole = space.Space({"value": domain})
         drawn = [domain.sample(), *domain.sample(size=5)]
         assert [whole.validate({"value": value}) for value in drawn] == [[]] * 6
+
+    @RELAXED
+    @given(st.one_of(numeric, categories, computed), st.integers(2, 9), st.integers(0, 99))
+    def test_it_draws_what_a_space_of_it_alone_draws(self, domain, size, seed):
+        configs = space.Space({"value": domain}).sample(size, np.random.default_rng(seed))
+        drawn = domain.sample(size=size, random_state=seed)
+        assert list(map(repr, drawn)) == [repr(config["value"]) for config in configs]  # NaN is an option
+
+    def test_what_a_user_expects_tilts_the_draw(self):
+        domain = space.uniform(0, 1).prior(0.2, 0.01)
+        assert all(0.1 < value < 0.3 for value in domain.sample(size=100, random_state=0))
+
+    def test_two_draws_never_share_a_container(self):
+        first, second = space.choice([{"a": [1]}]).sample(size=2)
+        first["a"].append(2)
+        assert second == {"a": [1]}
+
+    def test_a_function_that_needs_another_value_cannot_be_drawn_alone(self):
+        with pytest.raises(ValueError, match="asked for a key that does not exist: lr"):
+            space.sample_from(lambda spec: spec.config.lr).sample()
 
     def test_the_draw_comes_of_numpys_global_dice_as_they_were_seeded(self):
         def draw():

@@ -11,6 +11,7 @@ the mean, and stands for its trial at all of them. A time that repeats or goes b
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import cast
 
@@ -86,7 +87,7 @@ class MedianStopping:
         """Begin with no trials."""
         self._courses: dict[int, _Course] = {}
         self._means: list[Ranking[tuple[float, int]]] = []  # at each point
-        self._paused: dict[int, None] = {}  # in the order in which they were
+        self._paused: OrderedDict[int, None] = OrderedDict()  # a dict would look through all that were taken out
         self._latest: dict[str, Plain] = {}
 
     def on_start(self, trial: TrialView) -> Start:
@@ -146,8 +147,7 @@ class MedianStopping:
         """A new trial; if there is none, whoever was paused first."""
         if can_ask or not self._paused:
             return New() if can_ask else Wait()
-        trial = next(iter(self._paused))
-        del self._paused[trial]
+        trial, _ = self._paused.popitem(last=False)
         self._courses[trial].spared = True
         return Resume(trial, ())
 
@@ -169,7 +169,7 @@ class MedianStopping:
         self._courses = {trial: _Course(*rest) for trial, *rest in courses}  # type: ignore[arg-type]
         means = cast("dict[str, list[list[tuple[float, int]]]]", state)["means"]
         self._means = [Ranking((mean, int(trial)) for mean, trial in point) for point in means]
-        self._paused = dict.fromkeys(cast("dict[str, list[int]]", state)["paused"])
+        self._paused = OrderedDict.fromkeys(cast("dict[str, list[int]]", state)["paused"])
 
 
 def _median(means: Ranking[tuple[float, int]]) -> float:

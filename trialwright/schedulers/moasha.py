@@ -108,7 +108,7 @@ class MOASHA:
         number = rung.reached.add((values, trial))
         survivors = math.ceil(len(rung.reached) / self.reduction_factor)
         before = rung.reached.before(number)
-        if before < survivors < before + len(rung.reached.fronts[number]):
+        if before < survivors < before + len(rung.reached[number]):
             before += rung.reached.ahead((values, trial), number)
         self._latest = {
             "rung": rung.level,
@@ -117,7 +117,7 @@ class MOASHA:
             "rank": before + 1,
             "of": len(rung.reached),
             "survivors": survivors,
-            "best": [[other, [*of_other]] for of_other, other in rung.reached.fronts[0][:RIVALS]],
+            "best": [[other, [*of_other]] for of_other, other in rung.reached[0][:RIVALS]],
         }
         if before >= survivors:
             return Stop(f"rank {before + 1} of {len(rung.reached)} at {self.time_attr} {rung.level:g}")
@@ -139,7 +139,7 @@ class MOASHA:
     def state(self) -> Plain:
         """Who has reached each rung, and where each trial is."""
         return {
-            "rungs": [[[trial, *v] for front in rung.reached.fronts for v, trial in front] for rung in self._rungs],
+            "rungs": [[[trial, *v] for front in rung.reached for v, trial in front] for rung in self._rungs],
             "places": [[trial, place] for trial, place in self._places.items()],
         }
 

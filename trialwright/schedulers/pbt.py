@@ -13,7 +13,7 @@ there are slots for it.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import cast
 
@@ -73,7 +73,7 @@ class PBT:
         self._ranking: Ranking[tuple[float, int]] = Ranking()  # value, trial
         self._living: set[int] = set()
         self._waiting: dict[int, int] = {}  # paused until all have come -> its step
-        self._going_on: deque[Resume] = deque()  # decided, and still paused
+        self._going_on: OrderedDict[int, Resume] = OrderedDict()  # decided, and still paused, in order
         self._latest: int | None = None  # whom the last answer was about
 
     def on_start(self, trial: TrialView) -> Start:
@@ -123,7 +123,7 @@ class PBT:
         self._forget(trial.id)
         self._living.discard(trial.id)
         self._waiting.pop(trial.id, None)
-        self._going_on = deque(resume for resume in self._going_on if resume.trial != trial.id)
+        self._going_on.pop(trial.id, None)
 
     def next(self, can_ask: bool) -> Choice:
         """The population is the searcher's first suggestions; once it waits as a whole, it is compared."""
@@ -141,12 +141,11 @@ class PBT:
         for trial in clones + rest:
             source = donors[trial]
             now = self._scores[trial if source is None else source][1]
-            self._going_on.append(Resume(trial, self._after(now), source))
+            self._going_on[trial] = Resume(trial, self._after(now), source)
         self._waiting.clear()
 
     def _hand_out(self) -> Resume:
-        resume = self._going_on.popleft()
-        self._latest = resume.trial
+        self._latest, resume = self._going_on.popitem(last=False)
         # A donor may have ended since it was drawn.
         gone = resume.donor is not None and resume.donor not in self._living
         return Resume(resume.trial, resume.until) if gone else resume
@@ -173,7 +172,7 @@ class PBT:
             "scores": [[trial, *score] for trial, score in self._scores.items()],
             "living": [*sorted(self._living)],
             "waiting": [[trial, step] for trial, step in self._waiting.items()],
-            "going_on": [[resume.trial, resume.until[0].value, resume.donor] for resume in self._going_on],
+            "going_on": [[resume.trial, resume.until[0].value, resume.donor] for resume in self._going_on.values()],
         }
 
     def restore(self, state: Plain) -> None:
@@ -184,6 +183,6 @@ class PBT:
         self._living = set(cast("dict[str, list[int]]", state)["living"])
         self._waiting = dict(cast("dict[str, list[tuple[int, int]]]", state)["waiting"])
         going_on = cast("dict[str, list[tuple[int, float, int | None]]]", state)["going_on"]
-        self._going_on = deque(
-            Resume(trial, (Boundary(self.time_attr, ">=", until),), donor) for trial, until, donor in going_on
+        self._going_on = OrderedDict(
+            (trial, Resume(trial, (Boundary(self.time_attr, ">=", until),), donor)) for trial, until, donor in going_on
         )

@@ -8,7 +8,8 @@
 
 from trialwright.space.compiling import Condition, Parameter
 from trialwright.space.constraints import Constraint
-from trialwright.space.domains import Category, Continuous, Derived, Domain, Normal, Numeric, Stepped
+from trialwright.space.domains import Category, Continuous, Domain, Normal, Numeric, Stepped
+from trialwright.space.functions import Derived
 from trialwright.space.make import (
     choice,
     grid_search,

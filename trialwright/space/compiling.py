@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from trialwright.space import make
-from trialwright.space.domains import Category, Derived, Domain, Numeric
+from trialwright.space.domains import Category, Domain, Numeric
+from trialwright.space.functions import Derived
 from trialwright.space.nodes import CategoryNode, ConstantNode, DerivedNode, GroupNode, Node, NumberNode, join
 from trialwright.space.values import brief, is_json_scalar, is_structure, items, python_value
 

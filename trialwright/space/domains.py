@@ -6,7 +6,7 @@ is encoded as the centre of its cell. Users make domains with the functions of `
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -15,13 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from trialwright.space.beliefs import Belief, bell, weights
-from trialwright.space.values import Floats, brief, is_finite, is_number, loosely_equal, python_value, token
+from trialwright.space.values import (
+    Floats,
+    brief,
+    is_finite,
+    is_number,
+    is_structure,
+    items,
+    loosely_equal,
+    python_value,
+    token,
+)
 
 DEEPEST_SD = 5.0  # further out, neighbouring units are so far apart that a value would not survive a round trip
 _CLOSE = 1e-9
 
 
-class Domain:
+class Domain(ABC):
     """What one parameter may be. `belief` says where a user expects good values, if anything was said."""
 
     belief: Belief | None = None
@@ -36,21 +46,26 @@ class Domain:
         return units
 
     def sample(self, *, size: int = 1, random_state: int | np.random.Generator | None = None) -> Any:  # noqa: ANN401
-        """Draw a value; a list of them if size is more than 1.
+        """Draw a value; a list of them if size is not 1.
 
         For functions that compute a value from others, and for people. A run never draws in this way. Without a
         random_state the draw comes of NumPy's global dice: inside `sample_from` these are seeded.
         """
-        from trialwright.space.space import Space  # it is made of domains
-
         if random_state is None:
             random_state = int(np.random.randint(2**31))  # noqa: NPY002 - these are what a user of globals has seeded
-        drawn = Space({"value": self}).sample(size, np.random.default_rng(random_state))
-        values = [config["value"] for config in drawn]
+        values = self.draw(size, np.random.default_rng(random_state))
         return values[0] if size == 1 else values
 
+    @abstractmethod
+    def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
+        """Return n values: those that a space of this domain alone draws, except inside the options of a category."""
 
-class Numeric(Domain, ABC):
+    def _draw_units(self, n: int, rng: np.random.Generator) -> Floats:
+        units = rng.random(n)
+        return self.belief.quantile(units) if self.belief else units
+
+
+class Numeric(Domain):
     """A domain of numbers. `call` is the call that made it, which is also its repr."""
 
     call: tuple[str, tuple[float, ...]]
@@ -66,6 +81,9 @@ class Numeric(Domain, ABC):
     @abstractmethod
     def problem(self, value: object) -> str | None:
         """Return what is wrong with the value, or None."""
+
+    def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
+        return self.decode(self._draw_units(n, rng))
 
     def prior(self, mean: float, sd: float) -> Self:
         """Return the same domain with the belief that good values are near the mean, give or take sd.
@@ -310,6 +328,10 @@ class Category(Domain):
             raise ValueError("grid_search tries every option: a prior would change nothing")
         return replace(self, belief=weights(self.kind, likely, len(self.options)))
 
+    def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
+        cells = self.cells(self._draw_units(n, rng)).tolist()
+        return [_drawn(self.options[cell], rng) for cell in cells]
+
     @property
     def cardinality(self) -> int:
         """The number of options; what their own domains add is counted by the space."""
@@ -342,12 +364,11 @@ class Category(Domain):
         return f"{self.kind}([{', '.join(map(repr, self.options))}]){said}"
 
 
-@dataclass(frozen=True, repr=False)
-class Derived(Domain):
-    """A value computed by a user's function from the rest of the config; it has no column."""
-
-    function: Callable[..., Any]
-    takes_config: bool
-
-    def __repr__(self) -> str:
-        return f"sample_from({getattr(self.function, '__qualname__', repr(self.function))})"
+def _drawn(option: object, rng: np.random.Generator) -> object:
+    """Return an option with a value in place of each domain that it holds."""
+    if isinstance(option, Domain):
+        return option.draw(1, rng)[0]
+    if not is_structure(option):
+        return option
+    parts = {key: _drawn(item, rng) for key, item in items(option)}
+    return parts if isinstance(option, dict) else list(parts.values())

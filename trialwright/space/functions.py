@@ -1,15 +1,36 @@
-"""Filling the `sample_from` places of a config, in whatever order their functions need one another."""
+"""`sample_from`: values that a user's functions compute, in whatever order these functions need one another."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trialwright.space.domains import Derived
+from trialwright.space.domains import Domain
 from trialwright.space.values import Config, items, python_value
+
+
+@dataclass(frozen=True, repr=False)
+class Derived(Domain):
+    """A value computed by a user's function from the rest of the config; it has no column."""
+
+    function: Callable[..., Any]
+    takes_config: bool
+
+    def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
+        """Return n values, each computed where there is no rest of a config.
+
+        Raises ValueError for a function that raises, or asks for another value.
+        """
+        configs: list[Config] = [{"value": Pending("value", self)} for _ in range(n)]
+        for config in configs:
+            fill(config, rng)
+        return [config["value"] for config in configs]
+
+    def __repr__(self) -> str:
+        return f"sample_from({getattr(self.function, '__qualname__', repr(self.function))})"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from trialwright.space.domains import DEEPEST_SD, Category, Continuous, Derived, Grain, Normal, Stepped
+from trialwright.space.domains import DEEPEST_SD, Category, Continuous, Grain, Normal, Stepped
+from trialwright.space.functions import Derived
 from trialwright.space.values import is_finite, is_number, python_value, token
 
 MOST_STEPS = 2**40

@@ -12,8 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from trialwright.space.domains import Category, Derived, Numeric, Stepped
-from trialwright.space.functions import Pending
+from trialwright.space.domains import Category, Numeric, Stepped
+from trialwright.space.functions import Derived, Pending
 from trialwright.space.values import (
     Bools,
     Floats,

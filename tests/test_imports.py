@@ -1,0 +1,110 @@
+"""Imports point down without a cycle. Imports inside functions count, those for type checkers do not."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import trialwright
+
+ROOT = Path(trialwright.__file__).parent
+COVERED = {"core", "engine", "executors", "storage", "searchers", "schedulers", "space"}  # and the top-level modules
+
+Graph = Mapping[str, set[str]]
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(file): file for file in sorted(ROOT.rglob("*.py"))}
+TOP = {module_of(file) for file in ROOT.glob("*.py")}
+
+
+def is_covered(module: str) -> bool:
+    return module in TOP or module.split(".")[1] in COVERED
+
+
+def import_statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Every import below a node that is carried out when the program runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            yield from import_statements(ast.Module(child.orelse, []))
+        else:
+            yield from import_statements(child)
+
+
+def names(statement: ast.Import | ast.ImportFrom, package: str) -> set[str]:
+    """All that an import may load: of ``from a import b`` a, and a.b if that is a module."""
+    if isinstance(statement, ast.Import):
+        return {alias.name for alias in statement.names}
+    above = package.split(".")[: len(package.split(".")) + 1 - statement.level] if statement.level else []
+    origin = ".".join([*above, statement.module] if statement.module else above)
+    return {origin, *(f"{origin}.{alias.name}" for alias in statement.names)}
+
+
+def imported(source: str, module: str, package: str) -> set[str]:
+    """The names that a module imports. Its own packages are none: they import it, and it is loaded after they began."""
+    found = {name for statement in import_statements(ast.parse(source)) for name in names(statement, package)}
+    return {name for name in found if not f"{module}.".startswith(f"{name}.")}
+
+
+def read(module: str, file: Path) -> set[str]:
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    return imported(file.read_text(), module, package) & MODULES.keys()
+
+
+def cycle(graph: Graph, start: str) -> list[str]:
+    """The shortest way from a module back to itself; empty if there is none."""
+    ways, seen = [[start]], set[str]()
+    for way in ways:  # it grows meanwhile: breadth first
+        for following in sorted(graph[way[-1]] - seen):
+            if following == start:
+                return [*way, start]
+            seen.add(following)
+            ways.append([*way, following])
+    return []
+
+
+def test_no_module_comes_back_to_itself_by_its_imports():
+    graph = {module: read(module, file) for module, file in MODULES.items()}
+    assert [way for module in graph if is_covered(module) and (way := cycle(graph, module))] == []
+
+
+def test_every_package_that_is_named_has_modules():
+    assert {module.split(".")[1] for module in MODULES if "." in module} >= COVERED
+
+
+def test_a_cycle_is_found_from_each_of_its_modules_and_from_no_other():
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set[str](), "above": {"a"}}
+    assert cycle(graph, "a") == ["a", "b", "c", "a"]
+    assert cycle(graph, "c") == ["c", "a", "b", "c"]
+    assert [cycle(graph, module) for module in ("d", "above")] == [[], []]
+
+
+def test_two_modules_that_import_each_other_are_a_cycle():
+    assert cycle({"a": {"b"}, "b": {"a"}}, "a") == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import p.q.other", {"p.q.other"}),
+        ("from p.q import other", {"p.q.other"}),
+        ("from . import other", {"p.q.other"}),
+        ("from .other import thing", {"p.q.other", "p.q.other.thing"}),
+        ("from ..r import thing", {"p.r", "p.r.thing"}),
+        ("def f():\n    from p import r", {"p.r"}),
+        ("class C:\n    def f(self):\n        import p.r", {"p.r"}),
+        ("try:\n    import p.r\nexcept ImportError:\n    import p.s", {"p.r", "p.s"}),
+        ("if TYPE_CHECKING:\n    import p.r\nelse:\n    import p.s", {"p.s"}),
+        ("if typing.TYPE_CHECKING:\n    import p.r", set()),
+        ("from p.q import *", {"p.q.*"}),
+    ],
+)
+def test_what_counts_as_an_import(source, found):
+    assert imported(source, "p.q.own", "p.q") == found
