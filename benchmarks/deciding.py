@@ -90,11 +90,10 @@ CASES = (
     Case("asynchyperband", lambda: AsyncHyperBand(STEPS, reduction_factor=3)),
     Case("hyperband", lambda: HyperBand(STEPS)),
     Case("median", lambda: MedianStopping(interval=9)),
-    Case("median, pausing", lambda: MedianStopping(interval=9, pause=True)),
     Case("pasha", lambda: PASHA(STEPS)),
     Case("moasha", lambda: MOASHA(STEPS, reduction_factor=3)),
-    Case("pbt", lambda: PBT(interval=9), all_at_once=True),
-    Case("pbt, synchronous", lambda: PBT(interval=9, synchronous=True)),
+    Case("pbt", lambda: PBT(interval=13), all_at_once=True),
+    Case("pbt, synchronous", lambda: PBT(interval=13, synchronous=True)),
     Case("pbt_replay", lambda: PBTReplay(POLICY)),
     Case("resources, asha", lambda: ResourceChanging(ASHA(STEPS, reduction_factor=3))),
 )

@@ -4,7 +4,8 @@ Notation: eta = reduction factor; the rungs stand at r, r eta, r eta^2, ... belo
 reached a rung. A trial goes on if fewer than ceil(n / eta) come before it: those on better fronts, and on its own front
 those in less crowded places (Deb et al. 2002). The ends of a front are never crowded, so its extremes survive.
 
-What an insertion costs grows with the rung: with the size of the fronts it touches.
+What an insertion costs grows with the rung: of two objectives, with how many fronts something moves through; of more,
+with the size of the fronts it touches.
 """
 
 from __future__ import annotations
