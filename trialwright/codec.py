@@ -94,6 +94,8 @@ def _decoder(hint: object) -> Decoder:
         return lambda data: tuple(map(item, data))
     if isinstance(hint, type) and issubclass(hint, messages.Boundary):
         return lambda data: messages.Boundary(data[0], data[1], typing.cast(float, read_plain(data[2])))
+    if isinstance(hint, type) and issubclass(hint, messages.Placement):
+        return lambda data: messages.Placement(data[0], typing.cast(typing.Any, read_plain(data[1])), tuple(data[2]))
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
     if origin in (typing.Union, types.UnionType):

@@ -76,8 +76,7 @@ class Node(Message):
     others: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Placement(Message):
+class Placement(NamedTuple):
     """Where one bundle of a trial's request was granted. ``units`` are 1/10,000 of the user's units; ``gpus`` are
     device indices on the node."""
 

@@ -7,7 +7,7 @@ import typing
 from hypothesis import strategies as st
 
 from trialwright import messages
-from trialwright.messages import Boundary, Reported
+from trialwright.messages import Boundary, Placement, Reported
 from trialwright.storage.base import TrialRow, Turn
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["kind", "float", 'a"b', "$.x[0]", "é模型🙂", "\0", "\udc80"])
@@ -26,6 +26,8 @@ def of(hint):  # noqa: PLR0911 - one for each way to annotate a field
         return SIMPLE[hint]
     if isinstance(hint, type) and issubclass(hint, Boundary):
         return st.builds(Boundary, TEXTS, st.sampled_from([">=", "<="]), FLOATS)
+    if isinstance(hint, type) and issubclass(hint, Placement):
+        return st.builds(Placement, TEXTS, st.dictionaries(TEXTS, SIMPLE[int], max_size=2), st.just((0, 1)))
     if origin is typing.Literal:
         return st.sampled_from(arguments)
     if origin is tuple:

@@ -66,10 +66,11 @@ class Filling:
             elif not self._choose():
                 all_taken = self._cause == "resources"
                 break
+        free = self._free
         if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
-            self._ask(New())
+            self._ask(New(), free)
         trials.is_full = all_taken and trials.active > 0
-        self._idle_slots = self._free
+        self._idle_slots = free
 
     def _grant(self, trial: Trial) -> None:
         placements = self._trials.ledger.grant(trial.id, trial.request)
@@ -112,7 +113,7 @@ class Filling:
         """A new trial is wanted, and none is there: ask for some."""
         self._cause = "searcher"
         supply = self._trials.supply
-        if self._ask(choice):
+        if self._ask(choice, self._free):
             return False
         is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
         return is_over and self._choose_wait(Wait())  # there is nothing to be had
@@ -129,13 +130,13 @@ class Filling:
             self._close()
         return ends  # with the paused ones gone, the answer may be another one
 
-    def _ask(self, choice: New) -> bool:
-        """Ask for as many new trials as are wanted now; tell whether there were any.
+    def _ask(self, choice: New, free: int) -> bool:
+        """Ask for as many new trials as are wanted while so many could be started; tell whether there were any.
 
         While the first in line does not fit, there are none: the line would only grow.
         """
         supply = self._trials.supply
-        wanted = 0 if self._head_waits else supply.wanted(self._free, choice.tags)
+        wanted = 0 if self._head_waits else supply.wanted(free, choice.tags)
         if not wanted:
             return False
         if not supply:

@@ -162,17 +162,14 @@ class Trials:
             raise InvalidTransition(f"{message.__name__} in state {before}\n{story}")
         self.touched.add(trial.id)
         if after is not before:
-            self._count(trial, before, after)
-
-    def _count(self, trial: Trial, before: State, after: State) -> None:
-        trial.state = after
-        self.counts[before] -= 1
-        self.counts[after] += 1
-        self.active = self.counts[State.RUNNING] + self.counts[State.STOPPING]
-        if after is State.PAUSED:
-            self.paused.add(trial.id)
-        elif before is State.PAUSED:
-            self.paused.discard(trial.id)
+            trial.state, counts = after, self.counts
+            counts[before] -= 1
+            counts[after] += 1
+            self.active = counts[State.RUNNING] + counts[State.STOPPING]
+            if after is State.PAUSED:
+                self.paused.add(trial.id)
+            elif before is State.PAUSED:
+                self.paused.discard(trial.id)
 
     # Ends ------------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import Asker, Inbox, Run
+from trialwright.executors.base import Asker, Inbox, Run, trial_directory
 from trialwright.executors.objective import Ending, perform
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
@@ -136,7 +136,7 @@ class Local:
 
     def _launch(self, launch: Launch) -> None:
         config = self._run.space.resolve(launch.config)
-        directory = self._root / "trials" / f"{launch.trial:06d}"
+        directory = trial_directory(self._root, launch.trial)
         resources = to_amounts(launch.placement.units)
         link = _Link(self._inbox.put)
         make = AsyncSession if self._tasks is not None else Session

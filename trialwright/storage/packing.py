@@ -93,7 +93,7 @@ def _read_suggested(ask: int, suggestions: list[Flat | None]) -> Suggested:
 
 
 def _write_granted(decision: Granted) -> Flat:
-    return decision.trial, [(each.node, each.units, each.gpus) for each in decision.placements]
+    return decision.trial, [tuple(each) for each in decision.placements]
 
 
 def _read_granted(trial: int, placements: list[Flat]) -> Granted:
