@@ -90,11 +90,11 @@ def test_what_is_not_in_the_table_raises_with_the_story_and_changes_nothing(stat
     trial = a_trial(state)
     experiment = an_experiment(trial)
     if message in TABLE[state]:
-        experiment._trials._move(trial, message)
+        experiment._trials.move(trial, message)
         return
     before = (a_trial(state), experiment.digest, dict(experiment.counts))
     with pytest.raises(InvalidTransition, match=f"{message.__name__} in state {state}\nthe story of trial 0:\n"):
-        experiment._trials._move(trial, message)
+        experiment._trials.move(trial, message)
     assert (trial, experiment.digest, dict(experiment.counts)) == before
 
 

@@ -242,7 +242,7 @@ class Experiment:
                 assert_never(event)
 
     def _started(self, trial: Trial, event: Started) -> None:
-        self._trials.moved(trial, Started)
+        self._trials.move(trial, Started)
         trial.worker = event.worker
         if trial.started is None:
             trial.started = self._trials.now

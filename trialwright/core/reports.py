@@ -33,7 +33,7 @@ class Reports:
 
     def take(self, trial: Trial, event: Reported) -> None:
         """A frame of the trial has come."""
-        self._trials.moved(trial, Reported)
+        self._trials.move(trial, Reported)
         self._note(trial, event)
         if event.waiting and trial.state is State.RUNNING:
             self._answer(trial, event)

@@ -116,7 +116,7 @@ class Trials:
         """Start the trial's next attempt where the ledger has booked room for it."""
         trial.attempt += 1
         trial.step = trial.checkpoint.step if trial.checkpoint else 0
-        self._move(trial, Launch)
+        self.move(trial, Launch)
         lease = self.lease(trial)
         if self.learns:
             self.history.launched(trial.id, lease)
@@ -127,7 +127,7 @@ class Trials:
     def extend(self, trial: Trial, until: Until) -> None:
         """Answer the trial's waiting report: go on until there."""
         is_new, trial.until = until != trial.until, until
-        self._move(trial, Extend)
+        self.move(trial, Extend)
         lease = self.lease(trial)
         if self.learns and is_new:
             self.history.extended(trial.id, lease)
@@ -142,18 +142,14 @@ class Trials:
             return
         trial.then = then
         trial.outcome = outcome
-        self._move(trial, Halt)
+        self.move(trial, Halt)
 
     def lease(self, trial: Trial) -> Until:
         """Return all boundaries at which the trial's report has to wait: the scheduler's and the stop rules'."""
         boundaries = self._judge.rule.boundaries
         return tuple(dict.fromkeys((*trial.until, *boundaries))) if boundaries else trial.until
 
-    def moved(self, trial: Trial, message: type) -> None:
-        """Note a message of the trial's worker that leaves it at work."""
-        self._move(trial, message)
-
-    def _move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
+    def move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
         """Take the trial through the table: the only place where a state changes."""
         before, after = trial.state, target(trial, message, retry=retry)
         self.transitions.note(self.now, trial, message, after)
@@ -177,7 +173,7 @@ class Trials:
         """The trial's work is known to have ended: release its resources and send it where it goes."""
         stopping = trial.state is State.STOPPING
         attempts_left = self._max_failures < 0 or trial.failures <= self._max_failures
-        self._move(trial, message, retry=self.stopped is None and (retry or attempts_left))
+        self.move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         self.ledger.release(trial.id)
         self.is_full = False
         if self.learns and trial.state is State.PAUSED:
@@ -204,7 +200,7 @@ class Trials:
         self.is_full = False
         self.commands.append(Cancel(trial.id))
         outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
-        self._move(trial, Cancel)
+        self.move(trial, Cancel)
         self._end(trial, outcome)
 
     def stop_all(self, reason: str) -> None:
@@ -220,7 +216,7 @@ class Trials:
     def reopen(self, trial: Trial, *, from_checkpoint: bool) -> None:
         """A trial that has ended waits to be started once more, as a new one would."""
         assert trial.outcome is not None, "it has ended"
-        self._move(trial, RetryRequested)
+        self.move(trial, RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
         self.limits.forgive(trial.error)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False

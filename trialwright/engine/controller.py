@@ -179,11 +179,11 @@ class Controller:
         if leftover.decisions:
             late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
         self._carry_out([*leftover.commands, *experiment.start()], late)
-        machines = await self._events()
+        machines = self._noted(await self.executor.events(experiment.deadline))
         self._turn([*machines, *experiment.orphans(), *leftover.events])
         self._check_feasible()
         while not (experiment.done and await self._is_over()):
-            self._turn(await self._events())
+            self._turn(self._noted(await self.executor.events(experiment.deadline)))
             if self._turned - self._yielded > YIELD_S or len(self._uncommitted) > UNCOMMITTED_MAX:
                 await self._breathe()
         await self._finish()
@@ -203,12 +203,10 @@ class Controller:
             self._take_additions()
         return not self._told
 
-    async def _events(self) -> list[Event]:
-        """Wait for events; note which of those that it was told the executor has brought."""
-        events = await self.executor.events(self.experiment.deadline)
-        for event in events if self._told else ():
-            if event in self._told:
-                self._told.remove(event)
+    def _noted(self, events: list[Event]) -> list[Event]:
+        """Note which of those that it was told the executor has brought."""
+        if self._told:
+            self._told = [event for event in self._told if event not in events]
         return events
 
     def _turn(self, events: Sequence[Event]) -> None:
