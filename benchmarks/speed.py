@@ -3,8 +3,9 @@ how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/askin
 hold up the loop: ``lag`` (benchmarks/lag.py), how fast simulations are: ``simulate`` (benchmarks/simulating.py), and
 what a scheduler's decision costs: ``schedulers`` (benchmarks/deciding.py).
 
-``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make. Both
-count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
+``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make.
+``asha``: trials a second of up to four reports, which ASHA stops at 1, 2 or 4; ``--commit-s`` makes each commit take so
+much longer, as on a slower disk. All count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
 everything else is in: the journal on disk, the ledger, the searcher. ``--peer`` runs Ray Tune on the same objectives in
 the same run, if ``ray[tune]`` is installed.
 
@@ -27,8 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import asking, deciding, lag, simulating
-from trialwright import Callback, Engine, report, space
+from trialwright import ASHA, Callback, Engine, report, space
+from trialwright.errors import StorageError
 from trialwright.loggers import FileLogger
+from trialwright.storage.base import Turn
+from trialwright.storage.writer import Writer
 
 SPACE: dict[str, object] = {"x": space.uniform(0, 1)}
 
@@ -50,6 +54,12 @@ def nothing(config: dict[str, float]) -> dict[str, float]:
     return {"loss": config["x"]}
 
 
+def short(config: dict[str, float]) -> None:
+    """A trial of four reports."""
+    for _ in range(4):
+        report(loss=config["x"])
+
+
 def chatter(config: dict[str, float]) -> None:
     """A trial that does nothing but report."""
     for _ in range(int(config["reports"])):
@@ -65,6 +75,23 @@ def results(executor: str, count: int, callbacks: Sequence[Callback] = ()) -> fl
     """Return reports a second, of two trials side by side."""
     space = {**SPACE, "reports": count // 2}
     return _rate(count, chatter, space, num_samples=2, executor=executor, callbacks=callbacks)
+
+
+def asha(executor: str, count: int, callbacks: Sequence[Callback] = ()) -> float:
+    """Return trials a second under ASHA."""
+    scheduler = ASHA(max_t=4, reduction_factor=2)
+    return _rate(count, short, SPACE, num_samples=count, executor=executor, callbacks=callbacks, scheduler=scheduler)
+
+
+def slow_down(commit_s: float) -> None:
+    """Have every commit take so much longer: what depends on the disk shows, and what does not."""
+    commit = Writer._commit  # noqa: SLF001 - a disk cannot be asked to be slow
+
+    def slowly(writer: Writer, turns: list[Turn]) -> StorageError | None:
+        time.sleep(commit_s)
+        return commit(writer, turns)
+
+    Writer._commit = slowly  # type: ignore[method-assign]  # noqa: SLF001 - the same
 
 
 def _rate(count: int, objective: Callable[..., object], space: Mapping[str, object], **keywords: Any) -> float:  # noqa: ANN401 - an Engine's
@@ -122,7 +149,7 @@ def _ray_tune(objective: Callable[..., object], count: int, config: dict[str, fl
         return time.perf_counter() - began
 
 
-OURS = {"trials": trials, "results": results}
+OURS = {"trials": trials, "results": results, "asha": asha}
 PEER = {"trials": ray_tune_trials, "results": ray_tune_results}
 COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
     ("trials", "ray"): 5_000,
@@ -130,6 +157,10 @@ COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would tak
     ("trials", "ray log"): 5_000,
     ("trials", "local log"): 5_000,
     ("trials", "ray tune"): 300,
+    ("asha", "ray"): 3_000,
+    ("asha", "local"): 3_000,
+    ("asha", "ray log"): 3_000,
+    ("asha", "local log"): 3_000,
     ("results", "ray"): 500_000,
     ("results", "local"): 500_000,
     ("results", "ray log"): 500_000,
@@ -165,12 +196,15 @@ def main() -> None:
     parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
     parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--commit-s", type=float, default=0.0, help="seconds that each commit takes longer")
     parser.add_argument("--loggers", action="store_true", help="once more with CSV and JSON files")
     parser.add_argument("--peer", action="store_true", help="Ray Tune too")
     parser.add_argument("--peer-python", type=Path, help="simulate: an interpreter that has Syne Tune")
     parser.add_argument("--calls", action="store_true", help="simulate: count calls as well")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.commit_s:
+        slow_down(options.commit_s)
     systems = options.executor or ["ray", "local"]
     systems += [f"{system} log" for system in systems] if options.loggers else []
     systems += ["ray tune"] if options.peer else []
