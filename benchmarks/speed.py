@@ -5,9 +5,9 @@ what a scheduler's decision costs: ``schedulers`` (benchmarks/deciding.py).
 
 ``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make.
 ``asha``: trials a second of up to four reports, which ASHA stops at 1, 2 or 4; ``--commit-s`` makes each commit take so
-much longer, as on a slower disk. All count from the first start of a trial to the last end, so that starting Ray (about three seconds) is left out, and
-everything else is in: the journal on disk, the ledger, the searcher. ``--peer`` runs Ray Tune on the same objectives in
-the same run, if ``ray[tune]`` is installed.
+much longer, as on a slower disk. All count from the first start of a trial to the last end, so that starting Ray (about
+three seconds) is left out, and everything else is in: the journal on disk, the ledger, the searcher. ``--peer`` runs
+Ray Tune on the same objectives in the same run, if ``ray[tune]`` is installed.
 
 These machines are noisy: the median of ``--repeats`` runs is what counts, and a ratio more than a rate.
 """
@@ -91,7 +91,7 @@ def slow_down(commit_s: float) -> None:
         time.sleep(commit_s)
         return commit(writer, turns)
 
-    Writer._commit = slowly  # type: ignore[method-assign]  # noqa: SLF001 - the same
+    Writer._commit = slowly  # type: ignore[assignment]  # noqa: SLF001 - the same
 
 
 def _rate(count: int, objective: Callable[..., object], space: Mapping[str, object], **keywords: Any) -> float:  # noqa: ANN401 - an Engine's
@@ -130,7 +130,25 @@ def ray_tune_results(count: int) -> float:
     return count / _ray_tune(objective, 2, {"x": 0.5, "reports": count // 2})
 
 
-def _ray_tune(objective: Callable[..., object], count: int, config: dict[str, float]) -> float:
+def ray_tune_asha(count: int) -> float:
+    """Return Ray Tune's trials a second under its ASHA."""
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    def objective(config: dict[str, float]) -> None:
+        for _ in range(4):
+            tune.report({"loss": config["x"]})
+
+    scheduler = ASHAScheduler(max_t=4, grace_period=1, reduction_factor=2, metric="loss", mode="min")
+    return count / _ray_tune(objective, count, {"x": tune.uniform(0, 1)}, scheduler=scheduler)
+
+
+def _ray_tune(
+    objective: Callable[..., object],
+    count: int,
+    config: dict[str, Any],
+    **settings: Any,  # noqa: ANN401 - of a TuneConfig
+) -> float:
     os.environ |= {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
     import ray
     from ray import tune
@@ -141,7 +159,7 @@ def _ray_tune(objective: Callable[..., object], count: int, config: dict[str, fl
         tuner = tune.Tuner(
             objective,
             param_space=config,
-            tune_config=tune.TuneConfig(num_samples=count, reuse_actors=True, max_concurrent_trials=2),
+            tune_config=tune.TuneConfig(num_samples=count, reuse_actors=True, max_concurrent_trials=2, **settings),
             run_config=tune.RunConfig(storage_path=directory, verbose=0),
         )
         began = time.perf_counter()
@@ -150,7 +168,7 @@ def _ray_tune(objective: Callable[..., object], count: int, config: dict[str, fl
 
 
 OURS = {"trials": trials, "results": results, "asha": asha}
-PEER = {"trials": ray_tune_trials, "results": ray_tune_results}
+PEER = {"trials": ray_tune_trials, "results": ray_tune_results, "asha": ray_tune_asha}
 COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
     ("trials", "ray"): 5_000,
     ("trials", "local"): 5_000,
@@ -161,6 +179,7 @@ COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would tak
     ("asha", "local"): 3_000,
     ("asha", "ray log"): 3_000,
     ("asha", "local log"): 3_000,
+    ("asha", "ray tune"): 100,
     ("results", "ray"): 500_000,
     ("results", "local"): 500_000,
     ("results", "ray log"): 500_000,
@@ -208,7 +227,7 @@ def main() -> None:
     systems = options.executor or ["ray", "local"]
     systems += [f"{system} log" for system in systems] if options.loggers else []
     systems += ["ray tune"] if options.peer else []
-    wanted = [what for what in options.what or OURS if what in OURS]
+    wanted = [what for what in options.what or ("trials", "results") if what in OURS]
     rows = [measure(what, system, options.repeats) for what in wanted for system in systems]
     others: list[asking.Row | lag.Row | simulating.Row | deciding.Row] = []
     if "ask" in options.what:
