@@ -209,3 +209,20 @@ def test_a_reader_that_is_gone_is_no_error_and_is_not_written_to_again(make):
     shown.update(MIDWAY)
     shown.close(MIDWAY)
     assert stream.writes == 1
+
+
+def test_what_has_to_start_first_is_said_from_the_first_moment():
+    starting = Snapshot("run", starting="Ray on this machine (a few seconds)")
+    stream = io.StringIO()
+    progress = LineProgress(stream, period_s=5.0, clock=lambda: 0.0)
+    for _ in range(3):
+        progress.update(starting)
+    assert stream.getvalue() == "run 0 s: starting Ray on this machine (a few seconds)\n"
+    assert ("starting", "Ray on this machine (a few seconds)") in rows(starting)
+
+
+@pytest.mark.parametrize(("open_s", "is_said"), [(2.0, True), (0.5, False)])
+def test_the_summary_says_what_starts_sooner_where_the_start_took_more_than_a_tenth(open_s, is_said):
+    hint = 'on one machine, executor="processes" starts at once'
+    lines = summary_lines(Snapshot("run"), Statistics(wall_s=10.0, open_s=open_s, open_hint=hint))
+    assert any(hint in text for text in lines) == is_said

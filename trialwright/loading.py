@@ -12,13 +12,13 @@ from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial
 from trialwright.engine.goals import outcome_constraints
-from trialwright.executors.base import trial_directory
 from trialwright.messages import Checkpoint, Plain, Reported, Started
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult
 from trialwright.space import Space
 from trialwright.storage import checkpoints
 from trialwright.storage.base import Store, TrialRow
+from trialwright.storage.checkpoints import trial_directory
 from trialwright.storage.sqlite import SqliteStore
 
 

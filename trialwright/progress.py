@@ -51,6 +51,7 @@ class Snapshot:
     reports_per_s: float = 0.0
     stopped: str | None = None  # why the whole run ends early
     warnings: tuple[str, ...] = ()
+    starting: str = ""  # what has to start before the first trial can
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Statistics:
     searcher_s: float = 0.0
     launch_mean_s: float = 0.0  # from Launch to Started
     idle_s: Mapping[str, float] = field(default_factory=dict)  # cause -> slot-seconds without work
+    open_s: float = 0.0  # until the place where trials run was there
+    open_hint: str = ""  # where that could be had sooner
 
 
 class Progress(Protocol):
@@ -145,10 +148,12 @@ class LineProgress(_Drawn):
     def __init__(self, stream: TextIO, period_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._period_s, self._clock = stream, period_s, clock
         self._due = clock() + period_s
+        self._starting = ""  # what was said to be starting
 
     def update(self, snapshot: Snapshot) -> None:
-        """Draw this if the last line is old enough."""
-        if self._clock() >= self._due:
+        """Draw this if the last line is old enough, or says what is being waited for."""
+        if self._clock() >= self._due or snapshot.starting not in ("", self._starting):
+            self._starting = snapshot.starting
             self._due = self._clock() + self._period_s
             super().update(snapshot)
 
@@ -205,6 +210,8 @@ def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
     """Return the rows of the live table, a label and a text each."""
     directory = f", in {snapshot.directory}" if snapshot.directory else ""
     shown = [(_plain(snapshot.name), f"{duration(snapshot.elapsed_s)}{directory}"), ("trials", _trials(snapshot))]
+    if snapshot.starting:
+        shown.append(("starting", _plain(snapshot.starting)))
     if snapshot.best:
         shown.append(("best so far", _best(snapshot.best)))
     shown += [(name, _used(name, *amounts)) for name, amounts in snapshot.resources.items()]
@@ -216,6 +223,8 @@ def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 def line(snapshot: Snapshot) -> str:
     """Return a snapshot as one line."""
+    if snapshot.starting:
+        return f"{_plain(snapshot.name)} {duration(snapshot.elapsed_s)}: starting {_plain(snapshot.starting)}"
     parts = [f"{_plain(snapshot.name)} {duration(snapshot.elapsed_s)}: {_trials(snapshot)}"]
     if snapshot.best:
         parts.append(f"best so far {_best(snapshot.best)}")
@@ -261,6 +270,8 @@ def _where_time_went(spent: Statistics, reports: int) -> list[str]:
     }
     if spent.searcher_s > max(HINT_S, wall_s / 2):
         texts["hint"] = 'most went to the searcher; for trials as short as these, searcher="tpe" or "random" is faster'
+    if spent.open_hint and spent.open_s > wall_s / 10:
+        texts["start"] = f"{duration(spent.open_s)}; {spent.open_hint}"
     return [f"where {duration(spent.wall_s)} went:", *(f"  {label:<11} {text}" for label, text in texts.items())]
 
 

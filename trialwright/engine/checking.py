@@ -15,7 +15,7 @@ from trialwright.engine import catalogue
 from trialwright.engine.arguments import Arguments, Default, Earlier, Needs, as_pairs, as_space, samples_of
 from trialwright.engine.goals import outcome_constraints
 from trialwright.errors import nearest, refuse
-from trialwright.executors import Executor, Local, Simulated, Workload
+from trialwright.executors import Executor, Local, Processes, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
 from trialwright.resources import to_units
@@ -280,7 +280,7 @@ def _ray() -> Executor:
     return OnRay()
 
 
-_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "local": Local}
+_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "processes": Processes, "local": Local}
 
 
 def _listed(given: object) -> tuple[str, ...]:

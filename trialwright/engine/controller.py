@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from trialwright.core.experiment import Experiment
@@ -95,8 +95,10 @@ class Controller:
         try:
             async with Ending(self.experiment.warn) as ending:
                 self._begin(ending)
+                began = time.perf_counter()
                 await self.executor.open(self.run)
                 self._opened = True
+                self.meter.opened(time.perf_counter() - began, getattr(self.executor, "open_hint", ""))
                 self.additions.open(lambda: self._loop.call_soon_threadsafe(self._take_additions))
                 self._take_additions()
                 await self._run(leftover)
@@ -130,7 +132,8 @@ class Controller:
     def snapshot(self) -> Snapshot:
         """Return the run as it is now, for people."""
         directory = str(self.run.directory) if self.run.directory else None
-        return self.meter.snapshot(self.experiment, self.now(), self.name, directory)
+        snapshot = self.meter.snapshot(self.experiment, self.now(), self.name, directory)
+        return snapshot if self._opened else replace(snapshot, starting=getattr(self.executor, "starting", ""))
 
     async def _refuse_additions(self) -> None:
         """The run ends, be it by an error."""

@@ -22,6 +22,7 @@ class Meter:
         self.began = time.perf_counter()
         self.handle_s = 0.0
         self.searcher_s = 0.0
+        self._open_s, self._open_hint = 0.0, ""
         self._queue_max = 0
         self._lags: deque[float] = deque(maxlen=LAGS_KEPT)
         self._lag_max = 0.0
@@ -37,6 +38,10 @@ class Meter:
             lag = max(time.perf_counter() - due, 0.0)
             self._lags.append(lag)
             self._lag_max = max(self._lag_max, lag)
+
+    def opened(self, open_s: float, hint: str) -> None:
+        """Note how long it took until trials could run, and where that could be had sooner."""
+        self._open_s, self._open_hint = open_s, hint
 
     def turn(self, events: int, handle_s: float) -> None:
         """Note a turn of the loop."""
@@ -67,6 +72,8 @@ class Meter:
             searcher_s=self.searcher_s,
             launch_mean_s=self._launch_s / max(self._launches, 1),
             idle_s=dict(experiment.idle_s),
+            open_s=self._open_s,
+            open_hint=self._open_hint,
         )
 
     def snapshot(self, experiment: Experiment, now: float, name: str, directory: str | None) -> Snapshot:

@@ -1,10 +1,37 @@
-"""Executors: where trials run. The only door to the outside."""
+"""Executors: where trials run. The only door to the outside. Names are imported when they are first used: a worker
+process imports its part of this package, and none of the rest."""
 
-from trialwright.executors.base import Executor
-from trialwright.executors.delays import Delays
-from trialwright.executors.faults import Faults
-from trialwright.executors.local import Local
-from trialwright.executors.simulated import Simulated
-from trialwright.workloads.base import Workload
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["Delays", "Executor", "Faults", "Local", "Simulated", "Workload"]
+if TYPE_CHECKING:
+    from trialwright.executors.base import Executor
+    from trialwright.executors.delays import Delays
+    from trialwright.executors.faults import Faults
+    from trialwright.executors.local import Local
+    from trialwright.executors.processes import Processes
+    from trialwright.executors.simulated import Simulated
+    from trialwright.workloads.base import Workload
+
+__all__ = ["Delays", "Executor", "Faults", "Local", "Processes", "Simulated", "Workload"]
+
+_HOMES = {
+    "Delays": "executors.delays",
+    "Executor": "executors.base",
+    "Faults": "executors.faults",
+    "Local": "executors.local",
+    "Processes": "executors.processes",
+    "Simulated": "executors.simulated",
+    "Workload": "workloads.base",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trialwright.executors' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"trialwright.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

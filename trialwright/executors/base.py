@@ -17,6 +17,7 @@ from typing import Protocol
 from trialwright.errors import PolicyError
 from trialwright.messages import Ask, Command, Event, Suggested, Ticked
 from trialwright.space import Space
+from trialwright.storage.checkpoints import trial_directory
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,6 @@ class Run:
         return trial_directory(self.directory, trial) if self.directory else None
 
 
-def trial_directory(root: Path, trial: int) -> Path:
-    """Where a trial's files go, under a run's directory."""
-    return root.joinpath("trials", f"{trial:06d}")  # half of the time of two slashes, and made for every trial
-
-
 class Executor(Protocol):
     """Carries out commands somewhere.
 
@@ -47,7 +43,8 @@ class Executor(Protocol):
     own, and never the config of the ``Launch``, which stays what was suggested.
 
     One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
-    is told does not wait for a commit, and its searcher is asked right there.
+    is told does not wait for a commit, and its searcher is asked right there. One with an attribute ``starting`` says
+    what has to start when it is opened, and one with ``open_hint`` where that could be had sooner.
     """
 
     def now(self) -> float:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import Asker, Inbox, Run, trial_directory
+from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
@@ -45,6 +45,7 @@ from trialwright.messages import (
 from trialwright.reporting import FLUSH_S, Session, serving
 from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
+from trialwright.storage.checkpoints import trial_directory
 
 Key = tuple[int, int]  # trial, attempt
 ENDINGS = (Finished, Failed, Halted, Lost)

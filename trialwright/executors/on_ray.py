@@ -17,12 +17,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -31,23 +28,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-import cloudpickle
-
-from trialwright.errors import ExecutorError
 from trialwright.executors import worker
-from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.deputy import Deputy
-from trialwright.executors.pool import Dial, Pool
+from trialwright.executors.in_slots import InSlots
+from trialwright.executors.pool import Dial
 from trialwright.executors.process_state import in_main_thread
 from trialwright.executors.slots import BEAT_S, Rules
-from trialwright.messages import Ask, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node, Placement
+from trialwright.messages import Node, Placement
 from trialwright.resources import Units, to_amounts, to_units
-from trialwright.storage import checkpoints
 
 JOIN_S = 60.0
 KNOCK_S = 5.0
-SHUTDOWN_S = 8.0
-PAYLOAD_BYTES_MAX = 256 * 2**20
 _WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what they say, one that tells them something
 _NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 
@@ -71,11 +61,14 @@ class _Cluster:
     ours: bool = False  # we started it
     connected: bool = False  # we connected this process to it
 
+    @property
+    def where(self) -> str:
+        """The address; Ray's own variable tells its jobs where they are."""
+        return self.address or os.environ.get("RAY_ADDRESS") or "local"
+
     def open(self, payload: bytes, root: str) -> None:
         """Join or start, and deposit what every slot needs."""
-        address = (
-            self.address or os.environ.get("RAY_ADDRESS") or "local"
-        )  # Ray's own way to tell its jobs where they are
+        address = self.where
         self.ours = address == "local" and not _is_running()
         if not self.ours and (self.num_cpus, self.num_gpus) != (None, None):
             raise ValueError("num_cpus and num_gpus are for a Ray that is started here; this one is joined as it is")
@@ -218,7 +211,6 @@ def _slot_class() -> type:
             self.carrier = worker.Exchange()
 
         def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str) -> None:
-            from pathlib import Path
 
             from trialwright.executors import worker
 
@@ -271,7 +263,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
 
 
-class OnRay:
+class OnRay(InSlots):
     """Runs trials on Ray: in processes of this machine, or of a cluster.
 
     If this process has Ray running already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is joined,
@@ -314,129 +306,43 @@ class OnRay:
         port: int = 0,
     ) -> None:
         self._cluster = _Cluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
-        self._rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
+        rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
+        super().__init__(self._cluster, rules)
         self._carrier, self._host, self._port = carrier, host, port
-        self._nodes: tuple[Node, ...] = ()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._temporary: str | None = None
-        self._is_open = False
 
-    def now(self) -> float:
-        """Part of ``Executor``."""
-        return self._began_s + time.monotonic() - self._opened
+    @property
+    def starting(self) -> str:
+        """What has to start when it is opened."""
+        address = self._cluster.where
+        return "Ray on this machine (a few seconds)" if address == "local" else f"on the Ray cluster at {address}"
 
-    async def open(self, run: Run) -> None:
-        """Part of ``Executor``.
+    @property
+    def open_hint(self) -> str:
+        """Where this could be had sooner."""
+        return 'on one machine, executor="processes" starts at once' if self._cluster.ours else ""
 
-        Raises:
-            ExecutorError: Ray cannot be started or joined.
-            TypeError, ValueError: the objective cannot be sent to other processes.
-        """
-        payload = _pack(run)
-        self._began_s, self._opened = run.began_s, time.monotonic()
-        self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
-        self._root = _absolute(self._temporary or run.directory or "")
-        self._nodes = ()
-        self._inbox = Inbox()
-        self._asker = Asker(run.suggest, self._inbox)
-        self._ray, self._cleaner = Deputy("trialwright-ray"), Deputy("trialwright-discard")
-        self._pool = Pool(self._cluster, self._ray, self._inbox, self._rules)
-        self._is_open = True
-        try:
-            await self._open_ray(payload)
-        except Exception as error:  # whatever Ray raises
-            await self.close()
-            raise ExecutorError(self._cluster.describe(error)) from error
-        self._tasks = [asyncio.create_task(self._beat())]
+    async def _begin(self, payload: bytes) -> None:
+        with _signals_kept():
+            await asyncio.wait_for(self._deputy.call(self._cluster.open, payload, str(self._root)), JOIN_S)
+        nodes = await asyncio.wait_for(self._deputy.call(self._cluster.nodes), JOIN_S)
+        if self._carrier == "tcp" and self._cluster.can_dial():
+            await self._pool.listen(self._host or await self._deputy.call(self._cluster.host), self._port)
+        self._take_note(nodes)
         if not self._cluster.ours:
             self._tasks.append(asyncio.create_task(self._watch_nodes()))
 
-    def do(self, command: Command) -> None:
-        """Part of ``Executor``."""
-        match command:
-            case Launch():
-                self._pool.launch(command)
-            case Extend():
-                if slot := self._pool.running(command.trial, command.attempt):
-                    slot.extend(command)
-            case Halt():
-                if slot := self._pool.running(command.trial, command.attempt):
-                    slot.halt()
-            case Ask():
-                self._asker.ask(command)
-            case Discard():
-                self._cleaner.tell(checkpoints.discard, Path(command.path), self._root)
-            case _:
-                pass  # Cancel: nothing was begun
-
-    def tell(self, event: Event) -> None:
-        """Part of ``Executor``."""
-        self._inbox.put(event)
-
-    async def events(self, until: float | None) -> list[Event]:
-        """Part of ``Executor``."""
-        events = await self._inbox.take(None if until is None else max(0.0, until - self.now()))
-        self._pool.taken()
-        return events
-
-    async def close(self) -> None:
-        """Part of ``Executor``. Takes a few seconds at most, whatever Ray does."""
-        if not self._is_open:
-            return
-        self._is_open = False
-        for task in self._tasks:
-            task.cancel()
-        await self._pool.close()
-        with suppress(Exception), _signals_kept():  # what cannot be shut down in time ends with this process
-            await asyncio.wait_for(self._ray.call(self._cluster.close), SHUTDOWN_S)
-        for thread in (self._ray, self._cleaner, self._asker):
-            thread.close()
-        if self._temporary:
-            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
-
-    async def _open_ray(self, payload: bytes) -> None:
+    async def _end(self) -> None:
         with _signals_kept():
-            await asyncio.wait_for(self._ray.call(self._cluster.open, payload, str(self._root)), JOIN_S)
-        nodes = await asyncio.wait_for(self._ray.call(self._cluster.nodes), JOIN_S)
-        if self._carrier == "tcp" and self._cluster.can_dial():
-            await self._pool.listen(self._host or await self._ray.call(self._cluster.host), self._port)
-        self._take_note(nodes)
+            await self._deputy.call(self._cluster.close)
 
-    def _take_note(self, nodes: tuple[Node, ...]) -> None:
-        if nodes != self._nodes:
-            self._nodes = nodes
-            self._inbox.put(CapacityChanged(nodes))
-            self._pool.set_nodes(nodes)
+    def _describe(self, error: Exception) -> str:
+        return self._cluster.describe(error)
 
     async def _watch_nodes(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
             with suppress(Exception):  # a cluster that is gone for good shows in slots that cannot be started
-                self._take_note(await self._ray.call(self._cluster.nodes))
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
-            self._pool.beat()
-
-
-def _absolute(path: str | Path) -> Path:
-    """A worker's working directory is another."""
-    return Path(path).resolve()
-
-
-def _pack(run: Run) -> bytes:
-    """Pickle what every slot needs."""
-    try:
-        payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
-    except Exception as error:  # pickling runs the user's own methods
-        raise TypeError(f"the objective cannot be sent to other processes: {error!r}") from error
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        size = f"{len(payload) / 2**20:.0f} MiB"
-        raise ValueError(
-            f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray"
-        )
-    return payload
+                self._take_note(await self._deputy.call(self._cluster.nodes))
 
 
 @contextmanager

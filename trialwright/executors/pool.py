@@ -182,7 +182,7 @@ class Pool:
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
         """A slot could not connect: from now on slots are called, and its trial gets another."""
         logging.getLogger(__name__).warning(
-            "workers cannot connect to %s (%s): using Ray's calls", self._address, error
+            "workers cannot connect to %s (%s): using the starter's calls", self._address, error
         )
         self._address = None
         launch = self._forget(slot)

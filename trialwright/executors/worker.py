@@ -27,7 +27,6 @@ from typing import Protocol, TypeAlias
 
 import cloudpickle
 
-from trialwright.executors.base import trial_directory
 from trialwright.executors.objective import failure, perform
 from trialwright.executors.process_state import Isolated, ProcessState, in_main_thread, seed_all, sweep
 from trialwright.executors.wire import (
@@ -49,6 +48,7 @@ from trialwright.executors.wire import (
 from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
 from trialwright.reporting import Session, TrialStopped, serving
 from trialwright.resources import to_amounts
+from trialwright.storage.checkpoints import trial_directory
 
 CONNECT_S = 3.0
 Objective: TypeAlias = Callable[[dict[str, object]], object]

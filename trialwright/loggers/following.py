@@ -15,9 +15,9 @@ from typing import Any, Protocol, cast
 import apsw
 
 from trialwright import codec
-from trialwright.executors.base import trial_directory
 from trialwright.loggers.base import Naming
 from trialwright.messages import Reported
+from trialwright.storage.checkpoints import trial_directory
 
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
 

@@ -1,0 +1,171 @@
+"""Slots keep their promises wherever their processes come from, and however they are talked to: by the executors'
+protocol alone, without an engine."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.executor import Driver, ExecutorContract, report_many, report_thrice
+from tests.executors.in_workers import (
+    alive,
+    devices,
+    die,
+    hang,
+    leave_a_thread,
+    look_around,
+    misbehave,
+    objective,
+    print_much,
+)
+from trialwright.executors.on_ray import OnRay
+from trialwright.executors.processes import Processes
+from trialwright.messages import Failed, Finished, Halt, Halted, Lost, Reported, Ticked, at_step
+
+GRACE_S = 1.0
+EXECUTORS = {
+    "processes": lambda: Processes(2, gpus=2, grace_s=GRACE_S),
+    "ray": lambda: OnRay(num_cpus=2, num_gpus=2, grace_s=GRACE_S),
+    "ray calls": lambda: OnRay(num_cpus=2, num_gpus=2, grace_s=GRACE_S, carrier="ray"),
+}
+
+
+def is_in_main_thread(driver):
+    """Where Ray calls a slot, its user code is in another thread."""
+    return getattr(driver.executor, "_carrier", "tcp") == "tcp"
+
+
+@pytest.fixture(scope="module", params=["processes", "ray", "ray calls"])
+def driver(request, tmp_path_factory) -> Iterator[Driver]:
+    driver = Driver(EXECUTORS[request.param](), tmp_path_factory.mktemp("run"), objective)
+    driver.open()
+    yield driver
+    driver.close()
+    driver.runner.close()
+
+
+class TestTrials(ExecutorContract):
+    def test_capacity_comes_first_and_counts_what_was_declared(self, driver):
+        (node,) = driver.nodes
+        assert (node.resources["cpu"], node.resources["gpu"]) == (2, 2)
+        assert node.resources["memory"] > 2**20
+        assert set(node.resources) == {"cpu", "gpu", "memory"}
+
+    def test_halt_of_a_trial_that_has_no_worker_yet(self, driver):
+        trial = driver.launch(report_thrice, cpus=0.5)  # a new shape: its process has yet to start
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted | Finished)
+        assert isinstance(driver.run(report_thrice, cpus=0.5)[-1], Finished)
+
+    def test_a_driver_that_lags_behind_makes_its_workers_wait(self, driver):
+        trial = driver.launch(report_many, count=10**9)
+        driver.wait_for(trial, Reported)
+        driver.wait_until(lambda: driver.executor._pool._paused)
+        before = driver.executor._pool._unread
+        driver.runner.run(asyncio.sleep(0.5))
+        assert driver.executor._pool._unread - before < 2**20
+        driver.do(Halt(trial, 1))
+        assert isinstance(driver.wait_for(trial)[-1], Halted)
+
+    def test_a_config_that_cannot_be_sent_fails_its_trial(self, driver):
+        events = driver.run(report_thrice, object=object())
+        assert isinstance(events[-1], Failed)
+        assert "config" in events[-1].error
+
+
+class TestRooms:
+    def test_output_goes_to_the_trials_own_files(self, driver):
+        row = driver.result(print_much)
+        here = driver.directory / "trials" / f"{driver.trials:06d}"
+        assert Path(row["cwd"]) == here.resolve()
+        assert (here / "stdout").read_text().splitlines() == ["said by a child", "said by Python", "said by C"] or {
+            *(here / "stdout").read_text().splitlines()
+        } == {"said by a child", "said by Python", "said by C"}
+        assert (here / "stderr").read_text() == "complained\n"
+
+    def test_the_next_trial_finds_the_process_as_it_was(self, driver):
+        first = driver.result(look_around)
+        driver.run(misbehave, main=is_in_main_thread(driver))
+        second = driver.result(look_around)
+        assert second["at_home"]
+        expected = {**first, "trial": driver.trials, "step": 1, "time_s": second["time_s"]}
+        assert second == expected  # the same process, and the same draw from the same seed
+
+    def test_a_silent_trial_leaves_no_files(self, driver):
+        first = driver.launch(report_thrice)
+        driver.wait_for(first)
+        driver.result(print_much)  # whoever comes next takes the empty directory over
+        driver.result(print_much)
+        left = driver.directory / "trials" / f"{first:06d}"
+        assert not left.exists() or not (left / "stdout").stat().st_size
+
+    def test_a_thread_left_running_recycles_the_process(self, driver):
+        first = driver.result(leave_a_thread)
+        driver.wait_until(lambda: not alive(int(first["pid"])))
+        assert driver.result(look_around)["pid"] != first["pid"]
+
+
+class TestDeaths:
+    @pytest.mark.parametrize("how", ["exit", "kill", "abort"])
+    def test_a_death_loses_its_trial_and_no_other(self, driver, how):
+        other = driver.launch(report_thrice, until=at_step(3))
+        *_, reported, lost = driver.run(die, how=how)
+        assert isinstance(reported, Reported)
+        assert isinstance(lost, Lost)
+        assert "died" in lost.reason or "gone" in lost.reason
+        assert not lost.preempted
+        driver.wait_for(other, Reported)
+        driver.do(Halt(other, 1))
+        driver.wait_for(other)
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+
+    def test_sys_exit_is_a_failure(self, driver):
+        assert "sys.exit(3)" in driver.run(die, how="sys")[-1].error
+
+    def test_a_sleeper_is_interrupted_and_its_children_end(self, driver):
+        if not is_in_main_thread(driver):
+            pytest.skip("user code is not in the main thread there")
+        self.halt_hanging(driver, stubborn=False)
+
+    def test_who_does_not_listen_is_killed_with_its_children(self, driver):
+        self.halt_hanging(driver, stubborn=True)
+
+    def halt_hanging(self, driver, *, stubborn):
+        trial = driver.launch(hang, stubborn=stubborn)
+        row = driver.wait_for(trial, Reported)[-1].row(0)
+        driver.do(Halt(trial, 1))
+        assert driver.wait_for(trial)[-1] == Halted(trial, 1)
+        driver.wait_until(lambda: not alive(row["child"]) and not alive(row["pid"]))
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+
+    def test_children_end_with_a_worker_that_is_killed_by_others(self, driver):
+        trial = driver.launch(hang, stubborn=True)
+        row = driver.wait_for(trial, Reported)[-1].row(0)
+        os.kill(row["pid"], signal.SIGKILL)
+        assert isinstance(driver.wait_for(trial)[-1], Lost)
+        driver.wait_until(lambda: not alive(row["child"]))
+
+    def test_one_death_is_told_once(self, driver):
+        driver.run(die, how="kill")
+        assert driver.take(seconds=1.0) == [Ticked()]
+
+
+class TestDevices:
+    def test_a_trial_sees_the_gpus_that_it_was_granted(self, driver):
+        assert driver.result(devices, gpu=1, gpus=(1,))["visible"] == "1"
+        assert driver.result(devices, gpu=2, gpus=(0, 1))["visible"] == "0,1"
+        assert driver.result(devices, gpu=0.5, gpus=(0,))["visible"] == "0"
+
+    def test_a_trial_without_gpus_sees_none(self, driver):
+        assert not driver.result(devices)["visible"]
+
+    def test_gpu_trials_get_a_fresh_process_each(self, driver):
+        pids = [driver.result(devices, gpu=1, gpus=(0,))["pid"] for _ in range(3)]
+        assert len(set(pids)) == 3
+
+    def test_numeric_libraries_get_as_many_threads_as_the_trial_has_cpus(self, driver, monkeypatch):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert driver.result(devices, cpus=2)["threads"] == "2"

@@ -1,0 +1,157 @@
+"""Trials in slots: processes that take one trial after another. What ``OnRay`` and ``Processes`` share.
+
+They differ in where the processes come from: their ``Starter``. All that is said between driver and slots is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+
+import cloudpickle
+
+from trialwright.errors import ExecutorError
+from trialwright.executors.base import Asker, Inbox, Run
+from trialwright.executors.deputy import Deputy
+from trialwright.executors.pool import Pool, Starter
+from trialwright.executors.slots import BEAT_S, Rules
+from trialwright.messages import Ask, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node
+from trialwright.storage import checkpoints
+
+SHUTDOWN_S = 8.0
+PAYLOAD_BYTES_MAX = 256 * 2**20
+
+
+class InSlots(ABC):
+    """An executor whose trials run in slots.
+
+    Args:
+        starter: where the slots' processes come from.
+        rules: patience.
+    """
+
+    def __init__(self, starter: Starter, rules: Rules) -> None:
+        self._starter, self._rules = starter, rules
+        self._nodes: tuple[Node, ...] = ()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._temporary: str | None = None
+        self._is_open = False
+
+    @abstractmethod
+    async def _begin(self, payload: bytes) -> None:
+        """Have the place where slots run be there, listen for them, and take note of the machines."""
+
+    @abstractmethod
+    async def _end(self) -> None:
+        """Let go of that place; all slots have been ended."""
+
+    @abstractmethod
+    def _describe(self, error: Exception) -> str:
+        """Say why the place cannot be had, and what is known to help."""
+
+    def now(self) -> float:
+        """Part of ``Executor``."""
+        return self._began_s + time.monotonic() - self._opened
+
+    async def open(self, run: Run) -> None:
+        """Part of ``Executor``.
+
+        Raises:
+            ExecutorError: the place where slots run cannot be had.
+            TypeError, ValueError: the objective cannot be sent to other processes.
+        """
+        payload = _pack(run)
+        self._began_s, self._opened = run.began_s, time.monotonic()
+        self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
+        self._root = _absolute(self._temporary or run.directory or "")
+        self._nodes = ()
+        self._inbox = Inbox()
+        self._asker = Asker(run.suggest, self._inbox)
+        self._deputy, self._cleaner = Deputy("trialwright-slots"), Deputy("trialwright-discard")
+        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules)
+        self._is_open = True
+        try:
+            await self._begin(payload)
+        except Exception as error:  # whatever Ray, or the system, raises
+            await self.close()
+            raise ExecutorError(self._describe(error)) from error
+        self._tasks.append(asyncio.create_task(self._beat()))
+
+    def do(self, command: Command) -> None:
+        """Part of ``Executor``."""
+        match command:
+            case Launch():
+                self._pool.launch(command)
+            case Extend():
+                if slot := self._pool.running(command.trial, command.attempt):
+                    slot.extend(command)
+            case Halt():
+                if slot := self._pool.running(command.trial, command.attempt):
+                    slot.halt()
+            case Ask():
+                self._asker.ask(command)
+            case Discard():
+                self._cleaner.tell(checkpoints.discard, Path(command.path), self._root)
+            case _:
+                pass  # Cancel: nothing was begun
+
+    def tell(self, event: Event) -> None:
+        """Part of ``Executor``."""
+        self._inbox.put(event)
+
+    async def events(self, until: float | None) -> list[Event]:
+        """Part of ``Executor``."""
+        events = await self._inbox.take(None if until is None else max(0.0, until - self.now()))
+        self._pool.taken()
+        return events
+
+    async def close(self) -> None:
+        """Part of ``Executor``. Takes a few seconds at most, whatever the slots do."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        await self._pool.close()
+        with suppress(Exception):  # what cannot be shut down in time ends with this process
+            await asyncio.wait_for(self._end(), SHUTDOWN_S)
+        for thread in (self._deputy, self._cleaner, self._asker):
+            thread.close()
+        if self._temporary:
+            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    def _take_note(self, nodes: tuple[Node, ...]) -> None:
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._inbox.put(CapacityChanged(nodes))
+            self._pool.set_nodes(nodes)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            self._pool.beat()
+
+
+def _absolute(path: str | Path) -> Path:
+    """A worker's working directory is another."""
+    return Path(path).resolve()
+
+
+def _pack(run: Run) -> bytes:
+    """Pickle what every slot needs."""
+    try:
+        payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
+    except Exception as error:  # pickling runs the user's own methods
+        raise TypeError(f"the objective cannot be sent to other processes: {error!r}") from error
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        size = f"{len(payload) / 2**20:.0f} MiB"
+        raise ValueError(
+            f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray"
+        )
+    return payload

@@ -1,0 +1,198 @@
+"""Trials in processes of this machine, without Ray: the same slots, started by a fork server.
+
+The fork server is the standard library's, one for each run. It has imported what a slot needs before it knows what it
+will run (``worker.py``: pure Python, without NumPy, torch or anything of the user's, because to fork a process that has
+threads hangs or copies half of them), so a slot is there within milliseconds. A slot sees its GPUs and its number of
+threads in its environment before anything of the user's is imported.
+
+If the driver dies, slots and server end: their connection to it does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.forkserver import ForkServer
+from pathlib import Path
+
+from trialwright.errors import ExecutorError
+from trialwright.executors import forked, worker
+from trialwright.executors.in_slots import InSlots
+from trialwright.executors.pool import Dial
+from trialwright.executors.slots import Rules
+from trialwright.messages import Node, Placement
+from trialwright.resources import to_amounts
+
+HOST = "127.0.0.1"
+NODE = "local"
+_WORD = struct.Struct("q")  # what the fork server writes: a process's number, and later its exit code
+
+
+@dataclass(eq=False)
+class _Forked:
+    """A process: its number, and whether it has ended."""
+
+    pid: int
+    is_over: bool = False
+
+
+class _ForkServer:
+    """The ``Starter`` of processes of this machine. All methods block, and are called in one thread."""
+
+    ours = True
+
+    def __init__(self) -> None:
+        self.devices: list[str] = []  # the GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them
+
+    def open(self, payload: bytes, root: str) -> None:
+        """Start the server."""
+        if not hasattr(os, "fork"):
+            raise ExecutorError("executor='processes' needs fork, which this system has not: take 'local' or 'ray'")
+        self._payload, self._root, self.devices = payload, root, _devices()
+        self._server = ForkServer()
+        self._server.set_forkserver_preload([forked.__name__])
+        self._server.ensure_running()
+
+    def start(self, placement: Placement, dial: Dial | None) -> tuple[_Forked, Future[None]]:
+        """Part of ``Starter``."""
+        assert dial is not None, "this process listens on the loopback, which every process of the machine reaches"
+        known = dict(enumerate(self.devices))
+        gpus = ",".join(known.get(index, str(index)) for index in placement.gpus)
+        environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
+        slot = forked.ForkedSlot(environment, dial, self._payload, self._root)
+        kills = _out_of_memory_kills()
+        status, data = self._server.connect_to_new_process([])
+        process, end = _Forked(_read(status) or 0), Future[None]()
+        threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
+        with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # it has died already, which is told elsewhere
+            pickle.dump({"sys_path": sys.path}, pipe)  # all that a new process needs to know to read the rest
+            pickle.dump(slot, pipe)
+        return process, end
+
+    def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
+        """Part of ``Starter``: these processes dial."""
+        raise ExecutorError("a process of this machine could not connect to the driver")
+
+    def kill(self, handle: object) -> None:
+        """Part of ``Starter``."""
+        assert isinstance(handle, _Forked), handle
+        if not handle.is_over:  # else its number may be another's
+            with suppress(ProcessLookupError):
+                os.kill(handle.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the server: it leaves once its processes have."""
+        self._payload = b""
+        self._server._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - closing its pipe is all that it does
+
+
+def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
+    """In a thread: wait for a process's end, and tell the cause."""
+    code = _read(status)
+    os.close(status)
+    process.is_over = True
+    if code == 0:
+        end.set_result(None)
+    else:
+        end.set_exception(ExecutorError(_cause(code, short_of_memory=_out_of_memory_kills() > kills)))
+
+
+def _read(status: int) -> int | None:
+    """Wait for the next number from the fork server; None if it has ended."""
+    word = os.read(status, _WORD.size)  # a pipe does not divide eight bytes
+    return int(_WORD.unpack(word)[0]) if word else None
+
+
+def _cause(code: int | None, *, short_of_memory: bool) -> str:
+    """Say what a process died of."""
+    if code is None:
+        return "the fork server has ended"
+    if code >= 0:
+        return f"it left with exit code {code}"
+    name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
+    if short_of_memory and name == "SIGKILL":
+        return "the system killed it, because memory ran out"
+    return f"killed by {name}"
+
+
+def _out_of_memory_kills() -> int:
+    """Count the processes that the kernel has killed for lack of memory, where it says so: else 0."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _devices() -> list[str]:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    return [str(index) for index in range(count)]
+
+
+def _memory_bytes() -> float:
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+class Processes(InSlots):
+    """Runs trials in processes of this machine. Needs neither Ray nor a main module with a guard.
+
+    Args:
+        cpus: how many CPUs trials may be granted; all of this machine's by default.
+        gpus: how many GPUs; by default those in ``CUDA_VISIBLE_DEVICES``, or all that ``nvidia-smi`` lists.
+        resources: what else there is to be granted, by name; ``"memory"`` is this machine's by default, in bytes.
+        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is
+            interrupted.
+        reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
+        start_s: how long the start of a process may take.
+        silence_s: how long a process may give no sign of life before it is taken for dead.
+    """
+
+    def __init__(
+        self,
+        cpus: float | None = None,
+        *,
+        gpus: int | None = None,
+        resources: Mapping[str, float] | None = None,
+        grace_s: float = 10.0,
+        reuse_workers: bool | None = None,
+        start_s: float = 60.0,
+        silence_s: float = 120.0,
+    ) -> None:
+        self._server = _ForkServer()
+        super().__init__(
+            self._server, Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
+        )
+        self._cpus, self._gpus, self._resources = cpus, gpus, dict(resources or {})
+
+    async def _begin(self, payload: bytes) -> None:
+        await self._deputy.call(self._server.open, payload, str(self._root))
+        await self._pool.listen(HOST, 0)
+        self._take_note((self._node(),))
+
+    async def _end(self) -> None:
+        await self._deputy.call(self._server.close)
+
+    def _describe(self, error: Exception) -> str:
+        return f"processes cannot be started on this machine: {error!r}"
+
+    def _node(self) -> Node:
+        gpus = len(self._server.devices) if self._gpus is None else self._gpus
+        there = {"cpu": float(self._cpus or os.cpu_count() or 1), "memory": _memory_bytes(), **self._resources}
+        return Node(NODE, {**there, "gpu": float(gpus)} if gpus else there)
