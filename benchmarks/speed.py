@@ -171,18 +171,24 @@ OURS = {"trials": trials, "results": results, "asha": asha}
 PEER = {"trials": ray_tune_trials, "results": ray_tune_results, "asha": ray_tune_asha}
 COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
     ("trials", "ray"): 5_000,
+    ("trials", "processes"): 5_000,
     ("trials", "local"): 5_000,
     ("trials", "ray log"): 5_000,
+    ("trials", "processes log"): 5_000,
     ("trials", "local log"): 5_000,
     ("trials", "ray tune"): 300,
     ("asha", "ray"): 3_000,
+    ("asha", "processes"): 3_000,
     ("asha", "local"): 3_000,
     ("asha", "ray log"): 3_000,
+    ("asha", "processes log"): 3_000,
     ("asha", "local log"): 3_000,
     ("asha", "ray tune"): 100,
     ("results", "ray"): 500_000,
+    ("results", "processes"): 500_000,
     ("results", "local"): 500_000,
     ("results", "ray log"): 500_000,
+    ("results", "processes log"): 500_000,
     ("results", "local log"): 500_000,
     ("results", "ray tune"): 2_000,
 }
@@ -213,7 +219,7 @@ def main() -> None:
         help="trials, results, ask, lag, simulate, schedulers; the first two by default",
     )
     parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
-    parser.add_argument("--executor", choices=["ray", "local"], action="append", help="both by default")
+    parser.add_argument("--executor", choices=["ray", "processes", "local"], action="append", help="all by default")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--commit-s", type=float, default=0.0, help="seconds that each commit takes longer")
     parser.add_argument("--loggers", action="store_true", help="once more with CSV and JSON files")
@@ -224,7 +230,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.commit_s:
         slow_down(options.commit_s)
-    systems = options.executor or ["ray", "local"]
+    systems = options.executor or ["ray", "processes", "local"]
     systems += [f"{system} log" for system in systems] if options.loggers else []
     systems += ["ray tune"] if options.peer else []
     wanted = [what for what in options.what or ("trials", "results") if what in OURS]

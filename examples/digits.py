@@ -106,7 +106,8 @@ def main() -> None:
     parser.add_argument("--num-samples", type=int, default=40, help="how many trials (40)")
     parser.add_argument("--epochs", type=int, default=20, help="how long the longest may train (20)")
     parser.add_argument("--storage", default="runs", help="where the run's directory goes (runs)")
-    parser.add_argument("--executor", choices=["ray", "local"], default="ray", help="where trials run (ray)")
+    places = ["ray", "processes", "local"]
+    parser.add_argument("--executor", choices=places, default="ray", help="where trials run (ray)")
     parser.add_argument("--seed", type=int, default=0, help="of everything that is random (0)")
     options = parser.parse_args()
 

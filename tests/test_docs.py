@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import cloudpickle
 import pytest
 
 import trialwright
@@ -242,11 +243,15 @@ def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
     module = ModuleType("a_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where classes look for what their annotations mean
-    for block in blocks(DOCS / name):
-        if block.kind == "python":
-            code = compile("\n" * block.line + block.text, f"docs/{name}", "exec", dont_inherit=True)
-            with contextlib.redirect_stdout(io.StringIO()):
-                exec(code, vars(module))
+    cloudpickle.register_pickle_by_value(module)  # as what is written in a main module is: workers have no such page
+    try:
+        for block in blocks(DOCS / name):
+            if block.kind == "python":
+                code = compile("\n" * block.line + block.text, f"docs/{name}", "exec", dont_inherit=True)
+                with contextlib.redirect_stdout(io.StringIO()):
+                    exec(code, vars(module))
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 @pytest.mark.parametrize("name", NAMES)
