@@ -38,7 +38,7 @@ def is_in_main_thread(driver):
     return getattr(driver.executor, "_carrier", "tcp") == "tcp"
 
 
-@pytest.fixture(scope="module", params=["processes", "ray", "ray calls"])
+@pytest.fixture(scope="module")
 def driver(request, tmp_path_factory) -> Iterator[Driver]:
     driver = Driver(EXECUTORS[request.param](), tmp_path_factory.mktemp("run"), objective)
     driver.open()
@@ -47,6 +47,16 @@ def driver(request, tmp_path_factory) -> Iterator[Driver]:
     driver.runner.close()
 
 
+def on(*executors):
+    return pytest.mark.parametrize("driver", executors, indirect=True, scope="module")
+
+
+# On Ray over a connection, what differs from processes is who starts and who buries: only that is tried there again.
+by_both_carriers = on("processes", "ray calls")
+everywhere = on(*EXECUTORS)
+
+
+@by_both_carriers
 class TestTrials(ExecutorContract):
     def test_capacity_comes_first_and_counts_what_was_declared(self, driver):
         (node,) = driver.nodes
@@ -76,6 +86,7 @@ class TestTrials(ExecutorContract):
         assert "config" in events[-1].error
 
 
+@by_both_carriers
 class TestRooms:
     def test_output_goes_to_the_trials_own_files(self, driver):
         row = driver.result(print_much)
@@ -108,6 +119,7 @@ class TestRooms:
         assert driver.result(look_around)["pid"] != first["pid"]
 
 
+@everywhere
 class TestDeaths:
     @pytest.mark.parametrize("how", ["exit", "kill", "abort"])
     def test_a_death_loses_its_trial_and_no_other(self, driver, how):
@@ -153,6 +165,7 @@ class TestDeaths:
         assert driver.take(seconds=1.0) == [Ticked()]
 
 
+@everywhere
 class TestDevices:
     def test_a_trial_sees_the_gpus_that_it_was_granted(self, driver):
         assert driver.result(devices, gpu=1, gpus=(1,))["visible"] == "1"

@@ -10,8 +10,9 @@ import time
 from contextlib import closing
 
 import cloudpickle
+import pytest
 
-from trialwright import Engine, context, get_checkpoint, report, space
+from trialwright import Engine, Processes, context, get_checkpoint, report, space
 from trialwright.executors.on_ray import OnRay
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
@@ -26,14 +27,15 @@ def objective(config):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_worker_loses_its_trial_which_goes_on_from_its_checkpoint_and_no_other(tmp_path):
+@pytest.mark.parametrize("executor", [Processes, OnRay])
+def test_a_killed_worker_loses_its_trial_which_goes_on_from_its_checkpoint_and_no_other(tmp_path, executor):
     result = Engine(
         objective,
         {"x": space.uniform(0, 1)},
         metric="loss",
         num_samples=6,
         max_failures=1,
-        executor=OnRay(num_cpus=2),
+        executor=Processes(2) if executor is Processes else OnRay(num_cpus=2),
         storage=tmp_path,
         verbose=0,
         seed=0,

@@ -35,7 +35,11 @@ class ForkedSlot:
         os.setpgid(0, 0)  # what is left in the group when the process ends are children; and Ctrl-C is for the driver
         os.environ.update(self.environment)
         try:
-            worker.serve(worker.dial(*self.dial), self.payload, Path(self.root))
+            wire = worker.dial(*self.dial)
+        except OSError:  # the run is over, and listens no more; if it is not, it is told the exit code
+            return 1
+        try:
+            worker.serve(wire, self.payload, Path(self.root))
         finally:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):  # a user may have closed or replaced them

@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class _ForkServer:
         process, end = _Forked(_read(status) or 0), Future[None]()
         threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
         with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # it has died already, which is told elsewhere
-            pickle.dump({"sys_path": sys.path}, pipe)  # all that a new process needs to know to read the rest
+            pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # all that it needs to know to read the rest
             pickle.dump(slot, pipe)
         return process, end
 
@@ -105,6 +105,11 @@ def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
         end.set_result(None)
     else:
         end.set_exception(ExecutorError(_cause(code, short_of_memory=_out_of_memory_kills() > kills)))
+
+
+def _absolute(paths: Sequence[str]) -> list[str]:
+    """A trial's working directory is its own: what lies where the program was started must be found from there."""
+    return [str(Path(path).absolute()) for path in paths]
 
 
 def _read(status: int) -> int | None:
