@@ -19,6 +19,7 @@ import sys
 import threading
 import warnings
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -195,11 +196,9 @@ class Isolated:
 
 
 def seed_all(seed: int) -> None:
-    """Seed the generators that plain user code draws from. NumPy's only if it has been imported; a Space has."""
+    """Seed the generators that plain user code draws from: Python's and NumPy's."""
     random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and hasattr(numpy, "random"):
-        numpy.random.seed(seed % 2**32)
+    import_module("numpy").random.seed(seed % 2**32)  # here: a fork server must not have imported it
 
 
 def _restore_environment(saved: dict[bytes, bytes]) -> None:
