@@ -13,9 +13,11 @@ from trialwright.core.plan import Plan
 from trialwright.messages import (
     Ask,
     CapacityChanged,
+    Choice,
     Enqueued,
     Finished,
     Launch,
+    New,
     Node,
     Outcome,
     Reported,
@@ -143,6 +145,46 @@ def test_an_enqueued_trial_that_needs_too_much_is_cancelled_with_the_reason():
     hand = Hand(Script(), cpus=2, samples=1)
     hand(Enqueued({"x": 0.0}, resources={"cpu": 3}))
     assert hand.trial(1).outcome == Outcome("cancelled", "needs {'cpu': 3}; at most {'cpu': 2} can be had")
+
+
+class Counting(FIFO):
+    """A scheduler that remembers how often it was asked what a free slot is for."""
+
+    asked = 0
+
+    def next(self, can_ask):
+        self.asked += 1
+        return super().next(can_ask)
+
+    def state(self):
+        return self.asked
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 2, 7])
+def test_a_replay_asks_the_scheduler_only_what_it_answered_then(prefetch):
+    plan = Plan(("loss",), ("min",), samples=9, prefetch=prefetch)
+    experiment, again = (Experiment(plan, Counting(), stop_rule(None)) for _ in range(2))
+    log, todo, now = [], deque([CapacityChanged((Node("n", {"cpu": 2}),))]), 0.0
+    while todo:
+        event, now = todo.popleft(), now + 1
+        before = experiment.judge.scheduler.asked
+        commands = experiment.handle(now, event)
+        decisions = experiment.judge.take()
+        choices = sum(isinstance(one, Choice) for one in decisions)
+        assert choices <= experiment.judge.scheduler.asked - before, "what is written was answered"
+        log.append((now, event, decisions, choices))
+        for command in commands:
+            if isinstance(command, Ask):
+                todo.append(Suggested(command.ask, tuple(Suggestion({"x": 0.5}) for _ in command.requests)))
+            elif isinstance(command, Launch):
+                who = command.trial, command.attempt
+                todo += [Started(*who), Reported(*who, 1, (0.1,), {"loss": [0.5]}), Finished(*who)]
+    for now, event, decisions, choices in log:
+        before = again.judge.scheduler.asked
+        again.replay(now, event, decisions)
+        assert again.judge.scheduler.asked - before == choices
+    assert again.done
+    assert sum(isinstance(one, New) for _, _, decisions, _ in log for one in decisions) >= 9
 
 
 # What it costs --------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Filling:
                 break
         free = self._free
         if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
-            self._ask(New(), free)
+            self._ask(self._wanted(free, {}), {})
         trials.is_full = all_taken and trials.active > 0
         self._idle_slots = free
 
@@ -112,8 +112,10 @@ class Filling:
     def _choose_new(self, choice: New) -> bool:
         """A new trial is wanted, and none is there: ask for some."""
         self._cause = "searcher"
-        supply = self._trials.supply
-        if self._ask(choice, self._free):
+        supply, wanted = self._trials.supply, self._wanted(self._free, choice.tags)
+        if wanted:
+            self._judge.write(choice)
+            self._ask(wanted, choice.tags)
             return False
         is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
         return is_over and self._choose_wait(Wait())  # there is nothing to be had
@@ -130,20 +132,17 @@ class Filling:
             self._close()
         return ends  # with the paused ones gone, the answer may be another one
 
-    def _ask(self, choice: New, free: int) -> bool:
-        """Ask for as many new trials as are wanted while so many could be started; tell whether there were any.
+    def _wanted(self, free: int, tags: Tags) -> int:
+        """Return how many new trials to ask for now that so many could be started.
 
         While the first in line does not fit, there are none: the line would only grow.
         """
-        supply = self._trials.supply
-        wanted = 0 if self._head_waits else supply.wanted(free, choice.tags)
-        if not wanted:
-            return False
-        if not supply:
-            self._judge.write(choice)
-        self._judge.write(Asked(wanted, choice.tags))
-        self._ask_new(wanted, choice.tags)
-        return True
+        return 0 if self._head_waits else self._trials.supply.wanted(free, tags)
+
+    def _ask(self, count: int, tags: Tags) -> None:
+        if count:
+            self._judge.write(Asked(count, tags))
+            self._ask_new(count, tags)
 
     @property
     def _head_waits(self) -> bool:

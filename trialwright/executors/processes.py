@@ -72,7 +72,12 @@ class _ForkServer:
         slot = forked.ForkedSlot(environment, dial, self._payload, self._root)
         kills = _out_of_memory_kills()
         status, data = self._server.connect_to_new_process([])
-        process, end = _Forked(_read(status) or 0), Future[None]()
+        pid = _read(status)
+        if pid is None:
+            os.close(status)
+            os.close(data)
+            raise ExecutorError("the fork server has ended")
+        process, end = _Forked(pid), Future[None]()
         threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
         with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # it has died already, which is told elsewhere
             pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # all that it needs to know to read the rest
