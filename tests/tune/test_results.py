@@ -6,8 +6,11 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trialwright import Local, tune
+from trialwright.tune.best import best_of
 from trialwright.tune.checkpoint import Checkpoint
 
 CURVES = [[5.0, 1.0, 4.0], [3.0, 3.0, 3.0], [9.0, 8.0, 7.0, 2.0]]
@@ -61,6 +64,41 @@ def grid_of(objective, space, tmp_path, **keywords):
     return tune.Tuner(objective, param_space=space, tune_config=tune.TuneConfig(**keywords), run_config=settings).fit()
 
 
+def reports_with_checkpoints(config):
+    for epoch, value in enumerate(config["values"]):
+        tune.report({"loss": value}, checkpoint={"epoch": epoch})
+
+
+def order_of(values, mode):
+    """The best of some values, by the plainest rule there is."""
+    finite = [value for value in values if math.isfinite(value)]
+    return (max if mode == "max" else min)(finite, default=None)
+
+
+@given(st.lists(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf])), st.sampled_from(["min", "max"]))
+def test_the_best_is_the_first_with_the_best_finite_value(values, mode):
+    best = order_of(values, mode)
+    found = best_of(zip(values, range(len(values)), strict=True), mode)
+    assert found == (None if best is None else values.index(best))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("mode", "epoch", "value"), [("max", 2, 0.9), ("min", 1, 0.5)])
+def test_neither_nan_nor_an_infinity_wins_a_checkpoint_or_a_row(tmp_path, bad, mode, epoch, value):
+    grid = grid_of(reports_with_checkpoints, {"values": [bad, 0.5, 0.9]}, tmp_path, metric="loss", mode=mode)
+    analysis = tune.ExperimentAnalysis(grid.experiment_path)
+    assert grid[0].get_best_checkpoint("loss", mode).to_dict() == {"epoch": epoch}
+    assert analysis.best_checkpoint.to_dict() == {"epoch": epoch}
+    assert list(grid.get_dataframe("loss", mode)["loss"]) == list(analysis.dataframe("loss", mode)["loss"]) == [value]
+
+
+def test_no_checkpoint_is_the_best_where_no_value_is_finite(tmp_path):
+    [result] = grid_of(reports_with_checkpoints, {"values": [math.nan, math.inf]}, tmp_path)
+    assert result.get_best_checkpoint("loss", "min") is None
+    with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'maximum'"):
+        result.get_best_checkpoint("loss", "maximum")
+
+
 class TestTheBestResult:
     @pytest.mark.parametrize(
         ("scope", "mode", "index"),
@@ -96,6 +134,21 @@ class TestTheBestResult:
         grid = grid_of(lambda config: {"loss": values[config["i"]]}, {"i": tune.grid_search([0, 1, 2, 3])}, tmp_path)
         assert grid.get_best_result("loss", "min").config == {"i": 3}
         assert grid.get_best_result("loss", "min", filter_nan_and_inf=False).config == {"i": 2}
+
+    def test_of_all_reports_is_none_with_a_value_that_is_not_finite(self, tmp_path):
+        grid = grid_of(reports_with_checkpoints, {"values": tune.grid_search([[math.inf, 1.0], [2.0]])}, tmp_path)
+        assert grid.get_best_result("loss", "max", "all").config == {"values": [2.0]}
+        assert grid.get_best_result("loss", "min", "all").config == {"values": [math.inf, 1.0]}
+        assert grid.get_best_result("loss", "max", "all", filter_nan_and_inf=False).config == {
+            "values": [math.inf, 1.0]
+        }
+
+    def test_may_be_one_without_a_number_if_that_is_asked_for_and_there_is_no_other(self, tmp_path):
+        grid = grid_of(reports_with_checkpoints, {"values": [math.nan]}, tmp_path)
+        analysis = tune.ExperimentAnalysis(grid.experiment_path)
+        assert analysis.get_best_trial("loss", "max") is None
+        assert analysis.get_best_trial("loss", "max", filter_nan_and_inf=False) == analysis.trials[0]
+        assert analysis.get_best_trial("los", "max", filter_nan_and_inf=False) is None
 
     def test_is_not_there_where_nobody_reported_the_metric(self, grid, analysis):
         with pytest.raises(RuntimeError, match="no trial has reported a finite 'los'"):

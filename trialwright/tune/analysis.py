@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.kept import load
 from trialwright.tune.records import Record, Records, flat, frame
-from trialwright.tune.result_grid import best_checkpoint, table, why_none
+from trialwright.tune.result_grid import table, why_none
 from trialwright.tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class ExperimentAnalysis:
             metric: what to compare by; the run's metric by default.
             mode: "min" or "max"; the run's by default.
             scope: which of a trial's values counts: "last", "all" (its best), "avg", "last-5-avg", "last-10-avg".
-            filter_nan_and_inf: NaN and infinities do not count.
+            filter_nan_and_inf: NaN and infinities do not count. If False, infinities do, and NaN where there is nothing
+                else.
 
         Raises:
             ValueError: there is no metric, no mode, or no such scope.
@@ -92,7 +93,7 @@ class ExperimentAnalysis:
     def get_best_checkpoint(
         self, trial: Trial, metric: str | None = None, mode: str | None = None
     ) -> Checkpoint | None:
-        """Return what a trial saved with its best value; None if nothing is kept.
+        """Return what a trial saved with its best value; None if nothing is kept that it saved with a finite one.
 
         Raises:
             ValueError: there is no metric, no mode, or no checkpoint with that metric.
@@ -101,7 +102,7 @@ class ExperimentAnalysis:
             self._records.metric(metric or self.default_metric),
             self._records.mode(mode or self.default_mode),
         )
-        return best_checkpoint(self._record(trial), metric, mode)
+        return self._record(trial).best_checkpoint(metric, mode)
 
     def get_last_checkpoint(
         self, trial: Trial | None = None, metric: str = "training_iteration", mode: str = "max"

@@ -187,7 +187,7 @@ class TuneReporterBase(ProgressReporter):
 
     def _rank(self, trial: Trial) -> float:
         value = trial.last_result.get(self._metric or "")
-        if not isinstance(value, int | float) or math.isnan(value):
+        if not isinstance(value, int | float) or not math.isfinite(value):
             return math.inf
         return -value if self._mode == "max" else value
 

@@ -89,16 +89,16 @@ class Result:
         return self._record.dataframe()
 
     def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
-        """Return what it saved with its best value; None if nothing is kept.
+        """Return what it saved with its best value; None if nothing is kept that it saved with a finite one.
 
         Args:
             metric: by the name under which it was reported; nested names joined with ``/``.
             mode: "min" or "max".
 
         Raises:
-            ValueError: no checkpoint was reported with that metric.
+            ValueError: there is no such mode, or no checkpoint was reported with that metric.
         """
-        return best_checkpoint(self._record, metric, mode)
+        return self._record.best_checkpoint(metric, mode)
 
     def __repr__(self) -> str:
         return f"Result(metrics={self.metrics!r}, path={self.path!r}, checkpoint={self.checkpoint!r})"
@@ -124,7 +124,8 @@ class ResultGrid:
             metric: the run's by default.
             mode: "min" or "max"; the run's by default.
             scope: which of a trial's values counts: "last", "all" (its best), "avg", "last-5-avg", "last-10-avg".
-            filter_nan_and_inf: NaN and infinities do not count.
+            filter_nan_and_inf: NaN and infinities do not count. If False, infinities do, and NaN where there is nothing
+                else.
 
         Raises:
             ValueError: there is no metric, no mode, or no such scope.
@@ -202,22 +203,10 @@ def table(records: Records, metric: str | None, mode: str | None) -> pd.DataFram
     """Return one row a trial: its last report, or that with the best value of the metric."""
     rows = []
     for record in records.all:
-        result = record.trial.last_result if metric is None else _best(record, metric, records.mode(mode))
+        result = record.trial.last_result if metric is None else record.best_report(metric, records.mode(mode))
         if result is not None:
             rows.append(flat({**result, "logdir": str(record.found.directory)}))
     return frame(rows)
-
-
-def best_checkpoint(record: Record, metric: str, mode: str) -> Checkpoint | None:
-    """Return what a trial saved with its best value."""
-    kept = [(checkpoint, flat(result)) for checkpoint, result in record.checkpoints]
-    if not kept:
-        return None
-    scored = [(result[metric], checkpoint) for checkpoint, result in kept if metric in result]
-    if not scored:
-        raise ValueError(f"no checkpoint was reported with {metric!r}")
-    choose = max if mode == "max" else min
-    return choose(scored, key=lambda each: each[0])[1]
 
 
 def why_none(records: Records, metric: str | None) -> str:
@@ -226,9 +215,3 @@ def why_none(records: Records, metric: str | None) -> str:
     first = f"; trial {failed[0].trial} said: {failed[0].found.error}" if failed else ""
     name = metric or records.facts.metric
     return f"no trial has reported a finite {name!r} ({len(records.all)} trials, {len(failed)} failed{first})"
-
-
-def _best(record: Record, metric: str, mode: str) -> dict[str, Any] | None:
-    scored = [result for result in record.results if isinstance(flat(result).get(metric), int | float)]
-    choose = max if mode == "max" else min
-    return choose(scored, key=lambda result: flat(result)[metric], default=None)
