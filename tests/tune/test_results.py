@@ -99,6 +99,22 @@ def test_no_checkpoint_is_the_best_where_no_value_is_finite(tmp_path):
         result.get_best_checkpoint("loss", "maximum")
 
 
+@pytest.mark.parametrize("own", [[0, 1, 2, 3], [7, 7, 7, 7], [9, 8, 7, 6], [0.5, math.nan, -1, 3]])
+def test_a_checkpoint_belongs_to_the_report_that_carried_it_whatever_a_user_counts(tmp_path, own):
+    def objective(config):
+        for epoch, loss in enumerate([0.1, 0.9, 0.3, 0.4]):
+            tune.report({"loss": loss, "training_iteration": own[epoch]}, checkpoint={"epoch": epoch})
+
+    [result] = grid = grid_of(objective, {}, tmp_path)
+    for found in (result, tune.Tuner.restore(grid.experiment_path, objective).get_results()[0]):
+        pairs = [(checkpoint.to_dict()["epoch"], row["loss"]) for checkpoint, row in found.best_checkpoints]
+        assert pairs == [(0, 0.1), (1, 0.9), (2, 0.3), (3, 0.4)]
+        assert found.get_best_checkpoint("loss", "max").to_dict() == {"epoch": 1}
+        assert found.checkpoint.to_dict() == {"epoch": 3}
+    [trial] = tune.ExperimentAnalysis(grid.experiment_path).trials
+    assert trial.has_reported_at_least_once
+
+
 class TestTheBestResult:
     @pytest.mark.parametrize(
         ("scope", "mode", "index"),

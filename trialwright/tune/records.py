@@ -44,15 +44,16 @@ class Record:
         return Trial.of_result(self.facts, self.found)
 
     @cached_property
-    def rows(self) -> list[dict[str, Any]]:
-        """All its reports, with the engine's names."""
-        return self.found.history
+    def rows(self) -> dict[int, dict[str, Any]]:
+        """All its reports, with the engine's names, by the engine's steps: users report a ``training_iteration`` of
+        their own, so what a report says of its step names no checkpoint."""
+        return self.found.reports
 
     @cached_property
     def results(self) -> list[dict[str, Any]]:
         """All its reports, as users see them."""
         trial = Trial.of_result(self.facts, self.found)
-        shown = [trial.note(row) for row in self.rows]
+        shown = [trial.note(row) for row in self.rows.values()]
         for result in shown[:-1]:
             result["done"] = False
         return shown
@@ -74,7 +75,7 @@ class Record:
         saved = checkpoints.saved(self.found.directory) if self.found.directory else {}
         return [
             (Checkpoint.from_saved(saved[step]), result)
-            for step, result in enumerate(self.results, start=self._first_step)
+            for step, result in zip(self.rows, self.results, strict=True)
             if step in saved
         ]
 
@@ -96,7 +97,7 @@ class Record:
             finite: an infinity is not the best of "all".
         """
         name = names.to_engine(metric)
-        rows = [self.found.metrics] if scope == "last" else self.rows
+        rows = [self.found.metrics] if scope == "last" else self.rows.values()
         given = [value for row in rows if (value := number(row.get(name))) is not None]
         counts = math.isfinite if finite and scope == "all" else lambda value: not math.isnan(value)
         values = [value for value in given if counts(value)]
@@ -120,10 +121,6 @@ class Record:
         if self.checkpoints and not scored:
             raise ValueError(f"no checkpoint was reported with {metric!r}")
         return best_of(scored, mode)
-
-    @property
-    def _first_step(self) -> int:
-        return int(self.rows[0]["step"]) if self.rows else 1
 
 
 @dataclass(frozen=True)
