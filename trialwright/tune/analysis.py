@@ -207,8 +207,8 @@ class ExperimentAnalysis:
 
     @property
     def experiment_path(self) -> str:
-        """The run's directory, by the name that people know."""
-        return str(self._records.path)
+        """The run's own directory; no later run of the same name is ever found there."""
+        return str(self._records.directory)
 
     def _best(self, metric: str | None, mode: str | None, scope: str, *, finite: bool = True) -> Record | None:
         return self._records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)

@@ -130,14 +130,12 @@ class Records:
     Args:
         found: the trials, as the engine tells of them.
         facts: about the run.
-        directory: the run's.
-        path: how people call that: by a link, if there is one.
+        directory: the run's own. It is what users are told, not the link: a later run of the same name turns that.
     """
 
     found: Sequence[TrialResult]
     facts: RunFacts
     directory: Path | None
-    path: str | None
 
     @cached_property
     def all(self) -> list[Record]:

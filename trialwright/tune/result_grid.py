@@ -170,8 +170,8 @@ class ResultGrid:
 
     @property
     def experiment_path(self) -> str:
-        """The run's directory, by the name that people know."""
-        return str(self._records.path)
+        """The run's own directory; no later run of the same name is ever found there."""
+        return str(self._records.directory)
 
     @property
     def filesystem(self) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
