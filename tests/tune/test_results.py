@@ -260,16 +260,38 @@ class TestAnAnalysis:
         assert analysis.results == {trial.trial_id: trial.last_result for trial in analysis.trials}
         assert list(analysis.results_df["loss"]) == [4.0, 3.0, 2.0]
         assert list(analysis.results_df.index) == list(analysis.results)
-        assert {path: list(table["loss"]) for path, table in analysis.trial_dataframes.items()} == {
-            result.path: result.config["curve"] for result in grid
+        ids = [result.metrics["trial_id"] for result in grid]
+        assert {trial: list(table["loss"]) for trial, table in analysis.trial_dataframes.items()} == {
+            trial: result.config["curve"] for trial, result in zip(ids, grid, strict=True)
         }
-        assert analysis.get_all_configs(prefix=True) == {
-            result.path: {"config/curve": result.config["curve"]} for result in grid
-        }
+        assert list(analysis.get_all_configs()) == ids
         assert list(analysis.dataframe()["loss"]) == [4.0, 3.0, 2.0]
         assert list(analysis.dataframe("loss", "min")["loss"]) == [1.0, 3.0, 2.0]
         assert analysis.stats()["status"] == {"TERMINATED": 3}
         assert len(analysis) == 3
+
+    def test_has_configs_as_they_are_or_flat_as_ray_tune_has_them(self, tmp_path):
+        config = {"x": {"y": 1, "z": {"a": [1]}}, "b": 2}
+        grid = grid_of(lambda config: {"loss": 1.0}, config, tmp_path)
+        analysis = tune.ExperimentAnalysis(grid.experiment_path)
+        [trial] = analysis.trials
+        assert analysis.get_all_configs() == {trial.trial_id: config}
+        flat = {"config/x/y": 1, "config/x/z/a": [1], "config/b": 2}
+        assert analysis.get_all_configs(prefix=True) == {trial.trial_id: flat}
+        assert pytest.importorskip("ray.tune.utils").flatten_dict({"config": config}) == flat
+
+    def test_is_a_table_of_last_reports_where_no_mode_is_given_whatever_the_run_s(self, analysis, grid):
+        for table in (analysis.dataframe("loss"), grid.get_dataframe("loss")):
+            assert list(table["loss"]) == [4.0, 3.0, 2.0]
+
+    def test_refuses_a_mode_of_a_table_that_is_none_or_has_no_metric(self, analysis, grid):
+        for table in (analysis.dataframe, grid.get_dataframe):
+            with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'bad'"):
+                table(None, "bad")
+            with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'bad'"):
+                table("loss", "bad")
+            with pytest.raises(ValueError, match="give a metric as well"):
+                table(None, "min")
 
     def test_may_have_another_idea_of_best(self, path):
         assert tune.ExperimentAnalysis(path, default_mode="max").best_config == {"curve": CURVES[0]}

@@ -170,32 +170,30 @@ class ExperimentAnalysis:
 
     @property
     def trial_dataframes(self) -> dict[str, pd.DataFrame]:
-        """All that each trial reported, by the directory of its files."""
-        return {str(record.found.directory): record.dataframe() for record in self._records.all}
+        """All that each trial reported, by its id."""
+        return {record.trial.trial_id: record.dataframe() for record in self._records.all}
 
     def dataframe(self, metric: str | None = None, mode: str | None = None) -> pd.DataFrame:
         """Return one row a trial: its last report, or the one with the best value of a metric.
 
         Args:
-            metric: the metric.
-            mode: "min" or "max".
+            metric: the metric; a trial without a finite value of it has no row.
+            mode: "min" or "max"; None for the last reports: the run's mode does not count here.
 
         Raises:
-            ValueError: a metric without a mode.
+            ImportError: pandas is not installed.
+            ValueError: there is no such mode, or a mode without a metric.
         """
-        return table(self._records, metric, mode or self.default_mode)
+        return table(self._records, metric, mode)
 
     def get_all_configs(self, prefix: bool = False) -> dict[str, dict[str, Any]]:  # noqa: FBT002 - as in Ray Tune
-        """Return the configuration of each trial, by the directory of its files.
+        """Return the configuration of each trial, by its id.
 
         Args:
-            prefix: put ``config/`` before each name.
+            prefix: join nested names with ``/``, and put ``config/`` before each.
         """
-        mark = "config/" if prefix else ""
-        return {
-            str(record.found.directory): {f"{mark}{name}": value for name, value in record.found.config.items()}
-            for record in self._records.all
-        }
+        configs = {record.trial.trial_id: record.found.config for record in self._records.all}
+        return {trial: flat({"config": config}) for trial, config in configs.items()} if prefix else configs
 
     def stats(self) -> dict[str, Any]:
         """Return how many trials there are, by their status, and how long they ran, in seconds together."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from trialwright.tune.best import checked
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError
 from trialwright.tune.records import Record, Records, flat, frame, local_filesystem
@@ -142,15 +143,13 @@ class ResultGrid:
         """Return one row a trial: its last report, or the one with the best value of a metric.
 
         Args:
-            filter_metric: the metric.
-            filter_mode: "min" or "max".
+            filter_metric: the metric; a trial without a finite value of it has no row.
+            filter_mode: "min" or "max"; None for the last reports: the run's mode does not count here.
 
         Raises:
             ImportError: pandas is not installed.
-            ValueError: a metric without a mode.
+            ValueError: there is no such mode, or a mode without a metric.
         """
-        if filter_metric is not None and filter_mode is None and self._records.facts.mode is None:
-            raise ValueError(f"filter_metric={filter_metric!r} needs filter_mode")
         return table(self._records, filter_metric, filter_mode)
 
     @property
@@ -200,10 +199,16 @@ class ResultGrid:
 
 
 def table(records: Records, metric: str | None, mode: str | None) -> pd.DataFrame:
-    """Return one row a trial: its last report, or that with the best value of the metric."""
+    """Return one row a trial: its last report, or that with the best value of the metric, if a mode is given.
+
+    Raises:
+        ValueError: there is no such mode, or a mode without a metric.
+    """
+    if mode is not None and metric is None:
+        raise ValueError(f"mode={checked(mode)!r} says which value of a metric is the best: give a metric as well")
     rows = []
     for record in records.all:
-        result = record.trial.last_result if metric is None else record.best_report(metric, records.mode(mode))
+        result = record.trial.last_result if metric is None or mode is None else record.best_report(metric, mode)
         if result is not None:
             rows.append(flat({**result, "logdir": str(record.found.directory)}))
     return frame(rows)
