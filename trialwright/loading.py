@@ -78,6 +78,7 @@ def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) ->
         ended=row.ended,
         _frames=store.frames,
         saved=None if row.checkpoint is None else Checkpoint(row.checkpoint, row.step),
+        step=row.step,
     )
 
 

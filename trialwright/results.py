@@ -49,6 +49,7 @@ class TrialResult:
     _best_saved: Checkpoint | None = field(repr=False, compare=False, default=None)
     saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
+    step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
@@ -71,6 +72,12 @@ class TrialResult:
     def history(self) -> list[dict[str, Any]]:
         """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
         report."""
+        return list(self.reports.values())
+
+    @property
+    def reports(self) -> dict[int, dict[str, Any]]:
+        """The history by the step of each report, as the run counts them and names checkpoints: the objective may well
+        report a ``step`` of its own, which changes nothing here."""
         return rows_of(self._frames(self.id))
 
 
@@ -282,13 +289,13 @@ class Result:
         return f"Result({'; '.join(parts)})"
 
 
-def rows_of(frames: Iterable[Reported]) -> list[dict[str, Metric]]:
-    """Return the reports of one trial in the order of their steps; of a step that was repeated, the last."""
+def rows_of(frames: Iterable[Reported]) -> dict[int, dict[str, Metric]]:
+    """Return the reports of one trial by their steps, in order; of a step that was repeated, the last."""
     rows = {}
     for frame in frames:
         for index, step in enumerate(range(frame.first_step, frame.last_step + 1)):
             rows[step] = frame.row(index)
-    return [rows[step] for step in sorted(rows)]
+    return {step: rows[step] for step in sorted(rows)}
 
 
 def _path(checkpoint: Checkpoint | None) -> Path | None:

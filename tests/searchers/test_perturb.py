@@ -1,5 +1,7 @@
 """PBT's explore."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,11 +108,51 @@ def test_each_attempt_of_a_trial_is_varied_otherwise():
 def test_mutations_say_what_varies_and_over_which_domain():
     space = Space({"x": uniform(0, 1), "y": uniform(0, 1), "model": {"depth": 3}})
     mutations = {"x": uniform(10, 20), "model/depth": ordinal([1, 3, 9]), "z": lambda: 7}
-    variations = explore(space, {"x": 15.0, "y": 0.5, "model": {"depth": 3}, "z": 1}, mutations=mutations, count=200)
+    variations = explore(space, {"x": 15.0, "y": 0.5, "model": {"depth": 3}, "z": 10}, mutations=mutations, count=200)
     assert {v["y"] for v in variations} == {0.5}
     assert all(10 <= v["x"] <= 20 for v in variations)
     assert {v["model"]["depth"] for v in variations} == {1, 3, 9}
-    assert {round(v["z"], 6) for v in variations} == {0.8, 1.2, 7}
+    assert {v["z"] for v in variations} == {8, 12, 7}
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([randint(8, 64), qrandint(8, 64, 4)]),
+    st.sampled_from([lambda: 9, lambda: 9.7, uniform(8, 64), randint(8, 64)]),
+    st.floats(0, 1),
+)
+def test_where_the_space_has_ints_every_mutation_makes_ints_on_its_steps(domain, mutation, probability):
+    mutations = {"n": mutation}
+    variations = explore(
+        Space({"n": domain}), {"n": 12}, count=20, mutations=mutations, resample_probability=probability
+    )
+    assert {type(v["n"]) for v in variations} == {int}
+    assert {v["n"] % domain.grain.value(1) for v in variations} == {0}
+
+
+def test_where_the_space_has_a_constant_a_mutation_s_domain_says_what_it_becomes():
+    space = Space({"n": 12})
+    for mutation, kind in [(uniform(8, 64), float), (randint(8, 64), int), (lambda: 9.7, int)]:
+        assert {type(v["n"]) for v in explore(space, {"n": 12}, mutations={"n": mutation})} == {kind}
+
+
+@pytest.mark.parametrize(("value", "whole"), [(12, {10, 14}), (36, {29, 43}), (12.5, {10.0, 15.0})])
+def test_an_int_that_a_function_mutates_is_rounded_and_a_float_is_not(value, whole):
+    space = Space({"n": randint(8, 64) if isinstance(value, int) else uniform(8, 64)})
+    variations = explore(space, {"n": value}, mutations={"n": lambda: 9}, resample_probability=0)
+    assert {v["n"] for v in variations} == whole
+    assert {type(v["n"]) for v in variations} == {type(value)}
+
+
+def test_an_int_in_the_place_of_a_float_is_not_rounded():
+    variations = explore(Space({"x": uniform(0, 2)}), {"x": 1}, mutations={"x": lambda: 9.5}, resample_probability=0)
+    assert {v["x"] for v in variations} == {0.8, 1.2}
+
+
+def test_a_bool_that_a_function_mutates_is_drawn_afresh():
+    space, mutations = Space({"flag": True}), {"flag": lambda: random.random() < 0.5}
+    variations = explore(space, {"flag": True}, mutations=mutations, resample_probability=0)
+    assert {repr(v["flag"]) for v in variations} == {"True", "False"}
 
 
 def test_a_function_has_the_last_word():

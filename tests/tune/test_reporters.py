@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.tune.objectives import failing, objective, run
@@ -97,6 +99,17 @@ def test_trials_can_be_sorted(tmp_path, capsys):
     text = text_of(tmp_path, capsys, sort_by_metric=True, metric_columns=["score"], parameter_columns=[])
     scores = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("objective_")]
     assert scores == sorted(scores)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_trial_without_a_finite_value_is_never_the_best_and_stands_last(tmp_path, capsys, bad):
+    values = iter([bad, 1.5, bad])
+    reporter = CLIReporter(max_report_frequency=1000, sort_by_metric=True, metric_columns=["score"])
+    reported(reporter, lambda config: {"score": next(values)}, tmp_path)
+    text = capsys.readouterr().out.rpartition("== Status ==")[2]
+    assert "with score=1.5" in text
+    shown = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("objective_")]
+    assert list(map(math.isfinite, shown)) == [True, False, False]
 
 
 def test_errors_are_listed(tmp_path, capsys):

@@ -6,8 +6,11 @@ import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trialwright import Local, tune
+from trialwright.tune.best import best_of
 from trialwright.tune.checkpoint import Checkpoint
 
 CURVES = [[5.0, 1.0, 4.0], [3.0, 3.0, 3.0], [9.0, 8.0, 7.0, 2.0]]
@@ -61,6 +64,57 @@ def grid_of(objective, space, tmp_path, **keywords):
     return tune.Tuner(objective, param_space=space, tune_config=tune.TuneConfig(**keywords), run_config=settings).fit()
 
 
+def reports_with_checkpoints(config):
+    for epoch, value in enumerate(config["values"]):
+        tune.report({"loss": value}, checkpoint={"epoch": epoch})
+
+
+def order_of(values, mode):
+    """The best of some values, by the plainest rule there is."""
+    finite = [value for value in values if math.isfinite(value)]
+    return (max if mode == "max" else min)(finite, default=None)
+
+
+@given(st.lists(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf])), st.sampled_from(["min", "max"]))
+def test_the_best_is_the_first_with_the_best_finite_value(values, mode):
+    best = order_of(values, mode)
+    found = best_of(zip(values, range(len(values)), strict=True), mode)
+    assert found == (None if best is None else values.index(best))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("mode", "epoch", "value"), [("max", 2, 0.9), ("min", 1, 0.5)])
+def test_neither_nan_nor_an_infinity_wins_a_checkpoint_or_a_row(tmp_path, bad, mode, epoch, value):
+    grid = grid_of(reports_with_checkpoints, {"values": [bad, 0.5, 0.9]}, tmp_path, metric="loss", mode=mode)
+    analysis = tune.ExperimentAnalysis(grid.experiment_path)
+    assert grid[0].get_best_checkpoint("loss", mode).to_dict() == {"epoch": epoch}
+    assert analysis.best_checkpoint.to_dict() == {"epoch": epoch}
+    assert list(grid.get_dataframe("loss", mode)["loss"]) == list(analysis.dataframe("loss", mode)["loss"]) == [value]
+
+
+def test_no_checkpoint_is_the_best_where_no_value_is_finite(tmp_path):
+    [result] = grid_of(reports_with_checkpoints, {"values": [math.nan, math.inf]}, tmp_path)
+    assert result.get_best_checkpoint("loss", "min") is None
+    with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'maximum'"):
+        result.get_best_checkpoint("loss", "maximum")
+
+
+@pytest.mark.parametrize("own", [[0, 1, 2, 3], [7, 7, 7, 7], [9, 8, 7, 6], [0.5, math.nan, -1, 3]])
+def test_a_checkpoint_belongs_to_the_report_that_carried_it_whatever_a_user_counts(tmp_path, own):
+    def objective(config):
+        for epoch, loss in enumerate([0.1, 0.9, 0.3, 0.4]):
+            tune.report({"loss": loss, "training_iteration": own[epoch]}, checkpoint={"epoch": epoch})
+
+    [result] = grid = grid_of(objective, {}, tmp_path)
+    for found in (result, tune.Tuner.restore(grid.experiment_path, objective).get_results()[0]):
+        pairs = [(checkpoint.to_dict()["epoch"], row["loss"]) for checkpoint, row in found.best_checkpoints]
+        assert pairs == [(0, 0.1), (1, 0.9), (2, 0.3), (3, 0.4)]
+        assert found.get_best_checkpoint("loss", "max").to_dict() == {"epoch": 1}
+        assert found.checkpoint.to_dict() == {"epoch": 3}
+    [trial] = tune.ExperimentAnalysis(grid.experiment_path).trials
+    assert trial.has_reported_at_least_once
+
+
 class TestTheBestResult:
     @pytest.mark.parametrize(
         ("scope", "mode", "index"),
@@ -96,6 +150,21 @@ class TestTheBestResult:
         grid = grid_of(lambda config: {"loss": values[config["i"]]}, {"i": tune.grid_search([0, 1, 2, 3])}, tmp_path)
         assert grid.get_best_result("loss", "min").config == {"i": 3}
         assert grid.get_best_result("loss", "min", filter_nan_and_inf=False).config == {"i": 2}
+
+    def test_of_all_reports_is_none_with_a_value_that_is_not_finite(self, tmp_path):
+        grid = grid_of(reports_with_checkpoints, {"values": tune.grid_search([[math.inf, 1.0], [2.0]])}, tmp_path)
+        assert grid.get_best_result("loss", "max", "all").config == {"values": [2.0]}
+        assert grid.get_best_result("loss", "min", "all").config == {"values": [math.inf, 1.0]}
+        assert grid.get_best_result("loss", "max", "all", filter_nan_and_inf=False).config == {
+            "values": [math.inf, 1.0]
+        }
+
+    def test_may_be_one_without_a_number_if_that_is_asked_for_and_there_is_no_other(self, tmp_path):
+        grid = grid_of(reports_with_checkpoints, {"values": [math.nan]}, tmp_path)
+        analysis = tune.ExperimentAnalysis(grid.experiment_path)
+        assert analysis.get_best_trial("loss", "max") is None
+        assert analysis.get_best_trial("loss", "max", filter_nan_and_inf=False) == analysis.trials[0]
+        assert analysis.get_best_trial("los", "max", filter_nan_and_inf=False) is None
 
     def test_is_not_there_where_nobody_reported_the_metric(self, grid, analysis):
         with pytest.raises(RuntimeError, match="no trial has reported a finite 'los'"):
@@ -191,16 +260,38 @@ class TestAnAnalysis:
         assert analysis.results == {trial.trial_id: trial.last_result for trial in analysis.trials}
         assert list(analysis.results_df["loss"]) == [4.0, 3.0, 2.0]
         assert list(analysis.results_df.index) == list(analysis.results)
-        assert {path: list(table["loss"]) for path, table in analysis.trial_dataframes.items()} == {
-            result.path: result.config["curve"] for result in grid
+        ids = [result.metrics["trial_id"] for result in grid]
+        assert {trial: list(table["loss"]) for trial, table in analysis.trial_dataframes.items()} == {
+            trial: result.config["curve"] for trial, result in zip(ids, grid, strict=True)
         }
-        assert analysis.get_all_configs(prefix=True) == {
-            result.path: {"config/curve": result.config["curve"]} for result in grid
-        }
+        assert list(analysis.get_all_configs()) == ids
         assert list(analysis.dataframe()["loss"]) == [4.0, 3.0, 2.0]
         assert list(analysis.dataframe("loss", "min")["loss"]) == [1.0, 3.0, 2.0]
         assert analysis.stats()["status"] == {"TERMINATED": 3}
         assert len(analysis) == 3
+
+    def test_has_configs_as_they_are_or_flat_as_ray_tune_has_them(self, tmp_path):
+        config = {"x": {"y": 1, "z": {"a": [1]}}, "b": 2}
+        grid = grid_of(lambda config: {"loss": 1.0}, config, tmp_path)
+        analysis = tune.ExperimentAnalysis(grid.experiment_path)
+        [trial] = analysis.trials
+        assert analysis.get_all_configs() == {trial.trial_id: config}
+        flat = {"config/x/y": 1, "config/x/z/a": [1], "config/b": 2}
+        assert analysis.get_all_configs(prefix=True) == {trial.trial_id: flat}
+        assert pytest.importorskip("ray.tune.utils").flatten_dict({"config": config}) == flat
+
+    def test_is_a_table_of_last_reports_where_no_mode_is_given_whatever_the_run_s(self, analysis, grid):
+        for table in (analysis.dataframe("loss"), grid.get_dataframe("loss")):
+            assert list(table["loss"]) == [4.0, 3.0, 2.0]
+
+    def test_refuses_a_mode_of_a_table_that_is_none_or_has_no_metric(self, analysis, grid):
+        for table in (analysis.dataframe, grid.get_dataframe):
+            with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'bad'"):
+                table(None, "bad")
+            with pytest.raises(ValueError, match="mode must be 'min' or 'max', not 'bad'"):
+                table("loss", "bad")
+            with pytest.raises(ValueError, match="give a metric as well"):
+                table(None, "min")
 
     def test_may_have_another_idea_of_best(self, path):
         assert tune.ExperimentAnalysis(path, default_mode="max").best_config == {"curve": CURVES[0]}

@@ -175,7 +175,7 @@ class TestAnExperiment:
     def test_may_be_run_by_run(self, fast):
         experiment = tune.Experiment("mine", objective, config=SPACE, num_samples=2, local_dir=fast["storage_path"])
         analysis = tune.run(experiment, executor=Local(cpus=2), verbose=0)
-        assert (len(analysis), Path(analysis.experiment_path).name) == (2, "mine")
+        assert (len(analysis), analysis.experiment_path) == (2, str((fast["storage_path"] / "mine").resolve()))
 
     def test_says_itself_what_belongs_to_it(self, fast):
         experiment = tune.Experiment("mine", objective, config=SPACE)

@@ -140,6 +140,13 @@ def test_an_experiment_on_a_plateau_ends():
     assert stopper.stop_all()
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_what_is_not_finite_is_none_of_the_best_of_a_plateau(bad, mode):
+    stopper = ExperimentPlateauStopper("loss", top=2, mode=mode)
+    assert feed(stopper, [bad, 1.0, bad, 1.0]) == [False, False, False, True]
+
+
 def test_patience_waits_for_more_results():
     assert feed(ExperimentPlateauStopper("loss", top=2, patience=2), [1.0] * 4) == [False, False, True, True]
 

@@ -28,7 +28,7 @@ def _no_log_files(monkeypatch):
 @pytest.fixture
 def settings(tmp_path):
     def make(**keywords):
-        return tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=2), verbose=0, **keywords)
+        return tune.RunConfig(**{"storage_path": tmp_path, "executor": Local(cpus=2), "verbose": 0, **keywords})
 
     return make
 
@@ -179,10 +179,11 @@ class TestWhatCannotBeHad:
 
 
 class TestARun:
-    def test_of_the_same_second_has_a_link_of_its_own(self, settings):
+    def test_of_the_same_second_has_a_link_of_its_own(self, settings, tmp_path):
         paths = [tune.Tuner(score, run_config=settings()).fit().experiment_path for _ in range(3)]
         assert len(set(paths)) == 3
-        assert len({Path(path).resolve() for path in paths}) == 3
+        links = [path for path in tmp_path.iterdir() if path.is_symlink()]
+        assert sorted(str(link.resolve()) for link in links) == sorted(paths)
 
     def test_keeps_the_checkpoints_that_are_best_by_whatever_metric(self, settings):
         def objective(config):
@@ -196,19 +197,34 @@ class TestARun:
 
     def test_is_found_under_its_name_and_the_time(self, settings, tmp_path):
         grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
-        link = Path(grid.experiment_path)
-        assert (link.parent, link.is_symlink()) == (tmp_path, True)
+        [link] = [path for path in tmp_path.iterdir() if path.is_symlink()]
         assert link.name.startswith("score_20")
-        assert Path(grid[0].path).parent.parent == link.resolve()
+        assert Path(grid[0].path).parent.parent == link.resolve() == Path(grid.experiment_path)
 
     def test_is_found_under_the_name_it_was_given_also_the_second_of_that_name(self, settings, tmp_path):
         first, second = (
             tune.Tuner(score, param_space=SPACE, run_config=settings(name="../mine!")).fit() for _ in range(2)
         )
-        assert first.experiment_path == second.experiment_path == str(tmp_path / "mine")
-        assert (tmp_path / "mine").resolve() == Path(second[0].path).parent.parent
-        assert Path(first[0].path).parent.parent.is_dir()
+        assert (tmp_path / "mine").resolve() == Path(second[0].path).parent.parent == Path(second.experiment_path)
+        assert Path(first[0].path).parent.parent == Path(first.experiment_path) != Path(second.experiment_path)
         assert {path.parent for path in tmp_path.iterdir()} == {tmp_path}
+
+    def test_is_found_for_ever_under_the_path_that_was_handed_out(self, settings, monkeypatch, tmp_path):
+        def run(x):
+            own = settings(name="mine", storage_path="relative")
+            return tune.Tuner(lambda config: {"score": config["x"]}, param_space={"x": x}, run_config=own).fit()
+
+        monkeypatch.chdir(tmp_path)
+        first = run(1)
+        by_name = tune.Tuner.restore("relative/mine", score)
+        second = run(2)
+        monkeypatch.chdir("/")
+        for x, grid in ((1, first), (2, second)):
+            restored = tune.Tuner.restore(grid.experiment_path, score).get_results()
+            analysis = tune.ExperimentAnalysis(grid.experiment_path)
+            assert restored[0].config == analysis.trials[0].config == {"x": x}
+            assert restored.experiment_path == analysis.experiment_path == grid.experiment_path
+        assert by_name.get_results()[0].config == {"x": 1}
 
     def test_leaves_alone_what_has_its_name(self, settings, tmp_path):
         (tmp_path / "mine").mkdir()
@@ -258,7 +274,10 @@ class TestARestoredRun:
 
     def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
-        assert f"the run can be resumed: tune.Tuner.restore({str(path)!r}, trainable).fit()" in capsys.readouterr().err
+        assert (
+            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, trainable).fit()"
+            in capsys.readouterr().err
+        )
         assert tune.Tuner.can_restore(path)
         tuner = tune.Tuner.restore(str(path), score, run_config=settings())
         assert [result.metrics.get("score") for result in tuner.get_results()][:2] == runs[:2]
@@ -266,7 +285,7 @@ class TestARestoredRun:
         assert len(grid) == 6
         assert [result.config["x"] for result in grid][:3] == runs
         assert grid.get_best_result().metrics["score"] == max(result.config["x"] for result in grid)
-        assert grid.experiment_path == str(path)
+        assert grid.experiment_path == str(path.resolve())
         assert len({result.metrics["trial_id"].partition("_")[0] for result in grid}) == 1
 
     def test_has_a_stopper_that_remembers_what_it_was_told_before(self, settings, tmp_path):

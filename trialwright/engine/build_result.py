@@ -60,6 +60,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         _frames=frames,
         _best_saved=trial.best_checkpoint,
         saved=trial.checkpoint,
+        step=trial.step,
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 

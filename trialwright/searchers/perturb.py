@@ -2,12 +2,14 @@
 first population.
 
 A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a
-parameter is drawn afresh instead, as unordered categories always are. Results stay inside their domains.
+parameter is drawn afresh instead, as unordered categories and bools always are. Results stay inside their domains, and
+ints stay ints.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from trialwright.history import History
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import plain
-from trialwright.space.domains import Category, Domain, Numeric
+from trialwright.space.domains import Category, Domain, Numeric, Stepped
 from trialwright.space.functions import seeded
 from trialwright.streams import Streams
 
@@ -64,6 +66,7 @@ class Perturb:
     def setup(self, problem: Problem) -> int:
         """Take any space that the base takes."""
         self._space = problem.space
+        self._domains = {each.path: each.domain for each in problem.space.parameters}
         return self.base.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
@@ -104,8 +107,18 @@ class Perturb:
         for path, mutation in (self.mutations or {}).items():
             *way, name = path.split("/")
             place = reduce(lambda inner, key: cast("dict[str, dict[str, object]]", inner)[key], way, config)
-            place[name] = self._mutate(mutation, place[name], generator)
+            place[name] = self._kept(path, place[name], mutation, self._mutate(mutation, place[name], generator))
         return config
+
+    def _kept(self, path: str, old: object, mutation: Mutation, new: object) -> object:
+        """Return an int where the space has ints, or where the value was one and no domain says what it may be."""
+        domain = self._domains.get(path, mutation)
+        if not isinstance(new, int | float) or isinstance(new, bool) or not math.isfinite(new):
+            return new
+        if isinstance(domain, Stepped) and domain.grain.integer:
+            return domain.grain.value(domain.grain.step(new))
+        said = isinstance(domain, Numeric) or isinstance(mutation, Domain)
+        return round(new) if type(old) is int and not said else new
 
     def _mutate(self, mutation: Mutation, value: object, generator: np.random.Generator) -> object:
         if isinstance(mutation, Numeric):
@@ -115,10 +128,11 @@ class Perturb:
             index = mutation.index(value)
             unit = float(generator.random()) if index is None else mutation.centre(index)
             return mutation.options[int(mutation.cells(np.array([self._move(mutation, unit, generator)]))[0])]
-        if generator.random() < self.resample_probability or not isinstance(value, int | float):
+        factored = isinstance(value, int | float) and not isinstance(value, bool)  # True times 0.8 is no bool
+        if generator.random() < self.resample_probability or not factored:
             with seeded(int(generator.integers(2**32))):
                 return cast("Callable[[], object]", mutation)()
-        return value * float(generator.choice(self.factors))
+        return cast(float, value) * float(generator.choice(self.factors))
 
     def _move(self, domain: Domain, unit: float, generator: np.random.Generator) -> float:
         afresh = float(generator.random())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.kept import load
 from trialwright.tune.records import Record, Records, flat, frame
-from trialwright.tune.result_grid import best_checkpoint, table, why_none
+from trialwright.tune.result_grid import table, why_none
 from trialwright.tune.trial import Trial
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class ExperimentAnalysis:
             metric: what to compare by; the run's metric by default.
             mode: "min" or "max"; the run's by default.
             scope: which of a trial's values counts: "last", "all" (its best), "avg", "last-5-avg", "last-10-avg".
-            filter_nan_and_inf: NaN and infinities do not count.
+            filter_nan_and_inf: NaN and infinities do not count. If False, infinities do, and NaN where there is nothing
+                else.
 
         Raises:
             ValueError: there is no metric, no mode, or no such scope.
@@ -92,7 +93,7 @@ class ExperimentAnalysis:
     def get_best_checkpoint(
         self, trial: Trial, metric: str | None = None, mode: str | None = None
     ) -> Checkpoint | None:
-        """Return what a trial saved with its best value; None if nothing is kept.
+        """Return what a trial saved with its best value; None if nothing is kept that it saved with a finite one.
 
         Raises:
             ValueError: there is no metric, no mode, or no checkpoint with that metric.
@@ -101,7 +102,7 @@ class ExperimentAnalysis:
             self._records.metric(metric or self.default_metric),
             self._records.mode(mode or self.default_mode),
         )
-        return best_checkpoint(self._record(trial), metric, mode)
+        return self._record(trial).best_checkpoint(metric, mode)
 
     def get_last_checkpoint(
         self, trial: Trial | None = None, metric: str = "training_iteration", mode: str = "max"
@@ -169,32 +170,30 @@ class ExperimentAnalysis:
 
     @property
     def trial_dataframes(self) -> dict[str, pd.DataFrame]:
-        """All that each trial reported, by the directory of its files."""
-        return {str(record.found.directory): record.dataframe() for record in self._records.all}
+        """All that each trial reported, by its id."""
+        return {record.trial.trial_id: record.dataframe() for record in self._records.all}
 
     def dataframe(self, metric: str | None = None, mode: str | None = None) -> pd.DataFrame:
         """Return one row a trial: its last report, or the one with the best value of a metric.
 
         Args:
-            metric: the metric.
-            mode: "min" or "max".
+            metric: the metric; a trial without a finite value of it has no row.
+            mode: "min" or "max"; None for the last reports: the run's mode does not count here.
 
         Raises:
-            ValueError: a metric without a mode.
+            ImportError: pandas is not installed.
+            ValueError: there is no such mode, or a mode without a metric.
         """
-        return table(self._records, metric, mode or self.default_mode)
+        return table(self._records, metric, mode)
 
     def get_all_configs(self, prefix: bool = False) -> dict[str, dict[str, Any]]:  # noqa: FBT002 - as in Ray Tune
-        """Return the configuration of each trial, by the directory of its files.
+        """Return the configuration of each trial, by its id.
 
         Args:
-            prefix: put ``config/`` before each name.
+            prefix: join nested names with ``/``, and put ``config/`` before each.
         """
-        mark = "config/" if prefix else ""
-        return {
-            str(record.found.directory): {f"{mark}{name}": value for name, value in record.found.config.items()}
-            for record in self._records.all
-        }
+        configs = {record.trial.trial_id: record.found.config for record in self._records.all}
+        return {trial: flat({"config": config}) for trial, config in configs.items()} if prefix else configs
 
     def stats(self) -> dict[str, Any]:
         """Return how many trials there are, by their status, and how long they ran, in seconds together."""
@@ -206,8 +205,8 @@ class ExperimentAnalysis:
 
     @property
     def experiment_path(self) -> str:
-        """The run's directory, by the name that people know."""
-        return str(self._records.path)
+        """The run's own directory; no later run of the same name is ever found there."""
+        return str(self._records.directory)
 
     def _best(self, metric: str | None, mode: str | None, scope: str, *, finite: bool = True) -> Record | None:
         return self._records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)

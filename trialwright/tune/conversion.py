@@ -100,7 +100,7 @@ class Job:
             given.pop("space")
         engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
         engine.facts = self.facts
-        return self._finish(engine, str(notes.get("link") or directory))
+        return self._finish(engine)
 
     def keywords(self) -> dict[str, Any]:
         """Return the engine's keywords, but for the objective and where the run is kept."""
@@ -234,9 +234,9 @@ class Job:
             space = Space.from_plain(told["space"])
             self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
 
-    def _finish(self, engine: LinkedEngine, link: str | None = None) -> Records:
+    def _finish(self, engine: LinkedEngine) -> Records:
         result = engine.run()
-        records = Records(result.trials, self.facts, result.path, link or engine.linked)
+        records = Records(result.trials, self.facts, result.path)
         failed = result.errors
         if cast(FailureConfig, self.run.failure_config).fail_fast == "raise" and failed:
             raise TrialError(failed[0].error, failed[0].traceback)

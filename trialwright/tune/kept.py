@@ -34,20 +34,18 @@ class LinkedEngine(Engine):
     link: str | None = None
     named = True  # by the user: the link to an earlier run of this name is turned round
     notes: Mapping[str, Any] = {}
-    linked: str | None = None
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         store, directory, past = super()._open(arguments)
         if directory is not None:
             self.facts.directory = str(directory)
             if self.link is not None:
-                self.linked = str((_turned if self.named else _linked)(directory, self.link))
-                notes = json.dumps({**self.notes, "link": self.linked})
-                (directory / NOTES).write_text(notes, encoding="utf-8")
+                (_turn if self.named else _link)(directory, self.link)
+                (directory / NOTES).write_text(json.dumps(self.notes), encoding="utf-8")
         return store, directory, past
 
     def _how_to_resume(self, directory: Path) -> str:
-        return f"tune.Tuner.restore({self.linked or str(directory)!r}, trainable).fit()"
+        return f"tune.Tuner.restore({str(directory)!r}, trainable).fit()"
 
 
 class TrialLinks(Callback):
@@ -74,31 +72,26 @@ def harmless(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "run"
 
 
-def _linked(directory: Path, name: str) -> Path:
-    """Make a link beside a run's directory, under this name or the next that is free; return it, or the directory where
-    there can be none."""
+def _link(directory: Path, name: str) -> None:
+    """Make a link beside a run's directory, under this name or the next that is free."""
     for place in count(1):
         link = directory.with_name(name if place == 1 else f"{name}-{place}")
-        try:
-            link.symlink_to(directory.name)
-        except FileExistsError:
-            continue
-        except OSError:  # some disks have no links; the run can do without
-            return directory
-        return link
-    raise AssertionError("numbers do not end")
+        with suppress(OSError):  # some disks have no links; the run can do without
+            try:
+                link.symlink_to(directory.name)
+            except FileExistsError:
+                continue
+        return
 
 
-def _turned(directory: Path, name: str) -> Path:
+def _turn(directory: Path, name: str) -> None:
     """The same, but turn the link of an earlier run of this name round."""
     link, draft = directory.with_name(name), directory.with_name(f".{directory.name}.link")
     if link.exists() and not link.is_symlink():
-        return directory
+        return
     with suppress(OSError):  # some disks have no links; the run can do without
         draft.symlink_to(directory.name)
         draft.replace(link)
-        return link
-    return directory
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -147,4 +140,4 @@ def load(directory: str | os.PathLike[str]) -> Records:
         metric=None if metrics[0] is None else names.from_engine(metrics[0]),
         mode=modes[0],
     )
-    return Records(load_trials(store, path), facts, path, str(notes.get("link") or path))
+    return Records(load_trials(store, path), facts, path)

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trialwright.results import TrialResult
 from trialwright.storage import checkpoints
 from trialwright.tune import names
+from trialwright.tune.best import best_of, checked, number
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError
 from trialwright.tune.trial import RunFacts, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 
 class Record:
@@ -41,15 +44,16 @@ class Record:
         return Trial.of_result(self.facts, self.found)
 
     @cached_property
-    def rows(self) -> list[dict[str, Any]]:
-        """All its reports, with the engine's names."""
-        return self.found.history
+    def rows(self) -> dict[int, dict[str, Any]]:
+        """All its reports, with the engine's names, by the engine's steps: users report a ``training_iteration`` of
+        their own, so what a report says of its step names no checkpoint."""
+        return self.found.reports
 
     @cached_property
     def results(self) -> list[dict[str, Any]]:
         """All its reports, as users see them."""
         trial = Trial.of_result(self.facts, self.found)
-        shown = [trial.note(row) for row in self.rows]
+        shown = [trial.note(row) for row in self.rows.values()]
         for result in shown[:-1]:
             result["done"] = False
         return shown
@@ -71,7 +75,7 @@ class Record:
         saved = checkpoints.saved(self.found.directory) if self.found.directory else {}
         return [
             (Checkpoint.from_saved(saved[step]), result)
-            for step, result in enumerate(self.results, start=self._first_step)
+            for step, result in zip(self.rows, self.results, strict=True)
             if step in saved
         ]
 
@@ -83,23 +87,40 @@ class Record:
         """
         return frame([flat(result) for result in self.results])
 
-    def value(self, metric: str, mode: str, scope: str) -> float:
-        """Return what the trial is judged by; NaN if it has not reported such a number.
+    def value(self, metric: str, mode: str, scope: str, *, finite: bool = True) -> float | None:
+        """Return what the trial is judged by; None if it has not reported such a number, NaN if no value of it counts.
 
         Args:
             metric: by the user's name.
             mode: "min" or "max".
             scope: one of ``SCOPES``.
+            finite: an infinity is not the best of "all".
         """
         name = names.to_engine(metric)
-        if scope == "last":
-            return _number(self.found.metrics.get(name))
-        values = [value for row in self.rows if not math.isnan(value := _number(row.get(name)))]
-        return SCOPES[scope](values, mode) if values else math.nan
+        rows = [self.found.metrics] if scope == "last" else self.rows.values()
+        given = [value for row in rows if (value := number(row.get(name))) is not None]
+        counts = math.isfinite if finite and scope == "all" else lambda value: not math.isnan(value)
+        values = [value for value in given if counts(value)]
+        return SCOPES[scope](values, mode) if values else (math.nan if given else None)
 
-    @property
-    def _first_step(self) -> int:
-        return int(self.rows[0]["step"]) if self.rows else 1
+    def best_report(self, metric: str, mode: str) -> dict[str, Any] | None:
+        """Return the report with the best value, as users see it; None if no report has a finite one.
+
+        Raises:
+            ValueError: there is no such mode.
+        """
+        return best_of(_scored([(result, result) for result in self.results], metric), mode)
+
+    def best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
+        """Return what was saved with the best value; None if nothing is kept that was saved with a finite one.
+
+        Raises:
+            ValueError: there is no such mode, or no checkpoint was reported with that metric.
+        """
+        scored = _scored(self.checkpoints, metric)
+        if self.checkpoints and not scored:
+            raise ValueError(f"no checkpoint was reported with {metric!r}")
+        return best_of(scored, mode)
 
 
 @dataclass(frozen=True)
@@ -109,14 +130,12 @@ class Records:
     Args:
         found: the trials, as the engine tells of them.
         facts: about the run.
-        directory: the run's.
-        path: how people call that: by a link, if there is one.
+        directory: the run's own. It is what users are told, not the link: a later run of the same name turns that.
     """
 
     found: Sequence[TrialResult]
     facts: RunFacts
     directory: Path | None
-    path: str | None
 
     @cached_property
     def all(self) -> list[Record]:
@@ -130,7 +149,7 @@ class Records:
             metric: by the user's name; the run's if it is None.
             mode: "min" or "max"; the run's if it is None.
             scope: which of a trial's values counts, one of ``SCOPES``.
-            finite: NaN and infinities do not count.
+            finite: NaN and infinities do not count; see ``best_of``.
 
         Raises:
             ValueError: there is no metric, no mode, or no such scope.
@@ -138,10 +157,8 @@ class Records:
         metric, mode = self.metric(metric), self.mode(mode)
         if scope not in SCOPES:
             raise ValueError(f"scope must be one of {', '.join(map(repr, SCOPES))}, not {scope!r}")
-        sign = -1 if mode == "max" else 1
-        scored = [(sign * record.value(metric, mode, scope), record) for record in self.all]
-        fit = [each for each in scored if (math.isfinite(each[0]) if finite else not math.isnan(each[0]))]
-        return min(fit, key=lambda each: (each[0], each[1].found.id))[1] if fit else None
+        judged = [(record.value(metric, mode, scope, finite=finite), record) for record in self.all]
+        return best_of([(value, record) for value, record in judged if value is not None], mode, finite=finite)
 
     def metric(self, given: str | None) -> str:
         """Return the metric that is meant.
@@ -160,10 +177,7 @@ class Records:
         Raises:
             ValueError: there is none, or it is no mode.
         """
-        mode = given or self.facts.mode
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
-        return mode
+        return checked(given or self.facts.mode)
 
 
 def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types
@@ -199,6 +213,12 @@ def flat(result: dict[str, Any]) -> dict[str, Any]:
     return names.flatten(result)
 
 
+def _scored(given: Sequence[tuple[T, dict[str, Any]]], metric: str) -> list[tuple[float, T]]:
+    """Return what was reported with a number of this name, behind that number."""
+    read = [(number(flat(result).get(metric)), each) for each, result in given]
+    return [(value, each) for value, each in read if value is not None]
+
+
 def _extreme(values: list[float], mode: str) -> float:
     return max(values) if mode == "max" else min(values)
 
@@ -214,7 +234,3 @@ SCOPES: dict[str, Callable[[list[float], str], float]] = {
     "last-5-avg": _mean_of_last(5),
     "last-10-avg": _mean_of_last(10),
 }
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

@@ -16,6 +16,7 @@ from typing import Any
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
 from trialwright.progress import Snapshot, line, number
+from trialwright.tune.best import best_of
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 AUTOMATIC = frozenset(
@@ -182,12 +183,11 @@ class TuneReporterBase(ProgressReporter):
         return (f"{trial}: {trial.get_error()}" for trial in failed[:most])
 
     def _best(self, trials: Sequence[Trial]) -> Trial | None:
-        ranked = [trial for trial in trials if self._rank(trial) < math.inf]
-        return min(ranked, key=self._rank, default=None)
+        return best_of([(self._rank(trial), trial) for trial in trials], "min")
 
     def _rank(self, trial: Trial) -> float:
         value = trial.last_result.get(self._metric or "")
-        if not isinstance(value, int | float) or math.isnan(value):
+        if not isinstance(value, int | float) or not math.isfinite(value):
             return math.inf
         return -value if self._mode == "max" else value
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from trialwright.tune.best import checked
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError
 from trialwright.tune.records import Record, Records, flat, frame, local_filesystem
@@ -89,16 +90,16 @@ class Result:
         return self._record.dataframe()
 
     def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
-        """Return what it saved with its best value; None if nothing is kept.
+        """Return what it saved with its best value; None if nothing is kept that it saved with a finite one.
 
         Args:
             metric: by the name under which it was reported; nested names joined with ``/``.
             mode: "min" or "max".
 
         Raises:
-            ValueError: no checkpoint was reported with that metric.
+            ValueError: there is no such mode, or no checkpoint was reported with that metric.
         """
-        return best_checkpoint(self._record, metric, mode)
+        return self._record.best_checkpoint(metric, mode)
 
     def __repr__(self) -> str:
         return f"Result(metrics={self.metrics!r}, path={self.path!r}, checkpoint={self.checkpoint!r})"
@@ -124,7 +125,8 @@ class ResultGrid:
             metric: the run's by default.
             mode: "min" or "max"; the run's by default.
             scope: which of a trial's values counts: "last", "all" (its best), "avg", "last-5-avg", "last-10-avg".
-            filter_nan_and_inf: NaN and infinities do not count.
+            filter_nan_and_inf: NaN and infinities do not count. If False, infinities do, and NaN where there is nothing
+                else.
 
         Raises:
             ValueError: there is no metric, no mode, or no such scope.
@@ -141,15 +143,13 @@ class ResultGrid:
         """Return one row a trial: its last report, or the one with the best value of a metric.
 
         Args:
-            filter_metric: the metric.
-            filter_mode: "min" or "max".
+            filter_metric: the metric; a trial without a finite value of it has no row.
+            filter_mode: "min" or "max"; None for the last reports: the run's mode does not count here.
 
         Raises:
             ImportError: pandas is not installed.
-            ValueError: a metric without a mode.
+            ValueError: there is no such mode, or a mode without a metric.
         """
-        if filter_metric is not None and filter_mode is None and self._records.facts.mode is None:
-            raise ValueError(f"filter_metric={filter_metric!r} needs filter_mode")
         return table(self._records, filter_metric, filter_mode)
 
     @property
@@ -169,8 +169,8 @@ class ResultGrid:
 
     @property
     def experiment_path(self) -> str:
-        """The run's directory, by the name that people know."""
-        return str(self._records.path)
+        """The run's own directory; no later run of the same name is ever found there."""
+        return str(self._records.directory)
 
     @property
     def filesystem(self) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
@@ -199,25 +199,19 @@ class ResultGrid:
 
 
 def table(records: Records, metric: str | None, mode: str | None) -> pd.DataFrame:
-    """Return one row a trial: its last report, or that with the best value of the metric."""
+    """Return one row a trial: its last report, or that with the best value of the metric, if a mode is given.
+
+    Raises:
+        ValueError: there is no such mode, or a mode without a metric.
+    """
+    if mode is not None and metric is None:
+        raise ValueError(f"mode={checked(mode)!r} says which value of a metric is the best: give a metric as well")
     rows = []
     for record in records.all:
-        result = record.trial.last_result if metric is None else _best(record, metric, records.mode(mode))
+        result = record.trial.last_result if metric is None or mode is None else record.best_report(metric, mode)
         if result is not None:
             rows.append(flat({**result, "logdir": str(record.found.directory)}))
     return frame(rows)
-
-
-def best_checkpoint(record: Record, metric: str, mode: str) -> Checkpoint | None:
-    """Return what a trial saved with its best value."""
-    kept = [(checkpoint, flat(result)) for checkpoint, result in record.checkpoints]
-    if not kept:
-        return None
-    scored = [(result[metric], checkpoint) for checkpoint, result in kept if metric in result]
-    if not scored:
-        raise ValueError(f"no checkpoint was reported with {metric!r}")
-    choose = max if mode == "max" else min
-    return choose(scored, key=lambda each: each[0])[1]
 
 
 def why_none(records: Records, metric: str | None) -> str:
@@ -226,9 +220,3 @@ def why_none(records: Records, metric: str | None) -> str:
     first = f"; trial {failed[0].trial} said: {failed[0].found.error}" if failed else ""
     name = metric or records.facts.metric
     return f"no trial has reported a finite {name!r} ({len(records.all)} trials, {len(failed)} failed{first})"
-
-
-def _best(record: Record, metric: str, mode: str) -> dict[str, Any] | None:
-    scored = [result for result in record.results if isinstance(flat(result).get(metric), int | float)]
-    choose = max if mode == "max" else min
-    return choose(scored, key=lambda result: flat(result)[metric], default=None)

@@ -164,7 +164,7 @@ class ExperimentPlateauStopper(Stopper):
 
     def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
         value = self._sign * _number(result[self._metric])
-        if not math.isnan(value):
+        if math.isfinite(value):
             self._best = sorted([*self._best, value])[: self._top]
         self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0
         return self.stop_all()

@@ -292,7 +292,7 @@ def info_of_result(result: TrialResult) -> TrialInfo:
         state=result.state,
         outcome=result.outcome,
         attempt=result.attempts,
-        step=int(result.metrics.get("step", 0)),
+        step=result.step,
         metrics=result.metrics,
         error=result.error,
         checkpoint=None if saved is None else str(saved),

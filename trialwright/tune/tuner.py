@@ -81,9 +81,10 @@ class Tuner:
             raise ValueError("resume_unfinished=False: a run that is gone on with goes on with its unfinished trials")
         if storage_filesystem is not None:
             raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
-        check_run(Path(path).expanduser())
+        directory = Path(path).expanduser().resolve()  # a link may lead to another run by the time of fit()
+        check_run(directory)
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
-        tuner._directory = Path(path).expanduser()
+        tuner._directory = directory
         tuner._again = _resume_config or ResumeConfig(errored=_errored(resume_errored, restart_errored))
         return tuner
 
