@@ -102,7 +102,7 @@ class TPE:
         return [request.sample] * self.candidates
 
     def _elsewhere(self, request: Request, taken: set[bytes], generator: np.random.Generator) -> Floats:
-        """Return even draws; where none of them is new, what else is; in a space that is used up, draws all the same."""
+        """Return even draws; where none of them is new, what else is; if nothing is left, the draws."""
         rest = self._space.tilt(generator.random((self.candidates, self._space.dimension)))
         rest = self._space.snap(self._space.fix_grid(rest, self._numbers(request)))
         new = self._untried.new(rest, taken)

@@ -46,7 +46,7 @@ class Untried:
         self.is_needed = space.dimension > 0 and (space.cardinality is not None or is_conditional)
 
     def rows(self, taken: set[bytes], sample: int, generator: np.random.Generator) -> Floats:
-        """Return allowed rows on the sample's grid point that are not taken, shape (k, d); none if no more are found."""
+        """Return allowed rows on the sample's grid point that are not taken, shape (k, d); none if none are found."""
         for rows in self._everywhere(generator):
             fixed = self._space.snap(self._space.fix_grid(rows, [sample] * len(rows)))
             fixed = self.new(fixed, taken)
@@ -67,12 +67,14 @@ class Untried:
             return [*answers]
         taken, found = set(keys(units)), list[Suggestion]()
         for answer, request in zip(answers, requests, strict=False):
-            (key,) = keys(self._rows_of(answer))
-            other = self.rows(taken, request.sample, rng("untried", request.sample)) if key in taken else ()
-            new = suggest_rows(self._space, [request], other[:1], rng)[0] if len(other) else answer
-            taken.add(keys(self._rows_of(new))[0])
-            found.append(new)
+            is_taken = keys(self._rows_of(answer))[0] in taken
+            found.append(self._another(request, taken, rng) or answer if is_taken else answer)
+            taken.update(keys(self._rows_of(found[-1])))
         return found
+
+    def _another(self, request: Request, taken: set[bytes], rng: Streams) -> Suggestion | None:
+        rows = self.rows(taken, request.sample, rng("untried", request.sample))[:1]
+        return suggest_rows(self._space, [request], rows, rng)[0] if len(rows) else None
 
     def _rows_of(self, answer: Suggestion) -> Floats:
         return self._space.encode([self._space.resolve(answer.config)])[0]
