@@ -47,6 +47,12 @@ def test_equal_values_say_nothing():
     assert np.array_equal(warped(np.full(5, 3.0)), np.zeros(5))
 
 
+@pytest.mark.parametrize("diverged", [1e12, 1e20, 3e38, 1e300])
+def test_a_constraint_that_has_diverged_once_leaves_the_others_as_they_are(diverged):
+    c = np.linspace(-1.0, 1.0, 20)
+    assert np.allclose(signed(np.r_[c, diverged])[:20], signed(np.r_[c, 10.0])[:20])
+
+
 @given(VALUES)
 def test_a_constraint_keeps_its_sign(c):
     z = signed(c)

@@ -17,6 +17,7 @@ POWERS = np.linspace(-1.9, 1.9, 40)[:, None]  # 0 and 2, where the formula has l
 JUDGED = 256  # quantiles of y that choose the power
 REACH = 5.0
 BEYOND = 1e4  # spreads above the median: what is worse has diverged, and how far says nothing
+FURTHEST = 1e9  # medians of a constraint: what violates it by more has diverged
 TINY = 1e-12  # what is not 0 stays so
 
 
@@ -75,6 +76,7 @@ def _powers(z: Floats, powers: Floats) -> Floats:
 def signed(c: Floats) -> Floats:
     """Return a constraint as models see it: of variance near 1, far ends by their logarithm, and 0 where it was 0."""
     size = np.abs(c)
-    scale = max(float(np.median(size)), 1e-9 * float(np.max(size)))
-    shrunk = np.log1p(size / scale) if scale > 0.0 else size
+    middle = float(np.median(size))
+    scale = middle if middle > 0.0 else float(np.max(size)) / FURTHEST
+    shrunk = np.log1p(np.minimum(size, FURTHEST * scale) / scale) if scale > 0.0 else size
     return np.asarray(np.sign(c) * np.maximum(shrunk, TINY))
