@@ -1,8 +1,12 @@
 """Ask and tell."""
 
+import copy
 import json
 import math
+import pickle
 import random
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 
 from trialwright import AskTell, space
 from trialwright.engine.catalogue import SEARCHERS
-from trialwright.searchers import Random, Sobol
+from trialwright.searchers import Grid, Random, Repeat, Sobol
 from trialwright.space import Space
 
 SQUARE = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
@@ -154,7 +158,7 @@ def test_telling_of_an_unknown_trial_is_refused_with_those_that_are_open():
 @pytest.mark.parametrize(
     ("metric", "told", "kind", "why"),
     [
-        (["a", "b"], 0.3, ValueError, "0.3 is one number; a dict with a, b is wanted"),
+        (["a", "b"], 0.3, ValueError, "0.3 does not say which value is which: {'a': ..., 'b': ...} is wanted"),
         ("loss", {"lost": 1.0}, ValueError, "lacks the metric 'loss'; did you mean 'lost'"),
         (["a", "b"], {"a": 1.0}, ValueError, "lacks the metric 'b'"),
         ("loss", "low", TypeError, "must be a number, not 'low'"),
@@ -327,3 +331,106 @@ def test_a_searcher_that_ignores_results_is_shown_none():
     searcher.suggest = lambda history, requests, rng: histories.append(history) or suggest(history, requests, rng)
     study.ask()
     assert len(histories[0]) == 0
+
+
+# What is given -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"num_samples": 0}, "num_samples must be at least -1 and not 0, not 0"),
+        ({"num_samples": -2}, "num_samples must be at least -1 and not 0, not -2"),
+        ({"num_samples": 2.5}, "num_samples must be an integer, not 2.5"),
+        ({"parallelism": 0}, "parallelism must be at least 1, not 0"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"seed": "1"}, "seed must be an integer, not '1'"),
+        ({"seed": True}, "seed must be an integer, not True"),
+    ],
+)
+def test_numbers_are_checked_as_the_engine_checks_them(keywords, message):
+    with pytest.raises(ValueError, match=message):
+        AskTell(SQUARE, **keywords)
+
+
+def test_minus_one_means_that_the_number_of_samples_is_not_known():
+    assert tuned(searcher="auto", num_samples=-1).trials == tuned(searcher="auto").trials
+
+
+def test_numbers_of_numpy_are_numbers():
+    study = AskTell(
+        {"x": space.uniform(0, 1), "n": space.randint(0, 9)},
+        searcher="tpe",
+        seed=np.int64(3),
+        num_samples=np.int32(20),
+        parallelism=np.uint8(2),
+    )
+    [trial] = study.ask(np.int64(1))
+    study.tell(np.int64(trial.id), np.float32(0.5))
+    study.add({"x": np.float64(0.25), "n": np.int64(3)}, {"value": np.int64(1), "other": np.bool_(True)})
+    state = json.loads(json.dumps(study.state()))
+    again = AskTell({"x": space.uniform(0, 1), "n": space.randint(0, 9)}, searcher="tpe", seed=3)
+    again.load_state(state)
+    assert again.trials == study.trials
+    assert again.ask() == study.ask()
+
+
+def test_values_without_names_are_answered_by_the_dict_that_is_wanted():
+    study = AskTell(SQUARE, metric=["a", "b"])
+    with pytest.raises(ValueError, match=r"\[1.0, 2.0\] does not say which value is which: {'a': ..., 'b': ...}"):
+        study.tell(study.ask(), [1.0, 2.0])
+
+
+# The end of a grid ---------------------------------------------------------------------------------------------------
+
+SIX = {"a": space.choice(["p", "q"]), "b": space.choice([1, 2, 3])}
+
+
+def all_asked(study):
+    asked = []
+    with pytest.raises(LookupError, match="no more suggestions: all"):
+        while len(asked) < 100:
+            asked.append(study.ask())
+    return asked
+
+
+def test_a_grid_ends_after_its_last_configuration():
+    asked = all_asked(AskTell(SIX, searcher="grid"))
+    assert len({tuple(trial.config.values()) for trial in asked}) == len(asked) == 6
+
+
+def test_a_batch_holds_what_is_left_of_a_grid():
+    study = AskTell(SIX, searcher="grid")
+    assert [len(study.ask(4)), len(study.ask(4))] == [4, 2]
+
+
+def test_a_grid_begins_again_where_the_number_of_samples_says_so():
+    assert len(all_asked(AskTell(SIX, searcher="grid", num_samples=8))) == 8
+    assert len(AskTell(SIX, searcher="grid", num_samples=-1).ask(50)) == 50
+
+
+def test_a_repeated_grid_ends_after_all_repetitions():
+    assert len(all_asked(AskTell(SIX, searcher=Repeat(Grid(), 2)))) == 12
+
+
+# Threads -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("searcher", ["gp", "tpe", "random"])
+def test_eight_threads_are_given_different_configurations(searcher):
+    study, gate = AskTell(SQUARE, searcher=searcher, parallelism=8, seed=0), Barrier(8)
+
+    def one(_):
+        gate.wait()
+        study.tell(trial := study.ask(), bowl(trial.config))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(80)))
+    assert len({tuple(trial.config.values()) for trial in study.trials}) == len(study.trials) == 80
+
+
+def test_a_study_can_be_copied_and_a_new_one_pickled():
+    study = tuned()
+    assert copy.deepcopy(study).ask() == study.ask()
+    study = AskTell(SQUARE, searcher="tpe", seed=0)
+    assert pickle.loads(pickle.dumps(study)).ask() == study.ask()

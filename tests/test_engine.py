@@ -46,6 +46,12 @@ def trains(config):
         report(loss=config["x"] + 1 / (epoch + 1), epoch=epoch)
 
 
+def test_numbers_of_numpy_are_numbers():
+    numbers = {"num_samples": np.int64(3), "seed": np.uint32(0), "max_failures": np.int8(0)}
+    given = run(parabola, **numbers, time_budget_s=np.float32(60))
+    assert [trial.config for trial in given] == [trial.config for trial in run(parabola, num_samples=3)]
+
+
 class TestAnObjectiveMay:
     def test_report(self):
         trial = run(trains).best_trial

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast, overload
+from functools import wraps
+from operator import index
+from threading import RLock
+from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
-from trialwright.engine.arguments import as_space
+from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
@@ -29,6 +32,27 @@ Told: TypeAlias = float | Mapping[str, Metric] | None
 Mode: TypeAlias = Literal["min", "max"]
 
 COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _alone(method: Callable[Concatenate[AskTell, P], R]) -> Callable[Concatenate[AskTell, P], R]:
+    """Let one thread in at a time: two that asked together would be given the same configuration."""
+
+    @wraps(method)
+    def alone(self: AskTell, /, *args: P.args, **keywords: P.kwargs) -> R:
+        with self._lock:
+            return method(self, *args, **keywords)
+
+    return alone
+
+
+def _whole(name: str, given: object, lowest: int) -> int:
+    value = as_number(given)
+    if problem := number_problem(name, value, lowest, whole=True):
+        raise ValueError(problem)
+    return cast(int, value)
 
 
 @dataclass(frozen=True)
@@ -52,7 +76,8 @@ class AskTell:
     """Suggests configurations, and learns what they were worth.
 
     Any number of trials may be open at a time, and be told in any order. The same seed and the same calls give the same
-    suggestions. What is NaN, infinite, or None counts as a failure: it is learnt from, and never the best.
+    suggestions. What is NaN, infinite, or None counts as a failure: it is learnt from, and never the best. Several
+    threads may ask and tell: their calls wait for each other.
 
     Args:
         space: what may vary: a dict of domains and constants, or a ``Space``.
@@ -60,7 +85,8 @@ class AskTell:
         metric: what to optimise; of several, ``best`` goes by the first.
         mode: "min" or "max", for each metric.
         outcome_constraints: what a trial must also reach: ``["memory <= 8e9"]``.
-        num_samples: how many trials there will be, if that is known; some searchers plan by it.
+        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A grid
+            is tried once, and again only where this says so.
         parallelism: how many trials will be open at a time.
         seed: of every random draw; one is drawn if it is not given.
 
@@ -88,10 +114,16 @@ class AskTell:
         self._signs = {name: -1.0 if each == "max" else 1.0 for name, each in zip(self.metrics, modes, strict=True)}
         self._goals = _goals(outcome_constraints)
         self._searcher = catalogue.searcher(searcher, FIFO())
-        self._searcher.setup(
-            Problem(self.space, len(self.metrics), len(self._goals), num_samples, parallelism=parallelism)
+        planned = _whole("num_samples", -1 if num_samples is None else num_samples, -1)
+        known = None if planned == -1 else planned
+        together = _whole("parallelism", parallelism, 1)
+        self.seed = secrets.randbits(32) if seed is None else _whole("seed", seed, 0)
+        size = self._searcher.setup(
+            Problem(self.space, len(self.metrics), len(self._goals), known, parallelism=together)
         )
-        self.seed = secrets.randbits(32) if seed is None else seed
+        ends = num_samples is None or planned != -1
+        self._last = max(size, planned) if ends and getattr(self._searcher, "is_exhaustive", False) else math.inf
+        self._lock = RLock()
         self._streams = Streams(self.seed)
         self._log = HistoryLog()
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
@@ -109,9 +141,17 @@ class AskTell:
             LookupError: the searcher has no more.
             ValueError: ``count`` is less than 1.
         """
-        wanted = 1 if count is None else count
+        wanted = 1 if count is None else index(count)
         if wanted < 1:
             raise ValueError(f"ask({count!r}): at least one trial must be asked for")
+        with self._lock:
+            asked = self._asked(wanted)
+        return asked[0] if count is None else asked
+
+    def _asked(self, wanted: int) -> list[AskedTrial]:
+        if self._samples >= self._last:
+            raise LookupError(f"the searcher has no more suggestions: all {self._last:.0f} were asked for")
+        wanted = int(min(wanted, self._last - self._samples))
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
         seen = self._log.until(len(self._log)) if self._searcher.learns else History()
         suggested = self._searcher.suggest(seen, requests, self._streams)
@@ -119,8 +159,9 @@ class AskTell:
         if not asked:
             raise LookupError("the searcher has no more suggestions")
         self._samples += len(asked)
-        return asked[0] if count is None else asked
+        return asked
 
+    @_alone
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
         """Say what a trial was worth: the metric, or a dict with it (and with what the constraints need); None if it
         failed.
@@ -129,13 +170,14 @@ class AskTell:
             ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
             TypeError: a metric is no number.
         """
-        key = trial if isinstance(trial, int) else trial.id
+        key = trial.id if isinstance(trial, AskedTrial) else index(trial)
         if key not in self._open:
             known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
             raise ValueError(f"trial {key} {known}")
         metrics = self._metrics(told)
         self._end(key, self._open.pop(key), metrics)
 
+    @_alone
     def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
         """Learn from an evaluation that was made elsewhere.
 
@@ -153,11 +195,13 @@ class AskTell:
         return self._told[trial]
 
     @property
+    @_alone
     def trials(self) -> list[ToldTrial]:
         """All that were told, in the order of their numbers."""
         return [self._told[trial] for trial in sorted(self._told)]
 
     @property
+    @_alone
     def best(self) -> ToldTrial:
         """The best trial that meets the constraints.
 
@@ -169,6 +213,7 @@ class AskTell:
             raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
         return self._told[min(scored)[1]]
 
+    @_alone
     def pareto_front(self) -> list[ToldTrial]:
         """Return the trials that no other is better than in one objective without being worse in another."""
         import numpy as np
@@ -177,15 +222,17 @@ class AskTell:
         values = np.array([record.values[-1][: len(self.metrics)] for record in records]).reshape(-1, len(self.metrics))
         return [self._told[record.id] for record, good in zip(records, undominated(values), strict=True) if good]
 
+    @_alone
     def state(self) -> dict[str, Plain]:
         """Return all that was learnt, as plain data, for ``load_state``. Open trials stay open."""
         records = self._log.until(len(self._log)).trials
         return {
             "seed": self.seed,
             "samples": self._samples,
-            "trials": [[r.id, fresh(r.config), r.tags, self._plain_metrics(r.id)] for r in records],
+            "trials": [[r.id, _plain(r.config), r.tags, self._plain_metrics(r.id)] for r in records],
         }
 
+    @_alone
     def load_state(self, state: Mapping[str, Plain]) -> None:
         """Go on where another object with the same settings was when its ``state`` was taken.
 
@@ -202,6 +249,12 @@ class AskTell:
             trial = self._opened(config, tags).id
             if metrics is not None:
                 self._end(trial, self._open.pop(trial), metrics)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _lock=RLock())
 
     def _plain_metrics(self, trial: int) -> Plain:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
@@ -230,7 +283,8 @@ class AskTell:
         if type(told) is float and len(self.metrics) == 1:  # nearly always: the rest takes microseconds
             return {self.metrics[0]: told}
         if not isinstance(told, Mapping) and len(self.metrics) > 1:
-            raise ValueError(f"{told!r} is one number; a dict with {', '.join(self.metrics)} is wanted")
+            wanted = ", ".join(f"{name!r}: ..." for name in self.metrics)
+            raise ValueError(f"{told!r} does not say which value is which: {{{wanted}}} is wanted")
         row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told})
         row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None}
         require(row, self.metrics)
@@ -241,6 +295,16 @@ class AskTell:
             values = record.values[-1] if record.values else (math.nan,)
             if all(map(math.isfinite, values)) and all(excess <= 0 for excess in values[len(self.metrics) :]):
                 yield record
+
+
+def _plain(value: Plain) -> Plain:
+    """Return a config for JSON: NumPy's numbers, which a user may have given, as Python's."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    item = getattr(value, "item", None)
+    return cast(Plain, item()) if callable(item) else value
 
 
 _goals = outcome_constraints  # the keyword has the same name

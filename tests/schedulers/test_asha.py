@@ -120,7 +120,19 @@ def test_brackets_start_at_later_rungs_and_are_dealt_in_proportion():
     for bracket, (level, until) in enumerate(firsts.items()):
         mine = [start for start in starts if start.tags == {"bracket": bracket}]
         assert all(start.until == until for start in mine)
-        assert len(mine) == pytest.approx(9_000 / level, rel=0.1)  # 9 : 3 : 1
+        assert len(mine) == pytest.approx(13_000 * {1: 9, 3: 4, 9: 2}[level] / 15, rel=0.1)  # 9/4 : 3/3 : 1/2
+
+
+@given(st.integers(1, 5), st.integers(2, 5))
+def test_async_hyperband_deals_each_bracket_what_hyperband_would_spend_alike(halvings, eta):
+    scheduler = AsyncHyperBand(max_t=eta**halvings, reduction_factor=eta)
+    scheduler.setup(Streams(0))
+    costs = []
+    for share, rungs in zip(scheduler._weights, scheduler._rungs, strict=True):
+        levels = [*(rung.level for rung in rungs), scheduler.max_t]
+        costs.append(share * sum(level / eta**place for place, level in enumerate(levels)))
+    assert len(costs) == halvings + 1
+    assert costs == pytest.approx([costs[0]] * len(costs))
 
 
 def test_brackets_do_not_meet():

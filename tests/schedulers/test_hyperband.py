@@ -33,6 +33,8 @@ def levels(**arguments):
         (9**5, 9, [9**k for k in range(6)]),
         (100, 3, [1, 3, 11, 33, 100]),
         (1, 3, [1]),
+        (9, 1.2, [1, 2, 3, 4, 5, 6, 7, 9]),
+        (9.5, 1.05, [1, 2, 3, 4, 5, 6, 7, 8, 9, 9.5]),
     ],
 )
 def test_no_level_is_lost(max_t, eta, expected):

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,6 +31,17 @@ def test_each_front_is_undominated_without_the_fronts_before(values):
     for number in range(fronts.max() + 1):
         rest = values[fronts >= number]
         assert (undominated(rest) == (fronts[fronts >= number] == number)).all()
+
+
+def test_two_objectives_of_many_points_are_ranked_without_comparing_all_with_all():
+    values = np.random.default_rng(0).random((10_000, 2))
+    tracemalloc.start()
+    fronts = ranks(values)
+    best_first(values, np.empty((10_000, 0)), 50)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(fronts == 0, undominated(values))
+    assert peak < 10_000**2 / 10
 
 
 @given(VALUES)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import compress
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -128,6 +129,26 @@ def as_space(given: object) -> Space:
     if not isinstance(given, Mapping):
         raise TypeError(f"space must be a dict of domains and constants, or a Space, not {given!r}")
     return Space(given)
+
+
+def as_number(given: object) -> object:
+    """Return a number of NumPy, or of another kind, as an int or a float; all else as it is."""
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, Integral):
+        return int(given)
+    return float(given) if isinstance(given, Real) else given
+
+
+def number_problem(name: str, value: object, lowest: float, *, whole: bool) -> str | None:
+    """Return what is wrong with a number that a user has given; None if nothing is. A lowest of -1 stands for no limit,
+    and makes 0 wrong for the number of samples."""
+    kind = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}"
+    if not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
+        return f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}"
+    return None if whole or cast(float, value) > 0 else f"{name} must be more than 0, not {value!r}"
 
 
 def as_pairs(given: object) -> list[tuple[dict[str, object], dict[str, Metric]]]:

@@ -12,7 +12,17 @@ from trialwright.callbacks import Callback
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
-from trialwright.engine.arguments import Arguments, Default, Earlier, Needs, as_pairs, as_space, samples_of
+from trialwright.engine.arguments import (
+    Arguments,
+    Default,
+    Earlier,
+    Needs,
+    as_number,
+    as_pairs,
+    as_space,
+    number_problem,
+    samples_of,
+)
 from trialwright.engine.goals import outcome_constraints
 from trialwright.errors import nearest, refuse
 from trialwright.executors import Executor, Local, Processes, Simulated, Workload
@@ -45,7 +55,8 @@ class _Check:
     """Turns keywords into parts, collecting what is wrong with any of them."""
 
     def __init__(self, keywords: Mapping[str, object]) -> None:
-        self.given = keywords
+        numbers = {name: as_number(keywords[name]) for name, _, _ in _NUMBERS if name in keywords}
+        self.given = {**keywords, **numbers}
         self.problems: list[str] = []
 
     def arguments(self) -> Arguments:
@@ -216,15 +227,8 @@ class _Check:
             value = self.given[name]
             if value is None and name not in ("num_samples", "max_failures", "verbose"):
                 continue
-            kind = int if whole else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kind):
-                self.problems.append(f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}")
-            elif not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
-                self.problems.append(
-                    f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}"
-                )
-            elif not whole and not cast(float, value) > 0:
-                self.problems.append(f"{name} must be more than 0, not {value!r}")
+            problem = number_problem(name, value, lowest, whole=whole)
+            self.problems += [] if problem is None else [problem]
 
     def _callbacks(self) -> tuple[Callback, ...]:
         given = self.given["callbacks"]

@@ -85,8 +85,8 @@ class ASHA:
         grace_period: the first rung: no trial is stopped earlier.
         reduction_factor: eta, more than 1.
         brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. Trials
-            are dealt in proportion to what a bracket would need for equal budgets. None: as many as there are rungs,
-            and one without any.
+            are dealt as HyperBand would for equal budgets, in proportion to ``eta**-s / (rungs + 1)``. None: as many as
+            there are rungs, and one without any.
         promote: pause and promote instead of stopping.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
         stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
@@ -128,7 +128,8 @@ class ASHA:
         self._places: dict[int, tuple[int, int]] = {}  # trial -> bracket, and the rung it is going to or paused at
         self._paused: dict[int, float] = {}  # trial -> its value in the rung it is paused at
         self._latest: tuple[Rung, Standing, int] | None = None  # what the last answer went by
-        weights = [self.reduction_factor**-bracket for bracket in range(self._count)]
+        # Later starts cost more, and so do more rungs, of which each costs the same: as in Li et al., algorithm 1.
+        weights = [self.reduction_factor**-bracket / (len(rungs) + 1) for bracket, rungs in enumerate(self._rungs)]
         self._weights = [weight / sum(weights) for weight in weights]
         self.open = len(self._rungs[0])  # nobody is promoted from this rung, counted from 0, or a higher one
 

@@ -128,9 +128,13 @@ class HyperBand:
         self._full = False  # no new trial will come
 
     def _divided(self) -> Iterator[float]:
-        level = self.max_t
+        """Yield the levels from the last to the first; those that are floored to the same units are one."""
+        yield self.max_t
+        last, level = self.max_t, self.max_t / self.reduction_factor
         while level >= 1:
-            yield float(math.floor(level)) if level < self.max_t else self.max_t
+            if math.floor(level) < last:
+                last = float(math.floor(level))
+                yield last
             level /= self.reduction_factor
 
     def on_start(self, trial: TrialView) -> Start:

@@ -20,6 +20,7 @@ from trialwright.searchers.drawing import BLOCK, Blocks, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints, best_first, loneliness
 from trialwright.searchers.qmc import Sobol
+from trialwright.searchers.untried import Untried, keys
 from trialwright.space import Category
 from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams
@@ -57,6 +58,7 @@ class NSGA2:
         self._known = Observations(problem)
         self._front = _Front()
         self._dice: Blocks | None = None
+        self._untried = Untried(problem.space)
         self._first = Sobol()
         self._kinds = np.array(
             [
@@ -73,7 +75,8 @@ class NSGA2:
         self._known.update(history)
         done = self._known.rows(DONE)
         if len(done) < self.population or not self._space.dimension:
-            return self._first.suggest(History(), requests, rng)
+            first = self._first.suggest(History(), requests, rng)
+            return self._untried.instead(first, requests, self._known.units, rng)
         parents, children = self._parents(done), np.empty((len(requests), self._space.dimension))
         for place, request in enumerate(requests):
             children[place] = self._child(parents, children[:place], request, rng)[0]
@@ -90,7 +93,7 @@ class NSGA2:
         return known.units[order[: self.population]]
 
     def _child(self, parents: Floats, others: Floats, request: Request, rng: Streams) -> Floats:
-        """Return a row, shape (1, d), that is allowed and new, if one is found soon."""
+        """Return a row, shape (1, d), that is allowed and new, unless there is none; if no child soon is, any other."""
         width = 5 * (self._space.dimension + 1)
         self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
         draws = self._dice.row(request.sample)
@@ -98,13 +101,13 @@ class NSGA2:
             child = np.minimum(np.maximum(self._bred(parents, draws), 0.0), 1.0)[None, :]
             child = self._space.snap(self._space.fix_grid(child, [request.sample]))
             if self._space.feasible(child)[0] and not self._is_known(child, others):
-                break
+                return child
             draws = rng("evolution again", request.sample, attempt).random(width)
-        return child
+        taken = set(keys((*self._known.units, *others)))
+        rest = self._untried.rows(taken, request.sample, rng("evolution elsewhere", request.sample))
+        return rest[:1] if len(rest) else child
 
     def _is_known(self, row: Floats, others: Floats) -> bool:
-        if self._space.cardinality is None:
-            return False
         return bool(np.any(np.all(self._known.units == row, axis=1)) or np.any(np.all(others == row, axis=1)))
 
     def _bred(self, parents: Floats, draws: Floats) -> Floats:

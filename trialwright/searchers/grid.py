@@ -21,6 +21,7 @@ class Grid:
     constraint."""
 
     learns = False
+    is_exhaustive = True
 
     def setup(self, problem: Problem) -> int:
         """Take a finite space.

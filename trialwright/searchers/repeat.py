@@ -52,6 +52,11 @@ class Repeat:
         base: int | None = getattr(self.base, "process_from", None)
         return None if base is None else base * self.times
 
+    @property
+    def is_exhaustive(self) -> bool:
+        """As the base is."""
+        return getattr(self.base, "is_exhaustive", False) is True
+
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Ask the base for the first of each group, and repeat its answer; of a group whose first is not in the history
         yet, not now."""

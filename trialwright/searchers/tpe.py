@@ -23,6 +23,7 @@ from trialwright.searchers.observations import DONE, UNKNOWN, Observations
 from trialwright.searchers.pareto import Ints, best_first
 from trialwright.searchers.parzen import Bandwidths, Columns, Parzen
 from trialwright.searchers.qmc import MiddleFirst
+from trialwright.searchers.untried import Untried, keys
 from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams
 
@@ -59,6 +60,7 @@ class TPE:
         self._problem, self._space = problem, problem.space
         self._columns = Columns(problem.space)
         self._known = Observations(problem)
+        self._untried = Untried(problem.space)
         self._first = MiddleFirst()
         return self._first.setup(problem)
 
@@ -70,21 +72,27 @@ class TPE:
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
         if len(self._known.rows(DONE)) < self.startup or not self._space.dimension:
-            return self._first.suggest(History(), [request], rng)[0]
+            return self._beginning(request, asked, rng)
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
         (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
         return suggestion
 
+    def _beginning(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
+        first = self._first.suggest(History(), [request], rng)
+        (answer,) = self._untried.instead(first, [request], np.array([*self._known.units, *asked]), rng)
+        if self._untried.is_needed:
+            asked += [*self._space.encode([self._space.resolve(answer.config)])[0]]
+        return answer
+
     def _best_candidate(self, request: Request, asked: list[Floats], generator: np.random.Generator) -> Floats:
         good, bad = self._densities(asked)
         units = self._space.snap(self._space.fix_grid(good.draw(self.candidates, generator), self._numbers(request)))
-        units = self._new(units[self._space.feasible(units)], asked)
+        units = units[self._space.feasible(units)]
+        taken = set(keys((*self._known.units, *asked))) if self._untried.is_needed else set[bytes]()
+        units = self._untried.new(units, taken) if taken else units
         if not len(units):  # all of them are known, or not allowed: anything that is new will do
-            rest = self._space.tilt(generator.random((self.candidates, self._space.dimension)))
-            rest = self._space.snap(self._space.fix_grid(rest, self._numbers(request)))
-            units = self._new(rest, asked)
-            units = units if len(units) else rest
+            units = self._elsewhere(request, taken, generator)
         active = self._space.active(units)
         features = self._columns.features(units, active)
         scores = good.log_density(units, active, features) - bad.log_density(units, active, features)
@@ -93,12 +101,14 @@ class TPE:
     def _numbers(self, request: Request) -> list[int]:
         return [request.sample] * self.candidates
 
-    def _new(self, units: Floats, asked: list[Floats]) -> Floats:
-        """Leave out what has been tried; in a space with a continuous parameter nothing comes twice."""
-        if self._space.cardinality is None:
-            return units
-        tried = {row.tobytes() for row in (*self._known.units, *asked)}
-        return units[[row.tobytes() not in tried for row in units]]
+    def _elsewhere(self, request: Request, taken: set[bytes], generator: np.random.Generator) -> Floats:
+        """Return even draws; where none of them is new, what else is; if nothing is left, the draws."""
+        rest = self._space.tilt(generator.random((self.candidates, self._space.dimension)))
+        rest = self._space.snap(self._space.fix_grid(rest, self._numbers(request)))
+        new = self._untried.new(rest, taken)
+        new = new[self._space.feasible(new)]
+        new = new if len(new) else self._untried.rows(taken, request.sample, generator)
+        return new[: self.candidates] if len(new) else rest
 
     def _densities(self, asked: list[Floats]) -> tuple[Parzen, Parzen]:
         known, done = self._known, self._known.rows(DONE)

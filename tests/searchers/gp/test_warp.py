@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from trialwright.searchers.gp.warp import signed, warped
+from trialwright.searchers.gp.warp import clipped, signed, warped
 
 VALUES = arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e300, 1e300))
 
@@ -30,8 +30,27 @@ def test_an_outlier_to_the_bad_side_leaves_the_good_ones_apart():
     assert np.ptp(warped(y)[:20]) > 0.5
 
 
+@pytest.mark.parametrize("diverged", [1e12, 1e14, 1e20, 3e38, 1e300])
+@pytest.mark.parametrize("good", [np.linspace(0.1, 0.5, 20), np.r_[np.full(12, 0.5), np.linspace(0.1, 0.4, 8)]])
+def test_a_diverged_value_of_any_size_leaves_the_good_ones_as_far_apart_as_a_moderate_one(good, diverged):
+    moderate = warped(np.r_[good, 1e4])
+    assert np.allclose(warped(np.r_[good, diverged]), moderate, atol=0.1)
+    assert np.ptp(moderate[:20]) > 0.5
+
+
+def test_values_that_have_not_diverged_are_left_as_they_are():
+    y = np.random.default_rng(0).lognormal(0.0, 2.0, 50)
+    assert np.array_equal(clipped(y), y)
+
+
 def test_equal_values_say_nothing():
     assert np.array_equal(warped(np.full(5, 3.0)), np.zeros(5))
+
+
+@pytest.mark.parametrize("diverged", [1e12, 1e20, 3e38, 1e300])
+def test_a_constraint_that_has_diverged_once_leaves_the_others_as_they_are(diverged):
+    c = np.linspace(-1.0, 1.0, 20)
+    assert np.allclose(signed(np.r_[c, diverged])[:20], signed(np.r_[c, 10.0])[:20])
 
 
 @given(VALUES)

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trialwright.searchers.gp.features import Features
+from trialwright.searchers.untried import every_row
 from trialwright.space import Space
 from trialwright.space.values import Bools, Floats
 
 Integers = npt.NDArray[np.int64]
-ENUMERATED = 2048
-"""A space of no more configs is screened whole."""
 MOVED = 20
 """A perturbation moves about so many columns: one that moves a hundred is far away from where it began (Regis and
 Shoemaker 2013)."""
@@ -81,10 +80,7 @@ class Scope:
     @cached_property
     def _configs(self) -> Floats | None:
         """All configs, where they are few."""
-        size = self.space.cardinality
-        if size is None or size > ENUMERATED or any(each.column is None for each in self.space.parameters):
-            return None
-        return self.space.encode([self.space.at(index) for index in range(size)])[0]
+        return every_row(self.space)
 
     def _points(self, count: int) -> Floats:
         """Return even points, shape (count, d); the same every time, because they are shifted."""

@@ -16,6 +16,8 @@ from trialwright.space.values import Floats
 POWERS = np.linspace(-1.9, 1.9, 40)[:, None]  # 0 and 2, where the formula has logarithms, are none of them
 JUDGED = 256  # quantiles of y that choose the power
 REACH = 5.0
+BEYOND = 1e4  # spreads above the median: what is worse has diverged, and how far says nothing
+FURTHEST = 1e9  # medians of a constraint: what violates it by more has diverged
 TINY = 1e-12  # what is not 0 stays so
 
 
@@ -26,10 +28,18 @@ def warped(y: Floats) -> Floats:
 
 
 def scaled(y: Floats) -> Floats:
-    """Return y between 0 and 1, without overflow where values are huge."""
-    y = y / max(float(np.max(np.abs(y))), 1e-300)
+    """Return y between 0 and 1, without overflow where values are huge; diverged values are clipped first, else one of
+    1e14 spreads would leave all others at one number."""
+    y = clipped(y / max(float(np.max(np.abs(y))), 1e-300))
     y = y - y.min()
     return np.asarray(y / max(float(y.max()), 1e-300))
+
+
+def clipped(y: Floats) -> Floats:
+    """Return y with what lies far above the median at the same value."""
+    middle = float(np.median(y))
+    spread = middle - float(np.quantile(y, 0.25)) or middle - float(y.min())  # a quarter may be equal
+    return np.minimum(y, middle + BEYOND * spread) if spread > 0.0 else y
 
 
 def standardised(z: Floats) -> Floats:
@@ -66,6 +76,7 @@ def _powers(z: Floats, powers: Floats) -> Floats:
 def signed(c: Floats) -> Floats:
     """Return a constraint as models see it: of variance near 1, far ends by their logarithm, and 0 where it was 0."""
     size = np.abs(c)
-    scale = max(float(np.median(size)), 1e-9 * float(np.max(size)))
-    shrunk = np.log1p(size / scale) if scale > 0.0 else size
+    middle = float(np.median(size))
+    scale = middle if middle > 0.0 else float(np.max(size)) / FURTHEST
+    shrunk = np.log1p(np.minimum(size, FURTHEST * scale) / scale) if scale > 0.0 else size
     return np.asarray(np.sign(c) * np.maximum(shrunk, TINY))
