@@ -20,11 +20,11 @@ from trialwright.core.plan import Mode
 from trialwright.engine import settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
-from trialwright.engine.build_result import best_of, build_result, reader
+from trialwright.engine.build_result import best_of, build_result
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
 from trialwright.engine.ending import Ending, said
-from trialwright.engine.explain import explainer
+from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
@@ -247,8 +247,8 @@ class Engine:
             run = _run(asking, experiment, meter, directory, began_s)
             controller = _controller(asking, experiment, store, run, meter=meter, additions=self._additions)
             await controller.drive(leftover)
-        result = build_result(arguments, experiment, controller, reader(store, directory), store.statistics())
-        result = replace(result, _explain=explainer(arguments, store, directory))
+        result = build_result(arguments, experiment, controller, store.frames, store.statistics())
+        result = replace(result, _explain=Explainer(arguments, store))
         return _summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
