@@ -23,7 +23,7 @@ from trialwright.engine.arguments import Arguments, Default, Needs, as_space, ne
 from trialwright.engine.build_result import best_of, build_result
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
-from trialwright.engine.ending import Ending, said
+from trialwright.engine.ending import Ending
 from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.inbox_reader import InboxReader
@@ -38,7 +38,7 @@ from trialwright.engine.running import (
     say,
 )
 from trialwright.engine.statistics import Meter
-from trialwright.errors import RunInterrupted, nearest, refuse
+from trialwright.errors import RunInterrupted, nearest, refuse, said
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
