@@ -29,11 +29,11 @@ from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
+    QUICK_SWITCHING,
+    RARE_COLLECTIONS,
     in_thread,
     inside_loop,
     interruptible,
-    quick_switching,
-    rare_collections,
     run_loop,
     say,
 )
@@ -217,7 +217,7 @@ class Engine:
         directory, failures = self._directory, list[str]()
         self._additions.open()
         try:
-            with interruptible(), quick_switching(), rare_collections():
+            with interruptible(), QUICK_SWITCHING.changed(), RARE_COLLECTIONS.changed():
                 store, directory, past = self._open(arguments)
                 async with Ending(failures.append) as ending:
                     ending.step("the journal", lambda: asyncio.to_thread(store.close))
