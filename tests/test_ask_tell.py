@@ -245,6 +245,27 @@ def test_what_violates_a_constraint_is_never_the_best():
     assert study.best.id == 1
 
 
+def test_best_looks_at_no_trial_again():
+    study = tuned(30)
+    expected = min(study.trials, key=lambda trial: trial.metrics["value"])
+    study._log = None  # the only way to all trials' values
+    assert study.best == expected
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 1.0, 2, -3, math.nan, math.inf, None]), st.integers(7, 9)), max_size=12))
+def test_best_is_the_first_of_the_smallest_that_meet_the_constraints(told):
+    study = AskTell(SQUARE, searcher="random", metric="loss", outcome_constraints=["memory <= 8"], seed=0)
+    for trial, (loss, memory) in reversed([*zip(study.ask(len(told) or 1), told, strict=False)]):
+        study.tell(trial, {"loss": loss, "memory": memory})
+    fit = [(loss, at) for at, (loss, memory) in enumerate(told) if loss not in (None, math.inf) and memory <= 8]
+    finite = [each for each in fit if math.isfinite(each[0])]
+    if finite:
+        assert study.best.id == min(finite)[1]
+    else:
+        with pytest.raises(ValueError, match="no trial was told a finite"):
+            study.best  # noqa: B018 - it raises
+
+
 @pytest.mark.parametrize(
     ("keywords", "why"),
     [

@@ -129,6 +129,7 @@ class AskTell:
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
         self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
         self._told: dict[int, ToldTrial] = {}
+        self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
 
     @overload
     def ask(self) -> AskedTrial: ...
@@ -208,10 +209,9 @@ class AskTell:
         Raises:
             ValueError: there is none.
         """
-        scored = [(record.values[-1][0], record.id) for record in self._feasible()]
-        if not scored:
+        if self._best is None:
             raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
-        return self._told[min(scored)[1]]
+        return self._told[self._best[1]]
 
     @_alone
     def pareto_front(self) -> list[ToldTrial]:
@@ -274,7 +274,10 @@ class AskTell:
         self._told[trial] = ToldTrial(trial, self.space.resolve(config), metrics)
         if metrics:
             costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
-            self._log.seen(trial, 1, [(*costs, *violations(self._goals, metrics))])
+            values = (*costs, *violations(self._goals, metrics))
+            self._log.seen(trial, 1, [values])
+            if self._is_feasible(values):
+                self._best = min(self._best or (math.inf, trial), (values[0], trial))
         self._log.ended(trial, COMPLETED if metrics else FAILED)
 
     def _metrics(self, told: Told) -> dict[str, Metric]:
@@ -292,9 +295,11 @@ class AskTell:
 
     def _feasible(self) -> Iterator[Record]:
         for record in self._log.until(len(self._log)).trials:
-            values = record.values[-1] if record.values else (math.nan,)
-            if all(map(math.isfinite, values)) and all(excess <= 0 for excess in values[len(self.metrics) :]):
+            if record.values and self._is_feasible(record.values[-1]):
                 yield record
+
+    def _is_feasible(self, values: Sequence[float]) -> bool:
+        return all(map(math.isfinite, values)) and all(excess <= 0 for excess in values[len(self.metrics) :])
 
 
 def _plain(value: Plain) -> Plain:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from trialwright.core.trial import Trial
+from trialwright.errors import named
 from trialwright.messages import Metric
 
 CALL_S = 30.0  # a call that lasts longer hangs
@@ -349,7 +350,7 @@ class _Worker:
                 self.state = self._do("get_state", {})
         except BaseException as error:  # whatever it raises, SystemExit too, concerns this callback only
             where = self._call[0] if self._call else "its thread"
-            self.retire(f"raised {error!r} in {where}:\n{traceback.format_exc()}")
+            self.retire(f"raised {named(error)} in {where}:\n{traceback.format_exc()}")
 
     def _do(self, method: str, arguments: dict[str, object]) -> Any:  # noqa: ANN401 - as the method
         own = {name: dict(value) if isinstance(value, dict) else value for name, value in arguments.items()}

@@ -50,6 +50,22 @@ class RunInterrupted(SystemExit):
     """SIGINT or SIGTERM ended the run cleanly. As ``SystemExit`` it sets the exit code, 130 or 143."""
 
 
+def said(error: BaseException) -> str:
+    """Return an error as one text: its class, and what it says if it can say it."""
+    try:
+        return f"{type(error).__qualname__}: {error}".removesuffix(": ")
+    except BaseException:  # the text of an error of a user's own class may raise another
+        return type(error).__qualname__
+
+
+def named(error: BaseException) -> str:
+    """Return an error as Python shows it, ``ValueError('x')``; only its class if it cannot be shown."""
+    try:
+        return repr(error)
+    except BaseException:  # as above
+        return type(error).__qualname__
+
+
 def refuse(problems: Iterable[str], subject: str) -> None:
     """Raise one ``ValueError`` that lists all problems; do nothing when there are none."""
     lines = list(problems)

@@ -22,6 +22,10 @@ Frames = Callable[[int], Iterable[Reported]]
 Scope = Literal["last", "best", "mean"]
 
 
+def _no_frames(_: int) -> Iterable[Reported]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class TrialResult:
     """One trial of a finished (or interrupted) run.
@@ -45,7 +49,7 @@ class TrialResult:
     started: float | None
     ended: float | None
     worker: str = ""  # that ran its latest attempt, as the executor calls it
-    _frames: Frames = field(repr=False, compare=False, default=lambda _: ())
+    _frames: Frames = field(repr=False, compare=False, default=_no_frames)
     _best_saved: Checkpoint | None = field(repr=False, compare=False, default=None)
     saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone

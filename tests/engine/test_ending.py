@@ -11,8 +11,8 @@ import pytest
 from tests.core.driving import Curve
 from trialwright import Callback, Engine, Local, Simulated, context, enqueue, report, space, stop
 from trialwright.engine import running
-from trialwright.engine.ending import Ending, said
-from trialwright.errors import ExecutorError, PolicyError, StorageError
+from trialwright.engine.ending import Ending
+from trialwright.errors import ExecutorError, PolicyError, StorageError, said
 from trialwright.storage.memory import MemoryStore
 
 SPACE = {"x": space.uniform(0, 1)}
@@ -111,7 +111,11 @@ def test_an_error_that_cannot_say_what_it_is_is_told_by_its_class():
         def __str__(self):
             raise ValueError
 
-    assert [said(Odd()), said(KeyError("a")), said(TimeoutError())] == ["Odd", "KeyError: 'a'", "TimeoutError"]
+    assert [said(Odd()), said(KeyError("a")), said(TimeoutError())] == [
+        Odd.__qualname__,
+        "KeyError: 'a'",
+        "TimeoutError",
+    ]
 
 
 # No result is lost ----------------------------------------------------------------------------------------------------

@@ -83,7 +83,8 @@ def reports(draw, max_count=6):
     times = draw(st.lists(st.floats(0, 1e9), min_size=count, max_size=count))
     columns = draw(st.dictionaries(names, st.lists(metrics, min_size=count, max_size=count), max_size=3))
     saved = draw(st.none() | texts)
-    return Reported(draw(numbers), draw(numbers), draw(numbers), tuple(times), columns, draw(st.booleans()), saved)
+    step = draw(st.integers(0, 2**63 - 1 - count))
+    return Reported(draw(numbers), draw(numbers), step, tuple(times), columns, draw(st.booleans()), saved)
 
 
 to_driver = st.one_of(
@@ -241,6 +242,17 @@ def test_a_report_with_one_wrong_field_is_never_half_believed(frame, place, valu
         assert from_worker(body(message)) == message
 
 
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_reports_are_refused_whose_steps_cannot_be_counted_on(count):
+    def frame(first_step):
+        return body(Reported(1, 1, first_step, (0.1,) * count, {"loss": [1.0] * count}))
+
+    assert from_worker(frame(2**63 - 1 - count)).last_step == 2**63 - 2
+    for first_step in (2**63 - count, 2**63 - 1):
+        with pytest.raises(WireError):
+            from_worker(frame(first_step))
+
+
 @given(to_driver, st.data())
 def test_one_flipped_byte_is_a_message_or_one_error(message, data):
     raw = bytearray(body(message))
@@ -389,6 +401,14 @@ def test_a_breach_of_the_rules_ends_the_connection_once_and_says_why():
     assert ear.messages == [Finished(1, 1)]
     assert "rules" in ear.reasons[0]
     assert len(ear.reasons) == 1
+
+
+def test_steps_that_cannot_be_counted_on_cost_their_sender_the_connection():
+    bomb = Reported(1, 1, 2**63 - 1, (0.1, 0.2), {"loss": [1.0, 1.0]})
+    ear, dropped = visit(HELLO, encode(Finished(1, 1)) + encode(bomb))
+    assert dropped
+    assert ear.messages == [Finished(1, 1)]
+    assert "not a number" in ear.reasons[0]
 
 
 def test_sizes_are_those_of_the_design():

@@ -18,7 +18,7 @@ from trialwright.core.reports import Reports
 from trialwright.core.scores import Scores
 from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
-from trialwright.errors import InternalError, PolicyError, TrialwrightError
+from trialwright.errors import InternalError, PolicyError, TrialwrightError, named
 from trialwright.history import HistoryLog
 from trialwright.messages import (
     CapacityChanged,
@@ -105,9 +105,9 @@ class Experiment:
             self._filling.fill()
         except TrialwrightError:
             raise
-        except Exception as error:
+        except BaseException as error:  # whatever a scheduler or a stop rule raises, SystemExit too
             story = self.story(event.trial) if isinstance(event, _OF_A_TRIAL) else ""
-            raise PolicyError(f"while handling {event}: {error!r}\n{story}") from error
+            raise PolicyError(f"while handling {event}: {named(error)}\n{story}") from error
         commands, self._trials.commands = self._trials.commands, []
         return commands
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 from trialwright.core.experiment import Experiment
@@ -10,12 +9,9 @@ from trialwright.core.trial import Trial
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
 from trialwright.executors.base import Run
-from trialwright.messages import Reported
 from trialwright.progress import Best
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
-from trialwright.storage.base import Store
-from trialwright.storage.sqlite import SqliteStore
 
 
 def build_result(
@@ -63,21 +59,6 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         step=trial.step,
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
-
-
-def reader(store: Store, directory: Path | None) -> Frames:
-    """Return what reads a trial's frames, also once the run is closed."""
-    if directory is None:
-        return store.frames
-
-    def read(trial: int) -> list[Reported]:
-        reader = SqliteStore.open(directory, read_only=True)
-        try:
-            return list(reader.frames(trial))
-        finally:
-            reader.close()
-
-    return read
 
 
 def best_of(result: Result) -> Best | None:

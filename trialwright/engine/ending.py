@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
+from trialwright.errors import said
+
 T = TypeVar("T")
 
 
@@ -55,11 +57,3 @@ class Ending:
             await work()
         except Exception as error:
             self._warn(f"{what} failed at the end: {said(error)}")
-
-
-def said(error: BaseException) -> str:
-    """Return an error as one text: its class, and what it says if it can say it."""
-    try:
-        return f"{type(error).__name__}: {error}".removesuffix(": ")
-    except Exception:  # the text of an error of a user's own class may raise another
-        return type(error).__name__

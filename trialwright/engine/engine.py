@@ -20,25 +20,25 @@ from trialwright.core.plan import Mode
 from trialwright.engine import settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
-from trialwright.engine.build_result import best_of, build_result, reader
+from trialwright.engine.build_result import best_of, build_result
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
-from trialwright.engine.ending import Ending, said
-from trialwright.engine.explain import explainer
+from trialwright.engine.ending import Ending
+from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
+    QUICK_SWITCHING,
+    RARE_COLLECTIONS,
     in_thread,
     inside_loop,
     interruptible,
-    quick_switching,
-    rare_collections,
     run_loop,
     say,
 )
 from trialwright.engine.statistics import Meter
-from trialwright.errors import RunInterrupted, nearest, refuse
+from trialwright.errors import RunInterrupted, nearest, refuse, said
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
@@ -217,7 +217,7 @@ class Engine:
         directory, failures = self._directory, list[str]()
         self._additions.open()
         try:
-            with interruptible(), quick_switching(), rare_collections():
+            with interruptible(), QUICK_SWITCHING.changed(), RARE_COLLECTIONS.changed():
                 store, directory, past = self._open(arguments)
                 async with Ending(failures.append) as ending:
                     ending.step("the journal", lambda: asyncio.to_thread(store.close))
@@ -247,8 +247,8 @@ class Engine:
             run = _run(asking, experiment, meter, directory, began_s)
             controller = _controller(asking, experiment, store, run, meter=meter, additions=self._additions)
             await controller.drive(leftover)
-        result = build_result(arguments, experiment, controller, reader(store, directory), store.statistics())
-        result = replace(result, _explain=explainer(arguments, store, directory))
+        result = build_result(arguments, experiment, controller, store.frames, store.statistics())
+        result = replace(result, _explain=Explainer(arguments, store))
         return _summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:

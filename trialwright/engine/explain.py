@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from trialwright.core.experiment import Experiment
 from trialwright.engine.arguments import Arguments
@@ -26,7 +24,6 @@ from trialwright.messages import (
 from trialwright.results import Decided
 from trialwright.schedulers.base import Scheduler, TrialView
 from trialwright.storage.base import Entry, Store
-from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
 Facts: TypeAlias = dict[str, Plain]
@@ -90,16 +87,29 @@ class _Silent:
         return None
 
 
-def explainer(arguments: Arguments, store: Store, directory: Path | None) -> Callable[[], list[Decided]]:
-    """Return what retells a run, also once it is over."""
+@dataclass(frozen=True)
+class Explainer:
+    """Retells a run, also once it is over.
 
-    def tell() -> list[Decided]:
-        if directory is None:
-            return list(explain(arguments, store.entries()))
-        with closing(SqliteStore.open(directory, read_only=True)) as reader:
-            return list(explain(arguments, reader.entries()))
+    It needs the scheduler of the run, which may be impossible to pickle: a pickled result has no explanations.
+    """
 
-    return tell
+    arguments: Arguments
+    store: Store
+
+    def __call__(self) -> list[Decided]:
+        return list(explain(self.arguments, self.store.entries()))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[], type[tuple[Decided, ...]]], tuple[()]]:
+        return _nothing_to_tell, ()
+
+
+def _nothing_to_tell() -> type[tuple[Decided, ...]]:
+    """Return what a result without a run has in place of an explainer."""
+    return tuple
 
 
 def explain(arguments: Arguments, entries: Iterable[Entry]) -> Iterator[Decided]:

@@ -14,6 +14,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.core.trial import State, Trial
 from trialwright.executors.base import Run
 from trialwright.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
+from trialwright.storage.files import keep
 
 STATES = "callbacks.json"  # in the run's directory: what callbacks want to be given when the run is resumed
 TOLD = (Started, Reported, Finished, Failed, Halted, Lost)
@@ -71,10 +72,8 @@ class Hooks:
             self._keep_states(self.run.directory / STATES)
 
     def _keep_states(self, path: Path) -> None:
-        draft = path.with_suffix(".draft")
         try:
-            draft.write_text(json.dumps(self.runner.states), encoding="utf-8")
-            draft.replace(path)
+            keep(path, json.dumps(self.runner.states))
         except (TypeError, ValueError, OSError) as error:
             self.warn(f"what callbacks want to remember is not kept: {error}")
 
@@ -116,11 +115,22 @@ def remembered(
     file = None if directory is None else directory / STATES
     if file is None or not file.is_file():
         return []
-    states: list[dict[str, Any] | None] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        states = _states(file)
+    except (OSError, ValueError) as error:
+        warn(f"callbacks begin afresh: {file} cannot be read: {error}")
+        return []
     if len(states) == len(callbacks):
         return states
     warn(f"callbacks begin afresh: the run had {len(states)} when they were last asked what to remember")
     return []
+
+
+def _states(file: Path) -> list[dict[str, Any] | None]:
+    states: object = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(states, list) or not all(isinstance(state, dict | None) for state in states):
+        raise ValueError("it holds something else than states")
+    return states
 
 
 def _ending(event: Event, trial: Trial) -> str | None:

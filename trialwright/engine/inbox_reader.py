@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from trialwright.engine.ending import said
-from trialwright.errors import StorageError
+from trialwright.errors import StorageError, said
 from trialwright.executors.base import Run
 from trialwright.messages import Config, Enqueued, StopRequested
 from trialwright.storage import inbox
@@ -54,7 +53,7 @@ class InboxReader:
         if isinstance(letter, Enqueued):
             try:
                 return self._completed(letter)
-            except Exception as error:  # constraints and ``resources`` are functions of users'
+            except BaseException as error:  # constraints and ``resources`` are functions of users'
                 letter = inbox.Unreadable(letter.letter, said(error))
         self._warn(f"letter {letter.letter} of the inbox is left: {letter.problem}")
         return None

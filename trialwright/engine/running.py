@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trialwright.errors import RunInterrupted
 
@@ -25,12 +25,22 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 def run_loop(main: Coroutine[object, None, T]) -> T:
     """Run on uvloop, or on asyncio's own loop where uvloop does not exist."""
+    results: list[T] = []
+
+    async def keep() -> None:  # asyncio makes a text of its task at the end, and with it of what the task returns
+        results.append(await main)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(keep())
+    return results[0]
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(main)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
+        return None
+    return uvloop.new_event_loop
 
 
 def inside_loop() -> bool:
@@ -47,32 +57,47 @@ def in_thread(work: Callable[[], T]) -> T:
         return pool.submit(work).result()
 
 
-@contextmanager
-def quick_switching() -> Iterator[None]:
-    """Let threads take turns every millisecond instead of every five: the loop must not wait for the journal's writer.
+class Shared(Generic[T]):
+    """A setting of the whole process: changed when the first run begins, and put back when the last has ended.
 
-    With two slots of trials that do nothing it makes half as many trials a second more.
+    Args:
+        read: returns the setting.
+        write: makes it what it is given.
+        improve: makes of what it was what runs want.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, SWITCH_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+
+    def __init__(self, read: Callable[[], T], write: Callable[[T], object], improve: Callable[[T], T]) -> None:
+        self._read, self._write, self._improve = read, write, improve
+        self._lock = threading.Lock()  # runs may overlap, in threads
+        self._before: list[T] = []  # what it was, once for each run that goes on
+
+    @contextmanager
+    def changed(self) -> Iterator[None]:
+        """Have it changed for a run."""
+        with self._lock:
+            if not self._before:
+                self._write(self._improve(before := self._read()))
+            self._before.append(self._before[0] if self._before else before)
+        try:
+            yield
+        finally:
+            with self._lock:
+                before = self._before.pop()
+                if not self._before:
+                    self._write(before)
 
 
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Let the garbage collector look for cycles less often: the engine makes none, and most of what it makes lives on.
+# Threads take turns every millisecond instead of every five: the loop must not wait for the journal's writer. With two
+# slots of trials that do nothing it makes half as many trials a second more.
+QUICK_SWITCHING = Shared(sys.getswitchinterval, sys.setswitchinterval, lambda before: min(before, SWITCH_S))
 
-    Of a simulation of 60,000 trials the collector took a sixth.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(max(before[0], COLLECT_AFTER), *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+# The garbage collector looks for cycles less often: the engine makes none, and most of what it makes lives on. Of a
+# simulation of 60,000 trials the collector took a sixth.
+RARE_COLLECTIONS = Shared(
+    gc.get_threshold,
+    lambda threshold: gc.set_threshold(*threshold),
+    lambda before: (max(before[0], COLLECT_AFTER), *before[1:]),
+)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 
-from trialwright.engine.ending import said
+from trialwright.errors import said
 from trialwright.executors.deputy import Deputy
 from trialwright.progress import Progress, Snapshot
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError
+from trialwright.errors import PolicyError, named
 from trialwright.messages import Ask, Command, Event, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage.checkpoints import trial_directory
@@ -143,7 +143,9 @@ class Asker:
         while (ask := self._asks.get()) is not None:
             try:
                 self._inbox.put(self._suggest(ask))
-            except Exception as error:  # whatever a searcher raises ends the run, with its own traceback as the cause
-                failure = PolicyError(f"the searcher raised {error!r}")
+            except (
+                BaseException
+            ) as error:  # whatever a searcher raises ends the run, with its own traceback as the cause
+                failure = PolicyError(f"the searcher raised {named(error)}")
                 failure.__cause__ = error
                 self._inbox.fail(failure)

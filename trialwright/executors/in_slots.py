@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cloudpickle
 
-from trialwright.errors import ExecutorError
+from trialwright.errors import ExecutorError, named
 from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.deputy import Deputy
 from trialwright.executors.pool import Pool, Starter
@@ -148,7 +148,7 @@ def _pack(run: Run) -> bytes:
     try:
         payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
     except Exception as error:  # pickling runs the user's own methods
-        raise TypeError(f"the objective cannot be sent to other processes: {error!r}") from error
+        raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
     if len(payload) > PAYLOAD_BYTES_MAX:
         size = f"{len(payload) / 2**20:.0f} MiB"
         raise ValueError(

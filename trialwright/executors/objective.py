@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import cast
 
+from trialwright.errors import said
 from trialwright.messages import Failed, Finished, Halted
 from trialwright.reporting import Session, TrialStopped
 
@@ -79,8 +80,7 @@ def failure(trial: int, attempt: int, error: BaseException) -> Failed:
     if isinstance(error, SystemExit):
         line = f"SystemExit: the objective called sys.exit({error.code!r})"
     else:
-        said = next(iter(str(error).splitlines()), "")
-        line = f"{type(error).__qualname__}: {said}".removesuffix(": ")
+        line = next(iter(said(error).splitlines()), "").removesuffix(": ")
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     text = "".join(traceback.format_exception(type(error), error, frames))
     return Failed(trial, attempt, line[:ERROR_LENGTH_MAX], _middle_out(text, TRACEBACK_LENGTH_MAX))

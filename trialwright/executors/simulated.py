@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from trialwright.errors import ExecutorError, PolicyError, nearest, refuse
+from trialwright.errors import ExecutorError, PolicyError, named, nearest, refuse
 from trialwright.executors.base import Run
 from trialwright.executors.delays import Delays, draw
 from trialwright.executors.faults import Doom, Faults, Outages
@@ -207,8 +207,8 @@ class Simulated:
         delay_s = draw(self.delays.ask_s, self._streams("ask", ask.ask)) if self.delays.ask_s else 0.0
         try:
             self._push(self._now + delay_s, self._run.suggest(ask))
-        except Exception as error:  # whatever a searcher raises ends the run
-            self._error = PolicyError(f"the searcher raised {error!r}")
+        except BaseException as error:  # whatever a searcher raises ends the run
+            self._error = PolicyError(f"the searcher raised {named(error)}")
             self._error.__cause__ = error
 
     def _launch(self, launch: Launch) -> None:

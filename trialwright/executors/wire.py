@@ -272,6 +272,7 @@ def _read_reported(  # noqa: PLR0917 - they come as one array
     checkpoint: object,
 ) -> Reported:
     head = (_number(trial), _number(attempt), _number(first_step), _times(times))
+    _number(head[2] + len(head[3]))  # the step after the last: what is counted and kept by steps has 63 bits for each
     saved = None if checkpoint is None else _text(checkpoint)
     return Reported(*head, _columns(columns, len(head[3])), _flag(waiting), saved)
 

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 
 import cloudpickle
 
+from trialwright.errors import named
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
@@ -112,8 +113,8 @@ class Placed:
         self._payload: bytes | None = None
         try:
             self._payload = cloudpickle.dumps(self._searcher)
-        except Exception as error:  # pickling runs methods of users'
-            self._obstacle: Exception = error
+        except BaseException as error:  # pickling runs methods of users'
+            self._obstacle: BaseException = error
 
     def _has_process(self, trials: int) -> bool:
         """Tell whether to ask the process; wait for it only if the thread would be slow."""
@@ -122,7 +123,7 @@ class Placed:
             return False
         try:
             process.wait()
-        except Exception as error:  # whatever loading the searcher raised
+        except BaseException as error:  # whatever loading the searcher raised
             self._stay(error)
             return False
         return True
@@ -143,13 +144,13 @@ class Placed:
                 self._process.close()
             self._process = None
 
-    def _stay(self, error: Exception) -> None:
+    def _stay(self, error: BaseException) -> None:
         """Ask in the thread, for good."""
         if self._is_closed:
             raise RuntimeError("the run is over") from error
         self._warn(
             "the searcher is asked in a thread, where it may hold up the run for some milliseconds at a time, because "
-            f"it cannot have a process of its own: {error!r}"
+            f"it cannot have a process of its own: {named(error)}"
         )
         self._process_from = float("inf")
         self._end()

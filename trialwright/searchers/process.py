@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias, cast
 
 import cloudpickle
 
+from trialwright.errors import named
 from trialwright.history import Entry, History, HistoryLog
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Searcher
@@ -45,7 +46,7 @@ class _Question(NamedTuple):
 
 class _Answer(NamedTuple):
     suggestions: tuple[Suggestion | None, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 _Message: TypeAlias = "bytes | list[Entry] | None | _Question"  # a searcher; what is new; forget all; a question
@@ -124,7 +125,7 @@ class Process:
         try:
             self._send(searcher)
             self._receive()
-        except Exception as error:  # loading a searcher runs its module
+        except BaseException as error:  # loading a searcher runs its module
             self.ready.set_exception(error)
         else:
             self.ready.set_result(None)
@@ -163,7 +164,7 @@ def serve() -> None:
     threading.Thread(target=_listen, args=(inbox, messages), daemon=True).start()
     try:
         searcher: Searcher = pickle.loads(cast(bytes, messages.get()))  # noqa: S301 - from the process that started us
-    except Exception as error:  # loading a searcher runs its module
+    except BaseException as error:  # loading a searcher runs its module
         _send(outbox, _failed(error))
         return
     _send(outbox, cloudpickle.dumps(_Answer()))
@@ -204,19 +205,19 @@ def _answered(searcher: Searcher, history: History, question: _Question) -> byte
     try:
         suggestions = searcher.suggest(history, question.requests, Streams(question.seed))
         return cast(bytes, cloudpickle.dumps(_Answer(tuple(suggestions))))
-    except Exception as error:  # whatever a searcher raises ends the run
+    except BaseException as error:  # whatever a searcher raises ends the run
         return _failed(error)
 
 
-def _failed(error: Exception) -> bytes:
+def _failed(error: BaseException) -> bytes:
     """Return the error as an answer; in place of one that cannot be sent, its text."""
     where = f"in the searcher's process:\n{traceback.format_exc()}"
     error.add_note(where)
-    with suppress(Exception):  # it runs the error's own methods
+    with suppress(BaseException):  # it runs the error's own methods
         sent: bytes = cloudpickle.dumps(_Answer(error=error))
         pickle.loads(sent)  # noqa: S301 - our own
         return sent
-    instead = RuntimeError(repr(error))
+    instead = RuntimeError(named(error))
     instead.add_note(where)
     return cast(bytes, cloudpickle.dumps(_Answer(error=instead)))
 

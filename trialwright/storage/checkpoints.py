@@ -17,6 +17,8 @@ from typing import TypeAlias, cast
 
 import msgpack
 
+from trialwright.storage.files import sync
+
 _NAME = re.compile(r"(\d+)-(\d+)")  # attempt and step
 
 Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
@@ -51,7 +53,7 @@ def save(checkpoint: Saveable, target: Path) -> None:
     with suppress(FileNotFoundError):
         target.rename(earlier)
     draft.rename(target)
-    _sync_one(target.parent)
+    sync(target.parent)
     shutil.rmtree(earlier, ignore_errors=True)
 
 
@@ -101,7 +103,7 @@ def _make_directory(directory: Path) -> None:
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     for path in missing:
-        _sync_one(path.parent)
+        sync(path.parent)
 
 
 def _write(checkpoint: Saveable, draft: Path) -> None:
@@ -137,17 +139,9 @@ def _copy(path: Path, draft: Path) -> None:
 
 def _sync(directory: Path) -> None:
     for path in _tree(directory):
-        _sync_one(path)
+        sync(path)
 
 
 def _tree(directory: Path) -> Iterator[Path]:
     yield from (path for path in directory.rglob("*") if not path.is_symlink())
     yield directory
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

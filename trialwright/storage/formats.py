@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from trialwright.messages import Plain
 from trialwright.storage import journal, tables
 from trialwright.storage.base import Turn
 from trialwright.storage.database import DAMAGED, blame, connect, transaction
+from trialwright.storage.files import sync
 
 APPLICATION_ID = 0x5472_6C73  # "Trls": tells `file` and us whose database it is
 
@@ -42,7 +42,7 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
         finally:
             database.close()
         draft.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def check(database: apsw.Connection, path: Path) -> int:
@@ -106,11 +106,3 @@ def _empty_draft(path: Path) -> Path:
     for leftover in path.parent.glob(draft.name + "*"):
         leftover.unlink()
     return draft
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

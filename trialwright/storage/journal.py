@@ -14,6 +14,8 @@ the first events that have none.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,9 +30,11 @@ MARK_LENGTH = 16  # hexadecimal digits: 64 bits find every accident, and people 
 
 _DECIDED: dict[str, Plain] = {"kind": "Decided"}
 _PLAIN = json.JSONEncoder(separators=(",", ":"))
-_FAST = json.JSONEncoder(
-    separators=(",", ":"), allow_nan=False, ensure_ascii=False, check_circular=False, default=codec.fields
-)
+_FAST = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False, default=codec.fields)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]+")
+_NON_FINITE = {text: _PLAIN.encode(codec.to_plain(value)) for text, value in
+               (("-Infinity", -math.inf), ("Infinity", math.inf), ("NaN", math.nan))}  # fmt: skip
 
 
 class Chain:
@@ -137,13 +141,30 @@ def read_format_1(line: str) -> Turn:
 
 
 def _fast(value: object) -> str | None:
-    """Write it in one pass of the C encoder, if it has nothing that JSON or UTF-8 lacks.
+    """Write it in one pass of the C encoder, if that can be right.
 
-    That is: non-finite numbers, what looks like ``codec``'s way to write these, and the lone surrogates that
-    undecodable file names bring. All are rare, so these may cost more.
+    Not so with what looks like ``codec``'s way to write non-finite numbers, with strings in which these are named as
+    the encoder does, and with the lone surrogates that undecodable file names bring. All are rare, so these may cost
+    more.
     """
     try:
         text = _FAST.encode(value)
-        return text if '{"float":' not in text and text.encode() else None
+        text.encode()
     except ValueError:
         return None
+    if '{"float":' in text:
+        return None
+    return _with_non_finite(text) if any(name in text for name in ("NaN", "Infinity")) else text
+
+
+def _with_non_finite(text: str) -> str | None:
+    """Write non-finite numbers, which JSON lacks, as ``codec`` does; None if a string may hold one of their names.
+
+    The text is the one that the slow way makes, in ASCII: digests must not depend on the way.
+    """
+    strings = "".join(_STRING.findall(text))
+    if any(name in strings for name in _NON_FINITE):
+        return None
+    for name, written in _NON_FINITE.items():
+        text = text.replace(name, written)
+    return _BEYOND_ASCII.sub(lambda found: _PLAIN.encode(found[0])[1:-1], text)

@@ -38,6 +38,19 @@ class MemoryStore:
         self._sorted = 0  # turns
         self._trials: dict[int, TrialRow] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """All but the hash, which cannot be pickled.
+
+        Raises:
+            TypeError: only the digest is kept, which is that hash.
+        """
+        if self._keep == "digest":
+            raise TypeError("a store with keep='digest' cannot be copied")
+        return {name: value for name, value in vars(self).items() if name != "_chain"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _chain=journal.Chain(), _hashed=0)
+
     @property
     def is_watched(self) -> bool:
         return False

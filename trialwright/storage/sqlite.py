@@ -78,6 +78,10 @@ class SqliteStore:
             lock.release()
             raise
 
+    def __getstate__(self) -> dict[str, object]:
+        """A copy, or what comes back from a pickle, reads the same file, and cannot write."""
+        return {**vars(self), "_writer": None}
+
     @property
     def is_watched(self) -> bool:
         return True

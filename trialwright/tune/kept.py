@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -17,6 +18,7 @@ from trialwright.loading import load_trials
 from trialwright.messages import Plain
 from trialwright.space import Space
 from trialwright.storage.base import Store
+from trialwright.storage.files import keep
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.tune import names, spaces
 from trialwright.tune.callback import Callback
@@ -41,7 +43,7 @@ class LinkedEngine(Engine):
             self.facts.directory = str(directory)
             if self.link is not None:
                 (_turn if self.named else _link)(directory, self.link)
-                (directory / NOTES).write_text(json.dumps(self.notes), encoding="utf-8")
+                keep(directory / NOTES, json.dumps(self.notes))
         return store, directory, past
 
     def _how_to_resume(self, directory: Path) -> str:
@@ -117,7 +119,11 @@ def told_of(directory: Path) -> dict[str, Plain]:
 def read_notes(directory: Path) -> dict[str, Any]:
     """Return what this layer noted when the run began."""
     file = directory / NOTES
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    except (OSError, ValueError, TypeError) as error:
+        warnings.warn(f"{file} cannot be read, and the run is read without it: {error}", RuntimeWarning, stacklevel=2)
+        return {}
 
 
 def load(directory: str | os.PathLike[str]) -> Records:
