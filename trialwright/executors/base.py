@@ -143,9 +143,7 @@ class Asker:
         while (ask := self._asks.get()) is not None:
             try:
                 self._inbox.put(self._suggest(ask))
-            except (
-                BaseException
-            ) as error:  # whatever a searcher raises ends the run, with its own traceback as the cause
+            except BaseException as error:  # whatever it is, it ends the run, with its own traceback as the cause
                 failure = PolicyError(f"the searcher raised {named(error)}")
                 failure.__cause__ = error
                 self._inbox.fail(failure)
