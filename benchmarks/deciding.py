@@ -60,7 +60,7 @@ from trialwright.schedulers import (
 from trialwright.streams import Streams
 
 SIZES = (1_000, 10_000, 100_000)
-STEPS = 27  # of a trial that nobody stops
+STEPS = 27  # of a trial that is not stopped
 SLOTS = 64
 MOST = 1.5
 
