@@ -175,16 +175,21 @@ ENTRIES = st.lists(
 def folded(entries: list[Entry]) -> list[Record]:
     """What is known after these entries, put together in the plainest way."""
     records: dict[int, Record] = {}
+    born: set[int] = set()
     for kind, trial, what in entries:
         record = records.setdefault(trial, Record(trial, {}, {}))
         if kind is Kind.BORN:
+            is_other = trial not in born or record.config != what[0]
+            record.inherited = len(record.steps) if is_other else record.inherited
             record.config, record.tags, record.outcome = *what, None
+            born.add(trial)
         elif kind is Kind.SEEN:
             first, values, _, times = what
             kept = [place for place, step in enumerate(record.steps) if step < first]
             record.steps = [record.steps[place] for place in kept] + [*range(first, first + len(values))]
             record.values = [record.values[place] for place in kept] + values
             record.times = [record.times[place] for place in kept] + times
+            record.inherited = min(record.inherited, len(kept))
         elif kind is Kind.ENDED:
             record.outcome, record.paused = what[0], False
         elif kind is Kind.PAUSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from itertools import groupby
@@ -129,19 +130,22 @@ class Log:
 
     def add(self, record: Record) -> None:
         """Have this trial be as the record says."""
+        self._add_reports(record, range(record.inherited))
         self.born(record.id, record.config, record.tags)
-        at = range(len(record.steps))
-        for _, group in groupby(at, lambda place: record.steps[place] - place):  # steps without a gap
-            run = [*group]
-            part = slice(run[0], run[-1] + 1)
-            rest = record.metrics[part], record.times[part]
-            self.seen(record.id, record.steps[run[0]], record.values[part], *rest)
+        self._add_reports(record, range(record.inherited, len(record.steps)))
         if record.until is not None:
             self.extended(record.id, at_step(record.until))
         if record.paused:
             self.paused(record.id)
         if record.outcome is not None:
             self.ended(record.id, record.outcome)
+
+    def _add_reports(self, record: Record, places: range) -> None:
+        for _, group in groupby(places, lambda place: record.steps[place] - place):  # steps without a gap
+            run = [*group]
+            part = slice(run[0], run[-1] + 1)
+            rest = record.metrics[part], record.times[part]
+            self.seen(record.id, record.steps[run[0]], record.values[part], *rest)
 
     def _write(self, kind: Kind, trial: int, place: int) -> None:
         self.entries.append((kind, trial, place))
@@ -179,8 +183,8 @@ class Log:
             case Kind.ENDED:
                 return (self.outcomes[place],)
 
-    def reports(self, rows: Sequence[int]) -> Reports:
-        """Return the reports in these rows."""
+    def reports(self, rows: Sequence[int], first: int = 0) -> Reports:
+        """Return the reports in these rows, of which those before ``first`` are inherited."""
         if not rows:
             return Reports([], [], [], [])
         part = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == len(rows) - 1 else rows
@@ -190,6 +194,7 @@ class Log:
             [tuple(row) for row in self.values.room[part].tolist()],
             [] if math.isnan(times[0]) else times,
             [self.metrics[row] for row in rows if row in self.metrics] if self.metrics else [],
+            bisect_left(rows, first),
         )
 
 

@@ -28,6 +28,7 @@ class Record:
         paused: it has given its resources back, and may be resumed.
         until: the step up to which it was let go last; None where no step ends its lease, or it was never launched.
             Where that is no later than its last step, the next report decides.
+        inherited: how many of the first reports were made with another config: the trial has become a clone since.
     """
 
     id: int
@@ -40,6 +41,7 @@ class Record:
     times: list[float] = field(default_factory=list)
     paused: bool = False
     until: int | None = None
+    inherited: int = 0
 
     @property
     def last(self) -> Values | None:
@@ -55,12 +57,13 @@ class Record:
 
 
 class Reports(NamedTuple):
-    """A trial's reports, an entry each; ``times`` and ``metrics`` may be empty."""
+    """A trial's reports, an entry each; ``times`` and ``metrics`` may be empty. ``inherited`` is as in ``Record``."""
 
     steps: list[int]
     values: list[Values]
     times: list[float]
     metrics: list[dict[str, Metric]]
+    inherited: int = 0
 
 
 class Unread(Record):
@@ -92,7 +95,7 @@ class Unread(Record):
         """Fill the lists. Python comes here only for what is not there yet."""
         if name not in Reports._fields:
             raise AttributeError(name)
-        self.steps, self.values, self.times, self.metrics = self._read()
+        self.steps, self.values, self.times, self.metrics, self.inherited = self._read()
         return getattr(self, name)
 
     def __reduce__(self) -> tuple[type[Record], tuple[object, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from trialwright.history.columns import Block
 from trialwright.history.log import NONE, Kind, Log
@@ -34,6 +35,7 @@ class View:
         self.ids = Block(np.int32)
         self.trials = Block(_TRIAL)
         self.previous = Block(np.int32)
+        self._firsts: dict[int, int] = {}  # of births as clones: the row of the first report that may come
         self._records: dict[int, Record] = {}  # those that were asked for, by number, while they hold
         self.advance(moment)
 
@@ -48,6 +50,8 @@ class View:
         birth, head, outcome, until, paused = self.trials.room[row].item()
         match kind:
             case Kind.BORN:
+                if head != NONE:
+                    self._note_clone(birth, place)
                 birth, outcome = place, NONE
             case Kind.SEEN:
                 head = self._chained(head, place)
@@ -60,6 +64,14 @@ class View:
             case Kind.ENDED:
                 outcome, paused = place, False
         self.trials.room[row] = birth, head, outcome, until, paused
+
+    def _note_clone(self, before: int, birth: int) -> None:
+        """The trial has reported, and is born again: with another config what it reported is not this one's."""
+        first = self._firsts.get(before, 0)
+        if before == NONE or self.log.configs[before] != self.log.configs[birth]:
+            first = len(self.previous)
+        if first:
+            self._firsts[birth] = first
 
     def _chained(self, head: int, end: int) -> int:
         """Put the new reports behind those of earlier steps: a retry repeats steps, and a clone goes back."""
@@ -102,12 +114,30 @@ class View:
             paused=paused,
             until=until if until != NONE else None,
             last=tuple(log.values.room[head].tolist()) if head != NONE else None,
-            read=partial(self._reports, head),
+            read=partial(self._reports, head, self._firsts.get(birth, 0)),
         )
 
-    def _reports(self, head: int) -> Reports:
+    def _reports(self, head: int, first: int) -> Reports:
         rows = []
         while head != NONE:
             rows.append(head)
             head = int(self.previous.room[head])
-        return self.log.reports(rows[::-1])
+        return self.log.reports(rows[::-1], first)
+
+    def firsts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the lowest row that a report may have which these trials made with the config that they have now."""
+        if not self._firsts:
+            return np.zeros(len(rows), np.int32)
+        births = self.trials.room["birth"][rows].tolist()
+        return np.array([self._firsts.get(birth, 0) for birth in births], np.int32)
+
+    def back_to(self, heads: npt.NDArray[np.int32], step: float) -> npt.NDArray[np.int32]:
+        """Return, for reports in these rows, the rows of the last reports of the same trials up to a step; NONE where
+        there is none."""
+        heads = heads.copy()
+        steps, previous = self.log.steps.room, self.previous.room
+        late = np.flatnonzero(heads != NONE)
+        while (late := late[steps[heads[late]] > step]).size:
+            heads[late] = previous[heads[late]]
+            late = late[heads[late] != NONE]
+        return heads

@@ -73,18 +73,20 @@ class NSGA2:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Answer one by one."""
         self._known.update(history)
-        done = self._known.rows(DONE)
-        if len(done) < self.population or not self._space.dimension:
+        if self._known.count < self.population or not self._space.dimension:
             first = self._first.suggest(History(), requests, rng)
             return self._untried.instead(first, requests, self._known.units, rng)
-        parents, children = self._parents(done), np.empty((len(requests), self._space.dimension))
+        parents, children = self._parents(), np.empty((len(requests), self._space.dimension))
         for place, request in enumerate(requests):
             children[place] = self._child(parents, children[:place], request, rng)[0]
         return suggest_rows(self._space, requests, children, rng)
 
-    def _parents(self, done: Ints) -> Floats:
+    def _parents(self) -> Floats:
         """Return the population's units, best first, shape (population, d)."""
         known, front = self._known, self._front.update(self._known)
+        done = known.rows(DONE)
+        if len(done) < known.count:  # a front of those that went furthest says nothing of the others
+            return known.units[known.best_first(self.population)]
         if len(front) >= self.population:
             order = front[np.argsort(-loneliness(known.values[front]), kind="stable")]
         else:

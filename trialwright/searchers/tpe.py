@@ -19,8 +19,8 @@ from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import suggest_rows
-from trialwright.searchers.observations import DONE, UNKNOWN, Observations
-from trialwright.searchers.pareto import Ints, best_first
+from trialwright.searchers.observations import UNKNOWN, Observations
+from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Bandwidths, Columns, Parzen
 from trialwright.searchers.qmc import MiddleFirst
 from trialwright.searchers.untried import Untried, keys
@@ -71,7 +71,7 @@ class TPE:
         return [self._answer(request, asked, rng) for request in requests]
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
-        if len(self._known.rows(DONE)) < self.startup or not self._space.dimension:
+        if self._known.count < self.startup or not self._space.dimension:
             return self._beginning(request, asked, rng)
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
@@ -111,9 +111,9 @@ class TPE:
         return new[: self.candidates] if len(new) else rest
 
     def _densities(self, asked: list[Floats]) -> tuple[Parzen, Parzen]:
-        known, done = self._known, self._known.rows(DONE)
-        count = min(math.ceil(self.share * len(done)), self.good_max)
-        order = done[best_first(known.values[done], known.violations[done], count + 1)]
+        known = self._known
+        count = min(math.ceil(self.share * known.count), self.good_max)
+        order = known.best_first(count + 1)
         good, is_other = order[:count], known.state != UNKNOWN
         is_other[good] = False
         bad = _thinned(np.flatnonzero(is_other))
