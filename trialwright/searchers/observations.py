@@ -1,9 +1,9 @@
 """Observations: a history as arrays, for models, kept up to date at the cost of what is new.
 
 n: trials, in the order of their numbers. d: columns of the space. m: objectives. c: outcome constraints.
-A trial's *reach* is the last step that it reported with its config; infinite if that was its end. A *level* is a step at
-which trials stand: paused, stopped, or ended. Trials are compared at one level, because a value after 3 steps and one
-after 27 say little of each other (Li et al. 2018; Falkner et al. 2018, arXiv 1807.01774, section 4).
+A trial's *reach* is the last step that it reported with its config; infinite if that was its end. A *level* is a step
+at which trials stand: paused, stopped, or ended. Trials are compared at one level, because a value after 3 steps and
+one after 27 say little of each other (Li et al. 2018; Falkner et al. 2018, arXiv 1807.01774, section 4).
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Observations:
         """
         m, order, short = self._problem.objectives, self.rows(DONE), self.rows(SHORT)
         order = order[best_first(self.values[order], self.violations[order], None if len(short) else count)]
-        place = np.searchsorted(self.levels, self.reach[short], "right") - 1
+        place = self.place(short)
         for index in np.unique(place)[::-1]:
             rows = np.concatenate([order, short[place == index]])
             outputs = np.nan_to_num(self.outputs_at(rows, self.levels[index]), nan=FAR, posinf=FAR, neginf=-FAR)
@@ -161,6 +161,17 @@ class Observations:
             is_new = found >= len(order)
             order = np.insert(order, np.cumsum(~is_new)[is_new], rows[found[is_new]])
         return order[:count]
+
+    def place(self, rows: Ints) -> Ints:
+        """Return which level these rows have come to, -1 if to none."""
+        return np.searchsorted(self.levels, self.reach[rows], "right") - 1
+
+    def step_of(self, level: float) -> float:
+        """Return a level as a step: the end is where the trial that went furthest has ended."""
+        if level < math.inf:
+            return level
+        heads = self._head[self.reach == math.inf]
+        return float(self._history.log.steps.room[heads].max(initial=1))
 
     def outputs_at(self, rows: Ints, level: float) -> Floats:
         """Return the objectives and constraints that these rows reported at a level, shape (k, m + c); NaN where they

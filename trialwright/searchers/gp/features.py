@@ -65,13 +65,16 @@ class Features:
             [self._plain, *(np.full(len(centres), j) for j, centres in self._coded if centres is not None)]
         ).astype(np.int64)
 
-    def of(self, units: Floats, active: Bools) -> Floats:
-        """Return the features, shape (n, p), of configs at units (n, d), of which `active` (n, d) are there."""
+    def of(self, units: Floats, active: Bools, log_steps: Floats | float | None = None) -> Floats:
+        """Return the features, shape (n, p), of configs at units (n, d), of which `active` (n, d) are there; with the
+        logarithms of steps behind them, where there are some: shape (n, p + 1)."""
         parts = [units[:, self._plain] - 0.5]
         for j, centres in self._coded:
             assert centres is not None
             cells = np.minimum((units[:, j] * len(centres)).astype(np.int64), len(centres) - 1)
             parts.append((cells[:, None] == np.arange(len(centres))) * (active[:, j, None] * math.sqrt(0.5)))
+        if log_steps is not None:
+            parts.append(np.full((len(units), 1), np.reshape(log_steps, (-1, 1))))
         return np.concatenate(parts, axis=1)
 
     def pull_back(self, gradient: Floats) -> Floats:

@@ -4,6 +4,10 @@ F: features of the observations, shape (n, p). y: their values, warped and stand
 l: length-scales, one for each of d columns; a column has one feature, or several where it is a category.
 theta: (log l_1 .. log l_d, log of the signal variance, log of the noise variance), shape (d + 2,).
 K: signal * k(D) + noise * I = L L'. a: K^-1 y. W: a a' - K^-1.
+
+Learning curves: the last feature is then the logarithm t of the step, theta has log l_t and log c before the last two,
+shape (d + 4,), and the kernel is k(D) (k(T) + c), a product over configs and steps (Swersky et al. 2014, arXiv
+1406.3896, with Matern kernels): how configs differ is alike at all steps, the more so the larger c is.
 """
 
 from __future__ import annotations
@@ -28,43 +32,68 @@ class Prior:
     """Normal densities over theta, and its bounds; noise is small unless the data say otherwise."""
 
     d: int
+    has_steps: bool = False
     length: tuple[float, float] = (0.0, 0.5)
+    over_steps: tuple[tuple[float, float], ...] = ((0.7, 1.0), (0.0, 1.4))  # of log l_t and log c
     signal: tuple[float, float] = (0.0, 1.0)
     noise: tuple[float, float] = (-8.0, 2.0)
 
     @property
+    def _densities(self) -> Floats:
+        over_steps = self.over_steps if self.has_steps else ()
+        return np.array([self.length] * self.d + [*over_steps, self.signal, self.noise])
+
+    @property
     def mean(self) -> Floats:
-        """The densities' means, shape (d + 2,), where a first fit starts."""
-        return np.array([self.length[0]] * self.d + [self.signal[0], self.noise[0]])
+        """The densities' means, of theta's shape, where a first fit starts."""
+        return self._densities[:, 0]
 
     @property
     def sd(self) -> Floats:
-        """Their standard deviations, shape (d + 2,)."""
-        return np.array([self.length[1]] * self.d + [self.signal[1], self.noise[1]])
+        """Their standard deviations, of theta's shape."""
+        return self._densities[:, 1]
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
-        """The lowest and the highest theta, both of shape (d + 2,)."""
-        low = np.log([0.025] * self.d + [0.05, 1e-6])
-        high = np.log([1000.0] * self.d + [50.0, 1.0])
-        return low, high
+        """The lowest and the highest theta."""
+        low, high = ([0.05, 0.01], [100.0, 100.0]) if self.has_steps else ([], [])
+        low = [0.025] * self.d + [*low, 0.05, 1e-6]
+        high = [1000.0] * self.d + [*high, 50.0, 1.0]
+        return np.log(low), np.log(high)
 
 
 @dataclass(frozen=True)
 class Data:
-    """What a model is made from: features (n, p) with the column of each, groups (p,), and where to calculate."""
+    """What a model is made from: features (n, p) with the column of each, groups (p,), and where to calculate.
+
+    Where it has steps, the last feature is the logarithm of the step, and its group is d.
+    """
 
     features: Floats
     groups: Integers
     backend: Backend = field(default_factory=Numpy)
+    has_steps: bool = False
 
     def scaled(self, theta: Floats, features: Floats) -> Floats:
         """Return rows divided by their length-scales, as an array of the backend."""
         return self.backend.array(features * np.exp(-theta[self.groups]))
 
-    def kernel(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
-        """Return the kernel and its slope between scaled rows."""
-        return matern32(squared_distances(a, b, self.backend), self.backend)
+    def kernel(self, theta: Floats, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """Return the kernel between scaled rows, and its slope in the squared distance of their configs."""
+        if not self.has_steps:
+            return matern32(squared_distances(a, b, self.backend), self.backend)
+        kernel, slope = matern32(squared_distances(a[:, :-1], b[:, :-1], self.backend), self.backend)
+        over_steps = self.over_steps(a, b)[0] + math.exp(theta[-3])
+        return kernel * over_steps, slope * over_steps
+
+    def over_steps(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return k(T) between scaled rows, its slope, and the squared distances T of their steps."""
+        squared = squared_distances(a[:, -1:], b[:, -1:], self.backend)
+        return (*matern32(squared + 0.0, self.backend), squared)
+
+    def variance(self, theta: Floats) -> float:
+        """Return the variance of the function before anything is observed."""
+        return math.exp(theta[-2]) * (1.0 + math.exp(theta[-3]) if self.has_steps else 1.0)
 
     def solve(self, lower: Floats, b: Floats) -> Floats:
         """Return (L L')^-1 b."""
@@ -72,14 +101,14 @@ class Data:
 
 
 def loss(theta: Floats, data: Data, y: Floats, prior: Prior) -> tuple[float, Floats]:
-    """Return -log p(y, theta) up to a constant, and its gradient, shape (d + 2,); infinite where K is not positive.
+    """Return -log p(y, theta) up to a constant, and its gradient; infinite where K is not positive.
 
     With G = W * signal * k'(D), the gradient for log l_j is twice the sum over the column's features f of
     (Z^2)'G1 - diag(Z'GZ), Z = F / l: two matrix products, and no (n, n, d) array.
     """
     backend, signal, noise = data.backend, math.exp(theta[-2]), math.exp(theta[-1])
     z = data.scaled(theta, data.features)
-    kernel, slope = data.kernel(z, z)
+    kernel, slope = data.kernel(theta, z, z)
     kernel *= signal
     covariance = kernel + 0.0
     backend.lift(covariance, noise)
@@ -95,11 +124,23 @@ def loss(theta: Floats, data: Data, y: Floats, prior: Prior) -> tuple[float, Flo
     gradient, trace = deviation / prior.sd, float(w.diagonal().sum())
     gradient[-2] -= 0.5 * float((w * kernel).sum())
     gradient[-1] -= 0.5 * noise * trace
+    if data.has_steps:
+        gradient[-4:-2] -= _over_steps(theta, data, z, w * kernel)
+        z = z[:, :-1]
     slope *= signal
     slope *= w
     per_feature = backend.host((z * z).T @ slope.sum(1) - (z * (slope @ z)).sum(0))
-    gradient[:-2] += 2.0 * np.bincount(data.groups, per_feature, minlength=prior.d)
+    gradient[: prior.d] += 2.0 * np.bincount(data.groups[: z.shape[1]], per_feature, minlength=prior.d)
     return float(value), gradient
+
+
+def _over_steps(theta: Floats, data: Data, z: Floats, weighed: Floats) -> Floats:
+    """Return half the sums of W times the derivatives of K in log l_t and log c, shape (2,); ``weighed`` is W K without
+    its noise."""
+    kernel, slope, squared = data.over_steps(z, z)
+    constant = math.exp(theta[-3])
+    weighed = weighed / (kernel + constant)
+    return np.array([-float((weighed * slope * squared).sum()), 0.5 * constant * float(weighed.sum())])
 
 
 def fit(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
@@ -134,7 +175,7 @@ class Model:
         """Factorise K."""
         y = y.reshape(len(y), -1)
         rows = data.scaled(theta, data.features)
-        covariance = math.exp(theta[-2]) * data.kernel(rows, rows)[0]
+        covariance = math.exp(theta[-2]) * data.kernel(theta, rows, rows)[0]
         lower = _factor(covariance, math.exp(theta[-1]), data.backend)
         return cls(theta, data, y, rows, lower, data.solve(lower, data.backend.array(y)))
 
@@ -160,8 +201,8 @@ class Model:
         """Return the model with q more rows, shape (q, p), all together observed as y, shape (n + q, f): O(n^2 q)."""
         n, q, backend = len(self.rows), len(features), self.data.backend
         more = self.data.scaled(self.theta, features)
-        cross = backend.half_solve(self.lower, self.signal * self.data.kernel(self.rows, more)[0])
-        own = self.signal * self.data.kernel(more, more)[0]
+        cross = backend.half_solve(self.lower, self.signal * self.data.kernel(self.theta, self.rows, more)[0])
+        own = self.signal * self.data.kernel(self.theta, more, more)[0]
         rows, lower = backend.zeros(n + q, features.shape[1]), backend.zeros(n + q, n + q)
         rows[:n], rows[n:] = self.rows, more
         lower[:n, :n], lower[n:, :n] = self.lower, cross.T
@@ -175,12 +216,12 @@ class Posterior:
     def __init__(self, model: Model, features: Floats) -> None:
         data, backend = model.data, model.data.backend
         self._model, self._rows = model, data.scaled(model.theta, features)
-        kernel, self._slope = data.kernel(self._rows, model.rows)
+        kernel, self._slope = data.kernel(model.theta, self._rows, model.rows)
         kernel *= model.signal
         self.mean: Floats = backend.host(kernel @ model.weights)
         """Shape (m, f)."""
         self._half = backend.half_solve(model.lower, kernel.T)  # L^-1 k, shape (n, m)
-        variance = model.signal - backend.host((self._half * self._half).sum(0))
+        variance = data.variance(model.theta) - backend.host((self._half * self._half).sum(0))
         self.sd: Floats = np.sqrt(np.maximum(variance, 1e-12 * model.signal))
         """Of the function, without noise: shape (m,)."""
 
@@ -190,7 +231,8 @@ class Posterior:
         return self.mean, self.sd
 
     def pull_back(self, d_mean: Floats, d_sd: Floats) -> Floats:
-        """Return the gradient in the rows, shape (m, p), of a function whose gradients are those, (m, f) and (m,)."""
+        """Return the gradient in the rows, shape (m, p), of a function whose gradients are those, (m, f) and (m,); what
+        it says of a step means nothing."""
         model, backend = self._model, self._model.data.backend
         solved = backend.half_solve(model.lower, self._half, transposed=True)  # K^-1 k, shape (n, m)
         pull = backend.array(d_mean) @ model.weights.T - backend.array((d_sd / self.sd)[:, None]) * solved.T

@@ -6,7 +6,7 @@ m: rows. d: columns. q: pending trials. f: fantasies of them. o: outputs, object
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,22 +47,23 @@ class Belief:
 
 @dataclass(frozen=True)
 class Acquisition:
-    """Utility and belief as a function of units: a Score."""
+    """Utility and belief as a function of units: a Score; of curves, at the step whose logarithm is `log_step`."""
 
     features: Features
     models: Sequence[Model]
     utility: Utility
     belief: Belief
+    log_step: float | None = None
 
     def value(self, units: Floats, active: Bools) -> Floats:
         """Return it at units, shape (m, d); shape (m,)."""
-        rows = self.features.of(units, active)
+        rows = self.features.of(units, active, self.log_step)
         value, _ = self.utility([model.at(rows).moments for model in self.models])
         return value + self.belief.value(units)
 
     def steep(self, units: Floats, active: Bools) -> tuple[Floats, Floats]:
         """Return it, and its gradient, shape (m, d)."""
-        rows = self.features.of(units, active)
+        rows = self.features.of(units, active, self.log_step)
         posteriors = [model.at(rows) for model in self.models]
         value, pulls = self.utility([each.moments for each in posteriors])
         steep = sum(each.pull_back(*pull) for each, pull in zip(posteriors, pulls, strict=True))
@@ -72,7 +73,7 @@ class Acquisition:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The models, and what is known or expected of each row: values, shape (n + q, o)."""
+    """The models, and what is known or expected of the rows that improvement is measured by: values, shape (k, o)."""
 
     models: Sequence[Model]
     values: Floats
@@ -96,6 +97,8 @@ class Outlook:
             return self
         expected = [np.maximum(model.at(rows).mean, at_least) for model in self.models]
         extended = [model.extended(rows, np.r_[model.y, y]) for model, y in zip(self.models, expected, strict=True)]
+        if self.models[0].data.has_steps:  # what is only expected, and of other steps too, is no record to beat
+            return replace(self, models=extended)
         return Outlook(extended, np.concatenate([self.values, np.concatenate(expected, axis=1)]))
 
     def utility(self, objectives: int, generator: np.random.Generator) -> Utility:
@@ -110,9 +113,10 @@ class Outlook:
         return constrained(gain, objectives)
 
 
-def outlook(models: Sequence[Model]) -> Outlook:
-    """Return what is known: observed values, or the models' means there where values are noisy."""
-    return Outlook(models, np.stack([_worth(model) for model in models], axis=1))
+def outlook(models: Sequence[Model], counted: Bools) -> Outlook:
+    """Return what is known of the rows that count, shape (n,): observed values, or the models' means there where values
+    are noisy."""
+    return Outlook(models, np.stack([_worth(model)[counted] for model in models], axis=1))
 
 
 def _worth(model: Model) -> Floats:

@@ -21,7 +21,7 @@ from trialwright.searchers.gp.maximise import Effort, Maximiser
 from trialwright.searchers.gp.proposal import Acquisition, Belief, outlook
 from trialwright.searchers.gp.scope import Scope
 from trialwright.searchers.gp.surrogate import Observed, Surrogate
-from trialwright.searchers.observations import DONE, FAILED, PENDING, Observations
+from trialwright.searchers.observations import FAILED, PENDING, SHORT, UNKNOWN, Observations
 from trialwright.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
 from trialwright.searchers.random import Random
 from trialwright.searchers.threads import one_thread
@@ -29,6 +29,7 @@ from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
+WAITING_MAX = 100  # trials below the level, the best: another one like them would tell no more
 CENTRES = 5  # around so many of the best rows is looked more closely
 SAME = 1e-9  # rows that differ by no more in any column are one config
 
@@ -72,7 +73,7 @@ class GP:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
         """Answer one by one: what was just suggested counts as a trial that has not ended."""
         self._known.update(history)
-        n = int(np.isin(self._known.state, (DONE, FAILED)).sum())
+        n = self._known.count + len(self._known.rows(FAILED))
         with one_thread():
             seen = self._surrogate.observed(self._known)
             if not self._space.dimension:
@@ -95,30 +96,44 @@ class GP:
         return answers
 
     def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        n = self._known.rows(DONE).size
-        last = self._surrogate.last_fit(self._known.records)
+        n, at = self._known.count, seen.log_step
+        last = self._surrogate.last_fit(self._known.records, seen)
         fit = self._surrogate.fitted(seen, n, last)
-        view = outlook(self._surrogate.models(seen, fit))
-        view = view.with_failed(self._rows(FAILED)).with_pending(self._rows(PENDING))
-        centres = seen.units[np.argsort(seen.badness, kind="stable")[:CENTRES]]
+        view = outlook(self._surrogate.models(seen, fit), seen.is_counted)
+        view = view.with_failed(self._failed(at)).with_pending(self._pending(at))
+        centres = seen.best(CENTRES)
         belief = Belief(self._space, (self._problem.num_samples or 100) / (10.0 * n))
         asked = np.empty((0, self._space.dimension))
         answers = []
         for request in requests:
             generator = rng("gp", request.sample)
             self._scope.sample = request.sample
-            score = Acquisition(self._features, view.models, view.utility(self._problem.objectives, generator), belief)
+            utility = view.utility(self._problem.objectives, generator)
+            score = Acquisition(self._features, view.models, utility, belief, at)
             rows, _ = Maximiser(score, self._scope, self.effort).maximise(centres, generator)
             row = self._untried(rows, np.concatenate([self._known.units, asked]), generator)
             asked = np.concatenate([asked, row])
-            view = view.with_pending(self._features.of(row, self._scope.active(row)))
+            view = view.with_pending(self._features.of(row, self._scope.active(row), at))
             answers += suggest_rows(self._space, [request], row, rng)
         return [replace(answers[0], tags=fit.tags()), *answers[1:]] if fit is not last else answers
 
-    def _rows(self, state: int) -> Floats:
-        """Return the features of trials in this state, shape (q, p); the newest, if there are many."""
-        rows = self._known.rows(state)[-VALUELESS_MAX:]
-        return self._features.of(self._known.units[rows], self._known.active[rows])
+    def _failed(self, log_step: float | None) -> Floats:
+        """Return the features of failed trials, shape (q, p); the newest, if there are many."""
+        rows = self._known.rows(FAILED)[-VALUELESS_MAX:]
+        return self._features.of(self._known.units[rows], self._known.active[rows], log_step)
+
+    def _pending(self, log_step: float | None) -> Floats:
+        """Return the features of trials that run, shape (q, p), of curves at the level that each comes to next."""
+        known = self._known
+        if log_step is None:
+            rows = known.rows(PENDING)[-VALUELESS_MAX:]
+            return self._features.of(known.units[rows], known.active[rows])
+        runs = np.flatnonzero(known.runs & (known.reach < known.level) & (known.state != UNKNOWN))[-VALUELESS_MAX:]
+        order = known.best_first()
+        waits = order[(known.state[order] == SHORT) & ~known.runs[order]][:WAITING_MAX]
+        rows, places = np.r_[runs, waits], np.r_[known.place(runs) + 1, np.full(len(waits), -1)]
+        steps = np.array([known.step_of(known.levels[place]) for place in places])
+        return self._features.of(known.units[rows], known.active[rows], np.log(steps) if len(rows) else log_step)
 
     def _untried(self, rows: Floats, taken: Floats, generator: np.random.Generator) -> Floats:
         """Return the first of the rows, shape (any, d), that has not been tried, shape (1, d); else any row that has

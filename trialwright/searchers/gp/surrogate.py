@@ -2,14 +2,19 @@
 
 n: observations. d: columns. p: features. o: outputs, objectives first, then outcome constraints.
 
+Where trials stand at several levels, an observation is a pair of a trial and a level that it has reached, and the
+models are of learning curves: over configs and steps (Klein et al. 2020, arXiv 2003.10865, section 3: MOBSTER). They
+predict at the highest level that enough trials have reached.
+
 What a fit has found rides in the tags of the suggestion that it was made for: the next fit starts there, and between
 fits it is what is used. So the models are a function of the history, and none is fitted twice.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -23,8 +28,8 @@ from trialwright.searchers.gp.model import Data, Model, Prior, fit
 from trialwright.searchers.gp.thinning import representative
 from trialwright.searchers.gp.warp import signed, warped
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.pareto import best_first
-from trialwright.space.values import Floats
+from trialwright.searchers.pareto import Ints, best_first
+from trialwright.space.values import Bools, Floats
 
 TAG = "gp"
 
@@ -37,43 +42,64 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits(1000, 500)
+LIMITS_OF_CURVES = Limits(500, 300)  # a trial has several observations, which say much the same
 LIMITS_ON_DEVICE = Limits(5000, 2000)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What models are made from: a row for each trial that ended with values.
+    """What models are made from: a row for each trial that has values at the level; of curves, for each level.
 
     Attributes:
         units: shape (n, d).
         features: shape (n, p).
         outputs: warped and standardised, shape (n, o); constraints are met where at most 0.
-        badness: how bad each row is, shape (n,): 0 for the best, n - 1 for the worst.
+        trials: of which trial each row is, shape (n,).
+        badness: how bad that trial is, shape (n,): 0 for the best.
+        is_counted: which rows were observed at the level, shape (n,): by these an improvement is measured.
+        log_step: logarithm of the level's step; None where the models are not of curves.
     """
 
     units: Floats
     features: Floats
     outputs: Floats
+    trials: Ints
     badness: Floats
+    is_counted: Bools
+    log_step: float | None = None
 
     def thinned(self, count: int) -> Observed:
-        """Return at most `count` rows that stand for all."""
-        rows = representative(self.badness, count)
-        if len(rows) == len(self.units):
-            return self
-        return Observed(self.units[rows], self.features[rows], self.outputs[rows], self.badness[rows])
+        """Return at most `count` rows that stand for all: all rows of some trials."""
+        firsts = np.unique(self.trials, return_index=True)[1]
+        rows, kept = np.arange(len(self.units)), len(firsts)
+        while len(rows) > count:  # how many rows a trial has is not known before it is chosen
+            kept = min(kept - 1, kept * count // len(rows))
+            chosen = self.trials[firsts[representative(self.badness[firsts], kept)]]
+            rows = np.flatnonzero(np.isin(self.trials, chosen))
+        return self if len(rows) == len(self.units) else self._of(rows)
+
+    def best(self, count: int) -> Floats:
+        """Return the units of the best trials, shape (at most count, d)."""
+        order = np.argsort(self.badness, kind="stable")
+        firsts = np.unique(self.badness[order], return_index=True)[1]
+        return self.units[order[firsts[:count]]]
+
+    def _of(self, rows: Ints) -> Observed:
+        names = ("units", "features", "outputs", "trials", "badness", "is_counted")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted when there were n observations: a theta for each output, shape (o, d + 2)."""
+    """What was fitted when there were n trials with values: a theta for each output, shape (o, d + 2), or of curves,
+    shape (o, d + 4)."""
 
     n: int
     thetas: Floats
 
     @property
     def due(self) -> int:
-        """At how many observations to fit again: at each while they are few, later at each twentieth part more."""
+        """At how many trials to fit again: at each while they are few, later at each twentieth part more."""
         return self.n + max(1, self.n // 20)
 
     def tags(self) -> Tags:
@@ -86,49 +112,79 @@ class Surrogate:
 
     def __init__(self, problem: Problem, features: Features, device: str | None) -> None:
         self._features, self._backend = features, backend_of(device)
-        self._limits = LIMITS if device is None else LIMITS_ON_DEVICE
+        self._limits, self._limits_of_curves = LIMITS, LIMITS_OF_CURVES
+        if device is not None:
+            self._limits = self._limits_of_curves = LIMITS_ON_DEVICE
         self._objectives, self._outputs = problem.objectives, problem.objectives + problem.constraints
-        self._prior = Prior(len(features.columns))
 
     def observed(self, known: Observations) -> Observed | None:
         """Return what the models can learn from, or None where nothing has been evaluated."""
+        if len(known.levels) > 1:
+            return self._curves(known).thinned(self._limits_of_curves.rows)
         rows = known.rows(DONE)
         if not rows.size:
             return None
         raw = np.concatenate([known.values[rows], known.violations[rows]], axis=1)
-        warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
-        outputs = np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+        outputs = self._warped(raw)
         badness = np.empty(len(rows))
         badness[best_first(outputs[:, : self._objectives], outputs[:, self._objectives :])] = np.arange(len(rows))
         units, features = known.units[rows], self._features.of(known.units[rows], known.active[rows])
-        return Observed(units, features, outputs, badness).thinned(self._limits.rows)
+        everywhere = np.ones(len(rows), np.bool_)
+        return Observed(units, features, outputs, rows, badness, everywhere).thinned(self._limits.rows)
 
-    def last_fit(self, records: Sequence[Record]) -> Fitted | None:
-        """Return what the newest trial that brought a fit remembers; nothing if that was for another space."""
+    def _curves(self, known: Observations) -> Observed:
+        """Return a row for each trial and each level that it has reached."""
+        order, steps = known.best_first(), np.array([known.step_of(level) for level in known.levels])
+        raw = np.stack([known.outputs_at(order, level) for level in known.levels], axis=1)  # (trials, levels, o)
+        trial, level = np.nonzero(np.isfinite(raw).all(axis=2))
+        rows, log_steps = order[trial], np.log(steps[level])
+        features = self._features.of(known.units[rows], known.active[rows], log_steps)
+        outputs = self._warped(raw[trial, level])
+        is_counted = level == len(steps) - 1
+        return Observed(
+            known.units[rows], features, outputs, rows, trial.astype(np.float64), is_counted, math.log(steps[-1])
+        )
+
+    def _warped(self, raw: Floats) -> Floats:
+        """Return raw outputs, shape (n, o), as models see them."""
+        warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
+        return np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+
+    def last_fit(self, records: Sequence[Record], seen: Observed) -> Fitted | None:
+        """Return what the newest trial that brought a fit remembers; nothing if that was for other models."""
         for record in reversed(records):
             if TAG in record.tags:
                 said = cast(dict[str, object], record.tags[TAG])
                 found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
-                return found if found.thetas.shape == (self._outputs, len(self._prior.mean)) else None
+                return found if found.thetas.shape == (self._outputs, len(self._prior(seen).mean)) else None
         return None
 
     def fitted(self, seen: Observed, n: int, last: Fitted | None) -> Fitted:
-        """Return the last fit while it will do, else a new one of n observations.
+        """Return the last fit while it will do, else a new one, with n trials that have values.
 
         A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning,
         lest a bad optimum be inherited for ever.
         """
         if last is not None and n < last.due:
             return last
-        few, thetas = seen.thinned(self._limits.fitted), []
-        data = Data(few.features, self._features.groups, self._backend)
+        limits = self._limits if seen.log_step is None else self._limits_of_curves
+        few, thetas, prior = seen.thinned(limits.fitted), [], self._prior(seen)
+        data = self._data(few)
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
-            starts += [self._prior.mean] if last is None or n % 4 == 0 else []
-            thetas.append(fit(data, few.outputs[:, o], self._prior, np.stack(starts)))
+            starts += [prior.mean] if last is None or n % 4 == 0 else []
+            thetas.append(fit(data, few.outputs[:, o], prior, np.stack(starts)))
         return Fitted(n, np.round(thetas, 6))
 
     def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
         """Return a model for each output."""
-        data = Data(seen.features, self._features.groups, self._backend)
+        data = self._data(seen)
         return [Model.of(theta, data, y) for theta, y in zip(fitted.thetas, seen.outputs.T, strict=True)]
+
+    def _prior(self, seen: Observed) -> Prior:
+        return Prior(len(self._features.columns), has_steps=seen.log_step is not None)
+
+    def _data(self, seen: Observed) -> Data:
+        groups, has_steps = self._features.groups, seen.log_step is not None
+        groups = np.append(groups, len(self._features.columns)) if has_steps else groups
+        return Data(seen.features, groups, self._backend, has_steps)
