@@ -4,8 +4,11 @@ import sqlite3
 
 import pytest
 
+from tests.contracts.store import commit, row
 from tests.storage.runs import entries
 from trialwright.errors import StorageError
+from trialwright.messages import Ticked
+from trialwright.storage.base import Turn
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -54,6 +57,25 @@ def test_rows_that_were_changed_are_noticed(run, harm, text):
     assert str(run) in str(caught.value)
     with pytest.raises(StorageError, match=text):
         SqliteStore.open(run)  # nothing is ever appended to what is damaged
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE trials SET line = json_set(line, '$[2]', 'failed') WHERE id = 3",
+        "UPDATE trials SET line = json_set(line, '$[6].x', 0.5) WHERE id = 3",
+        "UPDATE trials SET mark = '0' WHERE id = 3",
+        "UPDATE trials SET id = 9 WHERE id = 3",
+    ],
+)
+def test_a_row_of_a_trial_that_was_changed_is_noticed(tmp_path, harm):
+    store = SqliteStore.create(tmp_path, {"name": "rows"})
+    commit(store, Turn(0.0, [Ticked()], [[]], trials=[row(number, config={"x": 0.25}) for number in range(5)]))
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as database, database:
+        database.execute(harm)
+    with pytest.raises(StorageError, match="damaged: the row of trial 3"):
+        list(SqliteStore.open(tmp_path, read_only=True).trials())
 
 
 def test_a_file_that_was_cut(run):

@@ -108,6 +108,16 @@ class SqliteStore:
             return self._writer.append(turn)
         return failed(StorageError(f"{self._path} was opened to be read only"))
 
+    def check(self) -> float:
+        """Check the whole journal by its marks, without reading what its lines say; return the time of its last event.
+
+        Raises:
+            StorageError: it is damaged.
+        """
+        with reading(self._path) as database:
+            deque(tables.lines(database, self._path, journal.Chain()), maxlen=0)
+            return tables.last_time(database)
+
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
             lines = tables.lines(database, self._path, journal.Chain())
@@ -119,7 +129,7 @@ class SqliteStore:
 
     def trials(self) -> Iterator[TrialRow]:
         with reading(self._path) as database:
-            yield from tables.trials(database)
+            yield from tables.trials(database, self._path, marked=self.format >= formats.FIRST)
 
     def statistics(self) -> Statistics:
         return self._writer.statistics if self._writer else Statistics()

@@ -29,10 +29,14 @@ _CREATE = """
 _APPEND = """
     INSERT INTO events (seq, mark, line)
     SELECT :before + rowid, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
-_SHOW = "INSERT OR REPLACE INTO trials (id, line) SELECT value ->> 0, value FROM json_each(?)"
+_SHOW = """
+    INSERT OR REPLACE INTO trials (id, mark, line)
+    SELECT substr(value, :mark + 1) ->> 0, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
 FRAMES = "SELECT line FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
 
-_values = attrgetter(*(field.name for field in fields(TrialRow)))
+_FIELDS = [field.name for field in fields(TrialRow)]
+_BEST = _FIELDS.index("best")
+_values = attrgetter(*_FIELDS)
 
 
 def create(database: apsw.Connection, directory: Path, version: int, settings: dict[str, Plain]) -> None:
@@ -64,7 +68,9 @@ def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn
         database.execute(_APPEND, {"before": before, "mark": journal.MARK_LENGTH, "rows": apsw.carray(tuple(rows))})
     latest = {row.id: row for turn in turns for row in turn.trials}
     if latest:
-        database.execute(_SHOW, (journal.encode([_values(row) for row in latest.values()]),))
+        shown = [journal.encode(_values(row)) for row in latest.values()]
+        marked = tuple(_checksum(line) + line for line in shown)
+        database.execute(_SHOW, {"mark": journal.MARK_LENGTH, "rows": apsw.carray(marked)})
     database.execute("UPDATE experiments SET events = ?, mark = ?", (chain.length, chain.mark))
 
 
@@ -104,6 +110,12 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterat
         raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
 
 
+def last_time(database: apsw.Connection) -> float:
+    """Return when the last event was, in seconds of the run."""
+    times = database.execute("SELECT now FROM events ORDER BY seq DESC LIMIT 1").fetchall()
+    return float(str(times[0][0])) if times else 0.0
+
+
 def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -> Iterator[Reported]:
     """Read the reports of a trial."""
     for (line,) in database.execute(FRAMES, (trial,)):
@@ -112,10 +124,26 @@ def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -
         yield event
 
 
-def trials(database: apsw.Connection) -> Iterator[TrialRow]:
-    """Read the trials as they were shown last."""
-    for (line,) in database.execute("SELECT line FROM trials ORDER BY id"):
-        yield TrialRow(*cast("list[Any]", journal.decode(str(line))))
+def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[TrialRow]:
+    """Read the trials as they were shown last, and check each by its mark; format 1 has none.
+
+    Raises:
+        StorageError: a row is damaged.
+    """
+    mark = "mark" if marked else "NULL"
+    for number, stored, line in database.execute(f"SELECT id, {mark}, line FROM trials ORDER BY id"):  # noqa: S608
+        if marked and stored != _checksum(str(line)):
+            raise StorageError(f"{path} is damaged: the row of trial {number} is not what was written")
+        row = _row(cast("list[Any]", journal.decode(str(line))))
+        if row.id != number:
+            raise StorageError(f"{path} is damaged: the row of trial {row.id} has the number {number}")
+        yield row
+
+
+def _row(values: list[Any]) -> TrialRow:
+    """Make a row of its values in the order of the fields; one of format 1 has fewer."""
+    values[_BEST:] = [value and tuple(value) for value in values[_BEST : _BEST + 1]] + values[_BEST + 1 :]
+    return TrialRow(*values)
 
 
 def _version() -> str:
