@@ -50,11 +50,12 @@ YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so
 @dataclass
 class Leftover:
     """What is to be done first: decisions of an earlier session to be written, of its last events in order; its
-    commands; and events that happened before this session began."""
+    commands; and events that happened before this session began. And how many turns the earlier sessions had."""
 
     decisions: list[Sequence[Decision]] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    turns: int = 0
 
 
 @dataclass
@@ -183,7 +184,7 @@ class Controller:
             late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
         self._carry_out([*leftover.commands, *experiment.start()], late)
         machines = self._noted(await self.executor.events(experiment.deadline))
-        self._turn([*machines, *experiment.orphans(), *leftover.events])
+        self._turn([*machines, *experiment.orphans(), *map(self.run.as_kept, leftover.events)])
         self._check_feasible()
         while not (experiment.done and await self._is_over()):
             self._turn(self._noted(await self.executor.events(experiment.deadline)))
@@ -207,10 +208,10 @@ class Controller:
         return not self._told
 
     def _noted(self, events: list[Event]) -> list[Event]:
-        """Note which of those that it was told the executor has brought."""
+        """Note which of those that it was told the executor has brought; return all as the journal has them."""
         if self._told:
             self._told = [event for event in self._told if event not in events]
-        return events
+        return events if self._is_virtual else [self.run.as_kept(event) for event in events]
 
     def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
@@ -257,12 +258,15 @@ class Controller:
         """Yield the rows of the trials that have changed since they were shown last."""
         touched = sorted(self.experiment.touched)
         self.experiment.touched.clear()
-        yield from (trial_row(self.experiment.trials[number]) for number in touched)
+        sign = (*self.experiment.plan.signs, 1.0)[0]
+        yield from (trial_row(self.experiment.trials[number], sign) for number in touched)
 
     def _carry_out(self, commands: Sequence[Command], committed: Future[None]) -> None:
         for command in commands:
             if isinstance(command, Launch):
                 self.meter.launched(command, self.now())
+            if not self._is_virtual:  # what it saves has names and no paths
+                command = self.run.as_done(command)  # noqa: PLW2901
             if self._must_wait(command):
                 self._when(committed, partial(self.executor.do, command), command)
             else:
@@ -328,8 +332,8 @@ class Controller:
             raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
 
 
-def trial_row(trial: Trial) -> TrialRow:
-    """Return the row of the ``trials`` table for a trial as it is now."""
+def trial_row(trial: Trial, sign: float) -> TrialRow:
+    """Return the row of the ``trials`` table for a trial as it is now; ``sign`` is that of the first metric."""
     outcome = trial.outcome if trial.ended is not None else None
     return TrialRow(
         trial.id,
@@ -346,4 +350,7 @@ def trial_row(trial: Trial) -> TrialRow:
         trial.traceback,
         trial.started,
         trial.ended,
+        trial.worker,
+        trial.best and (sign * trial.best[0], trial.best[1]),
+        trial.best_checkpoint.path if trial.best_checkpoint else None,
     )
