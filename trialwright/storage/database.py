@@ -14,7 +14,9 @@ _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "m
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67108864")  # bytes
 _BUSY_MS = 5000
 
-DAMAGED = "the file is damaged: keep a copy of it and of journal.sqlite-wal, and restore a backup"
+DAMAGED = (
+    "the file is damaged, or journal.sqlite-wal beside it is another run's: keep a copy of both, and restore a backup"
+)
 _ADVICE: dict[type[Exception], str] = {
     apsw.FullError: "make room on that disk, then resume the run",
     apsw.CorruptError: DAMAGED,

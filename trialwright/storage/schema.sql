@@ -5,6 +5,7 @@
 
 CREATE TABLE experiments (
     id       INTEGER PRIMARY KEY CHECK (id = 1),  -- one run a file
+    run      INTEGER NOT NULL,  -- a random number; the lower half of application_id in the file's head is the same
     name     TEXT NOT NULL,
     created  TEXT NOT NULL,     -- UTC
     format   INTEGER NOT NULL,  -- of this file, when it was created; PRAGMA user_version has today's

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import apsw
+
 from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import formats, journal, place, tables
 from trialwright.storage.base import Entry, Statistics, TrialRow, Turn
 from trialwright.storage.database import reading
-from trialwright.storage.lock import DriverLock
+from trialwright.storage.lock import DriverLock, committed
 from trialwright.storage.writer import Writer, failed
 
 
@@ -100,7 +102,7 @@ class SqliteStore:
             return self._writer.digest
         chain = journal.Chain()
         with reading(self._path) as database:
-            deque(tables.lines(database, self._path, chain), maxlen=0)
+            deque(self._lines(database, chain), maxlen=0)
         return chain.digest
 
     def append(self, turn: Turn) -> Future[None]:
@@ -115,12 +117,12 @@ class SqliteStore:
             StorageError: it is damaged.
         """
         with reading(self._path) as database:
-            deque(tables.lines(database, self._path, journal.Chain()), maxlen=0)
+            deque(self._lines(database, journal.Chain()), maxlen=0)
             return tables.last_time(database)
 
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
-            lines = tables.lines(database, self._path, journal.Chain())
+            lines = self._lines(database, journal.Chain())
             yield from journal.assemble(map(formats.reader(self.format), lines))
 
     def frames(self, trial: int) -> Iterator[Reported]:
@@ -142,6 +144,9 @@ class SqliteStore:
         """
         if self._writer:
             self._writer.close()
+
+    def _lines(self, database: apsw.Connection, chain: journal.Chain) -> Iterator[str]:
+        return tables.lines(database, self._path, chain, committed(self._path.parent))
 
 
 def _lock(directory: Path) -> DriverLock:

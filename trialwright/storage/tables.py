@@ -22,9 +22,10 @@ from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import journal
 from trialwright.storage.base import TrialRow, Turn
+from trialwright.storage.lock import NAME, Committed
 
 _CREATE = """
-    INSERT INTO experiments VALUES (1, :name, :created, :format, :version, :python, :host, 'open', :settings,
+    INSERT INTO experiments VALUES (1, :run, :name, :created, :format, :version, :python, :host, 'open', :settings,
         :checksum, 0, :mark)"""
 _APPEND = """
     INSERT INTO events (seq, mark, line)
@@ -34,15 +35,20 @@ _SHOW = """
     SELECT substr(value, :mark + 1) ->> 0, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
 FRAMES = "SELECT line FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
 
+_LOG = (
+    "what is missing was in its log, journal.sqlite-wal, which was deleted, damaged, or replaced: "
+    f"put it back; or, to go on without it, delete {NAME} beside it"
+)
 _FIELDS = [field.name for field in fields(TrialRow)]
 _BEST = _FIELDS.index("best")
 _values = attrgetter(*_FIELDS)
 
 
-def create(database: apsw.Connection, directory: Path, version: int, settings: dict[str, Plain]) -> None:
+def create(database: apsw.Connection, directory: Path, version: int, run: int, settings: dict[str, Plain]) -> None:
     """Make the tables, and write what is known of the run from its beginning."""
     text = journal.encode(settings)
     values = {
+        "run": run,
         "name": str(settings.get("name") or directory.resolve().name),
         "created": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         "format": version,
@@ -91,11 +97,17 @@ def settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
     return cast("dict[str, Plain]", journal.decode(str(text)))
 
 
-def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterator[str]:
+def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Committed | None = None) -> Iterator[str]:
     """Read the journal's lines, and check each, and that there are as many as were committed.
 
+    Args:
+        database: where they are.
+        path: of that file, for messages.
+        chain: is continued by each.
+        known: how far the journal is known to be committed: read before this is called.
+
     Raises:
-        StorageError: it is damaged, from the line on that would come next.
+        StorageError: it is damaged, from the line on that would come next; or its log is gone, or another's.
     """
     [(events, mark)] = database.execute("SELECT events, mark FROM experiments").fetchall()
     try:
@@ -103,11 +115,15 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterat
             chain.add(str(line))
             if (seq, stored) != (chain.length, chain.mark):
                 raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
+            if known and chain.length == known.events and chain.mark != known.mark:
+                raise StorageError(f"{path} is another run's from some event up to {chain.length} on; {_LOG}")
             yield str(line)
     except (apsw.Error, UnicodeDecodeError) as error:
         raise StorageError(f"{path} is damaged: event {chain.length + 1} cannot be read: {error}") from error
     if (events, mark) != (chain.length, chain.mark):
         raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
+    if known and chain.length < known.events:
+        raise StorageError(f"{path} ends with event {chain.length}, and {known.events} were committed; {_LOG}")
 
 
 def last_time(database: apsw.Connection) -> float:
