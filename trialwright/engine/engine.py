@@ -19,7 +19,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
 from trialwright.engine import settings
 from trialwright.engine.additions import Additions
-from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
+from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
 from trialwright.engine.build_result import best_of, build_result
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
@@ -294,7 +294,7 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
-        suggested = arguments.suggest(ask, experiment.history, streams)
+        suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
         meter.searcher_s += time.perf_counter() - began
         return suggested
 

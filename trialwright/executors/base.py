@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError, named
+from trialwright.errors import PolicyError, StorageError, named
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage import checkpoints
@@ -90,6 +90,7 @@ class Executor(Protocol):
 
         Raises:
             ExecutorError: the place where trials run is gone for good.
+            StorageError: a trial could not write what the run has to keep.
             PolicyError: the searcher raised.
         """
 
@@ -117,9 +118,15 @@ class Inbox:
             self._call()
 
     def fail(self, error: Exception) -> None:
-        """Make the next ``take`` raise this, from any thread."""
-        self._error = error
+        """Make the next ``take`` raise this, from any thread: what is put in afterwards is not heard. The first
+        counts."""
+        with self._lock:
+            self._error = self._error or error
         self._call()
+
+    def fail_to_store(self, reason: str) -> None:
+        """A trial cannot write where the run keeps its files."""
+        self.fail(StorageError(f"{reason}; make room on that disk, or mend it, then resume the run"))
 
     def _call(self) -> None:
         if threading.get_ident() == self._thread:
@@ -137,9 +144,9 @@ class Inbox:
                     await self._arrived.wait()
         except TimeoutError:
             return [Ticked()]
-        if self._error is not None:
-            raise self._error
         with self._lock:
+            if self._error is not None:
+                raise self._error
             events, self._events, self._called = self._events, [], False
         return events
 

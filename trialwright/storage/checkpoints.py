@@ -160,7 +160,22 @@ def _copy(path: Path, draft: Path) -> None:
     elif path.resolve() in draft.resolve().parents:
         raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; give a directory of its own")
     else:
-        shutil.copytree(path, draft / "directory", symlinks=True)
+        _copy_tree(path, draft / "directory")
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """As ``shutil.copytree`` does it, but that one makes strings of the system's errors: a full disk would not be
+    known."""
+    target.mkdir()
+    for item in source.iterdir():
+        place = target / item.name
+        if item.is_symlink():
+            place.symlink_to(item.readlink())
+        elif item.is_dir():
+            _copy_tree(item, place)
+        else:
+            shutil.copy2(item, place)
+    shutil.copystat(source, target)
 
 
 def _sync(directory: Path) -> None:

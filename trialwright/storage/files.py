@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # so is a quota, or a file may not be so large
+_OF_DISKS = _FULL | {errno.EIO, errno.EROFS, errno.ESTALE}  # it fails, is mounted read-only, or its server is gone
+
+
+def is_of_disk(error: BaseException) -> bool:
+    """Tell whether an error is a disk's: whatever code met it could have done nothing about it."""
+    return isinstance(error, OSError) and error.errno in _OF_DISKS
+
+
+def is_of_disk_at(error: BaseException, directory: Path) -> bool:
+    """Tell whether an error of other code is that of the disk where the directory is, or is to be. Where an open file
+    is written to, the error names no file: then a disk that is full is taken for this one."""
+    if not isinstance(error, OSError) or not is_of_disk(error):
+        return False
+    named = error.filename2 or error.filename
+    if not isinstance(named, str):
+        return error.errno in _FULL  # to read from what is no disk, such as a closed terminal, fails with EIO, too
+    return _device(Path(named).absolute()) == _device(directory.absolute())
+
+
+def _device(path: Path) -> int:
+    return next(place for place in (path, *path.parents) if place.exists()).stat().st_dev
 
 
 def keep(path: Path, text: str) -> None:
