@@ -30,7 +30,7 @@ class Retention:
 
     @property
     def needed(self) -> Collection[str]:
-        """The paths of all that somebody needs."""
+        """The paths of all that are needed."""
         return self._needs.keys()
 
     def hold(self, checkpoint: Checkpoint) -> None:

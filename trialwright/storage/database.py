@@ -9,6 +9,7 @@ from pathlib import Path
 import apsw
 
 from trialwright.errors import StorageError
+from trialwright.storage.files import is_full
 
 _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "mmap_size = 0")
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67108864")  # bytes
@@ -34,7 +35,7 @@ def blame(path: Path) -> Iterator[None]:
         yield
     except (apsw.Error, OSError) as error:
         known = (text for kind, text in _ADVICE.items() if isinstance(error, kind))
-        advice = next(known, "check the disk, then resume the run")
+        advice = _ADVICE[apsw.FullError] if is_full(error) else next(known, "check the disk, then resume the run")
         raise StorageError(f"{path}: {error}; {advice}") from error
 
 

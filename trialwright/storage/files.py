@@ -1,4 +1,4 @@
-"""Small files beside a journal, and how what is written to a disk is made to stay there."""
+"""Small files beside a journal, how what is written to a disk is made to stay there, and which errors are a disk's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def is_of_disk(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _OF_DISKS
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that there is no more room."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def is_of_disk_at(error: BaseException, directory: Path) -> bool:
     """Tell whether an error of other code is that of the disk where the directory is, or is to be. Where an open file
     is written to, the error names no file: then a disk that is full is taken for this one."""
@@ -22,7 +27,7 @@ def is_of_disk_at(error: BaseException, directory: Path) -> bool:
         return False
     named = error.filename2 or error.filename
     if not isinstance(named, str):
-        return error.errno in _FULL  # to read from what is no disk, such as a closed terminal, fails with EIO, too
+        return is_full(error)  # to read from what is no disk, such as a closed terminal, fails with EIO, too
     return _device(Path(named).absolute()) == _device(directory.absolute())
 
 

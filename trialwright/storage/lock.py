@@ -1,4 +1,4 @@
-"""One driver a run: whoever wants to write a journal holds the lock on ``<run>/driver.lock``.
+"""One driver a run: it holds the lock on ``<run>/driver.lock``.
 
 The driver writes into that file how far the journal is committed. It is not synced, and so it may be behind, but it is
 never ahead: a journal that has less than this, or something else there, has lost its log or got another run's.
