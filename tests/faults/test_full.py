@@ -57,6 +57,12 @@ class Saves:
         Path(f"own-{epoch}").write_bytes(self.file.read_bytes())
         report(loss=1.0, checkpoint={"epoch": epoch + 1})
 
+    def through_a_library(self, epoch):  # which makes an error of its own
+        try:
+            self.in_its_directory(epoch)
+        except OSError:
+            raise RuntimeError("failed writing file data/0") from None
+
     def prints(self, epoch):
         print("x" * SIZE, flush=True)  # noqa: T201
         report(loss=1.0, checkpoint={"epoch": epoch + 1})
@@ -85,13 +91,13 @@ def run(objective, executor, storage):
     ("executor", "how"),
     [
         *[("local", how) for how in ("as_dict", "as_file", "as_directory", "catches_all")],
-        *[("processes", how) for how in ("as_directory", "catches_all", "in_its_directory", "prints")],
+        *[("processes", how) for how in ("as_directory", "in_its_directory", "through_a_library", "prints")],
         ("ray", "as_file"),
     ],
 )
 def test_a_full_disk_stops_the_run_and_with_room_all_trials_are_completed(tmp_path, disk, executor, how):
     objective = Saves(how, tmp_path)
-    with pytest.raises(StorageError, match=r"(No space left|is full).*make room on that disk.*resume the run"):
+    with pytest.raises(StorageError, match=r"(No space left|is full|RuntimeError).*make room on.*resume the run"):
         run(objective, EXECUTORS[executor](), disk)
     subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
     [path] = disk.iterdir()
