@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from trialwright import Engine, Local, Processes, get_checkpoint, report, space
+from trialwright import Callback, Engine, Local, Processes, get_checkpoint, report, space
 from trialwright.errors import StorageError
 from trialwright.executors.on_ray import OnRay
 
@@ -82,8 +83,13 @@ def disk(tmp_path):
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def run(objective, executor, storage):
-    keywords = {"metric": "loss", "num_samples": TRIALS, "searcher": "random", "verbose": 0, "seed": 0}
+class Hears(Callback):
+    def on_trial_complete(self, **info):
+        pass
+
+
+def run(objective, executor, storage, **keywords):
+    keywords |= {"metric": "loss", "num_samples": TRIALS, "searcher": "random", "verbose": 0, "seed": 0}
     return Engine(objective, {"x": space.uniform(0, 1)}, executor=executor, storage=storage, **keywords).run()
 
 
@@ -112,6 +118,20 @@ def test_a_limit_of_the_system_stops_the_run_and_without_it_all_trials_are_compl
         run(limited, Processes(2), tmp_path / "runs")
     [path] = (tmp_path / "runs").iterdir()
     result = Engine.resume(path, Saves(how, tmp_path), executor=Processes(2), verbose=0).run()
+    assert [trial.outcome for trial in result] == ["completed"] * TRIALS
+
+
+def test_a_journal_on_a_full_disk_stops_the_run_and_prints_nothing(disk, caplog):
+    def fills(config):
+        for _ in range(200):
+            report(loss=1.0, pad="x" * 10_000)
+
+    with pytest.raises(StorageError, match=r"the journal cannot be written.*make room on that disk, then resume"):
+        run(fills, Local(cpus=2), disk, callbacks=[Hears()])
+    gc.collect()
+    assert caplog.records == []
+    subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+    result = Engine.resume(next(disk.iterdir()), fills, executor=Local(cpus=2), verbose=0).run()
     assert [trial.outcome for trial in result] == ["completed"] * TRIALS
 
 

@@ -310,14 +310,12 @@ class Controller:
     async def _committed(self) -> None:
         """Wait until the turns so far are committed, and what waited for that has been done."""
         if self._uncommitted:
-            await asyncio.wait([asyncio.wrap_future(self._uncommitted[-1])])
-            await asyncio.sleep(0)
+            await _settled(self._uncommitted[-1])
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""
         while len(self._uncommitted) > UNCOMMITTED_MAX:
-            await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
-            await asyncio.sleep(0)
+            await _settled(self._uncommitted[0])
         self._yielded = self._turned
         await asyncio.sleep(0)
 
@@ -330,6 +328,14 @@ class Controller:
             self._release(committed)
         if self._held:
             raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
+
+
+async def _settled(committed: Future[None]) -> None:
+    """Wait until a turn is committed, or could not be: ``_release``, which is called then, says so."""
+    waiting = asyncio.wrap_future(committed)
+    waiting.add_done_callback(lambda future: future.cancelled() or future.exception())  # else asyncio prints it
+    await asyncio.wait([waiting])
+    await asyncio.sleep(0)
 
 
 def trial_row(trial: Trial, sign: float) -> TrialRow:

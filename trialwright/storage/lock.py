@@ -75,6 +75,11 @@ class DriverLock:
             os.close(self._descriptor)
         self._descriptor = None
 
+    def forget(self) -> None:
+        """A new journal begins here: what was written down is of one that was deleted."""
+        self.committed = None
+        self._sign(None)
+
     def note(self, known: Committed) -> None:
         """Write down how far the journal is committed."""
         with suppress(OSError):  # what it said before is true as well

@@ -49,6 +49,7 @@ class SqliteStore:
         lock = _lock(path.parent)
         try:
             formats.make(path, settings)
+            lock.forget()
             return cls(path, settings, Writer.open(path, lock))
         except BaseException:
             lock.release()
