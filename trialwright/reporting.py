@@ -187,9 +187,10 @@ class Session:
         return str(path)
 
     def fail(self, error: BaseException) -> None:
-        """Stop the run, because the disk has failed."""
+        """Stop the run, because the disk is full or fails."""
         self.flush()
-        self.link.fail(f"trial {self.launch.trial} cannot write to {self.directory}: {said(error)[:ERROR_LENGTH_MAX]}")
+        met = f"trial {self.launch.trial} met a disk that is full or fails, for {self.directory}"
+        self.link.fail(f"{met}: {said(error)[:ERROR_LENGTH_MAX]}")
 
     def _due(self) -> bool:
         return len(self._times) >= FLUSH_REPORTS or self.clock() - self._flushed > FLUSH_S

@@ -97,7 +97,7 @@ def run(objective, executor, storage, **keywords):
     ("executor", "how"),
     [
         *[("local", how) for how in ("as_dict", "as_file", "as_directory", "catches_all")],
-        *[("processes", how) for how in ("as_directory", "in_its_directory", "through_a_library", "prints")],
+        *[("processes", how) for how in ("as_directory", "through_a_library", "prints")],
         ("ray", "as_file"),
     ],
 )
@@ -111,10 +111,10 @@ def test_a_full_disk_stops_the_run_and_with_room_all_trials_are_completed(tmp_pa
     assert [trial.outcome for trial in result] == ["completed"] * TRIALS
 
 
-@pytest.mark.parametrize("how", ["as_dict", "as_file", "as_directory", "in_its_directory", "prints"])
+@pytest.mark.parametrize("how", ["as_directory", "in_its_directory"])
 def test_a_limit_of_the_system_stops_the_run_and_without_it_all_trials_are_completed(tmp_path, how):
     limited = Saves(how, tmp_path, limit=True)
-    with pytest.raises(StorageError, match=r"trial [01] cannot write to .*File too large.*resume the run"):
+    with pytest.raises(StorageError, match=r"trial [01] met a disk that is full or fails.*File too large.*resume"):
         run(limited, Processes(2), tmp_path / "runs")
     [path] = (tmp_path / "runs").iterdir()
     result = Engine.resume(path, Saves(how, tmp_path), executor=Processes(2), verbose=0).run()
