@@ -60,7 +60,11 @@ class DriverLock:
             self.committed = committed(directory)  # by the driver before this one
             since = datetime.now(UTC).isoformat(timespec="seconds")
             self._owner = {"host": platform.node(), "pid": os.getpid(), "since": since}
-            self._sign(self.committed)
+            try:
+                self._sign(self.committed)
+            except OSError:
+                self.abandon()
+                raise
         self._let_children_go()
 
     def release(self) -> None:
