@@ -156,7 +156,7 @@ def test_what_a_callback_changes_nobody_else_sees(problems):
 def test_a_picture_of_a_trial_holds_copies():
     trial = Trial(3, {"a": [1]}, ({"cpu": 10_000},), seed=0, state=State.ENDED, outcome=Outcome("stopped", "rung 3"))
     trial.latest, trial.checkpoint = {"loss": 0.5}, Checkpoint("there", 2)
-    picture = TrialInfo.of(trial, {"a": [1]}, "runs/x/trials/000003")
+    picture = TrialInfo.of(trial, {"a": [1]}, "runs/x/trials/000003", "there")
     picture.metrics["loss"] = None
     assert trial.metrics == {"loss": 0.5}
     assert (picture.state, picture.outcome, picture.checkpoint) == ("ended", "stopped (rung 3)", "there")

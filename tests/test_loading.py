@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import fields
 
 import pytest
 
 from trialwright import Engine, Local, TrialStopped, load, report, space
+from trialwright.errors import StorageError
 from trialwright.results import TrialResult
+from trialwright.storage import journal
 
 UNTOLD = {"_frames", "_best_saved", "saved", "descents"}  # how to read what is compared here as properties
 
@@ -89,3 +92,35 @@ def test_a_run_without_a_metric(tmp_path):
 
     loaded = load(run(tmp_path, stops, {"x": space.uniform(0, 1)}, metric=None).path)
     assert (loaded.metric, len(loaded), loaded[0].best) == (None, 5, None)
+
+
+def pictured(result):
+    """All that can be seen of the trials of a result."""
+    fields_seen = [field.name for field in fields(TrialResult) if field.name not in UNTOLD]
+    return repr([[getattr(trial, name) for name in fields_seen] + [trial.history] for trial in result])
+
+
+def test_a_flipped_bit_is_noticed_or_changes_nothing_of_what_is_loaded(tmp_path):
+    file = run(tmp_path, definition=without_objects(SPACE)).path / "journal.sqlite"
+    clean, right, generator, noticed = file.read_bytes(), pictured(load(file.parent)), random.Random(5), 0
+    for _ in range(150):
+        place, bit = generator.randrange(len(clean)), 1 << generator.randrange(8)
+        file.write_bytes(clean[:place] + bytes([clean[place] ^ bit]) + clean[place + 1 :])
+        try:
+            found = pictured(load(file.parent))
+        except StorageError:
+            noticed += 1
+        else:
+            assert found == right, (place, bit)
+    assert noticed > 30  # the others hit what is empty, or only for people
+
+
+def test_a_run_is_loaded_without_reading_what_its_events_say(tmp_path, monkeypatch):
+    path, counts, read = run(tmp_path, definition=without_objects(SPACE)).path, [], journal.read
+    monkeypatch.setattr(journal, "read", lambda line: counts.append(line) or read(line))
+    loaded = load(path)
+    assert len(loaded) == 10
+    assert loaded.best("best").best is not None
+    assert counts == []
+    assert len(loaded[0].history) == 4
+    assert 0 < len(counts) <= 4, "the frames of that trial, and no others"

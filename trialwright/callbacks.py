@@ -43,13 +43,14 @@ class TrialInfo:
     started: float | None = None  # when it first began, in seconds of the run
 
     @classmethod
-    def of(cls, trial: Trial, config: dict[str, Any], directory: str | None) -> TrialInfo:
+    def of(cls, trial: Trial, config: dict[str, Any], directory: str | None, checkpoint: str | None) -> TrialInfo:
         """Take a picture of a trial: copies, so that a callback may change them and nothing else changes.
 
         Args:
             trial: the trial.
             config: a copy of its configuration, as the objective gets it.
             directory: where its files are.
+            checkpoint: where that is which it saved last.
         """
         return cls(
             trial.id,
@@ -60,7 +61,7 @@ class TrialInfo:
             trial.step,
             dict(trial.metrics),
             trial.error,
-            None if trial.checkpoint is None else trial.checkpoint.path,
+            checkpoint,
             directory,
             trial.traceback,
             trial.worker,

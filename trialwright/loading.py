@@ -12,12 +12,12 @@ from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial
 from trialwright.engine.goals import outcome_constraints
-from trialwright.messages import Checkpoint, Plain, Reported, Started
+from trialwright.messages import Checkpoint, Plain
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult
 from trialwright.space import Space
-from trialwright.storage import checkpoints
-from trialwright.storage.base import Store, TrialRow
+from trialwright.storage import checkpoints, formats
+from trialwright.storage.base import TrialRow
 from trialwright.storage.checkpoints import trial_directory
 from trialwright.storage.sqlite import SqliteStore
 
@@ -38,30 +38,32 @@ def load(directory: str | os.PathLike[str]) -> Result:
     path = Path(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
-    plan = _plan(told)
-    seen = _Seen(store, plan)
+    plan, wall_s = _plan(told), store.check()
     return Result(
         name=str(told.get("name") or path.name),
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=[seen.complete(trial) for trial in load_trials(store, path)],
+        trials=load_trials(store, path),
         path=path,
         stopped=None,
-        wall_s=seen.now,
-        statistics=Statistics(wall_s=seen.now),
+        wall_s=wall_s,
+        statistics=Statistics(wall_s=wall_s),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
     )
 
 
-def load_trials(store: Store, path: Path) -> list[TrialResult]:
-    """Return the trials of the run in ``path`` by their rows alone, without their best values."""
+def load_trials(store: SqliteStore, path: Path) -> list[TrialResult]:
+    """Return the trials of the run in ``path`` by their rows."""
     told = cast("Mapping[str, Plain]", store.settings["data"])
     space = Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
-    return [_trial(row, space, store, trial_directory(path, row.id)) for row in store.trials()]
+    rows = store.trials()
+    if store.format < formats.FIRST:
+        rows = (_from_events(store, row, _plan(told)) for row in rows)
+    return [_trial(row, space, store, path) for row in rows]
 
 
-def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) -> TrialResult:
+def _trial(row: TrialRow, space: Space | None, store: SqliteStore, path: Path) -> TrialResult:
     return TrialResult(
         id=row.id,
         state=row.state,
@@ -70,16 +72,22 @@ def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) ->
         attempts=row.attempt,
         config=row.config if space is None else space.resolve(row.config),
         metrics=dict(row.metrics),
-        best=None,
+        best=row.best,
         error=row.error,
         traceback=row.traceback,
-        directory=directory,
+        directory=trial_directory(path, row.id),
         started=row.started,
         ended=row.ended,
+        worker=row.worker,
         _frames=store.frames,
-        saved=None if row.checkpoint is None else Checkpoint(row.checkpoint, row.step),
+        _best_saved=_saved(row.best_checkpoint, path, row.best[1] if row.best else row.step),
+        saved=_saved(row.checkpoint, path, row.step),
         step=row.step,
     )
+
+
+def _saved(checkpoint: str | None, path: Path, step: int) -> Checkpoint | None:
+    return None if checkpoint is None else Checkpoint(checkpoints.located(checkpoint, path), step)
 
 
 def _plan(told: Mapping[str, Plain]) -> Plan:
@@ -94,30 +102,9 @@ def _several(given: Plain) -> tuple[str, ...]:
     return tuple(map(str, given)) if isinstance(given, list) else () if given is None else (str(given),)
 
 
-class _Seen:
-    """What the events say that the rows do not: each trial's best value, and which worker ran it last."""
-
-    def __init__(self, store: Store, plan: Plan) -> None:
-        self.now = 0.0
-        self._sign = plan.signs[0] if plan.signs else 1.0
-        self._trials: dict[int, Trial] = {}
-        scores = Scores(plan)
-        for entry in store.entries():
-            self.now = entry.now
-            if isinstance(entry.event, Started):
-                self._of(entry.event.trial).worker = entry.event.worker
-            elif isinstance(entry.event, Reported):
-                scores.note(self._of(entry.event.trial), entry.event)
-
-    def _of(self, number: int) -> Trial:
-        return self._trials.setdefault(number, Trial(number, {}, (), 0))
-
-    def complete(self, trial: TrialResult) -> TrialResult:
-        """Add it to a trial that was made from its row."""
-        seen = self._of(trial.id)
-        if seen.best is None:
-            return replace(trial, worker=seen.worker)
-        value, step = self._sign * seen.best[0], seen.best[1]
-        saved = checkpoints.saved(trial.directory) if trial.saved and trial.directory else {}
-        best_saved = Checkpoint(str(saved[step]), step) if step in saved else None
-        return replace(trial, worker=seen.worker, best=(value, step), _best_saved=best_saved)
+def _from_events(store: SqliteStore, row: TrialRow, plan: Plan) -> TrialRow:
+    """Add to a row of format 1 what later ones have: the trial's best value."""
+    scores, trial = Scores(plan), Trial(row.id, {}, (), 0)
+    for frame in store.frames(row.id):
+        scores.note(trial, frame)
+    return replace(row, best=trial.best and ((*plan.signs, 1.0)[0] * trial.best[0], trial.best[1]))

@@ -18,10 +18,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from trialwright.errors import nearest
+from trialwright.errors import nearest, said
 from trialwright.messages import Extend, Halt, Launch, Metric, Reported, Until
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import Saveable
+from trialwright.storage.files import is_of_disk
 
 FLUSH_S = 0.005  # a report that comes later than this after the last frame is sent at once
 FLUSH_REPORTS = 64
@@ -31,6 +32,7 @@ KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
 TEXTS_LENGTH_MAX = 2**20  # together in one report
 DEPTH_MAX = 16
+ERROR_LENGTH_MAX = 500
 
 
 class TrialStopped(BaseException):
@@ -66,6 +68,9 @@ class Link(Protocol):
 
     def answer(self) -> Extend | Halt:
         """Wait for the answer to a waiting report."""
+
+    def fail(self, reason: str) -> None:
+        """The disk does not take what the run has to keep: the run is to stop, and this attempt counts for nothing."""
 
     @property
     def halted(self) -> bool:
@@ -172,8 +177,20 @@ class Session:
 
     def _save(self, checkpoint: Saveable, step: int) -> str:
         path = self.directory / "checkpoints" / f"{self.launch.attempt:03d}-{step:08d}"
-        checkpoints.save(checkpoint, path)
+        try:
+            checkpoints.save(checkpoint, path)
+        except OSError as error:
+            if not is_of_disk(error):
+                raise
+            self.fail(error)  # at once, and past whatever user code catches
+            raise TrialStopped from error
         return str(path)
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the run, because the disk is full or fails."""
+        self.flush()
+        met = f"trial {self.launch.trial} met a disk that is full or fails, for {self.directory}"
+        self.link.fail(f"{met}: {said(error)[:ERROR_LENGTH_MAX]}")
 
     def _due(self) -> bool:
         return len(self._times) >= FLUSH_REPORTS or self.clock() - self._flushed > FLUSH_S

@@ -34,6 +34,7 @@ from trialwright.messages import (
     Start,
     Started,
     Stop,
+    StopRequested,
     Suggested,
     Suggestion,
     Ticked,
@@ -660,6 +661,23 @@ def test_without_a_variation_the_trial_goes_on_as_it_was():
     assert hand.reported(0, 2, 0.5, checkpoint="donor 2") == [Discard("donor"), Like(Extend)], (
         "nobody needs it any more"
     )
+
+
+def test_an_answer_about_a_clone_that_came_to_nothing_does_not_count_for_the_next_one():
+    script = Script(verdicts={(1, 1): Clone(0, ()), (1, 2): Clone(0, at_step(8))})
+    hand = Hand(script, samples=2, cpus=3, answers=False)
+    hand(hand.answer(hand.first[0]))
+    hand.reported(0, 1, checkpoint="donor")
+    stale = hand.reported(1, 1)[0]
+    hand(StopRequested(1))
+    hand.halted(1)
+    hand(RetryRequested(1))
+    current = hand.reported(1, 2)[0]
+    hand.halted(1)
+    assert hand(Suggested(stale.ask, (Suggestion({"x": 0.1}),))) == []
+    assert hand(Suggested(current.ask, (Suggestion({"x": 0.2}),))) == [
+        Like(Launch, config={"x": 0.2}, until=at_step(8))
+    ]
 
 
 def test_a_donor_without_a_checkpoint_is_not_cloned_and_that_is_said_once():

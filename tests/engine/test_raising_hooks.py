@@ -6,6 +6,7 @@ import pytest
 
 from trialwright import ASHA, Callback, Engine, Local, Processes, Random, Simulated, report, space
 from trialwright.errors import PolicyError, named, said
+from trialwright.messages import Suggestion
 from trialwright.workloads import CrossingCurves
 
 
@@ -71,11 +72,9 @@ def objective(config):
 
 
 def run(objective=objective, **keywords):
-    keywords = {"executor": Local(cpus=2), **keywords}
+    keywords = {"executor": Local(cpus=2), "storage": None, **keywords}
     definition = getattr(objective, "space", {"x": space.uniform(0, 1)})
-    return Engine(
-        objective, definition, metric="loss", num_samples=2, storage=None, verbose=0, seed=0, **keywords
-    ).run()
+    return Engine(objective, definition, metric="loss", num_samples=2, verbose=0, seed=0, **keywords).run()
 
 
 @any_error
@@ -140,3 +139,31 @@ def test_an_async_objective_whose_error_cannot_say_what_fails_its_trial():
 def test_an_error_is_named_even_if_it_cannot_be_shown():
     assert [named(Unsayable("x")), said(Unsayable("x"))] == ["Unsayable", "Unsayable"]
     assert [named(ValueError("x")), said(ValueError("x"))] == ["ValueError('x')", "ValueError: x"]
+
+
+class Suggesting(Random):
+    process_from = None
+
+    def __init__(self, answer):
+        super().__init__()
+        self.answer = answer
+
+    def suggest(self, history, requests, generator):
+        return [self.answer for _ in requests]
+
+
+class SuggestingInProcess(Suggesting):
+    process_from = 0
+
+
+@pytest.mark.parametrize("kind", [Suggesting, SuggestingInProcess])
+@pytest.mark.parametrize(
+    "answer",
+    [Suggestion({"x": object()}), Suggestion({"x": {1}}), Suggestion({"x": 0.5}, {"tag": 1j}), {"x": 0.5}, 0.5],
+)
+def test_a_suggestion_that_is_no_data_is_the_searchers_fault_and_not_the_disks(tmp_path, kind, answer):
+    with pytest.raises(PolicyError, match="the searcher .*suggest"):
+        run(searcher=kind(answer), storage=tmp_path)
+    if isinstance(answer, Suggestion):
+        with pytest.raises(PolicyError, match="the searcher .*no plain data"):
+            run(CrossingCurves(), searcher=Suggesting(answer), executor=Simulated())

@@ -19,6 +19,7 @@ from trialwright.executors.wire import (
     Hello,
     Interrupt,
     Spent,
+    Unwritable,
     WireError,
     encode,
     encode_reported,
@@ -94,6 +95,7 @@ to_driver = st.one_of(
     st.builds(Failed, numbers, numbers, texts, texts),
     st.builds(Halted, numbers, numbers),
     st.builds(Spent, texts),
+    st.builds(Unwritable, texts),
     st.just(Beat()),
 )
 

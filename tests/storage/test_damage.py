@@ -1,11 +1,17 @@
 import contextlib
+import json
 import random
+import shutil
 import sqlite3
 
 import pytest
 
-from tests.storage.runs import entries
+from tests.contracts.store import commit, row
+from tests.storage.endless import turn as endless
+from tests.storage.runs import entries, query
 from trialwright.errors import StorageError
+from trialwright.messages import Ticked
+from trialwright.storage.base import Turn
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -54,6 +60,69 @@ def test_rows_that_were_changed_are_noticed(run, harm, text):
     assert str(run) in str(caught.value)
     with pytest.raises(StorageError, match=text):
         SqliteStore.open(run)  # nothing is ever appended to what is damaged
+
+
+def killed(directory, first, count=30):
+    """A run as a driver that was killed has left it, with its log."""
+    store = SqliteStore.create(directory / f"living-{first}", {})
+    commit(store, *map(endless, range(first, first + count)))
+    copy = shutil.copytree(directory / f"living-{first}", directory / f"killed-{first}")
+    store.close()
+    return copy
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_log_that_is_missing_is_missed_and_can_be_put_back(tmp_path, read_only):
+    run = killed(tmp_path, 0)
+    log = (run / "journal.sqlite-wal").rename(tmp_path / "log")
+    (run / "journal.sqlite-shm").unlink()
+    with pytest.raises(StorageError, match="30 were committed.*put it back; or, to go on without it, delete driver.lo"):
+        list(SqliteStore.open(run, read_only=read_only).entries())
+    log.rename(run / "journal.sqlite-wal")
+    assert len(entries(run)) == 30
+
+
+@pytest.mark.parametrize("names", [["journal.sqlite-wal"], ["journal.sqlite-wal", "journal.sqlite-shm"]])
+@pytest.mark.parametrize("count", [5, 30, 55])
+@pytest.mark.parametrize("read_only", [True, False])
+def test_the_log_of_another_run_is_not_taken_for_this_runs(tmp_path, names, count, read_only):
+    run, other = killed(tmp_path, 0), killed(tmp_path, 1000, count)
+    right = entries(run)
+    backup = shutil.copytree(run, tmp_path / "backup")
+    for name in names:
+        shutil.copy(other / name, run / name)
+    with pytest.raises(StorageError, match="another run: put this run's own log in its place|another run's"):
+        list(SqliteStore.open(run, read_only=read_only).entries())
+    for name in ("journal.sqlite-wal", "journal.sqlite-shm"):
+        shutil.copy(backup / name, run / name)
+    assert entries(run) == right, "to look at it has changed nothing"
+
+
+def test_a_driver_that_was_killed_before_it_noted_its_last_commit_has_lost_nothing(tmp_path):
+    run = killed(tmp_path, 0)
+    note = json.loads((run / "driver.lock").read_text())
+    mark = query(run, "SELECT mark FROM events WHERE seq = 29")[0][0]
+    (run / "driver.lock").write_text(json.dumps({**note, "events": 29, "mark": mark}))
+    assert len(entries(run)) == 30
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE trials SET line = json_set(line, '$[2]', 'failed') WHERE id = 3",
+        "UPDATE trials SET line = json_set(line, '$[6].x', 0.5) WHERE id = 3",
+        "UPDATE trials SET mark = '0' WHERE id = 3",
+        "UPDATE trials SET id = 9 WHERE id = 3",
+    ],
+)
+def test_a_row_of_a_trial_that_was_changed_is_noticed(tmp_path, harm):
+    store = SqliteStore.create(tmp_path, {"name": "rows"})
+    commit(store, Turn(0.0, [Ticked()], [[]], trials=[row(number, config={"x": 0.25}) for number in range(5)]))
+    store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as database, database:
+        database.execute(harm)
+    with pytest.raises(StorageError, match="damaged: the row of trial 3"):
+        list(SqliteStore.open(tmp_path, read_only=True).trials())
 
 
 def test_a_file_that_was_cut(run):

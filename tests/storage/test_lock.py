@@ -4,7 +4,7 @@ import os
 import pytest
 
 from tests.contracts.store import WAIT_S
-from tests.storage.runs import query
+from tests.storage.runs import entries, query
 from trialwright.errors import RunLocked, StorageError
 from trialwright.storage.lock import DriverLock
 from trialwright.storage.sqlite import SqliteStore
@@ -58,3 +58,9 @@ def test_what_fails_to_open_lets_go_of_the_lock(run):
     for _ in range(2):
         with pytest.raises(StorageError, match="format 99"):
             SqliteStore.open(run)
+
+
+def test_a_new_journal_may_begin_where_one_was_deleted(run):
+    (run / "journal.sqlite").unlink()
+    SqliteStore.create(run, {}).close()
+    assert entries(run) == []

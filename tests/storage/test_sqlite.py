@@ -77,6 +77,9 @@ def test_a_copy_of_the_files_of_a_living_run_is_a_prefix(tmp_path):
     shutil.copytree(tmp_path / "run", tmp_path / "without", ignore=shutil.ignore_patterns("*-wal", "*-shm"))
     store.close()
     assert entries(tmp_path / "copy") == entries(tmp_path / "run")
+    with pytest.raises(StorageError, match="30 were committed; what is missing was in its log, journal.sqlite-wal"):
+        entries(tmp_path / "without")
+    (tmp_path / "without" / "driver.lock").unlink()
     whole, part = entries(tmp_path / "run"), entries(tmp_path / "without")
     assert part == whole[: len(part)]
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
+from trialwright import Local, tune
 from trialwright import space as s
 from trialwright.errors import PolicyError
 from trialwright.history import History
@@ -295,6 +296,15 @@ def test_a_trial_that_is_never_chosen_again_is_removed(tmp_path):
     result = asked(scheduler, saving, tmp_path)
     assert len(scheduler.of("remove")) == 3
     assert {trial.outcome for trial in result} == {"stopped"}
+
+
+def test_a_users_scheduler_finds_what_a_trial_has_saved(tmp_path):
+    found = []
+    scheduler = Recorder(lambda trial, result: found.append(trial.checkpoint.to_dict()) or "CONTINUE")
+    settings = tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=1), verbose=0)
+    config = tune.TuneConfig(metric="score", mode="min", scheduler=scheduler)
+    tune.Tuner(saving, param_space={"weight": 1.0}, tune_config=config, run_config=settings).fit()
+    assert found == [{"step": step} for step in range(1, 11)]
 
 
 def test_a_users_scheduler_can_stop_another_trial(tmp_path):

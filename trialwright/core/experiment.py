@@ -8,7 +8,7 @@ handle an event does not grow with the number of trials ever seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import assert_never
 
 from trialwright.core.filling import Filling
@@ -161,6 +161,11 @@ class Experiment:
         return self._trials.supply.samples
 
     @property
+    def needed_checkpoints(self) -> Collection[str]:
+        """The paths of all checkpoints that a trial needs, or that are to be kept."""
+        return self._trials.retention.needed
+
+    @property
     def feasible(self) -> bool:
         """A trial could be run on the machines there are; where requests differ, each is looked at by itself."""
         standard = self._trials.standard
@@ -267,7 +272,7 @@ class Experiment:
         trials = self._trials
         for request, suggestion in trials.supply.answered(event):
             if request.kind == "explore":
-                trials.explored(request, suggestion)
+                trials.explored(event.ask, request, suggestion)
             elif suggestion is not None and trials.stopped is None:
                 tags = joined(request.tags, suggestion.tags)
                 trials.create(request.trial, suggestion.config, tags, suggestion.resources)

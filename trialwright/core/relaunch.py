@@ -17,6 +17,7 @@ class _Relaunch:
 
     until: Until
     request: Request
+    ask: int = 0  # of a clone: the one ask whose answer counts
     config: Config | None = None
     tags: Tags | None = None
     donor: tuple[Checkpoint, Descent] | None = None  # of a clone
@@ -37,15 +38,22 @@ class Relaunches:
     def __contains__(self, trial: int) -> bool:
         return trial in self._planned
 
+    def awaits(self, trial: int, ask: int) -> bool:
+        """Tell whether this is the ask that the trial waits for. One of an earlier relaunch, which came to nothing, may
+        be answered late: that answer is about another donor."""
+        return trial in self._planned and self._planned[trial].ask == ask
+
     def resize(self, trial: Trial, request: Request, until: Until) -> None:
         """The trial will go on as it is, with other resources."""
-        self._planned[trial.id] = _Relaunch(until, request, trial.config, trial.tags)
+        self._planned[trial.id] = _Relaunch(until, request, config=trial.config, tags=trial.tags)
 
-    def clone(self, trial: Trial, donor: Trial, checkpoint: Checkpoint, until: Until) -> None:
-        """The trial will go on from a donor's checkpoint, by a configuration that is asked for."""
+    def clone(self, trial: Trial, donor: Trial, checkpoint: Checkpoint, until: Until, ask: int) -> None:
+        """The trial will go on from a donor's checkpoint, by a configuration that is asked for by this ask."""
         self._retention.hold(checkpoint)
         descent = Descent(trial.judged_step, donor.id, checkpoint.step, len(donor.descents), trial.config)
-        self._planned[trial.id] = _Relaunch(until, trial.request, donor=(checkpoint, descent), unchanged=donor.request)
+        self._planned[trial.id] = _Relaunch(
+            until, trial.request, ask, donor=(checkpoint, descent), unchanged=donor.request
+        )
 
     def is_resized(self, trial: Trial) -> bool:
         """Nothing but its resources will change."""

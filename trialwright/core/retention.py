@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from trialwright.core.trial import Trial
 from trialwright.messages import Checkpoint, Discard
@@ -26,6 +27,11 @@ class Retention:
         self._needs: Counter[str] = Counter()
         self._latest: dict[int, Checkpoint] = {}
         self._kept: defaultdict[int, list[Ranked]] = defaultdict(list)  # best first
+
+    @property
+    def needed(self) -> Collection[str]:
+        """The paths of all that are needed."""
+        return self._needs.keys()
 
     def hold(self, checkpoint: Checkpoint) -> None:
         """Somebody more needs it."""

@@ -252,10 +252,11 @@ class Trials:
                 "a trial was not cloned, because its donor has no checkpoint: report(..., checkpoint=...) makes one"
             )
             return False
-        self.relaunches.clone(trial, donor, donor.checkpoint, until)
         tags = {**donor.tags, "donor": donor.id}
         request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
-        self.commands.append(self.supply.ask([request], len(self.history)))
+        ask = self.supply.ask([request], len(self.history))
+        self.commands.append(ask)
+        self.relaunches.clone(trial, donor, donor.checkpoint, until, ask.ask)
         return True
 
     def resize(self, trial: Trial, amounts: dict[str, float], until: Until) -> None:
@@ -268,10 +269,10 @@ class Trials:
             self.relaunches.resize(trial, request, until)
             self.halt(trial, State.WAITING)
 
-    def explored(self, request: Request, suggestion: Suggestion | None) -> None:
+    def explored(self, ask: int, request: Request, suggestion: Suggestion | None) -> None:
         """The searcher has answered for a clone. It goes on as it was if there is no variation."""
         trial = self.by_number[request.trial]
-        if trial.id not in self.relaunches:  # it has ended meanwhile
+        if not self.relaunches.awaits(trial.id, ask):  # it has ended meanwhile, or goes on otherwise
             return
         if suggestion is None:
             self.commands += self.relaunches.refused(trial)

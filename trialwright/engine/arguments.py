@@ -22,6 +22,7 @@ from trialwright.schedulers import Scheduler
 from trialwright.searchers import Searcher
 from trialwright.space import Space
 from trialwright.stopping import StopRule
+from trialwright.storage.journal import encode
 from trialwright.streams import Streams
 
 Needs: TypeAlias = Callable[[dict[str, object]], Mapping[str, float]]
@@ -100,6 +101,22 @@ class Arguments:
     def _point(self, index: int, streams: Streams) -> Suggestion:
         config = self.space.complete(dict(self.points[index]), streams("point", index))
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
+
+
+def check_plain(suggested: Suggested) -> Suggested:
+    """Return what a searcher has suggested, if it can be written down.
+
+    Raises:
+        TypeError: it holds something that is no plain data, or is no suggestion at all.
+    """
+    for answer in suggested.suggestions:
+        if not isinstance(answer, Suggestion | None):
+            raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
+        try:
+            encode(answer)
+        except (TypeError, RecursionError) as error:
+            raise TypeError(f"it suggested {answer!r}, which is no plain data: {error}") from error
+    return suggested
 
 
 def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from trialwright.core.experiment import Experiment
@@ -9,6 +10,7 @@ from trialwright.core.trial import Trial
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
 from trialwright.executors.base import Run
+from trialwright.messages import Checkpoint
 from trialwright.progress import Best
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
@@ -54,11 +56,15 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         ended=trial.ended,
         worker=trial.worker,
         _frames=frames,
-        _best_saved=trial.best_checkpoint,
-        saved=trial.checkpoint,
+        _best_saved=_located(trial.best_checkpoint, run),
+        saved=_located(trial.checkpoint, run),
         step=trial.step,
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
+
+
+def _located(checkpoint: Checkpoint | None, run: Run) -> Checkpoint | None:
+    return checkpoint and replace(checkpoint, path=run.located(checkpoint.path))
 
 
 def best_of(result: Result) -> Best | None:

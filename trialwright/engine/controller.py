@@ -50,11 +50,12 @@ YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so
 @dataclass
 class Leftover:
     """What is to be done first: decisions of an earlier session to be written, of its last events in order; its
-    commands; and events that happened before this session began."""
+    commands; and events that happened before this session began. And how many turns the earlier sessions had."""
 
     decisions: list[Sequence[Decision]] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    turns: int = 0
 
 
 @dataclass
@@ -183,7 +184,7 @@ class Controller:
             late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
         self._carry_out([*leftover.commands, *experiment.start()], late)
         machines = self._noted(await self.executor.events(experiment.deadline))
-        self._turn([*machines, *experiment.orphans(), *leftover.events])
+        self._turn([*machines, *experiment.orphans(), *map(self.run.as_kept, leftover.events)])
         self._check_feasible()
         while not (experiment.done and await self._is_over()):
             self._turn(self._noted(await self.executor.events(experiment.deadline)))
@@ -207,10 +208,10 @@ class Controller:
         return not self._told
 
     def _noted(self, events: list[Event]) -> list[Event]:
-        """Note which of those that it was told the executor has brought."""
+        """Note which of those that it was told the executor has brought; return all as the journal has them."""
         if self._told:
             self._told = [event for event in self._told if event not in events]
-        return events
+        return events if self._is_virtual else [self.run.as_kept(event) for event in events]
 
     def _turn(self, events: Sequence[Event]) -> None:
         now, began = self.executor.now(), time.perf_counter()
@@ -257,12 +258,15 @@ class Controller:
         """Yield the rows of the trials that have changed since they were shown last."""
         touched = sorted(self.experiment.touched)
         self.experiment.touched.clear()
-        yield from (trial_row(self.experiment.trials[number]) for number in touched)
+        sign = (*self.experiment.plan.signs, 1.0)[0]
+        yield from (trial_row(self.experiment.trials[number], sign) for number in touched)
 
     def _carry_out(self, commands: Sequence[Command], committed: Future[None]) -> None:
         for command in commands:
             if isinstance(command, Launch):
                 self.meter.launched(command, self.now())
+            if not self._is_virtual:  # what it saves has names and no paths
+                command = self.run.as_done(command)  # noqa: PLW2901
             if self._must_wait(command):
                 self._when(committed, partial(self.executor.do, command), command)
             else:
@@ -306,14 +310,12 @@ class Controller:
     async def _committed(self) -> None:
         """Wait until the turns so far are committed, and what waited for that has been done."""
         if self._uncommitted:
-            await asyncio.wait([asyncio.wrap_future(self._uncommitted[-1])])
-            await asyncio.sleep(0)
+            await _settled(self._uncommitted[-1])
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""
         while len(self._uncommitted) > UNCOMMITTED_MAX:
-            await asyncio.wait([asyncio.wrap_future(self._uncommitted[0])])
-            await asyncio.sleep(0)
+            await _settled(self._uncommitted[0])
         self._yielded = self._turned
         await asyncio.sleep(0)
 
@@ -328,8 +330,16 @@ class Controller:
             raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
 
 
-def trial_row(trial: Trial) -> TrialRow:
-    """Return the row of the ``trials`` table for a trial as it is now."""
+async def _settled(committed: Future[None]) -> None:
+    """Wait until a turn is committed, or could not be: ``_release``, which is called then, says so."""
+    waiting = asyncio.wrap_future(committed)
+    waiting.add_done_callback(lambda future: future.cancelled() or future.exception())  # else asyncio prints it
+    await asyncio.wait([waiting])
+    await asyncio.sleep(0)
+
+
+def trial_row(trial: Trial, sign: float) -> TrialRow:
+    """Return the row of the ``trials`` table for a trial as it is now; ``sign`` is that of the first metric."""
     outcome = trial.outcome if trial.ended is not None else None
     return TrialRow(
         trial.id,
@@ -346,4 +356,7 @@ def trial_row(trial: Trial) -> TrialRow:
         trial.traceback,
         trial.started,
         trial.ended,
+        trial.worker,
+        trial.best and (sign * trial.best[0], trial.best[1]),
+        trial.best_checkpoint.path if trial.best_checkpoint else None,
     )

@@ -19,7 +19,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
 from trialwright.engine import settings
 from trialwright.engine.additions import Additions
-from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
+from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
 from trialwright.engine.build_result import best_of, build_result
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
@@ -49,7 +49,7 @@ from trialwright.searchers import Auto, Searcher
 from trialwright.searchers.placement import placed
 from trialwright.space import Space
 from trialwright.stopping import Stop
-from trialwright.storage import formats
+from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
 from trialwright.storage.sqlite import SqliteStore
@@ -157,7 +157,7 @@ class Engine:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
-        directory = Path(path)
+        directory = Path(path).resolve()
         if retry_failed not in (None, "checkpoint", "scratch"):
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
         store = SqliteStore.open(directory, read_only=True)
@@ -237,6 +237,8 @@ class Engine:
             say(f"searcher {arguments.searcher.reason}")
         arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
         experiment, began_s, leftover = replay(arguments, past)
+        if past is not None and directory is not None:
+            await asyncio.to_thread(checkpoints.sweep, directory, experiment.needed_checkpoints)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
@@ -245,7 +247,9 @@ class Engine:
         async with Ending(experiment.warn) as ending:
             asking = ending.enter("the searcher's process", _placed(arguments, experiment))
             run = _run(asking, experiment, meter, directory, began_s)
-            controller = _controller(asking, experiment, store, run, meter=meter, additions=self._additions)
+            controller = _controller(
+                asking, experiment, store, run, meter=meter, additions=self._additions, turns=leftover.turns
+            )
             await controller.drive(leftover)
         result = build_result(arguments, experiment, controller, store.frames, store.statistics())
         result = replace(result, _explain=Explainer(arguments, store))
@@ -259,7 +263,7 @@ class Engine:
         told = settings.write({**self._keywords, "seed": arguments.plan.seed, "name": arguments.name})
         if arguments.storage is None:
             return MemoryStore(told), None, None
-        directory = arguments.storage / run_id(arguments.name)
+        directory = arguments.storage.resolve() / run_id(arguments.name)
         return SqliteStore.create(directory, told), directory, None
 
 
@@ -290,7 +294,7 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
-        suggested = arguments.suggest(ask, experiment.history, streams)
+        suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
         meter.searcher_s += time.perf_counter() - began
         return suggested
 
@@ -298,11 +302,18 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
 
 
 def _controller(
-    arguments: Arguments, experiment: Experiment, store: Store, run: Run, *, meter: Meter, additions: Additions
+    arguments: Arguments,
+    experiment: Experiment,
+    store: Store,
+    run: Run,
+    *,
+    meter: Meter,
+    additions: Additions,
+    turns: int,
 ) -> Controller:
     progress = arguments.progress or choose_progress(arguments.verbose)
     states = remembered(run.directory, arguments.callbacks, experiment.warn)
-    hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn)
+    hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn, turns)
     letters = InboxReader(run, arguments.needed, experiment.warn, experiment.letters)
     return Controller(
         experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, letters, additions

@@ -94,7 +94,7 @@ class Hooks:
                 self._emit("on_trial_result", trial=info, result=event.row(index))
         if event.checkpoint is not None:
             self._about("on_trial_save", trial)
-            self._about("on_checkpoint", trial, checkpoint=event.checkpoint)
+            self._about("on_checkpoint", trial, checkpoint=self.run.located(event.checkpoint))
 
     def _about(self, hook: str, trial: Trial, **arguments: object) -> None:
         if hook in self.runner.wanted:
@@ -102,7 +102,8 @@ class Hooks:
 
     def _info(self, trial: Trial) -> TrialInfo:
         directory = self.run.trial_directory(trial.id)
-        return TrialInfo.of(trial, self.run.space.resolve(trial.config), str(directory) if directory else None)
+        saved = None if trial.checkpoint is None else self.run.located(trial.checkpoint.path)
+        return TrialInfo.of(trial, self.run.space.resolve(trial.config), str(directory) if directory else None, saved)
 
     def _emit(self, hook: str, **arguments: object) -> None:
         self._calls.append((hook, {"iteration": self.iteration, **arguments}))

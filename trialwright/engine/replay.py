@@ -30,6 +30,7 @@ def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float,
     began_s, leftover = 0.0, Leftover()
     for number, entry in enumerate(past.entries() if past else (), start=1):
         began_s = entry.now
+        leftover.turns += entry.digest is not None  # each turn is written with one
         if entry.decisions is not None:
             experiment.replay(entry.now, entry.event, entry.decisions)
         else:

@@ -10,14 +10,14 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError, named
-from trialwright.messages import Ask, Command, Event, Suggested, Ticked
+from trialwright.errors import PolicyError, StorageError, named
+from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
 from trialwright.space import Space
-from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage import checkpoints
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,29 @@ class Run:
 
     def trial_directory(self, trial: int) -> Path | None:
         """Where a trial's files go: named by its number, never by anything a person wrote."""
-        return trial_directory(self.directory, trial) if self.directory else None
+        return checkpoints.trial_directory(self.directory, trial) if self.directory else None
+
+    def as_kept(self, event: Event) -> Event:
+        """Return an event as the journal has it: with paths from the run's directory on, which may be moved later."""
+        if self.directory is None or not isinstance(event, (Reported, Enqueued)) or event.checkpoint is None:
+            return event
+        if isinstance(event, Reported):
+            return replace(event, checkpoint=checkpoints.from_run(event.checkpoint, self.directory))
+        path = checkpoints.from_run(event.checkpoint.path, self.directory)
+        return replace(event, checkpoint=replace(event.checkpoint, path=path))
+
+    def as_done(self, command: Command) -> Command:
+        """Return a command as an executor carries it out: with whole paths."""
+        if isinstance(command, Discard):
+            return Discard(self.located(command.path))
+        if isinstance(command, Launch) and command.checkpoint is not None:
+            path = self.located(command.checkpoint.path)
+            return replace(command, checkpoint=replace(command.checkpoint, path=path))
+        return command
+
+    def located(self, path: str) -> str:
+        """Return where a checkpoint lies of which the journal has this path."""
+        return checkpoints.located(path, self.directory)
 
 
 class Executor(Protocol):
@@ -68,6 +90,7 @@ class Executor(Protocol):
 
         Raises:
             ExecutorError: the place where trials run is gone for good.
+            StorageError: a trial could not write what the run has to keep.
             PolicyError: the searcher raised.
         """
 
@@ -95,9 +118,15 @@ class Inbox:
             self._call()
 
     def fail(self, error: Exception) -> None:
-        """Make the next ``take`` raise this, from any thread."""
-        self._error = error
+        """Make the next ``take`` raise this, from any thread: what is put in afterwards is not heard. The first
+        counts."""
+        with self._lock:
+            self._error = self._error or error
         self._call()
+
+    def fail_to_store(self, reason: str) -> None:
+        """A trial cannot write where the run keeps its files."""
+        self.fail(StorageError(f"{reason}; make room on that disk, or mend it, then resume the run"))
 
     def _call(self) -> None:
         if threading.get_ident() == self._thread:
@@ -115,9 +144,9 @@ class Inbox:
                     await self._arrived.wait()
         except TimeoutError:
             return [Ticked()]
-        if self._error is not None:
-            raise self._error
         with self._lock:
+            if self._error is not None:
+                raise self._error
             events, self._events, self._called = self._events, [], False
         return events
 

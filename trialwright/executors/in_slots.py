@@ -119,6 +119,8 @@ class InSlots(ABC):
             task.cancel()
         self._tasks.clear()
         await self._pool.close()
+        with suppress(Exception):  # checkpoints that were to be deleted are; the threads die with this process
+            await asyncio.wait_for(self._cleaner.call(int), SHUTDOWN_S)
         with suppress(Exception):  # what cannot be shut down in time ends with this process
             await asyncio.wait_for(self._end(), SHUTDOWN_S)
         for thread in (self._deputy, self._cleaner, self._asker):

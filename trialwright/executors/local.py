@@ -139,7 +139,7 @@ class Local:
         config = self._run.space.resolve(launch.config)
         directory = trial_directory(self._root, launch.trial)
         resources = to_amounts(launch.placement.units)
-        link = _Link(self._inbox.put)
+        link = _Link(self._inbox)
         make = AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)
         work, objective = self._work, self._run.objective
@@ -238,8 +238,9 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
 class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
-    def __init__(self, send: Callable[[Reported], None]) -> None:
-        self.send = send
+    def __init__(self, inbox: Inbox) -> None:
+        self.send: Callable[[Reported], None] = inbox.put
+        self.fail: Callable[[str], None] = inbox.fail_to_store
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
 

@@ -14,9 +14,9 @@ from typing import cast
 
 from trialwright.errors import said
 from trialwright.messages import Failed, Finished, Halted
-from trialwright.reporting import Session, TrialStopped
+from trialwright.reporting import ERROR_LENGTH_MAX, Session, TrialStopped
+from trialwright.storage.files import is_of_disk_at
 
-ERROR_LENGTH_MAX = 500
 TRACEBACK_LENGTH_MAX = 65_536
 
 Ending = Finished | Failed | Halted
@@ -36,9 +36,19 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
         session.flush()
         return Halted(trial, attempt)
     except BaseException as error:
-        session.flush()
-        return failure(trial, attempt, error)
+        return concluded_by(error, session)
     return Finished(trial, attempt)
+
+
+def concluded_by(error: BaseException, session: Session) -> Ending:
+    """Say how what an attempt raised ends it: its trial has failed; or, where a disk has failed, the run stops, and the
+    attempt is made again when it is resumed."""
+    launch = session.launch
+    session.flush()
+    if not is_of_disk_at(error, session.directory):
+        return failure(launch.trial, launch.attempt, error)
+    session.fail(error)
+    return Halted(launch.trial, launch.attempt)
 
 
 def _iterate(generator: Generator[object, None, object], session: Session) -> object:

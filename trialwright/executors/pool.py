@@ -191,6 +191,10 @@ class Pool:
         if launch is not None:
             self.launch(launch)
 
+    def fail_to_store(self, reason: str) -> None:
+        """A slot cannot write where the run keeps its files."""
+        self._inbox.fail_to_store(reason)
+
     def destroy(self, slot: Slot) -> None:
         """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
         them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from trialwright.executors.connections import Peer
-from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, encode
+from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, Unwritable, encode
 from trialwright.messages import Extend, Failed, Finished, Halt, Halted, Launch, Placement, TrialEvent
 
 BEAT_S = 5.0
@@ -63,6 +63,9 @@ class Owner(Protocol):
     def destroy(self, slot: Slot) -> None:
         """Its process is to be ended."""
 
+    def fail_to_store(self, reason: str) -> None:
+        """It cannot write where the run keeps its files."""
+
 
 @dataclass(eq=False)
 class Slot:
@@ -109,6 +112,8 @@ class Slot:
         self.silent = 0
         if isinstance(message, Spent):
             self.spent = True
+        elif isinstance(message, Unwritable):
+            self.pool.fail_to_store(message.reason)
         elif not isinstance(message, Beat) and self._is_about_mine(message):
             self.pool.pass_on(self, message, size)
             if isinstance(message, _ENDINGS):

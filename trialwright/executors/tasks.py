@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from trialwright.executors.objective import Ending, conclude, failure
+from trialwright.executors.objective import Ending, conclude, concluded_by, failure
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
 from trialwright.reporting import Reply, Session, TrialStopped, clean, require
 from trialwright.storage.checkpoints import Saveable
@@ -129,6 +129,5 @@ async def perform_async(objective: object, session: AsyncSession) -> Ending:
         session.flush()
         return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
     except BaseException as error:
-        session.flush()
-        return failure(trial, attempt, error)
+        return concluded_by(error, session)
     return Finished(trial, attempt)

@@ -79,15 +79,22 @@ class Spent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unwritable:
+    """Worker to driver: the disk does not take what the run has to keep. The run is to stop."""
+
+    reason: str
+
+
 ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
 Ending: TypeAlias = Finished | Failed | Halted
-ToDriver: TypeAlias = Started | Reported | Ending | Spent | Beat
+ToDriver: TypeAlias = Started | Reported | Ending | Spent | Unwritable | Beat
 
 
 # Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
-_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(10, 16)
+_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE = range(10, 17)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
@@ -115,6 +122,7 @@ _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Failed: lambda m: (_FAILED, m.trial, m.attempt, m.error, m.traceback),
     Halted: lambda m: (_HALTED, m.trial, m.attempt),
     Spent: lambda m: (_SPENT, m.reason),
+    Unwritable: lambda m: (_UNWRITABLE, m.reason),
 }
 
 
@@ -336,6 +344,7 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
     _FAILED: lambda trial, attempt, error, trace: Failed(_number(trial), _number(attempt), _text(error), _text(trace)),
     _HALTED: lambda trial, attempt: Halted(_number(trial), _number(attempt)),
     _SPENT: lambda reason: Spent(_text(reason)),
+    _UNWRITABLE: lambda reason: Unwritable(_text(reason)),
 }
 
 

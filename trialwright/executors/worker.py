@@ -39,6 +39,7 @@ from trialwright.executors.wire import (
     Interrupt,
     Spent,
     ToWorker,
+    Unwritable,
     WireError,
     encode,
     encode_reported,
@@ -49,6 +50,7 @@ from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported,
 from trialwright.reporting import Session, TrialStopped, serving
 from trialwright.resources import to_amounts
 from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.files import is_of_disk
 
 CONNECT_S = 3.0
 Objective: TypeAlias = Callable[[dict[str, object]], object]
@@ -224,6 +226,10 @@ class _Lease:
         self._listen(lambda: bool(self.answers))
         return self.answers.popleft()
 
+    def fail(self, reason: str) -> None:
+        """Part of ``Link``."""
+        self._outbox.send(encode(Unwritable(reason)))
+
 
 # The slot ------------------------------------------------------------------------------------------------------------
 
@@ -288,6 +294,8 @@ class _Slot:
             ending = Halted(trial, attempt)
         except OSError as error:  # the trial's directory cannot be used
             ending = failure(trial, attempt, error)
+            if is_of_disk(error):
+                lease.fail(f"the directory of trial {trial} cannot be made: {ending.error}")
         self._lease = None
         spoiled = "a trial had to be interrupted" if lease.interrupted else isolated.spoiled
         if spoiled:

@@ -33,6 +33,9 @@ class TrialRow:
     traceback: str
     started: float | None
     ended: float | None
+    worker: str = ""  # that began its latest attempt
+    best: tuple[float, int] | None = None  # the best value of the first metric, as reported, and its step
+    best_checkpoint: str | None = None
 
 
 class Turn(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -20,6 +20,7 @@ import msgpack
 from trialwright.storage.files import sync
 
 _NAME = re.compile(r"(\d+)-(\d+)")  # attempt and step
+_OURS = re.compile(_NAME.pattern + r"(\.draft|\.earlier)?")
 
 Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 
@@ -27,6 +28,17 @@ Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 def trial_directory(root: Path, trial: int) -> Path:
     """Where a trial's files go, under a run's directory."""
     return root.joinpath("trials", f"{trial:06d}")  # half of the time of two slashes, and made for every trial
+
+
+def from_run(path: str, root: Path) -> str:
+    """Return the path that a journal has for this one: from the run's directory on where it is in there, so that the
+    directory can be moved."""
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
+
+
+def located(path: str, root: Path | None) -> str:
+    """Return where something lies of which a journal has this path; a run that keeps nothing has whole paths."""
+    return str(root / path) if root else path
 
 
 def save(checkpoint: Saveable, target: Path) -> None:
@@ -93,6 +105,20 @@ def discard(path: Path, root: Path) -> None:
             shutil.rmtree(draft)
 
 
+def sweep(root: Path, needed: Iterable[str]) -> None:
+    """Delete what a driver's death left behind in a run's directory: drafts, checkpoints that were saved and not
+    committed, and those that were to be deleted. What has no name of a checkpoint of ours is left alone.
+
+    Args:
+        root: the run's directory, which no driver and no worker uses.
+        needed: the paths of the checkpoints that the run still needs.
+    """
+    kept = {Path(path).parts[-4:] for path in needed}  # of a run that was moved before paths were relative, too
+    for path in root.glob("trials/*/checkpoints/*"):
+        if _OURS.fullmatch(path.name) and path.parts[-4:] not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _is_checkpoint(path: Path) -> bool:
     names = [item.name for item in path.iterdir()]
     return not path.is_symlink() and len(names) == 1 and names[0] in {"directory", "file", "dict.msgpack"}
@@ -134,7 +160,22 @@ def _copy(path: Path, draft: Path) -> None:
     elif path.resolve() in draft.resolve().parents:
         raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; give a directory of its own")
     else:
-        shutil.copytree(path, draft / "directory", symlinks=True)
+        _copy_tree(path, draft / "directory")
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """As ``shutil.copytree`` does it, but that one makes strings of the system's errors: a full disk would not be
+    known."""
+    target.mkdir()
+    for item in source.iterdir():
+        place = target / item.name
+        if item.is_symlink():
+            place.symlink_to(item.readlink())
+        elif item.is_dir():
+            _copy_tree(item, place)
+        else:
+            shutil.copy2(item, place)
+    shutil.copystat(source, target)
 
 
 def _sync(directory: Path) -> None:

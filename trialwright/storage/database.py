@@ -9,12 +9,15 @@ from pathlib import Path
 import apsw
 
 from trialwright.errors import StorageError
+from trialwright.storage.files import is_full
 
 _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "mmap_size = 0")
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67108864")  # bytes
 _BUSY_MS = 5000
 
-DAMAGED = "the file is damaged: keep a copy of it and of journal.sqlite-wal, and restore a backup"
+DAMAGED = (
+    "the file is damaged, or journal.sqlite-wal beside it is another run's: keep a copy of both, and restore a backup"
+)
 _ADVICE: dict[type[Exception], str] = {
     apsw.FullError: "make room on that disk, then resume the run",
     apsw.CorruptError: DAMAGED,
@@ -32,7 +35,7 @@ def blame(path: Path) -> Iterator[None]:
         yield
     except (apsw.Error, OSError) as error:
         known = (text for kind, text in _ADVICE.items() if isinstance(error, kind))
-        advice = next(known, "check the disk, then resume the run")
+        advice = _ADVICE[apsw.FullError] if is_full(error) else next(known, "check the disk, then resume the run")
         raise StorageError(f"{path}: {error}; {advice}") from error
 
 

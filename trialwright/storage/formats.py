@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from trialwright.storage.base import Turn
 from trialwright.storage.database import DAMAGED, blame, connect, transaction
 from trialwright.storage.files import sync
 
-APPLICATION_ID = 0x5472_6C73  # "Trls": tells `file` and us whose database it is
+# The upper half of a journal's application_id, "Tr", tells `file` and us whose database it is. The lower half is a
+# random number of the run. It is in the file's head and in `experiments`, which is in every log: each commit writes it.
+APPLICATION = 0x5472
+_HEADER, _RUN = 72, slice(70, 72)  # bytes of the file: where SQLite keeps that lower half
 
 # Format 1, of before 0.1.0, had other decisions, on other lines: it is only read. A migration brings a journal from the
 # format of its place here, counted from 2, to the next one. So their number says what today's format is.
@@ -36,8 +40,9 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
         draft = _empty_draft(path)
         database = connect(draft, create=True)
         try:
-            tables.create(database, path.parent, FORMAT, settings)
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            run = secrets.randbits(16)
+            tables.create(database, path.parent, FORMAT, run, settings)
+            database.execute(f"PRAGMA application_id = {APPLICATION << 16 | run}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
             database.close()
@@ -51,13 +56,15 @@ def check(database: apsw.Connection, path: Path) -> int:
     Raises:
         StorageError: it is one of these.
     """
-    if database.pragma("application_id") != APPLICATION_ID:
+    if int(str(database.pragma("application_id"))) >> 16 != APPLICATION:
         raise StorageError(f"{path} is not a journal of Trialwright")
     version = int(str(database.pragma("user_version")))
     if version > FORMAT:
         raise StorageError(
             f"{path} has format {version}, and this Trialwright knows up to {FORMAT}: upgrade Trialwright"
         )
+    if version >= FIRST:
+        _check_log(database, path)
     verdict = database.pragma("integrity_check")  # the quick one does not look at the index that frames() goes by
     if verdict != "ok":
         raise StorageError(f"{path} is damaged: {verdict}; {DAMAGED}")
@@ -99,6 +106,15 @@ def update(database: apsw.Connection, path: Path, version: int) -> None:
         for migration in MIGRATIONS[version - FIRST :]:
             migration(database)
         database.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+def _check_log(database: apsw.Connection, path: Path) -> None:
+    """Refuse a log of another run: SQLite itself would take its pages for those of this file."""
+    [(run,)] = database.execute("SELECT run FROM experiments").fetchall()
+    with path.open("rb") as file:
+        own = int.from_bytes(file.read(_HEADER)[_RUN])
+    if run != own:
+        raise StorageError(f"{path}-wal is the log of another run: put this run's own log in its place")
 
 
 def _empty_draft(path: Path) -> Path:

@@ -1,4 +1,8 @@
-"""One driver a run: whoever wants to write a journal holds the lock on ``<run>/driver.lock``."""
+"""One driver a run: it holds the lock on ``<run>/driver.lock``.
+
+The driver writes into that file how far the journal is committed. It is not synced, and so it may be behind, but it is
+never ahead: a journal that has less than this, or something else there, has lost its log or got another run's.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,32 @@ import json
 import os
 import platform
 import weakref
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from trialwright.errors import RunLocked
 from trialwright.storage.database import blame
+
+NAME = "driver.lock"
+_LENGTH = 512  # of what is written: one write of the same length each time, so that readers see all of it or the last
+
+
+class Committed(NamedTuple):
+    """How far a journal is committed: its number of events, and the mark of the last."""
+
+    events: int
+    mark: str
+
+
+def committed(directory: Path) -> Committed | None:
+    """Return what the run's last driver wrote; None if the file is not there, or does not say it."""
+    try:
+        said = json.loads((directory / NAME).read_text())
+        return Committed(int(said["events"]), str(said["mark"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class DriverLock:
@@ -23,7 +48,7 @@ class DriverLock:
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / "driver.lock"
+        path = directory / NAME
         with blame(path):
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -32,7 +57,14 @@ class DriverLock:
                 owner = _owner(path)
                 self.abandon()
                 raise RunLocked(f"the run in {str(directory)!r} is driven by {owner}") from error
-            self._sign(self._descriptor)
+            self.committed = committed(directory)  # by the driver before this one
+            since = datetime.now(UTC).isoformat(timespec="seconds")
+            self._owner = {"host": platform.node(), "pid": os.getpid(), "since": since}
+            try:
+                self._sign(self.committed)
+            except OSError:
+                self.abandon()
+                raise
         self._let_children_go()
 
     def release(self) -> None:
@@ -47,12 +79,22 @@ class DriverLock:
             os.close(self._descriptor)
         self._descriptor = None
 
-    @staticmethod
-    def _sign(descriptor: int) -> None:
-        """Write down whose lock it is: only for the message that the next one gets."""
-        owner = {"host": platform.node(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+    def forget(self) -> None:
+        """A new journal begins here: what was written down is of one that was deleted."""
+        self.committed = None
+        self._sign(None)
+
+    def note(self, known: Committed) -> None:
+        """Write down how far the journal is committed."""
+        with suppress(OSError):  # what it said before is true as well
+            self._sign(known)
+
+    def _sign(self, known: Committed | None) -> None:
+        """Write down whose lock it is, for the message that the next one gets, and how far the journal is."""
+        if self._descriptor is not None:
+            text = json.dumps({**self._owner, **(known._asdict() if known else {})}).ljust(_LENGTH).encode()
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
 
     def _let_children_go(self) -> None:
         """A forked child shares the lock, and would hold it after the driver's death: it closes its copy at birth."""

@@ -5,6 +5,7 @@
 
 CREATE TABLE experiments (
     id       INTEGER PRIMARY KEY CHECK (id = 1),  -- one run a file
+    run      INTEGER NOT NULL,  -- a random number; the lower half of application_id in the file's head is the same
     name     TEXT NOT NULL,
     created  TEXT NOT NULL,     -- UTC
     format   INTEGER NOT NULL,  -- of this file, when it was created; PRAGMA user_version has today's
@@ -52,6 +53,10 @@ CREATE TABLE trials (
     traceback  TEXT    GENERATED ALWAYS AS (line ->> 11) VIRTUAL,
     started    REAL    GENERATED ALWAYS AS (line ->> 12) VIRTUAL,  -- seconds of this run
     ended      REAL    GENERATED ALWAYS AS (line ->> 13) VIRTUAL,
+    worker     TEXT    GENERATED ALWAYS AS (line ->> 14) VIRTUAL,  -- that began its latest attempt
+    best       TEXT    GENERATED ALWAYS AS (nullif(line -> 15, 'null')) VIRTUAL,  -- JSON: the best value, and its step
+    best_checkpoint TEXT GENERATED ALWAYS AS (line ->> 16) VIRTUAL,
+    mark       TEXT NOT NULL,  -- checksum of the line
     line       TEXT NOT NULL  -- a JSON array of all of these, id first
 ) STRICT;
 

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import apsw
+
 from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import formats, journal, place, tables
 from trialwright.storage.base import Entry, Statistics, TrialRow, Turn
 from trialwright.storage.database import reading
-from trialwright.storage.lock import DriverLock
+from trialwright.storage.lock import DriverLock, committed
 from trialwright.storage.writer import Writer, failed
 
 
@@ -47,6 +49,7 @@ class SqliteStore:
         lock = _lock(path.parent)
         try:
             formats.make(path, settings)
+            lock.forget()
             return cls(path, settings, Writer.open(path, lock))
         except BaseException:
             lock.release()
@@ -100,7 +103,7 @@ class SqliteStore:
             return self._writer.digest
         chain = journal.Chain()
         with reading(self._path) as database:
-            deque(tables.lines(database, self._path, chain), maxlen=0)
+            deque(self._lines(database, chain), maxlen=0)
         return chain.digest
 
     def append(self, turn: Turn) -> Future[None]:
@@ -108,9 +111,19 @@ class SqliteStore:
             return self._writer.append(turn)
         return failed(StorageError(f"{self._path} was opened to be read only"))
 
+    def check(self) -> float:
+        """Check the whole journal by its marks, without reading what its lines say; return the time of its last event.
+
+        Raises:
+            StorageError: it is damaged.
+        """
+        with reading(self._path) as database:
+            deque(self._lines(database, journal.Chain()), maxlen=0)
+            return tables.last_time(database)
+
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
-            lines = tables.lines(database, self._path, journal.Chain())
+            lines = self._lines(database, journal.Chain())
             yield from journal.assemble(map(formats.reader(self.format), lines))
 
     def frames(self, trial: int) -> Iterator[Reported]:
@@ -119,7 +132,7 @@ class SqliteStore:
 
     def trials(self) -> Iterator[TrialRow]:
         with reading(self._path) as database:
-            yield from tables.trials(database)
+            yield from tables.trials(database, self._path, marked=self.format >= formats.FIRST)
 
     def statistics(self) -> Statistics:
         return self._writer.statistics if self._writer else Statistics()
@@ -132,6 +145,9 @@ class SqliteStore:
         """
         if self._writer:
             self._writer.close()
+
+    def _lines(self, database: apsw.Connection, chain: journal.Chain) -> Iterator[str]:
+        return tables.lines(database, self._path, chain, committed(self._path.parent))
 
 
 def _lock(directory: Path) -> DriverLock:

@@ -22,23 +22,33 @@ from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import journal
 from trialwright.storage.base import TrialRow, Turn
+from trialwright.storage.lock import NAME, Committed
 
 _CREATE = """
-    INSERT INTO experiments VALUES (1, :name, :created, :format, :version, :python, :host, 'open', :settings,
+    INSERT INTO experiments VALUES (1, :run, :name, :created, :format, :version, :python, :host, 'open', :settings,
         :checksum, 0, :mark)"""
 _APPEND = """
     INSERT INTO events (seq, mark, line)
     SELECT :before + rowid, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
-_SHOW = "INSERT OR REPLACE INTO trials (id, line) SELECT value ->> 0, value FROM json_each(?)"
+_SHOW = """
+    INSERT OR REPLACE INTO trials (id, mark, line)
+    SELECT substr(value, :mark + 1) ->> 0, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
 FRAMES = "SELECT line FROM events WHERE kind = 'Reported' AND trial = ? ORDER BY seq"
 
-_values = attrgetter(*(field.name for field in fields(TrialRow)))
+_LOG = (
+    "what is missing was in its log, journal.sqlite-wal, which was deleted, damaged, or replaced: "
+    f"put it back; or, to go on without it, delete {NAME} beside it"
+)
+_FIELDS = [field.name for field in fields(TrialRow)]
+_BEST = _FIELDS.index("best")
+_values = attrgetter(*_FIELDS)
 
 
-def create(database: apsw.Connection, directory: Path, version: int, settings: dict[str, Plain]) -> None:
+def create(database: apsw.Connection, directory: Path, version: int, run: int, settings: dict[str, Plain]) -> None:
     """Make the tables, and write what is known of the run from its beginning."""
     text = journal.encode(settings)
     values = {
+        "run": run,
         "name": str(settings.get("name") or directory.resolve().name),
         "created": datetime.now(UTC).isoformat(sep=" ", timespec="seconds"),
         "format": version,
@@ -64,7 +74,9 @@ def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn
         database.execute(_APPEND, {"before": before, "mark": journal.MARK_LENGTH, "rows": apsw.carray(tuple(rows))})
     latest = {row.id: row for turn in turns for row in turn.trials}
     if latest:
-        database.execute(_SHOW, (journal.encode([_values(row) for row in latest.values()]),))
+        shown = [journal.encode(_values(row)) for row in latest.values()]
+        marked = tuple(_checksum(line) + line for line in shown)
+        database.execute(_SHOW, {"mark": journal.MARK_LENGTH, "rows": apsw.carray(marked)})
     database.execute("UPDATE experiments SET events = ?, mark = ?", (chain.length, chain.mark))
 
 
@@ -85,11 +97,17 @@ def settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
     return cast("dict[str, Plain]", journal.decode(str(text)))
 
 
-def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterator[str]:
+def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Committed | None = None) -> Iterator[str]:
     """Read the journal's lines, and check each, and that there are as many as were committed.
 
+    Args:
+        database: where they are.
+        path: of that file, for messages.
+        chain: is continued by each.
+        known: how far the journal is known to be committed: read before this is called.
+
     Raises:
-        StorageError: it is damaged, from the line on that would come next.
+        StorageError: it is damaged, from the line on that would come next; or its log is gone, or another's.
     """
     [(events, mark)] = database.execute("SELECT events, mark FROM experiments").fetchall()
     try:
@@ -97,11 +115,21 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain) -> Iterat
             chain.add(str(line))
             if (seq, stored) != (chain.length, chain.mark):
                 raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
+            if known and chain.length == known.events and chain.mark != known.mark:
+                raise StorageError(f"{path} is another run's from some event up to {chain.length} on; {_LOG}")
             yield str(line)
     except (apsw.Error, UnicodeDecodeError) as error:
         raise StorageError(f"{path} is damaged: event {chain.length + 1} cannot be read: {error}") from error
     if (events, mark) != (chain.length, chain.mark):
         raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
+    if known and chain.length < known.events:
+        raise StorageError(f"{path} ends with event {chain.length}, and {known.events} were committed; {_LOG}")
+
+
+def last_time(database: apsw.Connection) -> float:
+    """Return when the last event was, in seconds of the run."""
+    times = database.execute("SELECT now FROM events ORDER BY seq DESC LIMIT 1").fetchall()
+    return float(str(times[0][0])) if times else 0.0
 
 
 def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -> Iterator[Reported]:
@@ -112,10 +140,26 @@ def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -
         yield event
 
 
-def trials(database: apsw.Connection) -> Iterator[TrialRow]:
-    """Read the trials as they were shown last."""
-    for (line,) in database.execute("SELECT line FROM trials ORDER BY id"):
-        yield TrialRow(*cast("list[Any]", journal.decode(str(line))))
+def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[TrialRow]:
+    """Read the trials as they were shown last, and check each by its mark; format 1 has none.
+
+    Raises:
+        StorageError: a row is damaged.
+    """
+    mark = "mark" if marked else "NULL"
+    for number, stored, line in database.execute(f"SELECT id, {mark}, line FROM trials ORDER BY id"):  # noqa: S608
+        if marked and stored != _checksum(str(line)):
+            raise StorageError(f"{path} is damaged: the row of trial {number} is not what was written")
+        row = _row(cast("list[Any]", journal.decode(str(line))))
+        if row.id != number:
+            raise StorageError(f"{path} is damaged: the row of trial {row.id} has the number {number}")
+        yield row
+
+
+def _row(values: list[Any]) -> TrialRow:
+    """Make a row of its values in the order of the fields; one of format 1 has fewer."""
+    values[_BEST:] = [value and tuple(value) for value in values[_BEST : _BEST + 1]] + values[_BEST + 1 :]
+    return TrialRow(*values)
 
 
 def _version() -> str:

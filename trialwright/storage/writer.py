@@ -21,8 +21,8 @@ import apsw
 from trialwright.errors import StorageError
 from trialwright.storage import formats, journal, tables
 from trialwright.storage.base import Statistics, Turn
-from trialwright.storage.database import blame, connect, make_durable, transaction
-from trialwright.storage.lock import DriverLock
+from trialwright.storage.database import blame, connect, make_durable, reading, transaction
+from trialwright.storage.lock import Committed, DriverLock
 
 CLOSE_S = 60.0  # how long close() waits for the disk
 
@@ -53,16 +53,23 @@ class Writer:
     def open(cls, path: Path, lock: DriverLock) -> Writer:
         """Open a journal for writing: check it, bring it to today's format, and find where its chain ends.
 
+        It is checked by a connection that cannot write: when one is closed that can, SQLite brings the log into the
+        file, and that may be another run's log.
+
         Raises:
             StorageError: it is damaged, of a newer format, or cannot be opened.
         """
+        with reading(path) as database:
+            version, chain = formats.check(database, path), journal.Chain()
+            deque(tables.lines(database, path, chain, lock.committed), maxlen=0)
         with blame(path):
             database = connect(path)
             try:
-                formats.update(database, path, formats.check(database, path))
+                if version != formats.FORMAT:
+                    formats.update(database, path, version)
+                    chain = journal.Chain()
+                    deque(tables.lines(database, path, chain), maxlen=0)
                 make_durable(database)
-                chain = journal.Chain()
-                deque(tables.lines(database, path, chain), maxlen=0)
                 tables.set_status(database, "open")
                 return cls(path, lock, database, chain)
             except BaseException:
@@ -137,6 +144,7 @@ class Writer:
                 self._check_in_place()
         except Exception as error:  # whatever it was, nothing may be acknowledged after it
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
+        self._lock.note(Committed(self._chain.length, self._chain.mark))
         self._count(len(turns), depth, time.perf_counter() - began)
         self.digest = self._chain.digest
         return None

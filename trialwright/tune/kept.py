@@ -136,6 +136,7 @@ def load(directory: str | os.PathLike[str]) -> Records:
     path = Path(directory).resolve()
     check_run(path)
     store, notes = SqliteStore.open(path, read_only=True), read_notes(path)
+    store.check()
     data = cast("dict[str, Any]", store.settings["data"])
     metrics, modes = data.get("metric") or [None], data.get("mode") or [None]
     space = Space.from_plain(data["space"]) if "space" in data else None

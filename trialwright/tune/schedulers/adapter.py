@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from trialwright.callbacks import TrialInfo
@@ -24,6 +25,7 @@ from trialwright.messages import (
     Wait,
 )
 from trialwright.schedulers import TrialView
+from trialwright.storage.checkpoints import located
 from trialwright.streams import Streams
 from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
 from trialwright.tune.trial import RunFacts, Trial
@@ -109,7 +111,8 @@ class Asked:
         return self._trials[trial.id].update(self._picture(trial, state, metrics))
 
     def _picture(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
-        saved = None if trial.checkpoint is None else trial.checkpoint.path
+        root = Path(self._facts.directory) if self._facts.directory else None
+        saved = None if trial.checkpoint is None else located(trial.checkpoint.path, root)
         config = self._facts.resolve(trial.config)
         return TrialInfo(trial.id, config, state, None, 0, trial.step, metrics, "", saved, None)
 
