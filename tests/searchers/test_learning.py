@@ -21,7 +21,7 @@ from trialwright.searchers.gp.maximise import Effort
 from trialwright.space import uniform
 
 STEPS, SEEDS = 27, range(10)
-BEST = {"x": 0.2, "y": 0.7}
+BEST = {"w": 0.2, "x": 0.4, "y": 0.6, "z": 0.8}
 
 SCHEDULERS = {
     "FIFO": FIFO,

@@ -49,8 +49,8 @@ class Observations:
         state: UNKNOWN, PENDING, DONE, FAILED, or SHORT, shape (n,).
         reach: shape (n,); 0 where nothing was reported.
         runs: which run, or wait to, shape (n,).
-        levels: where they are compared, which rise. The last is "the" level; it is infinite where they are compared at
-            their end.
+        levels: where trials stand, which rise; infinite for "at their end".
+        level: the highest of them that enough have reached, where trials are compared.
     """
 
     ids: npt.NDArray[np.int64]
@@ -72,7 +72,7 @@ class Observations:
         self._history = History()
         self._configs: list[Config | None] = []  # of each row
         self._standing: Counter[float] = Counter()  # reaches of trials that do not run
-        self.levels = [math.inf]
+        self.levels, self.level = [math.inf], math.inf
         self._buffers: dict[str, npt.NDArray[np.generic]] = {
             "ids": np.empty(0, np.int64),
             "units": np.empty((0, d)),
@@ -106,18 +106,9 @@ class Observations:
         self._resize(len(history))
         self._encode(rows)
         self._stand(rows)
-        lowest, level, self.levels = self.lowest, self.level, self._levels()
-        self._compare(rows if (lowest, level) == (self.lowest, self.level) else np.arange(len(self)))
-
-    @property
-    def lowest(self) -> float:
-        """The lowest level."""
-        return self.levels[0]
-
-    @property
-    def level(self) -> float:
-        """The highest level, at which ``values`` were reported."""
-        return self.levels[-1]
+        before, self.levels = (self.levels[0], self.level), self._levels() or [math.inf]
+        self.level = self._level()
+        self._compare(rows if before == (self.levels[0], self.level) else np.arange(len(self)))
 
     @property
     def count(self) -> int:
@@ -128,14 +119,12 @@ class Observations:
         """Return which rows are in this state."""
         return np.flatnonzero(self.state == state)
 
-    def _levels(self) -> list[float]:
-        """Return the levels up to the highest that enough trials have come to; before there are any, their end."""
-        levels = self._all_levels()
-        while len(levels) > 1 and np.count_nonzero(self.reach >= levels[-1]) < self._enough:
-            del levels[-1]
-        return levels or [math.inf]
+    def _level(self) -> float:
+        """Return the highest level that enough trials have come to, else the lowest."""
+        reached = (level for level in self.levels[:0:-1] if np.count_nonzero(self.reach >= level) >= self._enough)
+        return next(reached, self.levels[0])
 
-    def _all_levels(self) -> list[float]:
+    def _levels(self) -> list[float]:
         """Return the levels that there are, which rise; none of them close together, if they are many."""
         levels = sorted(level for level, count in self._standing.items() if count > 0 and level > 0)
         if len(levels) <= LEVELS_MAX:
@@ -259,7 +248,7 @@ class Observations:
         """Write the states of these rows, and their values at the level."""
         m, outputs, last = self._problem.objectives, self.outputs_at(rows, self.level), self._reports(self._head[rows])
         runs, end, is_short = self.runs[rows], self._end[rows], self.reach[rows] < self.level
-        is_pending = runs & (self.reach[rows] < self.lowest)
+        is_pending = runs & (self.reach[rows] < self.levels[0])
         is_fine = np.isfinite(np.where(is_short[:, None], last, outputs)).all(axis=1)
         is_silent = (self._head[rows] == NONE) & (end != _COMPLETED)
         states = [UNKNOWN, FAILED, PENDING, UNKNOWN, FAILED, SHORT]

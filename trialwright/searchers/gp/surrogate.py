@@ -140,10 +140,9 @@ class Surrogate:
         rows, log_steps = order[trial], np.log(steps[level])
         features = self._features.of(known.units[rows], known.active[rows], log_steps)
         outputs = self._warped(raw[trial, level])
-        is_counted = level == len(steps) - 1
-        return Observed(
-            known.units[rows], features, outputs, rows, trial.astype(np.float64), is_counted, math.log(steps[-1])
-        )
+        at = known.levels.index(known.level)
+        badness, at_level = trial.astype(np.float64), level == at
+        return Observed(known.units[rows], features, outputs, rows, badness, at_level, math.log(steps[at]))
 
     def _warped(self, raw: Floats) -> Floats:
         """Return raw outputs, shape (n, o), as models see them."""
