@@ -35,6 +35,7 @@ from trialwright.messages import (
     Halt,
     Halted,
     Launch,
+    Noted,
     Placement,
     Reported,
     Started,
@@ -94,6 +95,7 @@ to_driver = st.one_of(
     st.builds(Failed, numbers, numbers, texts, texts),
     st.builds(Halted, numbers, numbers),
     st.builds(Spent, texts),
+    st.builds(Noted, numbers, numbers, st.dictionaries(texts, texts, max_size=3)),
     st.just(Beat()),
 )
 

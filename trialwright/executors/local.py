@@ -39,6 +39,7 @@ from trialwright.messages import (
     Launch,
     Lost,
     Node,
+    Noted,
     Reported,
     Started,
 )
@@ -238,7 +239,7 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
 class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
-    def __init__(self, send: Callable[[Reported], None]) -> None:
+    def __init__(self, send: Callable[[Reported | Noted], None]) -> None:
         self.send = send
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
