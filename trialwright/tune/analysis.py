@@ -166,7 +166,10 @@ class ExperimentAnalysis:
     def results_df(self) -> pd.DataFrame:
         """What each trial reported last; the index is the trials' ids."""
         rows = frame([flat(result) for result in self.results.values()])
-        return rows.set_index("trial_id") if len(rows) else rows
+        if not len(rows):
+            return rows
+        named = rows.set_axis(list(self.results), axis="index").rename_axis("trial_id")
+        return named.drop(columns="trial/trial_id" if "trial/trial_id" in named else "trial_id")
 
     @property
     def trial_dataframes(self) -> dict[str, pd.DataFrame]:

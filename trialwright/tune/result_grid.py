@@ -210,7 +210,7 @@ def table(records: Records, metric: str | None, mode: str | None) -> pd.DataFram
     for record in records.all:
         result = record.trial.last_result if metric is None or mode is None else record.best_report(metric, mode)
         if result is not None:
-            rows.append(flat({**result, "logdir": str(record.found.directory)}))
+            rows.append(flat(result))
     return frame(rows)
 
 
