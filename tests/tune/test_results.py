@@ -330,3 +330,18 @@ def test_metrics_called_like_facts_of_a_trial_are_kept_beside_them(tmp_path, mon
     rows = [json.loads(Path(result.path, "result.json").read_text()) for result in grid]
     assert [row["trial_id"] for row in rows] == ["mine"] * 2
     assert [row["trial/trial_id"] for row in rows] == [trial.trial_id for trial in analysis.trials]
+
+
+def test_configurations_read_from_disk_are_values_and_what_is_no_data_asks_for_param_space(tmp_path):
+    space = {"net": tune.choice([int, float]), "hidden": tune.choice([(64, 32), (128,)])}
+    settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
+    grid = tune.Tuner(lambda config: {"loss": 1.0}, param_space=space, run_config=settings).fit()
+    [config], path = [result.config for result in grid], grid.experiment_path
+    restored = tune.Tuner.restore(path, lambda config: 1, param_space=space).get_results()
+    analysis = tune.ExperimentAnalysis(path, param_space=space)
+    read = tune.Result.from_path(grid[0].path, param_space=space)
+    assert [restored[0].config, read.config, *analysis.get_all_configs().values()] == [config] * 3
+    with pytest.warns(RuntimeWarning, match="net: no data, so missing .*; param_space=... brings it back"):
+        analysis = tune.ExperimentAnalysis(path)
+    assert list(analysis.get_all_configs().values()) == [{"hidden": config["hidden"]}]
+    assert analysis.results_df["config/hidden"].tolist() == [config["hidden"]]

@@ -18,6 +18,7 @@ from trialwright import codec
 from trialwright.errors import named
 from trialwright.loggers.base import Naming
 from trialwright.messages import Reported
+from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
 NOTE_LENGTH_MAX = 500
@@ -122,7 +123,7 @@ class Follower:
 
     def _start(self, database: apsw.Connection, number: int) -> None:
         [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
-        plain = cast("dict[str, Any]", codec.read_plain(json.loads(str(config))))
+        plain = shown_of(cast("dict[str, Any]", codec.read_plain(json.loads(str(config)))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
         trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
         trial.directory.mkdir(parents=True, exist_ok=True)
