@@ -293,7 +293,7 @@ class AskTell:
         notes: dict[str, str] = {}
         row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told}, notes)
         row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None and name not in notes}
-        require(row, self.metrics)
+        require(row, self.metrics, notes)
         for name in notes.keys() - self._noted:
             self._noted.add(name)
             warnings.warn(notes[name], RuntimeWarning, stacklevel=4)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from trialwright.errors import nearest
@@ -49,13 +50,14 @@ def clean(metrics: Mapping[str, object], notes: dict[str, str] | None = None) ->
     return row
 
 
-def require(row: dict[str, Metric], names: tuple[str, ...]) -> None:
-    """Refuse a report that lacks an objective, or in which one is no number."""
+def require(row: dict[str, Metric], names: tuple[str, ...], notes: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Refuse a report that lacks an objective, or in which one is no number; ``notes`` are those of ``clean``."""
     for name in names:
         if name not in row:
             raise ValueError(f"the report lacks the metric {name!r}{nearest(name, row)}")
         if not isinstance(row[name], int | float):
-            raise TypeError(f"metric {name!r} must be a number, not {row[name]!r}")
+            why = f": {notes[name]}" if name in notes else ""
+            raise TypeError(f"metric {name!r} must be a number, not {row[name]!r}{why}")
 
 
 def spelled(key: object) -> str:

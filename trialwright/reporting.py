@@ -141,7 +141,7 @@ class Session:
         if new:
             self._noted.update(new)
             self.link.send(Noted(self.launch.trial, self.launch.attempt, {name: notes[name] for name in new}))
-        require(row, self.metrics)
+        require(row, self.metrics, notes)
         return row
 
     def _obey(self, answer: Extend | Halt) -> None:
