@@ -162,7 +162,8 @@ def test_telling_of_an_unknown_trial_is_refused_with_those_that_are_open():
         ("loss", {"lost": 1.0}, ValueError, "lacks the metric 'loss'; did you mean 'lost'"),
         (["a", "b"], {"a": 1.0}, ValueError, "lacks the metric 'b'"),
         ("loss", "low", TypeError, "must be a number, not 'low'"),
-        ("loss", [1.0], TypeError, "'loss' is a list"),
+        ("loss", [1.0], TypeError, r"must be a number, not '\[1.0\]'"),
+        ("loss", [1.0] * 1000, TypeError, "must be a number, not None"),
     ],
 )
 def test_what_is_no_result_is_refused_and_the_trial_stays_open(metric, told, kind, why):
@@ -455,3 +456,13 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
     assert copy.deepcopy(study).ask() == study.ask()
     study = AskTell(SQUARE, searcher="tpe", seed=0)
     assert pickle.loads(pickle.dumps(study)).ask() == study.ask()
+
+
+def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
+    study = AskTell(SQUARE, metric="loss", seed=0)
+    first, second = study.ask(2)
+    with pytest.warns(RuntimeWarning, match="metric 'a' is a set, which is no metric") as said:
+        study.tell(first, {"loss": 1.0, "a": {1}})
+    assert said[0].filename == __file__
+    study.tell(second, {"loss": 2.0, "a": {1}})  # a second warning would be an error here
+    assert study.best.metrics == {"loss": 1.0, "a": "{1}"}

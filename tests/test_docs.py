@@ -21,7 +21,7 @@ import pytest
 import trialwright
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
-from trialwright import callbacks, reporting, space
+from trialwright import callbacks, metrics, reporting, space
 from trialwright.core.line import OVERTAKES
 from trialwright.core.trial import TABLE, Fork, State
 from trialwright.progress import Snapshot, Statistics, summary_lines
@@ -187,10 +187,10 @@ def test_every_line_of_the_summary_is_explained():
 @pytest.mark.parametrize(
     ("page", "number"),
     [
-        ("objective.md", reporting.KEYS_MAX),
-        ("objective.md", reporting.KEY_LENGTH_MAX),
-        ("objective.md", reporting.TEXT_LENGTH_MAX),
-        ("objective.md", reporting.DEPTH_MAX),
+        ("objective.md", metrics.KEYS_MAX),
+        ("objective.md", metrics.KEY_LENGTH_MAX),
+        ("objective.md", metrics.TEXT_LENGTH_MAX),
+        ("objective.md", metrics.DEPTH_MAX),
         ("objective.md", reporting.FLUSH_REPORTS),
         ("resources.md", OVERTAKES),
         ("results.md", callbacks.QUEUE_LENGTH),

@@ -402,8 +402,13 @@ class TestATrialFails:
     def test_if_the_metric_is_no_number(self):
         assert "must be a number, not 'low'" in self.failing(lambda config: {"loss": "low"}).error
 
-    def test_if_it_reports_what_is_no_metric(self):
-        assert "'model'" in self.failing(lambda config: {"loss": 1.0, "model": object()}).error
+    def test_if_the_metric_is_an_object(self):
+        said = self.failing(lambda config: {"loss": object()}).error
+        assert "must be a number, not None: metric 'loss' is a object, which is no metric" in said
+
+    def test_if_it_reports_one_name_twice(self):
+        said = self.failing(lambda config: {"loss": 1.0, "a/b": 1, "a": {"b": 2}}).error
+        assert "metric 'a/b' is reported twice" in said
 
     def test_and_is_tried_again(self):
         def objective(config):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import pytest
 
 from trialwright import Engine, Local, load, report, space, tune
+from trialwright.loggers import FileLogger
+from trialwright.plots.data import coordinates
 from trialwright.storage import formats
 
 COPIES = {"pickled": lambda it: pickle.loads(pickle.dumps(it)), "deep copied": copy.deepcopy}
@@ -73,3 +76,48 @@ def test_what_tune_returns_comes_back_whole(tmp_path, monkeypatch, again):
     assert again(grid).get_best_result().metrics == grid.get_best_result().metrics
     assert again(grid[0]).metrics_dataframe.equals(grid[0].metrics_dataframe)
     assert again(analysis).best_config == analysis.best_config
+
+
+OURS = ("id", "state", "outcome", "started", "ended", "error", "config/loss", "config/x")
+
+
+def test_metrics_called_like_columns_of_ours_are_kept_apart_from_them_in_tables_and_logs(tmp_path):
+    def objective(config):
+        own = dict.fromkeys(OURS, 7) | {"loss": 1.0, "trial/id": 8}
+        return own if config["x"] < 2 else {"loss": 2.0}
+
+    what = {"x": space.grid_search([0, 1, 2]), "loss": "a parameter"}
+    logger = FileLogger("csv", "json")
+    keywords = {"metric": "loss", "num_samples": 1, "executor": Local(cpus=2), "callbacks": [logger]}
+    result = Engine(objective, what, storage=tmp_path, seed=0, verbose=0, **keywords).run()
+    for found in (result, load(result.path)):
+        table = found.dataframe()
+        assert table[list(OURS)].iloc[:2].to_numpy().tolist() == [[7] * len(OURS)] * 2
+        assert table[["trial/trial/id", "trial/state", "trial/outcome"]].to_numpy().tolist() == [
+            [number, "ended", "completed"] for number in range(3)
+        ]
+        assert table["trial/config/loss"].tolist() == ["a parameter"] * 3
+        assert table["trial/config/x"].tolist() == [0, 1, 2]
+        assert table["trial/error"].tolist() == [None] * 3
+        assert (table["trial/ended"] >= table["trial/started"]).all()
+        assert found.best_metrics["error"] == 7
+        assert found[0].history[0].items() >= dict.fromkeys(OURS, 7).items()
+    (row,) = map(json.loads, (result[0].directory / "result.json").read_text().splitlines())
+    assert row.items() >= dict.fromkeys(OURS, 7).items()
+    assert json.loads((result[0].directory / "params.json").read_text()) == {"x": 0, "loss": "a parameter"}
+
+
+def test_a_parameter_named_like_the_metric_has_another_name_in_plots_and_tables(tmp_path):
+    def objective(config):
+        return {"loss": config["loss"] ** 2}
+
+    settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
+    what = {"loss": tune.grid_search([1.0, 2.0])}
+    engine = Engine(objective, what, metric="loss", executor="local", storage=None, verbose=0)
+    assert [axis.name for axis in coordinates(engine.run(), "loss")] == ["config/loss", "loss"]
+    found = tune.Tuner(objective, param_space=what, run_config=settings).fit()
+    trials = [record.trial for record in found._records.all]
+    titles = tune.CLIReporter()._text(trials, True).splitlines()[3].split()
+    assert titles[:3] == ["trial", "status", "config/loss"]
+    assert titles[-1] == "loss"
+    assert found.get_dataframe()[["config/loss", "loss"]].to_numpy().tolist() == [[1.0, 1.0], [2.0, 4.0]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -20,7 +21,7 @@ from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
-from trialwright.reporting import clean, require
+from trialwright.metrics import clean, require
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
 from trialwright.searchers.pareto import undominated
@@ -129,6 +130,7 @@ class AskTell:
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
         self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
         self._told: dict[int, ToldTrial] = {}
+        self._noted: set[str] = set()  # metrics that are none, and were warned of
         self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
 
     @overload
@@ -288,9 +290,13 @@ class AskTell:
         if not isinstance(told, Mapping) and len(self.metrics) > 1:
             wanted = ", ".join(f"{name!r}: ..." for name in self.metrics)
             raise ValueError(f"{told!r} does not say which value is which: {{{wanted}}} is wanted")
-        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told})
-        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None}
-        require(row, self.metrics)
+        notes: dict[str, str] = {}
+        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told}, notes)
+        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None and name not in notes}
+        require(row, self.metrics, notes)
+        for name in notes.keys() - self._noted:
+            self._noted.add(name)
+            warnings.warn(notes[name], RuntimeWarning, stacklevel=4)
         return row
 
     def _feasible(self) -> Iterator[Record]:

@@ -347,6 +347,15 @@ class Reported(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted(Message):
+    """Metrics of the reports that follow are not kept as they were given; a sentence on each, by its name."""
+
+    trial: int
+    attempt: int
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Message):
     """User code returned."""
 
@@ -396,13 +405,14 @@ Event: TypeAlias = (
     | RetryRequested
     | Started
     | Reported
+    | Noted
     | Finished
     | Failed
     | Halted
     | Lost
     | Ticked
 )
-TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
+TrialEvent: TypeAlias = Started | Reported | Noted | Finished | Failed | Halted | Lost
 
 
 # Commands

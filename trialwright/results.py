@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import le
 from pathlib import Path
@@ -265,7 +266,8 @@ class Result:
         return [trial for trial in self.trials if trial.outcome in ("failed", "lost")]
 
     def dataframe(self) -> pd.DataFrame:
-        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times.
+        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times. Where a
+        metric is called like one of these columns, the column of ours has ``trial/`` before its name.
 
         Raises:
             ImportError: pandas is not installed.
@@ -274,7 +276,8 @@ class Result:
             import pandas as pd
         except ImportError as error:
             raise ImportError("result.dataframe() needs pandas: pip install 'trialwright[pandas]'") from error
-        return pd.DataFrame([_row(trial) for trial in self.trials])
+        taken = {name for trial in self.trials for name in trial.metrics}
+        return pd.DataFrame([_row(trial, taken) for trial in self.trials])
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}
@@ -328,10 +331,22 @@ def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
             yield trial
 
 
-def _row(trial: TrialResult) -> dict[str, object]:
-    row: dict[str, object] = {"id": trial.id, "state": trial.state, "outcome": trial.outcome, **trial.metrics}
-    row |= {f"config/{name}": value for name, value in _flat(trial.config)}
-    return row | {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+def _row(trial: TrialResult, taken: AbstractSet[str]) -> dict[str, object]:
+    about = {"id": trial.id, "state": trial.state, "outcome": trial.outcome}
+    config = {f"config/{name}": value for name, value in _flat(trial.config)}
+    times = {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+    return _apart(about, taken) | trial.metrics | _apart({**config, **times}, taken)
+
+
+def _apart(columns: Mapping[str, object], taken: AbstractSet[str]) -> dict[str, object]:
+    """Name columns of ours such that no metric of any trial is called so."""
+    named = {}
+    for column, value in columns.items():
+        name = column
+        while name in taken:
+            name = f"trial/{name}"
+        named[name] = value
+    return named
 
 
 def _flat(config: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

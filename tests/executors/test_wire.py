@@ -36,6 +36,7 @@ from trialwright.messages import (
     Halt,
     Halted,
     Launch,
+    Noted,
     Placement,
     Reported,
     Started,
@@ -96,6 +97,7 @@ to_driver = st.one_of(
     st.builds(Halted, numbers, numbers),
     st.builds(Spent, texts),
     st.builds(Unwritable, texts),
+    st.builds(Noted, numbers, numbers, st.dictionaries(texts, texts, max_size=3)),
     st.just(Beat()),
 )
 

@@ -30,6 +30,7 @@ from trialwright.messages import (
     Finished,
     Halted,
     Lost,
+    Noted,
     Outcome,
     Reported,
     RetryRequested,
@@ -43,9 +44,11 @@ from trialwright.messages import (
 from trialwright.schedulers.base import Scheduler
 from trialwright.stopping import StopRule
 
+NOTED_MAX = 200  # metrics that are warned of in one run
+
 _COMPLETED = Outcome("completed")
 _ITSELF = Outcome("stopped", "it stopped itself")
-_OF_A_TRIAL = (Reported, Started, Finished, Failed, Halted, Lost)
+_OF_A_TRIAL = (Reported, Started, Noted, Finished, Failed, Halted, Lost)
 
 
 class Experiment:
@@ -63,6 +66,7 @@ class Experiment:
         self.judge = Judge(scheduler, rule)
         self.scores = Scores(plan)
         self.echoes = 0
+        self._noted: set[str] = set()  # metrics that were warned of
         self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
         self._trials = Trials(plan, self.judge, learns=learns)
         self._reports = Reports(self._trials, self.judge, self.scores)
@@ -210,6 +214,8 @@ class Experiment:
                 self._reports.take(trial, event)
             case Started():
                 self._started(trial, event)
+            case Noted(notes=notes):
+                self._note(notes)
             case Finished():
                 self._finished(trial)
             case Failed():
@@ -252,6 +258,12 @@ class Experiment:
         if trial.started is None:
             trial.started = self._trials.now
         self._trials.limits.started(self._trials.now, trial)
+
+    def _note(self, notes: dict[str, str]) -> None:
+        """Warn of metrics that are not kept as they were given: once a name, whatever trials report it."""
+        for name in [name for name in notes if name not in self._noted][: NOTED_MAX - len(self._noted)]:
+            self._noted.add(name)
+            self.warn(notes[name])
 
     def _finished(self, trial: Trial) -> None:
         if self._trials.relaunches.is_resized(trial):  # what has finished needs no other resources

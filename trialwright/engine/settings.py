@@ -7,7 +7,7 @@ given, and a resume must give it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from trialwright.codec import read_plain, to_plain
@@ -15,6 +15,7 @@ from trialwright.engine import catalogue
 from trialwright.engine.arguments import as_pairs
 from trialwright.messages import Config, Plain
 from trialwright.space import Space
+from trialwright.space.plain import data_of, plain_data
 
 Keywords = dict[str, object]
 
@@ -95,8 +96,16 @@ def _read_stop(data: Plain) -> object:
     return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}
 
 
+def _points(given: object) -> Plain:
+    return cast(Plain, plain_data(list(cast("Iterable[object]", given))))
+
+
 def _earlier(given: object) -> Plain:
-    return to_plain([[config, metrics] for config, metrics in as_pairs(given)])
+    return to_plain([[plain_data(config), metrics] for config, metrics in as_pairs(given)])
+
+
+def _read_earlier(data: Plain) -> object:
+    return [[data_of(config), metrics] for config, metrics in cast("list[list[Plain]]", read_plain(data))]
 
 
 _SPECIAL: dict[
@@ -106,5 +115,6 @@ _SPECIAL: dict[
     "searcher": (catalogue.to_plain, catalogue.from_plain),
     "scheduler": (catalogue.to_plain, catalogue.from_plain),
     "stop": (_stop, _read_stop),
-    "earlier": (_earlier, read_plain),
+    "earlier": (_earlier, _read_earlier),
+    "points_to_evaluate": (_points, lambda data: data_of(read_plain(data))),
 }

@@ -39,6 +39,7 @@ from trialwright.messages import (
     Launch,
     Lost,
     Node,
+    Noted,
     Reported,
     Started,
 )
@@ -239,7 +240,7 @@ class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
     def __init__(self, inbox: Inbox) -> None:
-        self.send: Callable[[Reported], None] = inbox.put
+        self.send: Callable[[Reported | Noted], None] = inbox.put
         self.fail: Callable[[str], None] = inbox.fail_to_store
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()

@@ -12,7 +12,7 @@ from typing import cast
 
 from trialwright.executors.objective import Ending, conclude, concluded_by, failure
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
-from trialwright.reporting import Reply, Session, TrialStopped, clean, require
+from trialwright.reporting import Reply, Session, TrialStopped
 from trialwright.storage.checkpoints import Saveable
 
 
@@ -72,8 +72,7 @@ class AsyncSession(Session):
         self._settled.set()
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
-        row = clean(metrics)  # here, so that a bad report is raised where it was made
-        require(row, self.metrics)
+        row = self._cleaned(metrics)  # here, so that a bad report is raised where it was made
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
         self._held.append((row, path))
         self._advance()

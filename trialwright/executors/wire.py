@@ -27,6 +27,7 @@ from trialwright.messages import (
     Halt,
     Halted,
     Launch,
+    Noted,
     Placement,
     Reported,
     Started,
@@ -34,6 +35,7 @@ from trialwright.messages import (
 
 FRAME_BYTES_MAX = 16 * 2**20
 COLUMNS_MAX = 10_000
+NOTES_MAX = 100
 TEXT_LENGTH_MAX = 200_000
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _PREFIX = 4
@@ -88,13 +90,13 @@ class Unwritable:
 
 ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
 Ending: TypeAlias = Finished | Failed | Halted
-ToDriver: TypeAlias = Started | Reported | Ending | Spent | Unwritable | Beat
+ToDriver: TypeAlias = Started | Reported | Noted | Ending | Spent | Unwritable | Beat
 
 
 # Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
-_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE = range(10, 17)
+_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE, _NOTED = range(10, 18)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
@@ -123,6 +125,7 @@ _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Halted: lambda m: (_HALTED, m.trial, m.attempt),
     Spent: lambda m: (_SPENT, m.reason),
     Unwritable: lambda m: (_UNWRITABLE, m.reason),
+    Noted: lambda m: (_NOTED, m.trial, m.attempt, m.notes),
 }
 
 
@@ -285,6 +288,12 @@ def _read_reported(  # noqa: PLR0917 - they come as one array
     return Reported(*head, _columns(columns, len(head[3])), _flag(waiting), saved)
 
 
+def _notes(notes: object) -> dict[str, str]:
+    if type(notes) is not dict or len(notes) > NOTES_MAX:
+        raise WireError(f"not at most {NOTES_MAX} notes: {str(notes)[:80]}")
+    return {_text(name): _text(note) for name, note in notes.items()}
+
+
 def _times(times: object) -> tuple[float, ...]:
     # A sum is finite only if all its terms are: one call in place of one a report.
     if type(times) is list and times and set(map(type, times)) == {float} and math.isfinite(sum(times)):
@@ -345,6 +354,7 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
     _HALTED: lambda trial, attempt: Halted(_number(trial), _number(attempt)),
     _SPENT: lambda reason: Spent(_text(reason)),
     _UNWRITABLE: lambda reason: Unwritable(_text(reason)),
+    _NOTED: lambda trial, attempt, notes: Noted(_number(trial), _number(attempt), _notes(notes)),
 }
 
 

@@ -46,7 +46,7 @@ from trialwright.executors.wire import (
     from_driver,
     keep_alive,
 )
-from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
+from trialwright.messages import Config, Extend, Halt, Halted, Launch, Noted, Reported, Started
 from trialwright.reporting import Session, TrialStopped, serving
 from trialwright.resources import to_amounts
 from trialwright.storage.checkpoints import trial_directory
@@ -215,11 +215,14 @@ class _Lease:
         self.interrupted = False  # it has been
         self._outbox, self._listen = outbox, listen
 
-    def send(self, frame: Reported) -> None:
+    def send(self, message: Reported | Noted) -> None:
         """Part of ``Link``."""
-        ending = self.session is not None and self.session.returned and not frame.waiting
+        if isinstance(message, Noted):
+            self._outbox.post(encode(message))  # ahead of the report that it is about
+            return
+        ending = self.session is not None and self.session.returned and not message.waiting
         carry = self._outbox.post if ending else self._outbox.send  # the last reports travel with the ending
-        carry(encode_reported(frame))
+        carry(encode_reported(message))
 
     def answer(self) -> Extend | Halt:
         """Part of ``Link``."""

@@ -10,16 +10,22 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import apsw
 
 from trialwright import codec
+from trialwright.errors import named
 from trialwright.loggers.base import Naming
 from trialwright.messages import Reported
+from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
+NOTE_LENGTH_MAX = 500
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _TRIAL = "SELECT config, state, outcome, attempt FROM trials WHERE id = ?"
@@ -28,12 +34,14 @@ _ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
 
 @dataclass(frozen=True)
 class Row:
-    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it."""
+    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it;
+    and what is left out of it, because no log file can be written with that."""
 
     time: float
     step: int
     flat: dict[str, Any]
     nested: dict[str, Any]
+    left_out: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,6 +89,8 @@ class Follower:
         self._trials: dict[int, Logged] = {}
         self._ended: set[int] = set()
         self._created = 0.0
+        self.notes: list[str] = []  # what is missing in the files, each once
+        self._noted: set[str] = set()
 
     def write(self) -> None:
         """Write everything that is committed now and has not been written."""
@@ -107,13 +117,13 @@ class Follower:
                 ending.append(event["trial"])
         for number, new in rows.items():
             for each in self._formats:
-                each.write(self._trials[number], new)
+                self._try(number, each.write, self._trials[number], new)
         for number in ending:
             self._end(database, number)
 
     def _start(self, database: apsw.Connection, number: int) -> None:
         [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
-        plain = cast("dict[str, Any]", codec.read_plain(json.loads(str(config))))
+        plain = shown_of(cast("dict[str, Any]", codec.read_plain(json.loads(str(config)))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
         trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
         trial.directory.mkdir(parents=True, exist_ok=True)
@@ -128,7 +138,7 @@ class Follower:
         if state == "ended" and number in self._trials and number not in self._ended:
             self._ended.add(number)
             for each in self._formats:
-                each.end(self._trials[number])
+                self._try(number, each.end, self._trials[number])
 
     def _rows(self, when: float, event: dict[str, Any]) -> Iterator[Row]:
         frame = codec.from_plain(event)
@@ -136,8 +146,32 @@ class Follower:
         trial = self._trials[frame.trial]
         late = frame.time_s[-1]
         for index in range(len(frame.time_s)):
-            row = frame.row(index)
-            yield self._row(trial, row, frame.first_step + index, when - (late - frame.time_s[index]))
+            made = self._try(
+                trial.id,
+                self._row,
+                trial,
+                frame.row(index),
+                frame.first_step + index,
+                when - (late - frame.time_s[index]),
+            )
+            if made is not None:
+                for name, value in made.left_out.items():
+                    told = f"trial {trial.id} reported {name}={value!r}"
+                    self._note(name, f"log files leave out {name!r} where it is no number that they can hold: {told}")
+                yield made
+
+    def _try(self, trial: int, do: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T | None:
+        """Do something for one trial. What it raises is said once, and ends the files of no other trial."""
+        try:
+            return do(*args, **keywords)
+        except Exception as error:  # a report or a directory of a user, with something in it that we did not foresee
+            self._note(named(error), f"the log files of trial {trial} are not complete: {named(error)}")
+            return None
+
+    def _note(self, what: str, text: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            self.notes.append(" ".join(text.split())[:NOTE_LENGTH_MAX])
 
     def _row(self, trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
         if self._names is None:

@@ -84,7 +84,9 @@ def coordinates(result: Result, metric: str) -> list[Axis]:
     trials = _scored(result, metric)
     configs = [dict(_flat(trial.config, "")) for trial in trials]
     names = list(dict.fromkeys(name for config in configs for name in config))
-    axes = [_axis(name, [config.get(name) for config in configs]) for name in names]
+    axes = [
+        _axis(f"config/{name}" if name == metric else name, [config.get(name) for config in configs]) for name in names
+    ]
     varied = [axis for axis in axes if len(set(axis.positions)) > 1]
     return [*varied, Axis(metric, [float(trial.metrics[metric]) for trial in trials])]
 

@@ -256,10 +256,10 @@ class Space:
         return self._constraints.violated(config) is None
 
     def plain(self, config: Config) -> Config:
-        """Return a copy of the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the
-        space}. The caller may go on changing theirs.
+        """Return a copy of the config as JSON data: a tuple becomes {"$tuple": [...]}, what is no data {"$ref": path of
+        its place in the space}. The caller may go on changing theirs.
 
-        Raises ValueError for a value that is neither JSON data nor from the space, with its path.
+        Raises ValueError for a value that is neither data nor from the space, with its path.
         """
         return fresh(config) if self._is_plain else as_config(self._references.plain(config))
 

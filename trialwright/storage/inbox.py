@@ -17,6 +17,7 @@ import apsw
 
 from trialwright.codec import read_plain, to_plain
 from trialwright.messages import Enqueued, Plain, StopRequested
+from trialwright.space.plain import data_of, plain_data
 from trialwright.storage.database import blame
 
 NAME = "inbox.sqlite"
@@ -51,7 +52,7 @@ def enqueue(run: Path, config: Mapping[str, object]) -> int:
         ValueError: there is no run in this directory.
         TypeError: the configuration is no plain data.
     """
-    return _send(run, "enqueue", {"config": dict(config)})
+    return _send(run, "enqueue", {"config": plain_data(dict(config))})
 
 
 def stop(run: Path, trial: int | None = None) -> int:
@@ -89,7 +90,7 @@ def _letter(number: int, kind: str, body: str) -> Letter:
 
 def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopRequested:
     if kind == "enqueue":
-        config = read_plain(body["config"])
+        config = data_of(read_plain(body["config"]))
         if not isinstance(config, dict):
             raise TypeError("the config is no dict")
         return Enqueued(config, letter=number)

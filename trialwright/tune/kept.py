@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.engine import Engine
-from trialwright.loading import load_trials
+from trialwright.loading import load_trials, resolver
 from trialwright.messages import Plain
 from trialwright.space import Space
 from trialwright.storage.base import Store
@@ -126,11 +126,15 @@ def read_notes(directory: Path) -> dict[str, Any]:
         return {}
 
 
-def load(directory: str | os.PathLike[str]) -> Records:
+def load(directory: str | os.PathLike[str], param_space: Mapping[str, Any] | Space | None = None) -> Records:
     """Read the results of a run from its journal, whether it is over or not.
 
+    Args:
+        directory: the run's.
+        param_space: its space, where that holds what is no data; without it these parameters are missing.
+
     Raises:
-        ValueError: there is no run.
+        ValueError: there is no run, or this is not its space.
         StorageError: its journal is damaged.
     """
     path = Path(directory).resolve()
@@ -140,6 +144,8 @@ def load(directory: str | os.PathLike[str]) -> Records:
     data = cast("dict[str, Any]", store.settings["data"])
     metrics, modes = data.get("metric") or [None], data.get("mode") or [None]
     space = Space.from_plain(data["space"]) if "space" in data else None
+    if param_space is not None:
+        space = spaces.as_space(param_space)
     facts = RunFacts(
         name=str(notes.get("trainable") or data.get("name") or "trial"),
         directory=str(path),
@@ -147,4 +153,4 @@ def load(directory: str | os.PathLike[str]) -> Records:
         metric=None if metrics[0] is None else names.from_engine(metrics[0]),
         mode=modes[0],
     )
-    return Records(load_trials(store, path), facts, path)
+    return Records(load_trials(store, path, resolver(store, space, "param_space")), facts, path)

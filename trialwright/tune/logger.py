@@ -118,18 +118,32 @@ _ROWS = f"{__name__}:row_of"
 
 
 def row_of(trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
-    """Return a report as users know it, with the automatic metrics; it came ``when`` (seconds since 1970)."""
+    """Return a report as users know it, with the automatic metrics; it came ``when`` (seconds since 1970).
+
+    Its own ``timestamp`` and ``timesteps_total`` place it in the files; where they cannot, they are left out.
+    """
     directory = trial.directory.parents[1]
     facts = RunFacts(directory=str(directory))
-    nested = names.result_of(
-        row,
-        trial_id=facts.trial_id(trial.id),
-        experiment_id=facts.run,
-        experiment_tag=tag_of(trial.id, trial.varied),
-        logdir=str(trial.directory),
-    )
+    known: dict[str, Any] = {
+        "trial_id": facts.trial_id(trial.id),
+        "experiment_id": facts.run,
+        "experiment_tag": tag_of(trial.id, trial.varied),
+        "logdir": str(trial.directory),
+    }
+    nested = names.result_of(row, **known)
+    left_out = {name: nested.pop(name) for name, most in _PLACES.items() if not _is_below(most, nested.get(name, 0))}
+    if left_out:
+        automatic = names.result_of({names.AUTO: row.get(names.AUTO)}, **known)
+        nested.update({name: automatic[name] for name in left_out if name in automatic})
     at = nested.get("timesteps_total") or step
-    return Row(float(nested.get("timestamp", when)), int(at), names.flatten(nested), nested)
+    return Row(float(nested.get("timestamp", when)), int(at), names.flatten(nested), nested, left_out)
+
+
+_PLACES = {"timestamp": 1e11, "timesteps_total": 2**63}  # seconds since 1970 (until the year 5138); steps, as int64
+
+
+def _is_below(most: float, value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < most
 
 
 class CSVLoggerCallback(_Files):

@@ -17,6 +17,7 @@ from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
 from trialwright.progress import Snapshot, line, number
 from trialwright.tune.best import best_of
+from trialwright.tune.names import flatten
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 AUTOMATIC = frozenset(
@@ -163,7 +164,8 @@ class TuneReporterBase(ProgressReporter):
             + [_value(trial.last_result, name) for name in metrics]
             for trial in shown
         ]
-        table = _aligned([["trial", "status", *parameters.values(), *metrics.values()], *rows], self._length)
+        titles = [f"config/{name}" if name in metrics.values() else name for name in parameters.values()]
+        table = _aligned([["trial", "status", *titles, *metrics.values()], *rows], self._length)
         hidden = len(trials) - len(shown)
         return f"{table}\n... {hidden} more trials" if hidden else table
 
@@ -171,8 +173,8 @@ class TuneReporterBase(ProgressReporter):
         seen = dict.fromkeys(
             name
             for trial in trials
-            for name, value in trial.last_result.items()
-            if name not in AUTOMATIC and isinstance(value, int | float)
+            for name, value in flatten(_own(trial.last_result)).items()
+            if isinstance(value, int | float)
         )
         return {"training_iteration": "iter", "time_total_s": "total time (s)"} | {
             name: name for name in list(seen)[: self._infer_limit]
@@ -296,6 +298,11 @@ def _added(columns: dict[str, str], name: str, title: str | None) -> dict[str, s
     if name in columns:
         raise ValueError(f"column {name!r} is there already")
     return {**columns, name: title or name}
+
+
+def _own(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the user reported, without what is automatic."""
+    return {name: value for name, value in result.items() if name not in AUTOMATIC and not name.startswith("trial/")}
 
 
 def _parameters(trials: Sequence[Trial]) -> dict[str, str]:

@@ -114,7 +114,7 @@ class TrialPlateauStopper(NoopStopper):
         self._last: defaultdict[object, deque[float]] = defaultdict(lambda: deque(maxlen=num_results))
 
     def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = _number(result.get(self._metric))
+        value = _number(names.found(result, self._metric))
         self._last[trial_id].append(value)
         self._seen[trial_id] += 1
         if self._seen[trial_id] < self._grace_period or len(self._last[trial_id]) < self._num_results:
@@ -163,7 +163,7 @@ class ExperimentPlateauStopper(Stopper):
         self._in_a_row = 0
 
     def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = self._sign * _number(result[self._metric])
+        value = self._sign * _number(names.found(result, self._metric))
         if math.isfinite(value):
             self._best = sorted([*self._best, value])[: self._top]
         self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0

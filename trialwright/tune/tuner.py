@@ -120,7 +120,7 @@ class Tuner:
             return ResultGrid(self._records)
         if self._directory is None:
             raise RuntimeError("there are no results yet: call fit()")
-        return ResultGrid(load(self._directory))
+        return ResultGrid(load(self._directory, self._job.space))
 
 
 def _errored(resume: bool, restart: bool) -> ResumeType:

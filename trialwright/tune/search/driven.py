@@ -111,7 +111,8 @@ class Driven:
         self._told[record.id] = len(results)
         if record.outcome is not None:
             failed = record.outcome.kind in ("failed", "lost")
-            self._complete(record.id, {**results[-1], "done": True} if results and not failed else None, failed=failed)
+            last = names.Shown(results[-1], done=True) if results and not failed else None
+            self._complete(record.id, last, failed=failed)
 
     def _complete(self, trial: int, result: dict[str, Any] | None, *, failed: bool) -> None:
         self._ended.add(trial)

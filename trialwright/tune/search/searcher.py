@@ -217,7 +217,7 @@ class LibrarySearcher(Searcher):
 
     def _costs(self, result: Mapping[str, Any]) -> Values | None:
         """Return the costs in a result; None where it lacks one."""
-        values = [result.get(metric) for metric in listed(self._metric)]
+        values = [names.found(dict(result), metric) for metric in listed(self._metric)]
         if not values or not all(isinstance(value, int | float) for value in values):
             return None
         return tuple(sign * float(cast(float, value)) for sign, value in zip(signs(self._mode), values, strict=True))
