@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from trialwright.engine.arguments import Default
+from trialwright.errors import said
 from trialwright.executors import Executor
+from trialwright.results import Result
 from trialwright.space import Space
 from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
 from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
@@ -236,11 +239,22 @@ class Job:
 
     def _finish(self, engine: LinkedEngine) -> Records:
         result = engine.run()
+        self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors
         if cast(FailureConfig, self.run.failure_config).fail_fast == "raise" and failed:
             raise TrialError(failed[0].error, failed[0].traceback)
         return records
+
+    def _tell_searcher(self, result: Result) -> None:
+        """Tell a searcher of the user's how the last trials ended. No result is lost if that fails."""
+        hear = getattr(self.method.searcher, "on_experiment_end", None)
+        try:
+            if hear is not None:
+                hear(result)
+        except Exception as error:
+            name = type(self.method.searcher).__name__
+            warnings.warn(f"{name} could not be told how the last trials ended: {said(error)}", stacklevel=2)
 
 
 def _stop(given: object) -> object:

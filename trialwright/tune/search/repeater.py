@@ -10,7 +10,7 @@ from trialwright.messages import Config
 from trialwright.results import Result
 from trialwright.searchers import Problem, Repeat
 from trialwright.searchers import Searcher as EngineSearcher
-from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.searcher import Searcher, overrides
 from trialwright.tune.trial import RunFacts
 
 TRIAL_INDEX = "__trial_index__"  # in a configuration: which of the repetitions this is
@@ -43,7 +43,16 @@ class Repeater(Searcher):
         return getattr(self.searcher, "max_concurrent", None)
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
-        """Return a searcher that asks the searcher's for every ``repeat``-th trial."""
+        """Return a searcher that asks the searcher's for every ``repeat``-th trial.
+
+        Raises:
+            TypeError: a subclass has hooks of its own.
+        """
+        if overrides(self, Repeater):
+            raise TypeError(
+                f"{type(self).__name__} overrides hooks of Repeater, which the run does not call: override those of the "
+                "searcher in it instead"
+            )
         return Repeated(self.searcher.to_engine(facts, config), self.repeat, set_index=self.set_index)
 
     def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
