@@ -79,6 +79,10 @@ class Callback:
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what ``get_state`` returned; called before ``setup``."""
 
+    def wants(self, hook: str) -> bool:
+        """Tell whether this hook is to be called."""
+        return overrides(self, hook)
+
     def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
         """Return what the engine is to call for this callback.
 
@@ -130,7 +134,7 @@ class Adapter(engine.Callback):
         self._facts = facts
         self._book = TrialBook(facts)
         for hook in engine.HOOKS:
-            if hook != "setup" and overrides(callback, hook):
+            if hook != "setup" and callback.wants(hook):
                 setattr(self, hook, partial(self._call, getattr(callback, hook)))
 
     def setup(self, **info: object) -> None:

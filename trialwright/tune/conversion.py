@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -183,7 +183,7 @@ class Job:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
-        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers()], self.facts)
+        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts)
         return [*together(told), *([self._reporting] if self._reporting else [])]
 
     @cached_property
@@ -268,12 +268,14 @@ def _stop(given: object) -> object:
     return [given, done]
 
 
-def _default_loggers() -> list[LoggerCallback]:
-    """Return the loggers of every run; none if an environment variable of Ray Tune's says so."""
+def _default_loggers(given: Sequence[object]) -> list[LoggerCallback]:
+    """Return the loggers of every run, besides those of a kind that is given; none if an environment variable of Ray
+    Tune's says so."""
     if os.environ.get("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS") == "1":
         return []
     installed = importlib.util.find_spec("tensorboardX") is not None
-    return [CSVLoggerCallback(), JsonLoggerCallback(), *([TBXLoggerCallback()] if installed else [])]
+    kinds = (CSVLoggerCallback, JsonLoggerCallback, *([TBXLoggerCallback] if installed else []))
+    return [kind() for kind in kinds if not any(isinstance(each, kind) for each in given)]
 
 
 def _alone(metrics: list[str] | None) -> str | None:

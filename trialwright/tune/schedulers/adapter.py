@@ -46,13 +46,13 @@ class Asked:
         self._trials: dict[int, Trial] = {}
         self._doomed: list[Trial] = []  # the user's scheduler wants them ended
         self._coming: Trial | None = None  # stands for a new trial that could be had
-        self._proposed: Resume | None = None  # by a built-in scheduler
+        self._donors: dict[int, int | None] = {}  # of the trial that a built-in scheduler resumes
         if isinstance(scheduler, BuiltInScheduler):
             self.on_capacity = scheduler.on_capacity
 
     def setup(self, rng: Streams) -> None:
         """Begin with no trials. The user's object cannot be made to forget: it is for one run."""
-        self.rng, self._trials, self._doomed, self._coming, self._proposed = rng, {}, [], None, None
+        self.rng, self._trials, self._doomed, self._coming, self._donors = rng, {}, [], None, {}
         if isinstance(self._scheduler, BuiltInScheduler):
             self._scheduler.begin(self, self.facts)
         self._scheduler.set_search_properties(self.facts.metric, self.facts.mode)
@@ -113,14 +113,13 @@ class Asked:
             if trial.number in self._trials:
                 return Drop(trial.number, f"scheduler {type(self._scheduler).__name__}")
         self._coming = Trial(self.facts, _STAND_IN) if can_ask else None
-        self._proposed = None
+        self._donors.clear()
         chosen = self._scheduler.choose_trial_to_run(self)
         if chosen is None and any(trial.number in self._trials for trial in self._doomed):
             return self.next(can_ask)
         if chosen is not None and chosen.status == Trial.PAUSED:
             chosen.update(replace(chosen.info, state="running"))
-            proposed = self._proposed if self._proposed and self._proposed.trial == chosen.number else None
-            return Resume(chosen.number, EVERY_REPORT, proposed and proposed.donor)
+            return Resume(chosen.number, EVERY_REPORT, self._donors.get(chosen.number))
         return New() if can_ask else Wait()
 
     def state(self) -> Plain:
@@ -160,7 +159,7 @@ class Asked:
 
     def propose(self, choice: Resume) -> None:
         """Resume the trial so, if it is the one that is chosen."""
-        self._proposed = choice
+        self._donors[choice.trial] = choice.donor
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it only raises
         known = ", ".join(name for name in ("get_trials", "get_live_trials", "get_trial", "stop_trial"))
