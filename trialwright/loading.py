@@ -19,6 +19,7 @@ from trialwright.space import Space
 from trialwright.storage import checkpoints
 from trialwright.storage.base import Store, TrialRow
 from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -32,10 +33,10 @@ def load(directory: str | os.PathLike[str]) -> Result:
         directory: the run's, or a link to it.
 
     Raises:
-        ValueError: there is no run.
+        ValueError: there is no run; those that begin so, or are called nearly so, are named.
         StorageError: its journal is damaged.
     """
-    path = Path(directory).resolve()
+    path = find_run(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
     plan = _plan(told)

@@ -184,9 +184,7 @@ class Less(CSVLoggerCallback):
 
 def logged(tmp_path, *callbacks):
     """Run three trials, and return the directory of the first."""
-    settings = tune.RunConfig(
-        executor="local", storage_path=str(tmp_path), verbose=0, callbacks=list(callbacks)
-    )
+    settings = tune.RunConfig(executor="local", storage_path=str(tmp_path), verbose=0, callbacks=list(callbacks))
     config = tune.TuneConfig(metric="score", mode="max", num_samples=3, seed=1)
     tuner = tune.Tuner(objective, param_space=SPACE, tune_config=config, run_config=settings)
     return Path(tuner.fit()[0].path)

@@ -373,7 +373,9 @@ def tuned(scheduler, tmp_path, function=saving):
     tuner = tune.Tuner(
         function,
         param_space={"weight": tune.uniform(0, 1), "bias": 1.0},
-        tune_config=tune.TuneConfig(metric="score", mode="max", scheduler=scheduler, num_samples=9, max_concurrent_trials=1, seed=3),
+        tune_config=tune.TuneConfig(
+            metric="score", mode="max", scheduler=scheduler, num_samples=9, max_concurrent_trials=1, seed=3
+        ),
         run_config=tune.RunConfig(executor="local", storage_path=str(tmp_path), verbose=0),
     )
     return [(each.config["weight"], each.metrics["training_iteration"]) for each in tuner.fit()]

@@ -52,6 +52,7 @@ from trialwright.stopping import Stop
 from trialwright.storage import formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
@@ -157,7 +158,7 @@ class Engine:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
-        directory = Path(path)
+        directory = find_run(path)
         if retry_failed not in (None, "checkpoint", "scratch"):
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
         store = SqliteStore.open(directory, read_only=True)
@@ -193,6 +194,8 @@ class Engine:
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
             raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
+        if not isinstance(config, Mapping):
+            raise TypeError(f"config must be a dict, not {config!r}")
         space = as_space(self._keywords["space"])
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))

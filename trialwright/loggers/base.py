@@ -115,11 +115,10 @@ def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None
         ValueError: there is no run, or a kind is not known.
     """
     from trialwright.loggers.following import Follower
+    from trialwright.storage.place import find_run
 
     check(kinds)
-    if not Path(directory, "journal.sqlite").is_file():
-        raise ValueError(f"there is no run in {os.fspath(directory)!r}")
-    Follower(Path(directory), kinds, naming or Naming()).write()
+    Follower(find_run(directory), kinds, naming or Naming()).write()
 
 
 def check(kinds: Sequence[str]) -> None:

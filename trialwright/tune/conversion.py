@@ -183,7 +183,9 @@ class Job:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
-        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts)
+        told = callback.to_engine(
+            [*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts
+        )
         return [*together(told), *([self._reporting] if self._reporting else [])]
 
     @cached_property

@@ -15,7 +15,7 @@ from trialwright import callbacks as engine
 from trialwright.loggers import FileLogger, Naming
 from trialwright.loggers.following import Logged, Row, made
 from trialwright.tune import names
-from trialwright.tune.callback import Adapter, Callback, overrides
+from trialwright.tune.callback import Callback, overrides
 from trialwright.tune.pretty import pretty_print
 from trialwright.tune.trial import RunFacts, Trial, tag_of
 
@@ -77,9 +77,7 @@ class LoggerCallback(Callback):
         self.log_trial_end(trial, failed=True)
 
     def wants(self, hook: str) -> bool:
-        return overrides(self, hook, LoggerCallback) or (
-            hook in _LOGS and overrides(self, _LOGS[hook], LoggerCallback)
-        )
+        return overrides(self, hook, LoggerCallback) or (hook in _LOGS and overrides(self, _LOGS[hook], LoggerCallback))
 
 
 class _Files(LoggerCallback):

@@ -237,7 +237,7 @@ def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
     """
     if stop is None:
         return None, None
-    if isinstance(stop, CombinedStopper):
+    if type(stop) is CombinedStopper:
         return to_engine(list(stop.stoppers), facts)
     if isinstance(stop, list | tuple):
         rules = [to_engine(rule, facts) for rule in stop]

@@ -55,7 +55,9 @@ class BuiltInScheduler(TrialScheduler):
 
     def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
         """Return the engine's own scheduler; where a hook is overridden, one that asks this object."""
-        own = any(getattr(getattr(self, hook), "__func__", None) is not getattr(BuiltInScheduler, hook) for hook in HOOKS)
+        own = any(
+            getattr(getattr(self, hook), "__func__", None) is not getattr(BuiltInScheduler, hook) for hook in HOOKS
+        )
         return super().to_engine(facts) if own else self.make(facts or RunFacts())
 
     def begin(self, controller: object, facts: RunFacts) -> None:
@@ -135,5 +137,7 @@ class BuiltInScheduler(TrialScheduler):
 
 def _view(trial: Trial) -> TrialView:
     if trial.view is None:
-        raise ValueError(f"{trial} is no trial that a scheduler was shown: its hooks are for what the run calls them with")
+        raise ValueError(
+            f"{trial} is no trial that a scheduler was shown: its hooks are for what the run calls them with"
+        )
     return trial.view

@@ -10,8 +10,8 @@ from trialwright.schedulers import PBT, Scheduler
 from trialwright.searchers import Perturb, Searcher
 from trialwright.tune import names
 from trialwright.tune.schedulers.async_hyperband import metric_and_mode
-from trialwright.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
 from trialwright.tune.schedulers.built_in import BuiltInScheduler
+from trialwright.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
 from trialwright.tune.trial import RunFacts
 
 __all__ = ["PopulationBasedTraining", "PopulationBasedTrainingReplay"]
