@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from trialwright import Engine
 from trialwright.errors import StorageError
 from trialwright.messages import Enqueued, StopRequested
 from trialwright.space import Space, choice, uniform
@@ -23,8 +24,9 @@ def run(tmp_path):
 
 def show(run, *trials):
     """Write trials into the journal: pairs of a number and an outcome."""
+    rest = ["", 1, 0, {}, {}, {}, None, "", "", None, None]
     with sqlite3.connect(run / "journal.sqlite") as database:
-        lines = [(number, f"[{number}, {{}}, {json.dumps(outcome)}]") for number, outcome in trials]
+        lines = [(number, json.dumps([number, "running", outcome, *rest])) for number, outcome in trials]
         database.executemany("INSERT INTO trials (id, line) VALUES (?, ?)", lines)
     database.close()
 
@@ -72,6 +74,17 @@ def test_what_the_space_of_the_run_does_not_have_is_refused_at_the_call(run, con
     with pytest.raises(ValueError, match=why):
         inbox.enqueue(run, config)
     assert inbox.letters(run, 0) == []
+
+
+def test_of_a_space_that_the_journal_does_not_hold_the_names_are_checked(tmp_path):
+    definition = {"rate": uniform(0, 1), "kind": choice([max, min])}
+    engine = Engine(
+        lambda config: {"loss": 1}, definition, metric="loss", executor="local", storage=tmp_path, verbose=0
+    )
+    path = engine.run().path
+    with pytest.raises(ValueError, match="rat: there is no such parameter; did you mean 'rate'"):
+        inbox.enqueue(path, {"rat": 0.5})
+    assert inbox.enqueue(path, {"rate": 0.5}) == 1
 
 
 @pytest.mark.parametrize("config", [None, "x=0.5", [("x", 0.5)], 3])

@@ -89,7 +89,7 @@ class Asked:
             self._see(trial, "paused", report.metrics)
         if isinstance(verdict, Clone) and getattr(self._scheduler, "searcher", None) is None:
             raise ValueError(
-                f"{type(self._scheduler).__name__} asks a PopulationBasedTraining, whose variations nothing here makes: "
+                f"{type(self._scheduler).__name__} asks a PopulationBasedTraining, and nothing here makes its variations: "
                 "subclass PopulationBasedTraining instead"
             )
         return replace(verdict, until=EVERY_REPORT) if isinstance(verdict, Continue | Clone | Resize) else verdict

@@ -1,5 +1,5 @@
-"""A built-in scheduler as Ray Tune's users call it: for subclasses that override its hooks, and for schedulers of users'
-own that ask one inside."""
+"""A built-in scheduler with Ray Tune's hooks: for subclasses that override them, and for users' own schedulers that ask
+one inside."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ class BuiltInScheduler(TrialScheduler):
 
     def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
         """Return the engine's own scheduler; where a hook is overridden, one that asks this object."""
-        own = any(
-            getattr(getattr(self, hook), "__func__", None) is not getattr(BuiltInScheduler, hook) for hook in HOOKS
-        )
+        hooks = {hook: getattr(getattr(self, hook), "__func__", None) for hook in HOOKS}
+        own = any(function is not getattr(BuiltInScheduler, hook) for hook, function in hooks.items())
         return super().to_engine(facts) if own else self.make(facts or RunFacts())
 
     def begin(self, controller: object, facts: RunFacts) -> None:

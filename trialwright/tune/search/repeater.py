@@ -50,8 +50,8 @@ class Repeater(Searcher):
         """
         if overrides(self, Repeater):
             raise TypeError(
-                f"{type(self).__name__} overrides hooks of Repeater, which the run does not call: override those of the "
-                "searcher in it instead"
+                f"{type(self).__name__} overrides hooks of Repeater, which the run does not call: override "
+                "those of the searcher in it instead"
             )
         return Repeated(self.searcher.to_engine(facts, config), self.repeat, set_index=self.set_index)
 
