@@ -6,6 +6,7 @@ a resumed run needs neither. An object of another class has to be given again.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import cast
@@ -118,7 +119,16 @@ def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[st
     if lacking or isinstance(given, type):
         reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
         raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}")
-    return given
+    return own(given)
+
+
+def own(given: object) -> object:
+    """Return a copy of a scheduler or searcher of ours, and of those in it, for one run; any other object as it is."""
+    if type(given) not in _KNOWN.values():
+        return given
+    made = copy.copy(given)
+    vars(made).update({name: own(value) for name, value in vars(given).items()})
+    return made
 
 
 def to_plain(given: object) -> Plain:

@@ -17,7 +17,7 @@ from typing import Self, cast
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
-from trialwright.engine import settings
+from trialwright.engine import catalogue, settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
 from trialwright.engine.build_result import best_of, build_result
@@ -26,6 +26,7 @@ from trialwright.engine.controller import Controller
 from trialwright.engine.ending import Ending
 from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
+from trialwright.engine.in_use import in_use
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
@@ -158,9 +159,9 @@ class Engine:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
-        directory = find_run(path)
         if retry_failed not in (None, "checkpoint", "scratch"):
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
+        directory = find_run(path)
         store = SqliteStore.open(directory, read_only=True)
         try:
             formats.refuse_old(directory / "journal.sqlite", store.format)
@@ -216,6 +217,10 @@ class Engine:
 
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""
+        with in_use({"Engine": self, **{name: catalogue.own(self._keywords[name]) for name in _OBJECTS}}):
+            return await self._run_alone()
+
+    async def _run_alone(self) -> Result:
         arguments = check(self._keywords)
         directory, failures = self._directory, list[str]()
         self._additions.open()
@@ -266,6 +271,7 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
+_OBJECTS = ("searcher", "scheduler", "stop", "callbacks", "progress", "executor")  # may remember things of a run
 _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from trialwright.storage.database import blame, reading
 from trialwright.storage.place import JOURNAL, find_run
 
 NAME = "inbox.sqlite"
+COMMIT_S = 1.0  # how long a trial may have begun before the journal shows it
 BODY_SHOWN = 80  # characters of a letter that are quoted in a warning
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -140,13 +142,19 @@ def _problems(journal: Path, config: dict[str, object]) -> list[str]:
 
 def _check_trial(journal: Path, trial: int) -> None:
     """Refuse a trial that the run does not have, or that has ended."""
-    with reading(journal) as database:
-        states = {trial.id: trial.outcome for trial in tables.trials(database)}
+    until = time.monotonic() + COMMIT_S
+    while trial not in (states := _outcomes(journal)) and time.monotonic() < until:
+        time.sleep(0.02)  # a trial may ask for its own end before the disk has it
     if trial not in states:
         living = [number for number, outcome in states.items() if not outcome]
         raise ValueError(f"there is no trial {trial} in {str(journal.parent)!r}; trials that go on: {living or 'none'}")
     if states[trial]:
         raise ValueError(f"trial {trial} in {str(journal.parent)!r} has ended: {states[trial]}")
+
+
+def _outcomes(journal: Path) -> dict[int, str | None]:
+    with reading(journal) as database:
+        return {trial.id: trial.outcome for trial in tables.trials(database)}
 
 
 def post(run: Path, kind: str, body: Mapping[str, object]) -> int:

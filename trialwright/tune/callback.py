@@ -130,7 +130,7 @@ class Adapter(engine.Callback):
     """Has the engine call a user's callback. It has just the hooks that the callback overrides."""
 
     def __init__(self, callback: Callback, facts: RunFacts) -> None:
-        self._callback = callback
+        self._callback = self.wraps = callback
         self._facts = facts
         self._book = TrialBook(facts)
         for hook in engine.HOOKS:

@@ -236,7 +236,7 @@ class Reporting(engine.Callback):
     """
 
     def __init__(self, reporter: ProgressReporter, facts: RunFacts) -> None:
-        self._reporter = reporter
+        self._reporter = self.wraps = reporter
         self._facts = facts
         self._book = TrialBook(facts)
         self._snapshot: Snapshot | None = None

@@ -269,6 +269,7 @@ class Asked:
 
     def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
         self._stopper, self._facts = stopper, facts
+        self.wraps = stopper
         self._why = f"stop rule {name_of(stopper)}"
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:

@@ -41,7 +41,7 @@ class Asked:
     """
 
     def __init__(self, scheduler: TrialScheduler, facts: RunFacts) -> None:
-        self._scheduler = scheduler
+        self._scheduler = self.wraps = scheduler
         self.facts = facts
         self._trials: dict[int, Trial] = {}
         self._doomed: list[Trial] = []  # the user's scheduler wants them ended
@@ -89,7 +89,7 @@ class Asked:
             self._see(trial, "paused", report.metrics)
         if isinstance(verdict, Clone) and getattr(self._scheduler, "searcher", None) is None:
             raise ValueError(
-                f"{type(self._scheduler).__name__} asks a PopulationBasedTraining, and nothing here makes its variations: "
+                f"{type(self._scheduler).__name__} asks PopulationBasedTraining, whose variations nothing makes: "
                 "subclass PopulationBasedTraining instead"
             )
         return replace(verdict, until=EVERY_REPORT) if isinstance(verdict, Continue | Clone | Resize) else verdict

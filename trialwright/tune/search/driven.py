@@ -39,6 +39,7 @@ class Driven:
 
     def __init__(self, searcher: Searcher, metrics: Sequence[str], modes: Sequence[str], facts: RunFacts) -> None:
         self._searcher, self._metrics, self._facts = searcher, list(metrics), facts
+        self.wraps = searcher
         self._signs = signs(list(modes)) * (1 if modes else max(len(self._metrics), 1))
         self._reports = _overrides(searcher, "on_trial_result")
         self._takes_points = _overrides(searcher, "add_evaluated_point")
