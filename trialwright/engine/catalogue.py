@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import cast
 
-from trialwright.errors import nearest
+from trialwright.errors import import_instead, nearest
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
 from trialwright.schedulers import (
@@ -118,7 +118,7 @@ def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[st
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
     if lacking or isinstance(given, type):
         reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
-        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}")
+        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}{import_instead(given)}")
     return own(given)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trialwright import callbacks as engine
+from trialwright.errors import import_instead
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ def to_engine(callbacks: Iterable[object], facts: RunFacts) -> list[engine.Callb
         elif isinstance(callback, Callback):
             made += callback.to_engine(facts)
         else:
-            raise TypeError(f"callbacks must be objects of tune.Callback's kind, not {callback!r}")
+            raise TypeError(
+                f"callbacks must be objects of tune.Callback's kind, not {callback!r}{import_instead(callback)}"
+            )
     return made
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.progress import Snapshot, line, number
 from trialwright.tune.best import best_of
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
@@ -284,7 +285,9 @@ def to_engine(reporter: object, facts: RunFacts) -> Reporting:
         TypeError: it is no reporter.
     """
     if not isinstance(reporter, ProgressReporter):
-        raise TypeError(f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}")
+        raise TypeError(
+            f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}{import_instead(reporter)}"
+        )
     return Reporting(reporter, facts)
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Config, Report
 from trialwright.stopping import Stop
 from trialwright.tune import names
@@ -256,9 +257,12 @@ def _rule(stop: object, facts: RunFacts) -> Stop:
     if isinstance(stop, Stopper):
         return Asked(stop, facts)
     if isinstance(stop, type) or not callable(stop):
-        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+        hint = import_instead(stop)
+        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}{hint}")
     if hasattr(stop, "stop_all"):
-        raise TypeError(f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none")
+        raise TypeError(
+            f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none{import_instead(stop)}"
+        )
     return Asked(FunctionStopper(stop), facts)
 
 

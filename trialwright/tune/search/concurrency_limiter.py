@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trialwright.errors import import_instead
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.results import Result
@@ -31,7 +32,8 @@ class ConcurrencyLimiter(Searcher):
 
     def __init__(self, searcher: Searcher, max_concurrent: int, batch: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
         if not isinstance(searcher, Searcher):
-            raise TypeError(f"ConcurrencyLimiter wants a Searcher, not {searcher!r}: BasicVariantGenerator has a limit")
+            hint = import_instead(searcher) or ": BasicVariantGenerator has a limit of its own"
+            raise TypeError(f"ConcurrencyLimiter wants a Searcher, not {searcher!r}{hint}")
         if max_concurrent < 1:
             raise ValueError(f"max_concurrent must be at least 1, not {max_concurrent!r}")
         super().__init__(searcher.metric, searcher.mode)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trialwright.errors import import_instead
 from trialwright.messages import Config
 from trialwright.results import Result
 from trialwright.searchers import Problem, Repeat
@@ -31,7 +32,7 @@ class Repeater(Searcher):
 
     def __init__(self, searcher: Searcher, repeat: int = 1, set_index: bool = True) -> None:  # noqa: FBT002 - Ray Tune's order
         if not isinstance(searcher, Searcher):
-            raise TypeError(f"Repeater wants a Searcher, not {searcher!r}")
+            raise TypeError(f"Repeater wants a Searcher, not {searcher!r}{import_instead(searcher)}")
         if repeat < 1:
             raise ValueError(f"repeat must be at least 1, not {repeat!r}")
         super().__init__(searcher.metric, searcher.mode)
