@@ -76,7 +76,7 @@ def test_a_users_searcher_runs_and_hears_of_results_as_they_were_reported():
     assert climber.config is not None
     assert len(climber.told) == 20
     assert [told[1] for told in climber.told] == [trial.metrics["score"] for trial in result]
-    assert [report[2] for report in climber.reports] == [trial.metrics["score"] for trial in result][:19]
+    assert [report[2] for report in climber.reports] == [trial.metrics["score"] for trial in result]
     assert climber.best[1]["x"] == result.best().config["x"]
 
 
@@ -528,6 +528,26 @@ def test_a_searcher_hears_of_the_last_trials_too_and_loses_no_result_if_it_raise
     with pytest.warns(UserWarning, match="Own could not be told how the last trials ended: RuntimeError: too much"):
         assert len(tuned(Own())) == 6
     assert len(heard) == 6
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+@pytest.mark.parametrize(("package", "base"), LIBRARIES[:2])
+def test_an_overridden_searcher_goes_on_in_a_restored_run_as_if_it_had_not_ended(package, base):
+    pytest.importorskip(package)
+
+    class Own(base):
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
+            super().on_trial_complete(trial_id, result, error)
+
+    def config(samples):
+        given = {"num_samples": samples, "search_alg": Own(), "seed": 1, "max_concurrent_trials": 1}
+        return tune.TuneConfig(metric="score", mode="max", **given)
+
+    settings = tune.RunConfig(executor="local", storage_path="runs", verbose=0)
+    first = tune.Tuner(bowl, param_space=PLANE, tune_config=config(3), run_config=settings).fit()
+    more = tune.Tuner.restore(first.experiment_path, bowl, tune_config=config(6), run_config=settings).fit()
+    whole = tune.Tuner(bowl, param_space=PLANE, tune_config=config(6), run_config=settings).fit()
+    assert [each.config for each in more] == [each.config for each in whole]
 
 
 @pytest.mark.usefixtures("in_an_empty_place")

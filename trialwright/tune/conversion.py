@@ -233,11 +233,10 @@ class Job:
 
     def _remember(self, told: Mapping[str, Any]) -> None:
         """Take over from the journal what results are read by, where it is not given."""
+        if self.space is None and "space" in told:
+            self.method.given = Space.from_plain(told["space"])  # its searcher asks for it too
         if not self.method.metrics and told.get("metric"):
             self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
-        if self.space is None and "space" in told:
-            space = Space.from_plain(told["space"])
-            self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
 
     def _finish(self, engine: LinkedEngine) -> Records:
         result = engine.run()

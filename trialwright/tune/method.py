@@ -104,7 +104,7 @@ class Method:
         if searcher is None or not hasattr(searcher, "to_engine"):
             return searcher or "random"
         free({"search_alg": searcher})
-        config = self._varied if isinstance(self._varied, Mapping) else {}
+        config = self._varied.definition if isinstance(self._varied, Space) else self._varied or {}
         if len(self.metrics) > 1:  # the facts know one only
             searcher.set_search_properties(list(self.metrics), list(self.modes), dict(config))
         return searcher.to_engine(facts, config)

@@ -39,7 +39,7 @@ class Controller(Protocol):
 class TrialScheduler:
     """Subclass this to decide which trials go on. Every report waits for the answer of ``on_trial_result``.
 
-    The same object must not be used for two runs.
+    One object is for one run at a time; one whose memory must begin anew is made anew.
     """
 
     CONTINUE = "CONTINUE"  # go on
