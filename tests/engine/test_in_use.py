@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -56,6 +57,7 @@ def nested(**keywords):
         ("stop", [{"loss": ("<=", -1.0)}, OwnStopper()]),
         ("callbacks", [Callback()]),
         ("progress", Display()),
+        ("progress", MagicMock()),
         ("executor", Local(cpus=1)),
     ],
 )

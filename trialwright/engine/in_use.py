@@ -85,4 +85,4 @@ def _parts(value: object) -> Iterator[object]:
         return
     yield value
     for name in PARTS:
-        yield from _parts(getattr(value, name, None))
+        yield from _parts(getattr(value, "__dict__", {}).get(name))
