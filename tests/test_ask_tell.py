@@ -348,11 +348,15 @@ def test_a_state_is_for_a_fresh_object():
 
 
 def test_a_searcher_that_ignores_results_is_shown_none():
-    study = tuned(5, searcher=(searcher := Random()))
-    histories, suggest = [], searcher.suggest
-    searcher.suggest = lambda history, requests, rng: histories.append(history) or suggest(history, requests, rng)
-    study.ask()
-    assert len(histories[0]) == 0
+    histories = []
+
+    class Watched(Random):
+        def suggest(self, history, requests, rng):
+            histories.append(history)
+            return super().suggest(history, requests, rng)
+
+    tuned(5, searcher=Watched())
+    assert [len(history) for history in histories] == [0] * 5
 
 
 # What is given -------------------------------------------------------------------------------------------------------

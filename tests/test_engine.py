@@ -27,6 +27,7 @@ from trialwright import (
 )
 from trialwright.callbacks import Callback
 from trialwright.engine.engine import run_id
+from trialwright.storage import inbox
 from trialwright.workloads import CrossingCurves
 
 SPACE = {"x": space.uniform(0, 1)}
@@ -736,9 +737,9 @@ class TestMoreThanWasPlanned:
     def test_a_letter_that_makes_no_sense_is_warned_of_and_left(self, tmp_path):
         def objective(config):
             here = context().directory.parents[1]
-            enqueue(here, {"x": 7.0})
+            inbox.post(here, "enqueue", {"config": {"x": 7.0}})  # as another program may, unchecked
             enqueue(here, {})
-            stop(here, trial=99)
+            inbox.post(here, "stop", {"trial": 99})
             stop(here)
             while True:
                 time.sleep(0.01)

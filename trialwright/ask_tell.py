@@ -19,6 +19,7 @@ from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
 from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
+from trialwright.engine.in_use import take, uses
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
 from trialwright.metrics import clean, require
@@ -119,6 +120,7 @@ class AskTell:
         known = None if planned == -1 else planned
         together = _whole("parallelism", parallelism, 1)
         self.seed = secrets.randbits(32) if seed is None else _whole("seed", seed, 0)
+        take(self, {"searcher": self._searcher})
         size = self._searcher.setup(
             Problem(self.space, len(self.metrics), len(self._goals), known, parallelism=together)
         )
@@ -152,6 +154,9 @@ class AskTell:
         return asked[0] if count is None else asked
 
     def _asked(self, wanted: int) -> list[AskedTrial]:
+        if not uses(self, self._searcher):
+            kind = type(self._searcher).__name__
+            raise ValueError(f"this {kind} was given to another run or study: give each an object of its own")
         if self._samples >= self._last:
             raise LookupError(f"the searcher has no more suggestions: all {self._last:.0f} were asked for")
         wanted = int(min(wanted, self._last - self._samples))
@@ -257,6 +262,7 @@ class AskTell:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state, _lock=RLock())
+        take(self, {"searcher": self._searcher})
 
     def _plain_metrics(self, trial: int) -> Plain:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None

@@ -73,6 +73,15 @@ def refuse(problems: Iterable[str], subject: str) -> None:
         raise ValueError(f"{subject}: {lines[0]}" if len(lines) == 1 else "\n  - ".join([f"{subject}:", *lines]))
 
 
+def import_instead(given: object) -> str:
+    """Return, of an object or a class of Ray's, what to import in its place; nothing of any other."""
+    for kind in (given if isinstance(given, type) else type(given)).__mro__:
+        package, _, module = kind.__module__.partition(".")
+        if package == "ray" and module.startswith(("tune", "train", "air")):
+            return f"; this one is Ray's: from trialwright.{module} import {kind.__name__}"
+    return ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, else the list of them."""
     names = sorted(known)

@@ -22,6 +22,7 @@ from trialwright.space.plain import known_of
 from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import TrialRow
 from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 
 Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
@@ -39,10 +40,10 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
             missing in configurations, which is warned of; all others are there.
 
     Raises:
-        ValueError: there is no run, or this is not its space.
+        ValueError: there is no run (those that begin so, or are called nearly so, are named), or this is not its space.
         StorageError: its journal is damaged.
     """
-    path = Path(directory).resolve()
+    path = find_run(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
     plan, wall_s = _plan(told), store.check()

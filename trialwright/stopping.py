@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Boundary, Config, Metric, Report, Until
 
 StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
@@ -118,6 +119,8 @@ def stop_rule(stop: Stop) -> StopRule:
         return stop
     if isinstance(stop, Mapping):
         return Thresholds(tuple(_boundary(metric, value) for metric, value in stop.items()))
+    if import_instead(stop):
+        raise TypeError(f"stop must not be {stop!r}{import_instead(stop)}")
     if callable(stop):
         return Called(stop)
     if isinstance(stop, list | tuple):

@@ -51,10 +51,10 @@ def test_integers_are_found_exactly():
 
 
 def test_it_begins_again_with_more_when_it_has_converged():
-    study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher=(searcher := CMAES()), seed=0)
+    study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="cmaes", seed=0)
     minimised(study, 600, lambda config: 1.0)  # flat: nothing is to be learnt here
-    assert searcher._state._restarts >= 1
-    assert searcher._state.optimiser.population_size > 6
+    assert study._searcher._state._restarts >= 1
+    assert study._searcher._state.optimiser.population_size > 6
 
 
 def test_results_may_come_in_any_order_and_failures_are_worst():

@@ -70,11 +70,10 @@ class TestSuggestions:
 
 
 def test_work_is_bounded_however_long_the_history():
-    searcher = TPE()
-    study = AskTell({"x": space.uniform(0, 1)}, searcher=searcher, seed=0)
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=0)
     rng = np.random.default_rng(0)
     for value in rng.random(3000):
         study.add({"x": value}, value)
     study.ask()
-    good, bad = searcher._densities([])
+    good, bad = study._searcher._densities([])
     assert (len(good._units), len(bad._units)) == (50, BAD_MAX)

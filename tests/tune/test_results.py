@@ -209,7 +209,7 @@ class TestAResult:
         assert tune.Result.from_path(grid[1].path).metrics == grid[1].metrics
         with pytest.raises(ValueError, match="there is no trial"):
             tune.Result.from_path(Path(grid[1].path).parent / "999999")
-        with pytest.raises(ValueError, match="no run of Trialwright"):
+        with pytest.raises(ValueError, match="there is no run"):
             tune.Result.from_path("/tmp")
 
     def test_of_a_trial_that_failed_says_why(self, tmp_path):
@@ -298,7 +298,7 @@ class TestAnAnalysis:
         assert tune.ExperimentAnalysis(path, default_mode="max").best_config == {"curve": CURVES[0]}
 
     def test_needs_a_run(self, tmp_path):
-        with pytest.raises(ValueError, match="no run of Trialwright"):
+        with pytest.raises(ValueError, match="there is no run"):
             tune.ExperimentAnalysis(tmp_path)
         with pytest.raises(ValueError, match="storage_filesystem"):
             tune.ExperimentAnalysis(tmp_path, storage_filesystem=object())

@@ -233,7 +233,7 @@ class TestResume:
     def test_needs_a_journal(self, fast, tmp_path):
         (tmp_path / "there").mkdir()
         for name in ("/nowhere/at/all", str(tmp_path / "there"), "there"):
-            with pytest.raises(ValueError, match="no run of Trialwright"):
+            with pytest.raises(ValueError, match="there is no run"):
                 tune.run(objective, name=name, resume=True, **fast)
 
     def test_by_a_name_looks_in_the_storage(self, fast):

@@ -93,6 +93,14 @@ def test_any_of_several_stoppers_stops(tmp_path):
     assert steps(combined, tmp_path)[1] == [6] * 3
 
 
+def test_a_combination_that_is_overridden_decides(tmp_path):
+    class Never(CombinedStopper):
+        def __call__(self, trial_id, result):
+            return super().__call__(trial_id, result) and False
+
+    assert steps(Never(MaximumIterationStopper(9)), tmp_path)[1] == [30] * 3
+
+
 def test_all_of_several_stoppers_are_asked():
     first, second = MaximumIterationStopper(1), MaximumIterationStopper(2)
     combined = CombinedStopper(first, second)

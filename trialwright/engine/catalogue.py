@@ -6,11 +6,12 @@ a resumed run needs neither. An object of another class has to be given again.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 from typing import cast
 
-from trialwright.errors import nearest
+from trialwright.errors import import_instead, nearest
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
 from trialwright.schedulers import (
@@ -117,8 +118,17 @@ def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[st
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
     if lacking or isinstance(given, type):
         reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
-        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}")
-    return given
+        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}{import_instead(given)}")
+    return own(given)
+
+
+def own(given: object) -> object:
+    """Return a copy of a scheduler or searcher of ours, and of those in it, for one run; any other object as it is."""
+    if type(given) not in _KNOWN.values():
+        return given
+    made = copy.copy(given)
+    vars(made).update({name: own(value) for name, value in vars(given).items()})
+    return made
 
 
 def to_plain(given: object) -> Plain:

@@ -24,7 +24,7 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.goals import outcome_constraints
-from trialwright.errors import nearest, refuse
+from trialwright.errors import import_instead, nearest, refuse
 from trialwright.executors import Executor, Local, Processes, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
@@ -233,13 +233,14 @@ class _Check:
     def _callbacks(self) -> tuple[Callback, ...]:
         given = self.given["callbacks"]
         if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
-            raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}")
+            hint = "".join(map(import_instead, given)) if isinstance(given, list | tuple) else ""
+            raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}{hint}")
         return tuple(given)
 
     def _progress(self) -> Progress | None:
         given = self.given["progress"]
         if given is not None and not all(callable(getattr(given, method, None)) for method in ("update", "close")):
-            raise TypeError(f"progress must be an object with update and close, not {given!r}")
+            raise TypeError(f"progress must be an object with update and close, not {given!r}{import_instead(given)}")
         return cast("Progress | None", given)
 
     def _storage(self) -> Path | None:

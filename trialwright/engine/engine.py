@@ -17,7 +17,7 @@ from typing import Self, cast
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
-from trialwright.engine import settings
+from trialwright.engine import catalogue, settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
 from trialwright.engine.build_result import best_of, build_result
@@ -26,6 +26,7 @@ from trialwright.engine.controller import Controller
 from trialwright.engine.ending import Ending
 from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
+from trialwright.engine.in_use import in_use
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import (
@@ -52,6 +53,7 @@ from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
@@ -157,9 +159,9 @@ class Engine:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
-        directory = Path(path).resolve()
         if retry_failed not in (None, "checkpoint", "scratch"):
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
+        directory = find_run(path)
         store = SqliteStore.open(directory, read_only=True)
         try:
             formats.refuse_old(directory / "journal.sqlite", store.format)
@@ -193,6 +195,8 @@ class Engine:
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
             raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
+        if not isinstance(config, Mapping):
+            raise TypeError(f"config must be a dict, not {config!r}")
         space = as_space(self._keywords["space"])
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
@@ -213,6 +217,10 @@ class Engine:
 
     async def run_async(self) -> Result:
         """As ``run``, in the running event loop."""
+        with in_use({"Engine": self, **{name: catalogue.own(self._keywords[name]) for name in _OBJECTS}}):
+            return await self._run_alone()
+
+    async def _run_alone(self) -> Result:
         arguments = check(self._keywords)
         directory, failures = self._directory, list[str]()
         self._additions.open()
@@ -267,6 +275,7 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
+_OBJECTS = ("searcher", "scheduler", "stop", "callbacks", "progress", "executor")  # may remember things of a run
 _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
 

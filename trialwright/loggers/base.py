@@ -19,6 +19,7 @@ from typing import cast
 
 from trialwright.callbacks import Callback, TrialInfo
 from trialwright.errors import nearest
+from trialwright.storage.place import find_run
 
 WAIT_S = 8.0  # how long the end of a run waits for its logs; what is left is written all the same
 KINDS = ("csv", "json", "tensorboard")
@@ -121,9 +122,7 @@ def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None
         ValueError: there is no run, or a kind is not known.
     """
     check(kinds)
-    if not Path(directory, "journal.sqlite").is_file():
-        raise ValueError(f"there is no run in {os.fspath(directory)!r}")
-    for note in _write(Path(directory), kinds, naming or Naming()):
+    for note in _write(find_run(directory), kinds, naming or Naming()):
         _warn(note)
 
 

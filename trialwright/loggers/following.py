@@ -53,6 +53,18 @@ class Logged:
     config: dict[str, Any] = field(default_factory=dict)
     varied: dict[str, Any] = field(default_factory=dict)  # flat
 
+    def begin(self, config: dict[str, Any], varied: dict[str, Any]) -> None:
+        """Take its configuration, the first or another one, and write it beside its rows."""
+        self.config, self.varied = config, varied
+        self.directory.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(config, indent=2, sort_keys=True, default=str)
+        (self.directory / "params.json").write_text(text, encoding="utf-8")
+
+    def fail(self, attempt: int, error: str) -> None:
+        """Write what went wrong."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "error.txt").write_text(f"attempt {attempt}:\n{error}\n", encoding="utf-8")
+
 
 Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
 """Makes a row of a report with the engine's names, its step, and the time when it came."""
@@ -63,6 +75,9 @@ class Format(Protocol):
 
     def start(self, trial: Logged) -> None:
         """A trial's configuration is known, for the first time or as another one."""
+
+    def keep(self, trial: Logged) -> None:
+        """Add to what is there of a trial, which comes from an earlier process."""
 
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """A trial reported."""
@@ -83,7 +98,7 @@ class Follower:
     def __init__(self, directory: Path, kinds: Sequence[str], naming: Naming) -> None:
         self._directory = directory
         self._naming = naming
-        self._formats = [_format(kind, naming.prefix) for kind in kinds]
+        self._formats = [made(kind, naming.prefix) for kind in kinds]
         self._names = None if naming.rows is None else _found(naming.rows)
         self._read = 0  # events
         self._trials: dict[int, Logged] = {}
@@ -125,10 +140,7 @@ class Follower:
         [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
         plain = shown_of(cast("dict[str, Any]", codec.read_plain(json.loads(str(config)))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
-        trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
-        trial.directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, indent=2, sort_keys=True, default=str)
-        (trial.directory / "params.json").write_text(text, encoding="utf-8")
+        trial.begin(plain, _varied(plain, self._naming.varied))
         for each in self._formats:
             each.start(trial)
 
@@ -181,9 +193,8 @@ class Follower:
     def _note_error(self, event: dict[str, Any]) -> None:
         if event["kind"] in ("Failed", "Lost"):
             text = event.get("traceback") or event.get("error") or event.get("reason")
-            directory = trial_directory(self._directory, event["trial"])
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / "error.txt").write_text(f"attempt {event['attempt']}:\n{text}\n", encoding="utf-8")
+            failed = Logged(event["trial"], trial_directory(self._directory, event["trial"]))
+            failed.fail(event["attempt"], str(text))
 
 
 def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str, Any]:
@@ -205,7 +216,8 @@ def _found(path: str) -> Names:
     return cast(Names, getattr(importlib.import_module(module), function))
 
 
-def _format(kind: str, prefix: str) -> Format:
+def made(kind: str, prefix: str) -> Format:
+    """Return what writes files of this kind."""
     from trialwright.loggers.csv import CSVFormat
     from trialwright.loggers.json import JSONFormat
     from trialwright.loggers.tensorboard import TensorBoardFormat

@@ -41,6 +41,11 @@ class TensorBoardFormat:
     def start(self, trial: Logged) -> None:
         """Nothing: the first row makes the file."""
 
+    def keep(self, trial: Logged) -> None:
+        """Write behind the last file."""
+        files = sorted(trial.directory.glob(f"events.out.tfevents.*{SUFFIX}"))
+        self._paths.update({trial.id: files[-1]} if files else {})
+
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """Add rows."""
         is_new = trial.id not in self._paths

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from trialwright.errors import import_instead
 from trialwright.space import make
 from trialwright.space.domains import Category, Domain, Numeric
 from trialwright.space.functions import Derived
@@ -137,6 +138,9 @@ class Compiled:
                     self.problems.append(f"{join(path, key)}: the key {key!r} is kept for the journal")
                 self._register(item, join(path, key))
         elif not is_json_scalar(value):
+            if import_instead(value):
+                kind = type(value).__name__
+                self.problems.append(f"{path}: this {kind} is Ray Tune's: from trialwright import tune, or space")
             if path in self.references:
                 self.problems.append(f"{path}: two entries have this path; rename one")
             self.references[path] = value

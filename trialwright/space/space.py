@@ -288,6 +288,11 @@ class Space:
             return cls(as_config(definition_from_plain(data[_DEFINITION])), data[_CONSTRAINTS])
         return cls(as_config(definition_from_plain(data)))
 
+    @property
+    def definition(self) -> Config:
+        """What it was made of: a copy."""
+        return as_config(fresh(self._definition))
+
     def describe(self) -> str:
         """Return a line for each parameter, for logs."""
         width = max((len(each.path) for each in self._parameters), default=0)

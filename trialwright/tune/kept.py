@@ -17,6 +17,7 @@ from trialwright.engine.engine import Engine
 from trialwright.loading import load_trials, resolver
 from trialwright.messages import Plain
 from trialwright.space import Space
+from trialwright.storage import place as places
 from trialwright.storage.base import Store
 from trialwright.storage.files import keep
 from trialwright.storage.sqlite import SqliteStore
@@ -98,7 +99,7 @@ def _turn(directory: Path, name: str) -> None:
 
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Tell whether there is a run in this directory."""
-    return Path(path, "journal.sqlite").is_file()
+    return places.is_run(Path(path))
 
 
 def check_run(directory: Path) -> None:
@@ -107,8 +108,7 @@ def check_run(directory: Path) -> None:
     Raises:
         ValueError: it has none.
     """
-    if not is_run(directory):
-        raise ValueError(f"there is no run of Trialwright in {str(directory)!r}: it has no journal.sqlite")
+    places.find_run(directory)
 
 
 def told_of(directory: Path) -> dict[str, Plain]:

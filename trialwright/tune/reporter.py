@@ -15,6 +15,7 @@ from typing import Any
 
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.progress import Snapshot, line, number
 from trialwright.tune.best import best_of
 from trialwright.tune.names import flatten
@@ -238,7 +239,7 @@ class Reporting(engine.Callback):
     """
 
     def __init__(self, reporter: ProgressReporter, facts: RunFacts) -> None:
-        self._reporter = reporter
+        self._reporter = self.wraps = reporter
         self._facts = facts
         self._book = TrialBook(facts)
         self._snapshot: Snapshot | None = None
@@ -286,7 +287,9 @@ def to_engine(reporter: object, facts: RunFacts) -> Reporting:
         TypeError: it is no reporter.
     """
     if not isinstance(reporter, ProgressReporter):
-        raise TypeError(f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}")
+        raise TypeError(
+            f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}{import_instead(reporter)}"
+        )
     return Reporting(reporter, facts)
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Config, Report
 from trialwright.stopping import Stop
 from trialwright.tune import names
@@ -237,7 +238,7 @@ def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
     """
     if stop is None:
         return None, None
-    if isinstance(stop, CombinedStopper):
+    if type(stop) is CombinedStopper:
         return to_engine(list(stop.stoppers), facts)
     if isinstance(stop, list | tuple):
         rules = [to_engine(rule, facts) for rule in stop]
@@ -256,9 +257,12 @@ def _rule(stop: object, facts: RunFacts) -> Stop:
     if isinstance(stop, Stopper):
         return Asked(stop, facts)
     if isinstance(stop, type) or not callable(stop):
-        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+        hint = import_instead(stop)
+        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}{hint}")
     if hasattr(stop, "stop_all"):
-        raise TypeError(f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none")
+        raise TypeError(
+            f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none{import_instead(stop)}"
+        )
     return Asked(FunctionStopper(stop), facts)
 
 
@@ -269,6 +273,7 @@ class Asked:
 
     def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
         self._stopper, self._facts = stopper, facts
+        self.wraps = stopper
         self._why = f"stop rule {name_of(stopper)}"
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
