@@ -22,7 +22,8 @@ from trialwright.storage.checkpoints import trial_directory
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
 
 _EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-_TRIAL = "SELECT config, state, outcome, attempt FROM trials WHERE id = ?"
+_CONFIG = "SELECT config FROM trials WHERE id = ?"
+_ENDED = "SELECT outcome, started, ended FROM trials WHERE id = ? AND state = 'ended'"
 _ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
 
 
@@ -38,12 +39,15 @@ class Row:
 
 @dataclass
 class Logged:
-    """A trial as the formats see it."""
+    """A trial as the formats see it. Times are seconds since 1970."""
 
     id: int
     directory: Path
     config: dict[str, Any] = field(default_factory=dict)
     varied: dict[str, Any] = field(default_factory=dict)  # flat
+    started: float = 0.0  # its first attempt
+    ended: float = 0.0
+    outcome: str = ""
 
 
 Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
@@ -112,7 +116,7 @@ class Follower:
             self._end(database, number)
 
     def _start(self, database: apsw.Connection, number: int) -> None:
-        [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
+        [(config,)] = database.execute(_CONFIG, (number,)).fetchall() or [("{}",)]
         plain = cast("dict[str, Any]", codec.read_plain(json.loads(str(config))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
         trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
@@ -124,11 +128,16 @@ class Follower:
 
     def _end(self, database: apsw.Connection, number: int) -> None:
         """A trial that is to be tried again has not ended."""
-        [(_, state, *_)] = database.execute(_TRIAL, (number,)).fetchall()
-        if state == "ended" and number in self._trials and number not in self._ended:
-            self._ended.add(number)
-            for each in self._formats:
-                each.end(self._trials[number])
+        found = database.execute(_ENDED, (number,)).fetchall()
+        if not found or number not in self._trials or number in self._ended:
+            return
+        [(outcome, started, ended)] = cast("list[tuple[str, float | None, float]]", found)
+        trial = self._trials[number]
+        trial.outcome, trial.ended = outcome, self._created + ended
+        trial.started = trial.ended if started is None else self._created + started
+        self._ended.add(number)
+        for each in self._formats:
+            each.end(trial)
 
     def _rows(self, when: float, event: dict[str, Any]) -> Iterator[Row]:
         frame = codec.from_plain(event)
