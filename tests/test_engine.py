@@ -98,7 +98,7 @@ class TestAnObjectiveMay:
             while True:
                 await report(loss=config["x"])
 
-        assert run(objective, stop={"step": 7}).best_metrics["step"] == 7
+        assert run(objective, stop={"step": 7})[0].metrics["step"] == 7
 
     def test_ask_where_it_is(self, tmp_path):
         def objective(config):
@@ -471,7 +471,7 @@ class TestAResult:
 
         curves = [[3.0, 1.0, 5.0], [4.0, 4.0, 4.0]]
         result = run(objective, {"curve": space.grid_search(curves)})
-        assert (result.best().id, result.best("best").id) == (1, 0)
+        assert (result.best().id, result.best("best").id, result.best("last").id) == (0, 0, 1)
         assert result.best("best").best == (1.0, 2)
 
     def test_turns_the_sign_round_for_max(self):
@@ -673,7 +673,7 @@ class TestAStepOfOnesOwn:
                 report(loss=1.0, step=step)
 
         result = run(objective, stop={"step": 300})
-        assert result.best_metrics["step"] == 300
+        assert result[0].metrics["step"] == 300
         assert [row["step"] for row in result[0].history] == [0, 100, 200, 300]
 
 

@@ -38,7 +38,7 @@ def load(directory: str | os.PathLike[str]) -> Result:
     path = Path(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
-    plan = _plan(told)
+    plan, space = _plan(told), _space(told)
     seen = _Seen(store, plan)
     return Result(
         name=str(told.get("name") or path.name),
@@ -51,13 +51,13 @@ def load(directory: str | os.PathLike[str]) -> Result:
         statistics=Statistics(wall_s=seen.now),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=frozenset() if space is None else space.logarithmic,
     )
 
 
 def load_trials(store: Store, path: Path) -> list[TrialResult]:
     """Return the trials of the run in ``path`` by their rows alone, without their best values."""
-    told = cast("Mapping[str, Plain]", store.settings["data"])
-    space = Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
+    space = _space(cast("Mapping[str, Plain]", store.settings["data"]))
     return [_trial(row, space, store, trial_directory(path, row.id)) for row in store.trials()]
 
 
@@ -80,6 +80,10 @@ def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) ->
         saved=None if row.checkpoint is None else Checkpoint(row.checkpoint, row.step),
         step=row.step,
     )
+
+
+def _space(told: Mapping[str, Plain]) -> Space | None:
+    return Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
 
 
 def _plan(told: Mapping[str, Plain]) -> Plan:
@@ -120,4 +124,7 @@ class _Seen:
         value, step = self._sign * seen.best[0], seen.best[1]
         saved = checkpoints.saved(trial.directory) if trial.saved and trial.directory else {}
         best_saved = Checkpoint(str(saved[step]), step) if step in saved else None
-        return replace(trial, worker=seen.worker, best=(value, step), _best_saved=best_saved)
+        best_metrics = dict(seen.best_metrics)
+        return replace(
+            trial, worker=seen.worker, best=(value, step), best_metrics=best_metrics, _best_saved=best_saved
+        )

@@ -91,6 +91,6 @@ class Reports:
     def _note_history(self, event: Reported) -> None:
         count, columns, scores = range(len(event.time_s)), event.columns, self._scores
         history = self._trials.history
-        values = [(*scores.values(columns, index), *scores.violations(columns, index)) for index in count]
+        values = [(*scores.values(columns, index), *scores.violations(event, index)) for index in count]
         metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
         history.seen(event.trial, event.first_step, values, metrics, event.time_s)

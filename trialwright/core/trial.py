@@ -122,6 +122,7 @@ class Trial:
     outcome: Outcome | None = None
     latest: Reported | dict[str, Metric] = field(default_factory=dict)  # reports as they came, or the last one's row
     best: tuple[float, int] | None = None  # smallest finite first objective, and its step
+    best_metrics: dict[str, Metric] = field(default_factory=dict)  # of the report with that value
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = None
     error: str = ""

@@ -32,6 +32,7 @@ def build_result(
         warnings=tuple(experiment.warnings),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=arguments.space.logarithmic,
     )
 
 
@@ -57,15 +58,16 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         _best_saved=trial.best_checkpoint,
         saved=trial.checkpoint,
         step=trial.step,
+        best_metrics=dict(trial.best_metrics),
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 
 
 def best_of(result: Result) -> Best | None:
-    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    """What the summary calls the best is what the result calls so."""
     try:
         trial = result.best()
     except ValueError:
         return None
     metric = result.metric or ""
-    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
+    return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config)
