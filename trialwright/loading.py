@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.goals import outcome_constraints
 from trialwright.messages import Checkpoint, Plain, Reported, Started
 from trialwright.progress import Statistics
@@ -56,9 +56,10 @@ def load(directory: str | os.PathLike[str]) -> Result:
 
 
 def load_trials(store: Store, path: Path) -> list[TrialResult]:
-    """Return the trials of the run in ``path`` by their rows alone, without their best values."""
+    """Return the trials of the run in ``path`` that have begun, by their rows alone, without their best values."""
     space = _space(cast("Mapping[str, Plain]", store.settings["data"]))
-    return [_trial(row, space, store, trial_directory(path, row.id)) for row in store.trials()]
+    rows = filter(has_begun, store.trials())
+    return [_trial(row, space, store, trial_directory(path, row.id)) for row in rows]
 
 
 def _trial(row: TrialRow, space: Space | None, store: Store, directory: Path) -> TrialResult:

@@ -70,6 +70,7 @@ class Experiment:
         self.trials = self._trials.by_number
         self.counts = self._trials.counts
         self.outcomes = self._trials.outcomes
+        self.never_began = self._trials.never_began
         self.touched = self._trials.touched
         self.warnings = self._trials.warnings
         self.ledger = self._trials.ledger

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from trialwright.messages import (
     Cancel,
@@ -148,6 +148,27 @@ class Trial:
     def active(self) -> bool:
         """It holds a worker, as far as is known."""
         return self.state is State.RUNNING or self.state is State.STOPPING
+
+
+class Lived(Protocol):
+    """A trial, in the run or in its result."""
+
+    @property
+    def state(self) -> str:
+        """Its state's name."""
+
+    @property
+    def started(self) -> float | None:
+        """When user code began to run first."""
+
+    @property
+    def error(self) -> str:
+        """Of its last failure."""
+
+
+def has_begun(trial: Lived) -> bool:
+    """Tell whether a trial began, or why it could not is known. Others only waited, and are no trials to their user."""
+    return trial.started is not None or bool(trial.error) or trial.state in (State.RUNNING, State.STOPPING)
 
 
 def target(trial: Trial, message: type, *, retry: bool) -> State | None:

@@ -17,7 +17,7 @@ from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
 from trialwright.core.supply import Supply
 from trialwright.core.transitions import TransitionLog
-from trialwright.core.trial import RANK, State, Trial, target
+from trialwright.core.trial import RANK, State, Trial, has_begun, target
 from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
 from trialwright.messages import (
@@ -58,6 +58,7 @@ class Trials:
         self.paused: set[int] = set()
         self.resumed: set[int] = set()  # to be resumed, and not yet paused
         self.outcomes: Counter[str] = Counter()
+        self.never_began: Counter[str] = Counter()  # of these, by outcome
         self.touched: set[int] = set()  # changed since the controller emptied this
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.warnings: list[str] = []
@@ -218,6 +219,7 @@ class Trials:
         assert trial.outcome is not None, "it has ended"
         self.move(trial, RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
+        self.never_began[trial.outcome.kind] -= not has_begun(trial)
         self.limits.forgive(trial.error)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
         if not from_checkpoint:
@@ -231,6 +233,7 @@ class Trials:
         trial.latest = trial.metrics  # a row is smaller than a frame
         self.supply.news = True
         self.outcomes[outcome.kind] += 1
+        self.never_began[outcome.kind] += not has_begun(trial)
         self.resumed.discard(trial.id)
         self.commands += self.relaunches.forget(trial)
         if trial.admitted:

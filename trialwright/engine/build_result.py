@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import cast
 
 from trialwright.core.experiment import Experiment
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
 from trialwright.executors.base import Run
@@ -19,12 +20,12 @@ def build_result(
 ) -> Result:
     """Return the result of a run."""
     plan, directory = arguments.plan, controller.run.directory
-    trials = [_trial_result(trial, arguments, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    begun = filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))
     return Result(
         name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=trials,
+        trials=[_trial_result(trial, arguments, controller.run, frames) for trial in begun],
         path=directory,
         stopped=experiment.stopped,
         wall_s=controller.now(),
