@@ -126,6 +126,4 @@ class _Seen:
         saved = checkpoints.saved(trial.directory) if trial.saved and trial.directory else {}
         best_saved = Checkpoint(str(saved[step]), step) if step in saved else None
         best_metrics = dict(seen.best_metrics)
-        return replace(
-            trial, worker=seen.worker, best=(value, step), best_metrics=best_metrics, _best_saved=best_saved
-        )
+        return replace(trial, worker=seen.worker, best=(value, step), best_metrics=best_metrics, _best_saved=best_saved)

@@ -80,6 +80,8 @@ class Reports:
         trial.latest = event
         self._trials.supply.news = True
         self.count += len(event.time_s)
+        for text in self._trials.missing.heard(event, trial.until):
+            self._trials.warn(text)
         self._scores.note(trial, event)
         if self._trials.learns:
             self._note_history(event)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 
 from trialwright import resources
+from trialwright.core.failures import Failures
 from trialwright.core.judge import Judge
 from trialwright.core.ledger import Ledger
 from trialwright.core.limits import Limits
 from trialwright.core.line import Line
+from trialwright.core.missing import Missing
 from trialwright.core.plan import Plan
 from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
@@ -70,6 +72,8 @@ class Trials:
         self.line = Line()
         self.supply = Supply(plan.samples, plan.prefetch)
         self.limits = Limits(plan)
+        self.failures = Failures()
+        self.missing = Missing(plan, judge.rule)
         self.retention = Retention(plan.keep_checkpoints)
         self.relaunches = Relaunches(self.retention)
         self.transitions = TransitionLog()
@@ -240,7 +244,8 @@ class Trials:
             self._judge.end(trial, outcome)
         if self.learns:
             self.history.ended(trial.id, outcome)
-        reason = self.limits.ended(trial, outcome)
+        silent = self.missing.ended(outcome, has_reported=bool(trial.latest))
+        reason = self.limits.ended(trial, outcome) or silent
         if reason is not None:
             self.stop_all(reason)
 

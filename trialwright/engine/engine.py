@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
@@ -95,6 +95,10 @@ class Engine:
         verbose: 0 shows nothing; 1 the progress and a summary.
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
+
+    _optional_metrics: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # that stop rules of a subclass name, if they are reported
 
     def __init__(
         self,
@@ -235,7 +239,8 @@ class Engine:
         meter, wanted = Meter(), arguments.plan.samples
         if arguments.verbose > 0 and isinstance(arguments.searcher, Auto):
             say(f"searcher {arguments.searcher.reason}")
-        arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
+        samples, optional = arguments.samples(self._first_samples), self._optional_metrics
+        arguments = replace(arguments, plan=replace(arguments.plan, samples=samples, optional_metrics=optional))
         experiment, began_s, leftover = replay(arguments, past)
         if self._more:
             leftover.events += more_samples(experiment, wanted)

@@ -96,6 +96,7 @@ class Meter:
             reports_per_s=self._reports_per_s(experiment.reports),
             stopped=experiment.stopped,
             warnings=tuple(experiment.warnings),
+            failures=experiment.failures,
         )
 
     def _reports_per_s(self, reports: int) -> float:

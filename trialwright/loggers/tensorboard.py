@@ -67,7 +67,7 @@ class TensorBoardFormat:
         return path
 
     def end(self, trial: Logged) -> None:
-        """Say which hyper-parameters led to which last metrics, and how the trial ended, also if it reported nothing."""
+        """Say which hyper-parameters led to which last metrics, and how the trial ended. It need not have reported."""
         if trial.varied:
             session = events.Session(trial.started, trial.ended, trial.outcome in ("failed", "lost"))
             with self._path(trial, trial.ended).open("ab") as file:

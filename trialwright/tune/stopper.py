@@ -270,6 +270,8 @@ class Asked:
     def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
         self._stopper, self._facts = stopper, facts
         self._why = f"stop rule {name_of(stopper)}"
+        named = getattr(stopper, "_metric", None) or getattr(stopper, "metric", None)
+        self.metrics = (names.to_engine(named),) if isinstance(named, str) else ()
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask about a report."""
