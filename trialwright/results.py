@@ -31,8 +31,8 @@ class TrialResult:
     """One trial of a finished (or interrupted) run.
 
     ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
-    why. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value; ``step`` and
-    ``time_s`` (running seconds) are with them. ``started`` and ``ended`` are seconds of the run.
+    why. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value, with
+    ``step`` and ``time_s`` (running seconds). ``started`` and ``ended`` are seconds of the run.
     """
 
     id: int
@@ -150,7 +150,7 @@ class Result:
     def best(self, scope: Scope = "best") -> TrialResult:
         """Return the best trial: by the best value that each has reported at any step; by the last one; or by the mean
         of the last ones of all trials with its configuration. Only finite values count, and only reports that meet the
-        outcome constraints. Of several objectives the first decides, and of equal trials the one with the lowest number.
+        outcome constraints. Of several objectives the first decides; of equal trials, the lowest number.
 
         Raises:
             ValueError: no trial has reported one; the text says what happened instead.
@@ -286,9 +286,8 @@ class Result:
         parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
         try:
             best = self.best()
-            parts.append(
-                f"best {self.metric}={best.best_metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})"
-            )
+            value = best.best_metrics[self.metric or ""]
+            parts.append(f"best {self.metric}={value:.6g} (trial {best.id}: {settings(best.config)})")
         except ValueError as error:
             parts.append(str(error))
         if self.stopped:

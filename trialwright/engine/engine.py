@@ -96,9 +96,7 @@ class Engine:
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
 
-    _optional_metrics: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # that stop rules of a subclass name, if they are reported
+    _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
 
     def __init__(
         self,
