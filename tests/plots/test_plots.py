@@ -68,7 +68,7 @@ def test_the_best_so_far_of_each_objective_goes_by_its_own_direction():
     result = run(rise_and_fall, {"x": s.uniform(0, 1)}, metric=["loss", "accuracy"], mode=["min", "max"])
     history = data.history(result, "accuracy")
     assert history.best == sorted(history.best)
-    assert history.values == [pytest.approx(3 * trial.config["x"]) for trial in result]
+    assert sorted(history.values) == [pytest.approx(3 * x) for x in sorted(trial.config["x"] for trial in result)]
     assert history.best[-1] == max(history.values)
 
 
@@ -162,6 +162,12 @@ def test_a_plot_without_a_metric_is_refused():
     result = Engine(train, SPACE, executor="local", verbose=0, storage=None).run()
     with pytest.raises(ValueError, match="which metric"):
         plots.learning_curves(result)
+
+
+@pytest.mark.parametrize("draw", [plots.learning_curves, plots.optimization_history, plots.parallel_coordinates])
+def test_a_metric_that_no_trial_has_reported_is_refused_with_the_nearest_one(result, draw):
+    with pytest.raises(ValueError, match="'acuracy'; did you mean 'accuracy'"):
+        draw(result, "acuracy")
 
 
 def test_another_backend_is_refused(result):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 from typing import Any
 
+from trialwright.errors import nearest
 from trialwright.results import Result, TrialResult
 
 
@@ -82,6 +83,8 @@ def curves(result: Result, metric: str, x: str) -> list[Curve]:
         ]
         if points:
             found.append(Curve(trial.id, [point[0] for point in points], [point[1] for point in points]))
+    for name in () if found else (metric, x):
+        _check_reported(result, name)
     return found
 
 
@@ -136,7 +139,17 @@ def _axis(name: str, configs: list[dict[str, Any]], *, log: bool) -> Axis:
 
 
 def _scored(result: Result, metric: str) -> list[TrialResult]:
-    return [trial for trial in result if _is_number(trial.metrics.get(metric))]
+    scored = [trial for trial in result if _is_number(trial.metrics.get(metric))]
+    if not scored:
+        _check_reported(result, metric)
+    return scored
+
+
+def _check_reported(result: Result, metric: str) -> None:
+    """Refuse a metric that no trial has reported, where others have been."""
+    known = {name for trial in result for name in trial.metrics}
+    if known and metric not in known:
+        raise ValueError(f"no trial has reported {metric!r}{nearest(metric, known)}")
 
 
 def _is_number(value: object) -> bool:
