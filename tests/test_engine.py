@@ -337,19 +337,23 @@ class TestAStopRule:
 
     def test_leave_no_trial_in_the_result_that_never_began(self, tmp_path, capsys):
         class AtOnce(Stopper):
+            def __init__(self, answer):
+                self.answer = answer
+
             def __call__(self, trial_id, metrics):
                 return False
 
             def stop_all(self):
-                return True
+                return self.answer
 
         keywords = {"searcher": "random", "executor": Local(cpus=1), "storage": tmp_path, "verbose": 1}
-        result = run(trains, num_samples=50, stop=AtOnce(), **keywords)
+        result = run(trains, num_samples=50, stop=AtOnce(answer=True), **keywords)
         assert [(trial.id, trial.outcome) for trial in result] == [(0, "stopped")]
         assert len(load(result.path)) == 1
         assert "trains: 1 trials in" in (told := capsys.readouterr().err)
         assert "cancelled" not in told
-        again = Engine.resume(result.path, trains, stop=None, retry_failed="scratch", executor="local", verbose=0).run()
+        keywords = {"stop": AtOnce(answer=False), "retry_failed": "scratch", "executor": "local", "verbose": 0}
+        again = Engine.resume(result.path, trains, **keywords).run()
         assert [trial.outcome for trial in again] == ["completed"] * 50
 
     def test_of_time_ends_the_run(self):
