@@ -53,6 +53,14 @@ def test_failures_are_counted_by_kind_with_the_first_error_and_the_users_own_las
     assert len(result.errors) == 4
 
 
+def test_the_file_of_a_function_that_is_sent_to_another_process_is_named_too():
+    def objective(config):
+        raise ValueError("here")
+
+    _, [failure] = run(objective, [1], executor=Processes(cpus=1))
+    assert failure.where == f"{__file__}:{line_of('raise ValueError')}, in objective"
+
+
 def test_a_failure_that_was_tried_again_counts_too():
     seen = []
 
