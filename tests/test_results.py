@@ -39,6 +39,43 @@ def test_the_file_is_checked_once_by_load_and_never_to_read_histories_or_explana
     assert checks == [1]
 
 
+class Shown:
+    """A display that keeps what it is shown."""
+
+    def update(self, snapshot):
+        pass
+
+    def close(self, snapshot):
+        self.best = snapshot.best
+
+
+def overfits(config):
+    for epoch in range(10):
+        report(accuracy=0.9 + config["x"] / 50 - (epoch - 5) ** 2 / 1000, epoch=epoch, checkpoint={"epoch": epoch})
+
+
+def test_screen_summary_and_result_call_the_same_trial_step_and_value_the_best(tmp_path, capsys):
+    shown, keywords = Shown(), {"metric": "accuracy", "mode": "max", "num_samples": 4, "searcher": "random"}
+    keywords |= {"storage": tmp_path, "progress": shown, "executor": "local", "seed": 0}
+    result = Engine(overfits, {"x": space.uniform(0, 1)}, **keywords).run()
+    highest = max(row["accuracy"] for trial in result for row in trial.history)
+    assert (shown.best.value, shown.best.trial) == (highest, result.best_trial.id)
+    assert f"best: accuracy {highest:.4g} (trial {result.best_trial.id}: " in capsys.readouterr().err
+    assert f"best accuracy={highest:.6g} " in repr(result)
+    assert result.best_metrics == result.best_trial.history[5]
+    assert result.best_checkpoint == {"epoch": 5}
+    assert result.best("last").metrics["epoch"] == 9
+    assert load(result.path).best_metrics == result.best_metrics
+
+
+def test_the_best_report_meets_the_outcome_constraints_whatever_the_last_one_does():
+    goals = {"metric": "loss", "outcome_constraints": ["step <= 2"]}
+    result = run(None, **goals)
+    assert {trial.best_metrics["step"] for trial in result} == {1}
+    with pytest.raises(ValueError, match="step <= 2"):
+        result.best("last")
+
+
 @pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_a_result_and_its_trials_come_back_whole(tmp_path, is_kept, again):

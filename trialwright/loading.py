@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import as_space
 from trialwright.engine.goals import outcome_constraints
 from trialwright.messages import Checkpoint, Config, Plain
@@ -46,6 +46,7 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
     path = find_run(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
+    known = as_space(space) if space is not None else _space(told)
     plan, wall_s = _plan(told), store.check()
     return Result(
         name=str(told.get("name") or path.name),
@@ -58,17 +59,18 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
         statistics=Statistics(wall_s=wall_s),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=frozenset() if known is None else known.logarithmic,
     )
 
 
 def load_trials(store: SqliteStore, path: Path, resolve: Resolve) -> list[TrialResult]:
-    """Return the trials of the run in ``path`` by their rows. ``resolve`` makes of a config in its plain form what the
-    objective got."""
+    """Return the trials of the run in ``path`` that have begun, by their rows. ``resolve`` makes of a config in its
+    plain form what the objective got."""
     rows = store.trials()
     if store.format < formats.FIRST:
         plan = _plan(cast("Mapping[str, Plain]", store.settings["data"]))
         rows = (_from_events(store, row, plan) for row in rows)
-    return [_trial(row, resolve, store, path) for row in rows]
+    return [_trial(row, resolve, store, path) for row in rows if has_begun(row)]
 
 
 def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, keyword: str = "space") -> Resolve:
@@ -82,8 +84,8 @@ def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, key
     told = cast("Mapping[str, Plain]", store.settings["data"])
     if space is not None:
         return as_space(space).resolve
-    if "space" in told:
-        return Space.from_plain(cast("dict[str, Any]", told["space"])).resolve
+    if (whole := _space(told)) is not None:
+        return whole.resolve
     said: set[str] = set()
 
     def known(plain: Config) -> dict[str, Any]:
@@ -132,11 +134,16 @@ def _trial(row: TrialRow, resolve: Resolve, store: SqliteStore, path: Path) -> T
         _best_saved=_saved(row.best_checkpoint, path, row.best[1] if row.best else row.step),
         saved=_saved(row.checkpoint, path, row.step),
         step=row.step,
+        best_metrics=dict(row.best_metrics or row.metrics) if row.best else {},
     )
 
 
 def _saved(checkpoint: str | None, path: Path, step: int) -> Checkpoint | None:
     return None if checkpoint is None else Checkpoint(checkpoints.located(checkpoint, path), step)
+
+
+def _space(told: Mapping[str, Plain]) -> Space | None:
+    return Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
 
 
 def _plan(told: Mapping[str, Plain]) -> Plan:
@@ -156,4 +163,5 @@ def _from_events(store: SqliteStore, row: TrialRow, plan: Plan) -> TrialRow:
     scores, trial = Scores(plan), Trial(row.id, {}, (), 0)
     for frame in store.frames(row.id):
         scores.note(trial, frame)
-    return replace(row, best=trial.best and ((*plan.signs, 1.0)[0] * trial.best[0], trial.best[1]))
+    best = trial.best and ((*plan.signs, 1.0)[0] * trial.best[0], trial.best[1])
+    return replace(row, best=best, best_metrics=trial.best_metrics)

@@ -32,8 +32,8 @@ class TrialResult:
     """One trial of a finished (or interrupted) run.
 
     ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
-    why. ``metrics`` are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and
-    ``ended`` are seconds of the run.
+    why. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value, with
+    ``step`` and ``time_s`` (running seconds). ``started`` and ``ended`` are seconds of the run.
     """
 
     id: int
@@ -55,6 +55,7 @@ class TrialResult:
     saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
     step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
+    best_metrics: dict[str, Any] = field(default_factory=dict)  # empty if no report may be the best
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
@@ -135,6 +136,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
+    logarithmic: frozenset[str] = frozenset()  # parameters ("model/lr") whose numbers were drawn on a logarithmic axis
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __len__(self) -> int:
@@ -146,10 +148,10 @@ class Result:
     def __getitem__(self, index: int) -> TrialResult:
         return self.trials[index]
 
-    def best(self, scope: Scope = "last") -> TrialResult:
-        """Return the best trial: by the last value each has reported, by the best one, or by the mean of the last ones
-        of all trials with its configuration. Only finite values count, and only trials that meet the outcome
-        constraints. Of several objectives the first decides.
+    def best(self, scope: Scope = "best") -> TrialResult:
+        """Return the best trial: by the best value that each has reported at any step; by the last one; or by the mean
+        of the last ones of all trials with its configuration. Only finite values count, and only reports that meet the
+        outcome constraints. Of several objectives the first decides; of equal trials, the lowest number.
 
         Raises:
             ValueError: no trial has reported one; the text says what happened instead.
@@ -158,7 +160,7 @@ class Result:
         scored = [
             (sign * value, trial)
             for trial in self.trials
-            if (value := self._value(trial, scope)) is not None and self._feasible(trial)
+            if (value := self._value(trial, scope)) is not None and (scope == "best" or self._feasible(trial))
         ]
         if not scored:
             raise ValueError(self._why_no_best())
@@ -242,7 +244,7 @@ class Result:
 
     @property
     def best_trial(self) -> TrialResult:
-        """The trial whose last reported value is best."""
+        """The trial that reported the best value, at any step."""
         return self.best()
 
     @property
@@ -252,13 +254,14 @@ class Result:
 
     @property
     def best_metrics(self) -> dict[str, Any]:
-        """What the best trial reported last."""
-        return self.best().metrics
+        """What the best trial reported with its best value."""
+        return self.best().best_metrics
 
     @property
     def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-        """What the best trial saved last, in the form in which it was reported; None if it saved nothing."""
-        return self.best().checkpoint
+        """What the best trial saved with its best value, or last if it saved nothing there, in the form in which it was
+        reported; None if it saved nothing."""
+        return self.best().best_checkpoint
 
     @property
     def errors(self) -> list[TrialResult]:
@@ -286,9 +289,8 @@ class Result:
         parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
         try:
             best = self.best()
-            parts.append(
-                f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})"
-            )
+            value = best.best_metrics[self.metric or ""]
+            parts.append(f"best {self.metric}={value:.6g} (trial {best.id}: {settings(best.config)})")
         except ValueError as error:
             parts.append(str(error))
         if self.stopped:

@@ -75,6 +75,12 @@ class Called:
     function: StopFunction
     boundaries: Until = EVERY_REPORT
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metric that it looks at, if it tells."""
+        named = getattr(self.function, "metric", None)
+        return (named,) if isinstance(named, str) else ()
+
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask it."""
         return f"stop rule {_name(self.function)}" if self.function(trial, dict(report.metrics)) else None
@@ -126,6 +132,13 @@ def stop_rule(stop: Stop) -> StopRule:
     if isinstance(stop, list | tuple):
         return AnyOf(tuple(map(stop_rule, stop)))
     raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+
+
+def metrics_of(rule: StopRule) -> tuple[str, ...]:
+    """Return the metrics that a rule names, as far as it tells: those of its boundaries, and of its ``metrics`` if it
+    has such an attribute."""
+    inner = [metric for each in getattr(rule, "rules", ()) for metric in metrics_of(each)]
+    return (*(boundary.metric for boundary in rule.boundaries), *getattr(rule, "metrics", ()), *inner)
 
 
 def _boundary(metric: str, threshold: float | tuple[str, float]) -> Boundary:

@@ -105,13 +105,16 @@ class TestRooms:
         expected = {**first, "trial": driver.trials, "step": 1, "time_s": second["time_s"]}
         assert second == expected  # the same process, and the same draw from the same seed
 
-    def test_a_silent_trial_leaves_no_files(self, driver):
+    def test_the_directory_of_a_silent_trial_stays_for_those_who_write_to_it_and_holds_no_empty_files(self, driver):
         first = driver.launch(report_thrice)
         driver.wait_for(first)
-        driver.result(print_much)  # whoever comes next takes the empty directory over
+        directory = driver.directory / "trials" / f"{first:06d}"
+        made = directory.stat().st_ino
+        (directory / "params.json").write_text("{}")  # as the process of the loggers does
         driver.result(print_much)
-        left = driver.directory / "trials" / f"{first:06d}"
-        assert not left.exists() or not (left / "stdout").stat().st_size
+        driver.result(report_thrice)
+        assert directory.stat().st_ino == made
+        assert [file.name for file in directory.iterdir()] == ["params.json"]
 
     def test_a_thread_left_running_recycles_the_process(self, driver):
         first = driver.result(leave_a_thread)

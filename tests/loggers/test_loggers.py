@@ -117,6 +117,29 @@ def test_tensorboard_gets_every_report_and_the_hyper_parameters(tmp_path):
         assert start.hparams["model/kind"].string_value == "mlp"
 
 
+def fail_before_or_after_a_report(config):
+    if config["how"] != "at once":
+        report(loss=1.0)
+    if config["how"] != "not":
+        raise ValueError(config["how"])
+
+
+def test_hyper_parameters_in_tensorboard_tell_when_a_trial_began_and_ended_and_whether_it_failed(tmp_path):
+    ways = s.grid_search(["not", "after a report", "at once"])
+    settings = {"metric": "loss", "executor": "local", "verbose": 0, "storage": tmp_path, "searcher": "grid"}
+    result = Engine(fail_before_or_after_a_report, {"how": ways}, callbacks=[TensorBoardLogger()], **settings).run()
+    for trial in result:
+        told = [
+            plugin_hparams_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+            for event in events(trial)
+            for value in event.summary.value
+            if value.tag.startswith("_hparams_/session")
+        ]
+        start, end = told[0].session_start_info, told[1].session_end_info
+        assert end.status == (1 if trial.outcome == "completed" else 2)
+        assert end.end_time_secs - start.start_time_secs == pytest.approx(trial.ended - trial.started, abs=1e-5)
+
+
 def test_tensorboards_clock_is_that_of_the_run(tmp_path):
     result = run(train, tmp_path, TensorBoardLogger())
     written = (result.path / "journal.sqlite").stat().st_mtime

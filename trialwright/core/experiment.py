@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import assert_never
 
+from trialwright.core.failures import Failure
 from trialwright.core.filling import Filling
 from trialwright.core.judge import Judge
 from trialwright.core.plan import Plan
@@ -74,6 +75,7 @@ class Experiment:
         self.trials = self._trials.by_number
         self.counts = self._trials.counts
         self.outcomes = self._trials.outcomes
+        self.never_began = self._trials.never_began
         self.touched = self._trials.touched
         self.warnings = self._trials.warnings
         self.ledger = self._trials.ledger
@@ -153,6 +155,11 @@ class Experiment:
     def active(self) -> int:
         """How many trials hold resources."""
         return self._trials.active
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The kinds of failures there were, each with its first one."""
+        return self._trials.failures.kinds
 
     @property
     def reports(self) -> int:
@@ -272,13 +279,20 @@ class Experiment:
 
     def _failed(self, trial: Trial, event: Failed) -> None:
         trial.error, trial.traceback = event.error, event.traceback
-        trial.failures += trial.state is State.RUNNING
+        self._count_failure(trial)
         self._trials.leave(trial, Failed, Outcome("failed", event.error))
 
     def _lost(self, trial: Trial, event: Lost) -> None:
-        trial.error = event.reason
-        trial.failures += trial.state is State.RUNNING and not event.preempted
+        trial.error, trial.traceback = event.reason, ""
+        if not event.preempted:
+            self._count_failure(trial)
         self._trials.leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
+
+    def _count_failure(self, trial: Trial) -> None:
+        """One that was being stopped has not failed, whatever became of it."""
+        if trial.state is State.RUNNING:
+            trial.failures += 1
+            self._trials.failures.note(trial)
 
     def _suggested(self, event: Suggested) -> None:
         trials = self._trials

@@ -199,7 +199,8 @@ class Filling:
         trials = self._trials
         trial = trials.by_number[trials.supply.take()]
         if trials.is_too_large(trial, trial.request):
-            trials.cancel(trial, f"needs {trials.size(trial.request)}")
+            trial.error = f"needs {trials.size(trial.request)}"
+            trials.cancel(trial, trial.error)
             return
         trial.admitted, self._closed = True, False
         start = self._judge.start(trial)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 from typing import cast
 
 from trialwright.core.experiment import Experiment
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
 from trialwright.executors.base import Run
@@ -21,12 +22,12 @@ def build_result(
 ) -> Result:
     """Return the result of a run."""
     plan, directory = arguments.plan, controller.run.directory
-    trials = [_trial_result(trial, arguments, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    begun = filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))
     return Result(
         name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=trials,
+        trials=[_trial_result(trial, arguments, controller.run, frames) for trial in begun],
         path=directory,
         stopped=experiment.stopped,
         wall_s=controller.now(),
@@ -34,6 +35,7 @@ def build_result(
         warnings=tuple(experiment.warnings),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=arguments.space.logarithmic,
     )
 
 
@@ -59,6 +61,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         _best_saved=_located(trial.best_checkpoint, run),
         saved=_located(trial.checkpoint, run),
         step=trial.step,
+        best_metrics=dict(trial.best_metrics),
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 
@@ -68,10 +71,10 @@ def _located(checkpoint: Checkpoint | None, run: Run) -> Checkpoint | None:
 
 
 def best_of(result: Result) -> Best | None:
-    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    """What the summary calls the best is what the result calls so."""
     try:
         trial = result.best()
     except ValueError:
         return None
     metric = result.metric or ""
-    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
+    return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config)

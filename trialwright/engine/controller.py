@@ -359,4 +359,5 @@ def trial_row(trial: Trial, sign: float) -> TrialRow:
         trial.worker,
         trial.best and (sign * trial.best[0], trial.best[1]),
         trial.best_checkpoint.path if trial.best_checkpoint else None,
+        trial.best_metrics if trial.best and trial.best[1] != trial.step else {},
     )

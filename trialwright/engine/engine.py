@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
@@ -97,6 +97,8 @@ class Engine:
         verbose: 0 shows nothing; 1 the progress and a summary.
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
+
+    _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
 
     def __init__(
         self,
@@ -243,7 +245,8 @@ class Engine:
         meter, wanted = Meter(), arguments.plan.samples
         if arguments.verbose > 0 and isinstance(arguments.searcher, Auto):
             say(f"searcher {arguments.searcher.reason}")
-        arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
+        samples, optional = arguments.samples(self._first_samples), self._optional_metrics
+        arguments = replace(arguments, plan=replace(arguments.plan, samples=samples, optional_metrics=optional))
         experiment, began_s, leftover = replay(arguments, past)
         if past is not None and directory is not None:
             await asyncio.to_thread(checkpoints.sweep, directory, experiment.needed_checkpoints)

@@ -6,12 +6,16 @@ They differ in where the processes come from: their ``Starter``. All that is sai
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections import ChainMap
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType
+from typing import ClassVar
 
 import cloudpickle
 
@@ -145,10 +149,26 @@ def _absolute(path: str | Path) -> Path:
     return Path(path).resolve()
 
 
+def _reduce_code(code: CodeType) -> tuple[object, ...]:
+    """As cloudpickle reduces code, but with the name of its file, so that tracebacks name it too."""
+    make, arguments, *rest = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return make, tuple(code.co_filename if each == "<dynamic-code>" else each for each in arguments), *rest
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    dispatch_table: ClassVar = ChainMap({CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
+
+
+def _dumped(value: object) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file).dump(value)
+    return file.getvalue()
+
+
 def _pack(run: Run) -> bytes:
     """Pickle what every slot needs."""
     try:
-        payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
+        payload = _dumped((run.objective, run.space, run.metrics))
     except Exception as error:  # pickling runs the user's own methods
         raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
     if len(payload) > PAYLOAD_BYTES_MAX:

@@ -12,7 +12,6 @@ import ctypes
 import logging
 import os
 import random
-import shutil
 import signal
 import socket
 import sys
@@ -65,22 +64,7 @@ class ProcessState:
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
         self._threads = threading.active_count()
-        self._trial_files: _TrialFiles | None = None
         self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
-
-    def files_for(self, directory: Path) -> _TrialFiles:
-        """Return the open files of a trial: the last trial's, renamed, if it left nothing in them. That is ten times as
-        fast as to remove them and make others."""
-        if self._trial_files is None or not (self._trial_files.is_bare() and self._trial_files.move(directory)):
-            self.leave()
-            self._trial_files = _TrialFiles(directory)
-        return self._trial_files
-
-    def leave(self) -> None:
-        """Close the last trial's files."""
-        if self._trial_files is not None:
-            self._trial_files.close()
-            self._trial_files = None
 
     def restore(self) -> None:
         """Put everything back."""
@@ -125,43 +109,29 @@ class ProcessState:
 class _TrialFiles:
     """A trial's directory, with its files ``stdout`` and ``stderr`` open.
 
+    The directory keeps its name and stays: others read it, and write to it, while the trial runs (log files, say).
+
     Raises:
         OSError: it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.files = [os.open(path / name, _APPEND, 0o644) for name in STREAMS]
-        self._bare = {name: (os.fstat(opened).st_ino, 0) for name, opened in zip(STREAMS, self.files, strict=True)}
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._opened = {directory / name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
 
-    def move(self, path: Path) -> bool:
-        """Make it another trial's; tell whether that was possible: that trial may have been here before, and left
-        something."""
-        try:
-            self.path.rename(path)
-        except OSError:
-            self.close()
-            return False
-        self.path = path
-        return True
-
-    def is_bare(self) -> bool:
-        """Tell whether nothing was printed and nothing else is here."""
-        try:
-            found = {entry.name: (entry.inode(), entry.stat().st_size) for entry in os.scandir(self.path)}
-        except OSError:  # somebody has taken it away
-            return False
-        return found == self._bare
+    def stand_in(self) -> None:
+        """Have all that is printed go to these files."""
+        for descriptor, file in enumerate(self._opened.values(), start=1):
+            os.dup2(file, descriptor)
 
     def close(self) -> None:
-        """Close the files; of a trial that left nothing, nothing is kept."""
-        bare = self.is_bare()
-        for opened in self.files:
-            with suppress(OSError):  # closed by user code that closes all there is
+        """Close the files; one in which nothing was printed is removed."""
+        for path, opened in self._opened.items():
+            with suppress(OSError):  # user code may have closed all there is, or taken the file away
                 os.close(opened)
-        if bare:
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
 
 
 class Isolated:
@@ -177,11 +147,10 @@ class Isolated:
         self.spoiled = ""
 
     def __enter__(self) -> Self:
-        opened = self._process.files_for(self.directory)
+        self._files = _TrialFiles(self.directory)
         self._warnings.__enter__()
         os.chdir(self.directory)
-        for descriptor, file in enumerate(opened.files, start=1):
-            os.dup2(file, descriptor)
+        self._files.stand_in()
         return self
 
     def __exit__(
@@ -193,6 +162,7 @@ class Isolated:
             self._process.restore()
         except Exception as problem:  # say, it has closed the files that everything was to be put back from
             self.spoiled = f"the process could not be put back as it was: {problem!r}"
+        self._files.close()
 
 
 def seed_all(seed: int) -> None:

@@ -276,7 +276,6 @@ class _Slot:
         process = ProcessState()
         while (lease := self._next()) is not None and self._host(lease, process):
             pass
-        process.leave()
         sweep()
         self._wire.drain()
 

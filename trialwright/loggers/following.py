@@ -28,7 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-_TRIAL = "SELECT config, state, outcome, attempt FROM trials WHERE id = ?"
+_CONFIG = "SELECT config FROM trials WHERE id = ?"
+_ENDED = "SELECT outcome, started, ended FROM trials WHERE id = ? AND state = 'ended'"
 _ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
 
 
@@ -46,12 +47,15 @@ class Row:
 
 @dataclass
 class Logged:
-    """A trial as the formats see it."""
+    """A trial as the formats see it. Times are seconds since 1970."""
 
     id: int
     directory: Path
     config: dict[str, Any] = field(default_factory=dict)
     varied: dict[str, Any] = field(default_factory=dict)  # flat
+    started: float = 0.0  # its first attempt
+    ended: float = 0.0
+    outcome: str = ""
 
     def begin(self, config: dict[str, Any], varied: dict[str, Any]) -> None:
         """Take its configuration, the first or another one, and write it beside its rows."""
@@ -137,7 +141,7 @@ class Follower:
             self._end(database, number)
 
     def _start(self, database: apsw.Connection, number: int) -> None:
-        [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
+        [(config,)] = database.execute(_CONFIG, (number,)).fetchall() or [("{}",)]
         plain = shown_of(cast("dict[str, Any]", codec.read_plain(json.loads(str(config)))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
         trial.begin(plain, _varied(plain, self._naming.varied))
@@ -146,11 +150,16 @@ class Follower:
 
     def _end(self, database: apsw.Connection, number: int) -> None:
         """A trial that is to be tried again has not ended."""
-        [(_, state, *_)] = database.execute(_TRIAL, (number,)).fetchall()
-        if state == "ended" and number in self._trials and number not in self._ended:
-            self._ended.add(number)
-            for each in self._formats:
-                self._try(number, each.end, self._trials[number])
+        found = database.execute(_ENDED, (number,)).fetchall()
+        if not found or number not in self._trials or number in self._ended:
+            return
+        [(outcome, started, ended)] = cast("list[tuple[str, float | None, float]]", found)
+        trial = self._trials[number]
+        trial.outcome, trial.ended = outcome, self._created + ended
+        trial.started = trial.ended if started is None else self._created + started
+        self._ended.add(number)
+        for each in self._formats:
+            self._try(number, each.end, trial)
 
     def _rows(self, when: float, event: dict[str, Any]) -> Iterator[Row]:
         frame = codec.from_plain(event)

@@ -1,6 +1,7 @@
 """The space: what may vary, and the way from there to the unit cube and back."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -54,6 +55,12 @@ class Space:
     def parameters(self) -> tuple[Parameter, ...]:
         """Every domain of the space, in the order of the definition; parameter of column j has `column == j`."""
         return self._parameters
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """The places in configs ("kernel/gamma") whose numbers are drawn on a logarithmic axis."""
+        on_log = [each.path for each in self._parameters if getattr(each.domain, "log", False)]
+        return frozenset(re.sub(r"\[\d+\]", "", path) for path in on_log)
 
     @property
     def dimension(self) -> int:

@@ -33,6 +33,7 @@ NOTES = "tune.json"  # in a run's directory: what only this layer must know to g
 class LinkedEngine(Engine):
     """An engine that makes a link to its run's directory, by a name that people know, before anything starts."""
 
+    _optional_metrics = frozenset({names.DONE})
     facts: RunFacts = RunFacts()
     link: str | None = None
     named = True  # by the user: the link to an earlier run of this name is turned round

@@ -275,6 +275,8 @@ class Asked:
         self._stopper, self._facts = stopper, facts
         self.wraps = stopper
         self._why = f"stop rule {name_of(stopper)}"
+        named = getattr(stopper, "_metric", None) or getattr(stopper, "metric", None)
+        self.metrics = (names.to_engine(named),) if isinstance(named, str) else ()
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask about a report."""
