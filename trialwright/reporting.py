@@ -237,11 +237,6 @@ def _session(caller: str) -> Session:
     return session
 
 
-def in_trial() -> bool:
-    """Tell whether this code runs inside a trial."""
-    return _current.get(None) is not None or bool(_process)
-
-
 def report(
     metrics: Mapping[str, object] | None = None, /, *, checkpoint: Saveable | None = None, **named: object
 ) -> Reply:

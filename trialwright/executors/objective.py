@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import cast
 
 from trialwright.errors import said
-from trialwright.executors import ray_session
 from trialwright.messages import Failed, Finished, Halted
 from trialwright.reporting import ERROR_LENGTH_MAX, Session, TrialStopped
 from trialwright.storage.files import is_of_disk_at
@@ -27,14 +26,11 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
     """Run one attempt to its end, in this thread. The session must be serving."""
     trial, attempt = session.launch.trial, session.launch.attempt
     try:
-        is_watched = ray_session.watch()
         result = objective(session.config)
         if inspect.isgenerator(result):
             result = _iterate(cast("Generator[object, None, object]", result), session)
         elif inspect.iscoroutine(result):
             result = asyncio.run(cast("Coroutine[object, object, object]", result))
-        if not is_watched:
-            ray_session.check()
         conclude(session, result)
     except TrialStopped:
         session.flush()

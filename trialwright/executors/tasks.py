@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from trialwright.executors import ray_session
 from trialwright.executors.objective import Ending, conclude, concluded_by, failure
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
 from trialwright.reporting import Reply, Session, TrialStopped
@@ -119,7 +118,6 @@ class _Settled(Reply):
 async def perform_async(objective: object, session: AsyncSession) -> Ending:
     """As ``perform``, for an ``async def``."""
     trial, attempt = session.launch.trial, session.launch.attempt
-    ray_session.watch()
     if session.stopped.is_set():  # the Halt was faster than the task
         return Halted(trial, attempt)
     try:
