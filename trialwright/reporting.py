@@ -7,6 +7,7 @@ it returns at once.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -31,6 +32,10 @@ KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
 TEXTS_LENGTH_MAX = 2**20  # together in one report
 DEPTH_MAX = 16
+_FORKED = (
+    "report() was called in a process that the trial has forked: only the trial's own process reports for it; "
+    "hand what you have to that process, by a pipe or a queue"
+)
 
 
 class TrialStopped(BaseException):
@@ -94,6 +99,12 @@ class Session:
         self._columns: dict[str, list[Metric]] = {}
         self._flushed = self._began
         self._lock = threading.Lock()  # the tail of the reports is flushed by another thread
+        self._pid = os.getpid()
+
+    @property
+    def is_forked(self) -> bool:
+        """This is a copy in a process that the trial has forked: it is not the trial, and must not speak for it."""
+        return os.getpid() != self._pid
 
     @property
     def context(self) -> Context:
@@ -114,6 +125,7 @@ class Session:
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
         """Send a report; raise ``TrialStopped`` if the trial is to end."""
+        self._check_process()
         row = clean(metrics)
         require(row, self.metrics)
         path = None if checkpoint is None else self._save(checkpoint, self.step + 1)
@@ -136,9 +148,18 @@ class Session:
                 self._send_frame()
 
     def flush_tail(self) -> None:
-        """Send reports that have waited for company for too long. Called by another thread, now and then."""
-        if self._times and self.clock() - self._flushed > FLUSH_S:
-            self.flush()
+        """Send reports that have waited for company for too long. Called by another thread, now and then, which must
+        not wait for one that is sending."""
+        if self._times and self.clock() - self._flushed > FLUSH_S and self._lock.acquire(blocking=False):
+            try:
+                if self._times:
+                    self._send_frame()
+            finally:
+                self._lock.release()
+
+    def _check_process(self) -> None:
+        if self.is_forked:
+            raise RuntimeError(_FORKED)
 
     def _obey(self, answer: Extend | Halt) -> None:
         if isinstance(answer, Halt):
@@ -230,6 +251,7 @@ def report(
     Raises:
         TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
         TypeError, ValueError: the report is not one; the text names the key.
+        RuntimeError: this is no trial's process.
     """
     return _session("report").report({**(metrics or {}), **named}, checkpoint)
 

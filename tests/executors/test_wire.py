@@ -37,7 +37,6 @@ from trialwright.messages import (
     Launch,
     Placement,
     Reported,
-    Started,
 )
 
 numbers = st.integers(0, 2**63 - 1)
@@ -88,7 +87,6 @@ def reports(draw, max_count=6):
 
 
 to_driver = st.one_of(
-    st.builds(Started, numbers, numbers, texts),
     reports(),
     st.builds(Finished, numbers, numbers),
     st.builds(Failed, numbers, numbers, texts, texts),
@@ -122,7 +120,7 @@ def test_what_a_worker_sends_arrives(message):
 
 
 def test_a_greeting_arrives():
-    hello = Hello(b"secret", 3, 4711)
+    hello = Hello(b"secret", 3, 4711, "here/4711")
     assert greeting(body(hello)) == hello
 
 

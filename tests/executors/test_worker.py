@@ -26,7 +26,6 @@ from trialwright.messages import (
     Launch,
     Placement,
     Reported,
-    Started,
     at_step,
 )
 
@@ -289,16 +288,16 @@ def test_a_short_trial_is_told_in_one_breath(slot):
     slot.run(nothing)
     slot.writes.clear()
     events = slot.run(one_result, x=2.0)
-    assert [type(event) for event in events] == [Started, Reported, Finished]
-    assert events[1].columns == {"loss": [4.0]}
+    assert [type(event) for event in events] == [Reported, Finished]
+    assert events[0].columns == {"loss": [4.0]}
     assert slot.writes == [events]
 
 
 def test_a_report_that_nothing_follows_is_sent_all_the_same(slot):
     slot.launch(wait_between)
     began = time.monotonic()
-    started, reported = slot.read(), slot.read()
-    assert (type(started), reported.columns) == (Started, {"loss": [1.0]})
+    reported = slot.read()
+    assert reported.columns == {"loss": [1.0]}
     assert slot.read_until(Finished)
     assert reported.time_s[0] < 0.3 or time.monotonic() - began < 0.3  # it did not wait for the second
 

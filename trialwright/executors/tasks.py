@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from trialwright.executors.objective import Ending, conclude, failure
+from trialwright.executors.objective import Ending, conclude, failure, leave_if_forked
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
 from trialwright.reporting import Reply, Session, TrialStopped, clean, require
 from trialwright.storage.checkpoints import Saveable
@@ -72,6 +72,7 @@ class AsyncSession(Session):
         self._settled.set()
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
+        self._check_process()
         row = clean(metrics)  # here, so that a bad report is raised where it was made
         require(row, self.metrics)
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
@@ -126,9 +127,11 @@ async def perform_async(objective: object, session: AsyncSession) -> Ending:
         conclude(session, result)
         await session.settled()
     except (asyncio.CancelledError, TrialStopped) as error:
+        leave_if_forked(session, error)
         session.flush()
         return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
     except BaseException as error:
+        leave_if_forked(session, error)
         session.flush()
         return failure(trial, attempt, error)
     return Finished(trial, attempt)

@@ -29,7 +29,6 @@ from trialwright.messages import (
     Launch,
     Placement,
     Reported,
-    Started,
 )
 
 FRAME_BYTES_MAX = 16 * 2**20
@@ -52,6 +51,7 @@ class Hello:
     token: bytes
     slot: int
     pid: int
+    worker: str = ""  # what people find its process by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +74,21 @@ class Bye:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Worker to driver, ahead of a trial's ending: this process must not run another, and is leaving."""
+    """Worker to driver, ahead of a trial's ending or of its own: this process must not run another trial, and is
+    leaving."""
 
     reason: str
 
 
 ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
 Ending: TypeAlias = Finished | Failed | Halted
-ToDriver: TypeAlias = Started | Reported | Ending | Spent | Beat
+ToDriver: TypeAlias = Reported | Ending | Spent | Beat
 
 
 # Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
-_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(10, 16)
+_REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT = range(11, 16)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
@@ -103,13 +104,12 @@ def _report(frame: Reported) -> tuple[object, ...]:
 
 _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Beat: lambda _: (_BEAT,),
-    Hello: lambda m: (_HELLO, m.token, m.slot, m.pid),
+    Hello: lambda m: (_HELLO, m.token, m.slot, m.pid, m.worker),
     Launch: _launch,
     Extend: lambda m: (_EXTEND, m.trial, m.attempt, m.until),
     Halt: lambda m: (_HALT, m.trial, m.attempt),
     Interrupt: lambda m: (_INTERRUPT, m.trial, m.attempt),
     Bye: lambda _: (_BYE,),
-    Started: lambda m: (_STARTED, m.trial, m.attempt, m.worker),
     Reported: _report,
     Finished: lambda m: (_FINISHED, m.trial, m.attempt),
     Failed: lambda m: (_FAILED, m.trial, m.attempt, m.error, m.traceback),
@@ -256,10 +256,10 @@ def _flag(value: object) -> bool:
     raise WireError(f"not a flag: {str(value)[:80]}")
 
 
-def _read_hello(token: object, slot: object, pid: object) -> Hello:
+def _read_hello(token: object, slot: object, pid: object, worker: object) -> Hello:
     if type(token) is not bytes:
         raise WireError("the token is not bytes")
-    return Hello(token, _number(slot), _number(pid))
+    return Hello(token, _number(slot), _number(pid), _text(worker))
 
 
 def _read_reported(  # noqa: PLR0917 - they come as one array
@@ -330,7 +330,6 @@ _TO_WORKER: dict[int, Callable[..., object]] = {
 }
 _TO_DRIVER: dict[int, Callable[..., object]] = {
     _BEAT: Beat,
-    _STARTED: lambda trial, attempt, worker: Started(_number(trial), _number(attempt), _text(worker)),
     _REPORTED: _read_reported,
     _FINISHED: lambda trial, attempt: Finished(_number(trial), _number(attempt)),
     _FAILED: lambda trial, attempt, error, trace: Failed(_number(trial), _number(attempt), _text(error), _text(trace)),
