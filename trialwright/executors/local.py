@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import Asker, Inbox, Run
+from trialwright.executors.base import UNREAD_BYTES_MAX, Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
@@ -76,6 +76,7 @@ class Local:
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._loop = asyncio.get_running_loop()
+        self._room = _Room()
         self._work = _Work(self._inbox)
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._tasks = TaskThread() if inspect.iscoroutinefunction(run.objective) else None
@@ -106,6 +107,7 @@ class Local:
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events."""
         events = await self._inbox.take(None if until is None else max(until - self.now(), 0.0))
+        self._room.clear()
         if self._timers:
             self._stop_timers(events)
         return events
@@ -117,6 +119,7 @@ class Local:
             ExecutorError: the directory of a run that keeps nothing could not be removed.
         """
         self._tails.cancel()
+        self._room.close()
         self._asker.close()
         for timer in self._timers.values():
             timer.cancel()
@@ -139,17 +142,24 @@ class Local:
         config = self._run.space.resolve(launch.config)
         directory = trial_directory(self._root, launch.trial)
         resources = to_amounts(launch.placement.units)
-        link = _Link(self._inbox.put)
+        link = _Link(self._inbox, self._room)
         make = AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)
         work, objective = self._work, self._run.objective
         work.attempts[launch.trial, launch.attempt] = _Attempt(session, link)
         if isinstance(session, AsyncSession) and self._tasks is not None:
             session.loop = self._tasks.loop
+            self._begin(launch, "task")
             self._tasks.submit(_run_task(work, objective, session))
         else:
             thread = work.idle.pop() if work.idle else _Thread()
+            self._begin(launch, thread.name)
             thread.submit(lambda: _run_function(work, objective, session, thread))
+
+    def _begin(self, launch: Launch, worker: str) -> None:
+        """A trial's time begins when it is handed over: a thread that cannot say that it has begun must not have
+        more."""
+        self._inbox.put(Started(launch.trial, launch.attempt, worker))
 
     def _answer(self, key: Key, answer: Extend | Halt) -> None:
         attempt = self._work.attempts.get(key)
@@ -212,7 +222,6 @@ class _Work:
 
 def _run_function(work: _Work, objective: object, session: Session, thread: _Thread) -> None:
     """In a thread: one attempt from beginning to end."""
-    work.inbox.put(Started(session.launch.trial, session.launch.attempt, threading.current_thread().name))
     with serving(session):
         ending = perform(cast(Callable[[dict[str, object]], object], objective), session)
     if not work.ended(ending, thread):  # it was given up, and this thread with it
@@ -222,7 +231,6 @@ def _run_function(work: _Work, objective: object, session: Session, thread: _Thr
 async def _run_task(work: _Work, objective: object, session: AsyncSession) -> None:
     """In the task thread: one attempt of an ``async def``."""
     session.serve()
-    work.inbox.put(Started(session.launch.trial, session.launch.attempt, "task"))
     with serving(session):
         ending = await perform_async(objective, session)
     work.ended(ending)
@@ -235,13 +243,45 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
         raise ExecutorError(f"the directory {scratch.name} could not be removed: {error}") from error
 
 
+class _Room:
+    """How much has been reported that the loop has not taken yet: where that is much, those who report wait."""
+
+    def __init__(self) -> None:
+        self._loop = threading.get_ident()
+        self._unread_bytes = 0
+        self._is_over = False
+        self._changed = threading.Condition()
+
+    def take(self, size: int, *, wait: bool) -> None:
+        """Count what has been reported; wait if it is too much. The loop itself, which flushes tails, does not wait."""
+        with self._changed:
+            self._unread_bytes += size
+            if wait and threading.get_ident() != self._loop:
+                self._changed.wait_for(lambda: self._unread_bytes <= UNREAD_BYTES_MAX or self._is_over)
+
+    def clear(self) -> None:
+        """The loop has taken it all."""
+        with self._changed:
+            self._unread_bytes = 0
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The run is over: nothing is taken any more, and nothing waits for that."""
+        self._is_over = True
+        self.clear()
+
+
 class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
-    def __init__(self, send: Callable[[Reported], None]) -> None:
-        self.send = send
+    def __init__(self, inbox: Inbox, room: _Room) -> None:
+        self._inbox, self._room = inbox, room
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
+
+    def send(self, frame: Reported) -> None:
+        self._inbox.put(frame)
+        self._room.take(frame.size, wait=not frame.waiting)  # one that waits for its answer waits long enough
 
     def answer(self) -> Extend | Halt:
         return self._answers.get()
@@ -268,7 +308,9 @@ class _Thread:
 
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._serve, name="trialwright-trial", daemon=True).start()
+        thread = threading.Thread(target=self._serve, name="trialwright-trial", daemon=True)
+        self.name = thread.name
+        thread.start()
 
     def submit(self, work: Callable[[], None] | None) -> None:
         self._work.put(work)

@@ -114,5 +114,5 @@ def _middle_out(text: str, length: int) -> str:
     """Shorten a text in the middle: a traceback's beginning and end say most."""
     if len(text) <= length:
         return text
-    half = length // 2
+    half = length // 2 - 40
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

@@ -3,8 +3,8 @@
 On the way in: the trial's directory becomes the working directory, and what it prints, it and its children, goes to the
 files ``stdout`` and ``stderr`` there; of too much the middle is left out. On the way out everything is put back as it
 was: working directory, environment, signal handlers and timers, umask, ``sys.path``, the standard streams, warning
-filters, the root logger, recursion limit, default socket timeout. Children that are left are ended, also those that have
-left the process's group. What cannot be put back (threads that are left, or a process that had children) spoils the
+filters, the root logger, recursion limit, default socket timeout. Children that are left are ended, also those that
+have left the process's group. What cannot be put back (threads that are left, what has lost such a child) spoils the
 process.
 """
 
