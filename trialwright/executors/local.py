@@ -1,8 +1,8 @@
 """Trials in this process: threads for functions, tasks for ``async def``. It starts in milliseconds.
 
 Threads share one interpreter, one working directory, and one standard output, and a thread cannot be killed: a trial
-that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What trials do outside Python
-(NumPy, a subprocess, a request) runs side by side.
+that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What it has forked ends with it.
+What trials do outside Python (NumPy, a subprocess, a request) runs side by side.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import cast
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import UNREAD_BYTES_MAX, Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
+from trialwright.executors.process_state import end_copies
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
     Ask,
@@ -224,6 +225,7 @@ def _run_function(work: _Work, objective: object, session: Session, thread: _Thr
     """In a thread: one attempt from beginning to end."""
     with serving(session):
         ending = perform(cast(Callable[[dict[str, object]], object], objective), session)
+    end_copies()
     if not work.ended(ending, thread):  # it was given up, and this thread with it
         thread.submit(None)
 

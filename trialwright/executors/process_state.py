@@ -297,6 +297,18 @@ def kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def end_copies() -> None:
+    """Kill the children that this thread has forked, and that are copies of this process still. What runs a program of
+    its own (``subprocess``) is let be: others may use it."""
+    with suppress(OSError):  # only Linux lists them
+        own = Path("/proc/self/cmdline").read_bytes()
+        children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text(encoding="ascii").split()
+        copies = [int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+        kill(copies)
+        for pid in copies:
+            os.waitpid(pid, 0)
+
+
 def descendants(root: int) -> set[int]:
     """Return the living processes below this one, and those in the group that it leads."""
     living = dict(_living())

@@ -15,6 +15,8 @@ from trialwright.messages import Extend, Finished, Halt, Halted, Metric
 from trialwright.reporting import Reply, Session, TrialStopped, clean, require
 from trialwright.storage.checkpoints import Saveable
 
+HELD_MAX = 10_000  # reports of an ``async def`` that wait in memory for the answer to an earlier one
+
 
 class TaskThread:
     """A thread with an event loop of its own for ``async def`` objectives, so that one that blocks does not stop the
@@ -75,6 +77,8 @@ class AsyncSession(Session):
         self._check_process()
         row = clean(metrics)  # here, so that a bad report is raised where it was made
         require(row, self.metrics)
+        if len(self._held) >= HELD_MAX:
+            raise RuntimeError(f"{HELD_MAX} reports wait for the answer to an earlier one: write `await report(...)`")
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
         self._held.append((row, path))
         self._advance()
