@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from trialwright.executors import wire
 from trialwright.executors.connections import GREETING_BYTES_MAX, Caller
+from trialwright.executors.objective import ERROR_LENGTH_MAX, TRACEBACK_LENGTH_MAX, failure
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Beat,
@@ -38,6 +39,7 @@ from trialwright.messages import (
     Placement,
     Reported,
 )
+from trialwright.reporting import KEY_LENGTH_MAX, TEXT_LENGTH_MAX
 
 numbers = st.integers(0, 2**63 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -392,6 +394,33 @@ def test_steps_that_cannot_be_counted_on_cost_their_sender_the_connection():
     assert dropped
     assert ear.messages == [Finished(1, 1)]
     assert "not a number" in ear.reasons[0]
+
+
+LIMITS = {
+    "a name": report(columns={"n" * (KEY_LENGTH_MAX + 1): [1.0, 2.0]}),
+    "a string": report(columns={"loss": [1.0, "x" * (TEXT_LENGTH_MAX + 1)]}),
+    "a number of reports": report(time_s=(0.1,) * 65, columns={"loss": [1.0] * 65}),
+    "a path": Reported(1, 1, 1, (0.1,), {}, waiting=True, checkpoint="x" * 5000),
+    "an error": Failed(1, 1, "x" * (ERROR_LENGTH_MAX + 1), ""),
+    "a traceback": Failed(1, 1, "", "x" * (TRACEBACK_LENGTH_MAX + 1)),
+    "a reason": Spent("x" * 5000),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_what_is_larger_than_a_session_makes_it_is_refused(what):
+    with pytest.raises(WireError):
+        from_worker(body(LIMITS[what]))
+
+
+def test_the_longest_traceback_of_a_trial_passes():
+    failed = failure(1, 1, ValueError("x" * 10**6))
+    assert from_worker(body(failed)) == failed
+
+
+def test_frames_share_the_names_of_their_metrics():
+    frames = [from_worker(body(report(columns={"a rather long name": [1.0, 2.0]}))) for _ in range(2)]
+    assert len({id(name) for frame in frames for name in frame.columns}) == 1
 
 
 def test_sizes_are_those_of_the_design():
