@@ -10,7 +10,7 @@ import time
 import numpy.random
 import pytest
 
-from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorContract
+from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorContract, losses
 from tests.executors.in_workers import alive
 from trialwright import reporting
 from trialwright.executors import local, tasks
@@ -112,31 +112,38 @@ def test_global_random_generators_are_not_touched_and_the_trials_seed_is_there(d
     assert (random.getstate(), numpy.random.get_state()[1].tolist()) == states
 
 
+def unread(driver):
+    return sum(event.size for event in list(driver.executor._inbox._events) if isinstance(event, Reported))
+
+
 def report_at_will(driver, monkeypatch, count):
     """A trial that reports faster than it is heard, until it is made to wait."""
     monkeypatch.setattr(local, "UNREAD_BYTES_MAX", 2**14)
     trial = driver.launch("report_many", count=count)
-    driver.wait_until(lambda: driver.executor._room._unread_bytes > 2**14)
+    driver.wait_until(lambda: unread(driver) > 2**14)
     return trial
 
 
 def test_who_reports_faster_than_the_driver_takes_is_made_to_wait_and_loses_nothing(driver, monkeypatch):
     trial = report_at_will(driver, monkeypatch, count=50_000)
     driver.runner.run(asyncio.sleep(0.2))
-    assert driver.executor._room._unread_bytes < 2**15
+    assert unread(driver) < 2**15
     frames = [event for event in driver.wait_for(trial) if isinstance(event, Reported)]
     assert [value for frame in frames for value in frame.columns["number"]] == list(range(50_000))
 
 
-def test_a_report_that_waits_for_its_answer_does_not_wait_for_room(driver, monkeypatch):
+def test_a_trial_does_not_wait_because_others_report_much(driver, monkeypatch):
     report_at_will(driver, monkeypatch, count=10**9)
-    other = driver.launch("report_thrice", until=EVERY_REPORT)
-    before = len(driver.executor._inbox._events)
-    driver.wait_until(lambda: len(driver.executor._inbox._events) > before)
-    assert driver.wait_for(other, Reported)[-1].waiting
+    other = driver.launch("report_thrice")
+
+    def has_ended():
+        return any(isinstance(event, Finished) for event in driver.executor._inbox._events)
+
+    driver.wait_until(has_ended)
+    assert losses(driver.wait_for(other)) == [3.0, 2.0, 1.0]
 
 
-def test_who_waits_for_room_ends_with_the_run(driver, monkeypatch):
+def test_who_is_made_to_wait_ends_with_the_run(driver, monkeypatch):
     before = threads()
     report_at_will(driver, monkeypatch, count=10**9)
     [thread] = threads() - before

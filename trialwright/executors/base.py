@@ -20,8 +20,6 @@ from trialwright.messages import Ask, Command, Event, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage.checkpoints import trial_directory
 
-UNREAD_BYTES_MAX = 8 * 2**20  # of reports that the loop has not taken yet: beyond it those who report are made to wait
-
 
 def _log(text: str) -> None:
     logging.getLogger("trialwright").warning("%s", text)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import UNREAD_BYTES_MAX, Asker, Inbox, Run
+from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
 from trialwright.executors.process_state import end_copies
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
@@ -47,6 +47,8 @@ from trialwright.reporting import FLUSH_S, Session, serving
 from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import trial_directory
+
+UNREAD_BYTES_MAX = 2**20  # of a trial's reports that the loop has not taken yet: beyond it the trial is made to wait
 
 Key = tuple[int, int]  # trial, attempt
 ENDINGS = (Finished, Failed, Halted, Lost)
@@ -77,7 +79,7 @@ class Local:
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._loop = asyncio.get_running_loop()
-        self._room = _Room()
+        self._turns = _Turns()
         self._work = _Work(self._inbox)
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._tasks = TaskThread() if inspect.iscoroutinefunction(run.objective) else None
@@ -108,7 +110,7 @@ class Local:
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events."""
         events = await self._inbox.take(None if until is None else max(until - self.now(), 0.0))
-        self._room.clear()
+        self._turns.end()
         if self._timers:
             self._stop_timers(events)
         return events
@@ -120,7 +122,7 @@ class Local:
             ExecutorError: the directory of a run that keeps nothing could not be removed.
         """
         self._tails.cancel()
-        self._room.close()
+        self._turns.end(is_over=True)
         self._asker.close()
         for timer in self._timers.values():
             timer.cancel()
@@ -143,7 +145,7 @@ class Local:
         config = self._run.space.resolve(launch.config)
         directory = trial_directory(self._root, launch.trial)
         resources = to_amounts(launch.placement.units)
-        link = _Link(self._inbox, self._room)
+        link = _Link(self._inbox, self._turns)
         make = AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)
         work, objective = self._work, self._run.objective
@@ -245,45 +247,46 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
         raise ExecutorError(f"the directory {scratch.name} could not be removed: {error}") from error
 
 
-class _Room:
-    """How much has been reported that the loop has not taken yet: where that is much, those who report wait."""
+class _Turns:
+    """The loop takes all that has been reported, again and again: who has reported much since it last did waits for
+    that."""
 
     def __init__(self) -> None:
+        self.number = 0
         self._loop = threading.get_ident()
-        self._unread_bytes = 0
         self._is_over = False
         self._changed = threading.Condition()
 
-    def take(self, size: int, *, wait: bool) -> None:
-        """Count what has been reported; wait if it is too much. The loop itself, which flushes tails, does not wait."""
-        with self._changed:
-            self._unread_bytes += size
-            if wait and threading.get_ident() != self._loop:
-                self._changed.wait_for(lambda: self._unread_bytes <= UNREAD_BYTES_MAX or self._is_over)
+    def wait(self, turn: int) -> None:
+        """Wait for the end of this turn. The loop itself, which flushes tails, does not."""
+        if threading.get_ident() != self._loop:
+            with self._changed:
+                self._changed.wait_for(lambda: self.number != turn or self._is_over)
 
-    def clear(self) -> None:
-        """The loop has taken it all."""
+    def end(self, *, is_over: bool = False) -> None:
+        """The loop has taken all; or the run is over, and it takes nothing any more."""
         with self._changed:
-            self._unread_bytes = 0
+            self.number += 1
+            self._is_over = self._is_over or is_over
             self._changed.notify_all()
-
-    def close(self) -> None:
-        """The run is over: nothing is taken any more, and nothing waits for that."""
-        self._is_over = True
-        self.clear()
 
 
 class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
-    def __init__(self, inbox: Inbox, room: _Room) -> None:
-        self._inbox, self._room = inbox, room
+    def __init__(self, inbox: Inbox, turns: _Turns) -> None:
+        self._inbox, self._turns = inbox, turns
+        self._turn, self._unread_bytes = 0, 0  # what it has reported in this turn
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
 
     def send(self, frame: Reported) -> None:
+        turn = self._turns.number
+        self._unread_bytes = frame.size + (self._unread_bytes if turn == self._turn else 0)
+        self._turn = turn
         self._inbox.put(frame)
-        self._room.take(frame.size, wait=not frame.waiting)  # one that waits for its answer waits long enough
+        if self._unread_bytes > UNREAD_BYTES_MAX and not frame.waiting:  # else it waits for its answer
+            self._turns.wait(turn)
 
     def answer(self) -> Extend | Halt:
         return self._answers.get()

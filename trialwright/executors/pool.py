@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import UNREAD_BYTES_MAX, Inbox
+from trialwright.executors.base import Inbox
 from trialwright.executors.connections import GREETING_S, Caller, Listener, Peer, Polled
 from trialwright.executors.deputy import Deputy
 from trialwright.executors.process_state import descendants, kill
@@ -27,6 +27,7 @@ from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, 
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
+UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
 CLOSE_S = 3.0  # how long the end of all processes may take
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number

@@ -301,12 +301,16 @@ def end_copies() -> None:
     """Kill the children that this thread has forked, and that are copies of this process still. What runs a program of
     its own (``subprocess``) is let be: others may use it."""
     with suppress(OSError):  # only Linux lists them
-        own = Path("/proc/self/cmdline").read_bytes()
-        children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text(encoding="ascii").split()
-        copies = [int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as listed:  # noqa: PTH123
+            children = listed.read().split()
+        copies = [int(pid) for pid in children if _command(pid) == _command("self")]
         kill(copies)
         for pid in copies:
             os.waitpid(pid, 0)
+
+
+def _command(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def descendants(root: int) -> set[int]:
