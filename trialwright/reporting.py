@@ -147,10 +147,10 @@ class Session:
             if self._times:
                 self._send_frame()
 
-    def flush_tail(self) -> None:
-        """Send reports that have waited for company for too long. Called by another thread, now and then, which must
-        not wait for one that is sending."""
-        if self._times and self.clock() - self._flushed > FLUSH_S and self._lock.acquire(blocking=False):
+    def flush_tail(self, *, older_than_s: float = FLUSH_S) -> None:
+        """Send reports that have waited for company for too long. Called by another thread, now and then, or by a
+        signal's handler: these must not wait for one that is sending."""
+        if self._times and self.clock() - self._flushed > older_than_s and self._lock.acquire(blocking=False):
             try:
                 if self._times:
                     self._send_frame()

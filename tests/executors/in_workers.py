@@ -73,6 +73,9 @@ def leave_a_thread(config):
 
 def die(config):
     reporting.report(loss=1.0)
+    if config["how"] == "term":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1000)
     time.sleep(0.2)  # a report that is 0.1 s old has left
     if config["how"] == "exit":
         os._exit(3)
@@ -80,9 +83,6 @@ def die(config):
         os.kill(os.getpid(), signal.SIGKILL)
     if config["how"] == "abort":
         os.abort()
-    if config["how"] == "term":
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1000)
     if config["how"] == "sys":
         sys.exit(3)
 

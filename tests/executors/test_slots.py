@@ -152,9 +152,10 @@ class TestDeaths:
     def test_an_end_by_sigterm_is_called_that(self, driver):
         if not is_in_main_thread(driver):
             pytest.skip("Ray handles the signal in the main thread there")
-        lost = driver.run(die, how="term")[-1]
+        *_, last, lost = driver.run(die, how="term")
         assert isinstance(lost, Lost)
         assert "SIGTERM" in lost.reason
+        assert isinstance(last, Reported) or not isinstance(driver.executor, OnRay), "what was reported is sent first"
 
     def test_a_trial_that_holds_the_interpreter_has_begun_and_can_be_halted(self, driver):
         trial = driver.launch(hold_the_interpreter)

@@ -362,6 +362,9 @@ class _Slot:
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: say so, and end with what was started here."""
+        session = self._lease.session if self._lease is not None else None
+        if session is not None and self._outbox.writer is None:  # else something is half sent
+            session.flush_tail(older_than_s=-1.0)
         self._outbox.say_last(encode(Spent("was ended by SIGTERM")))
         sweep()
         os._exit(128 + number)
