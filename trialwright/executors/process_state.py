@@ -291,7 +291,7 @@ def sweep() -> None:
 
 
 def kill(pids: Iterable[int]) -> None:
-    """Kill processes; those that have ended, or are somebody else's, are let be."""
+    """Kill processes; those that have ended are left out, and those of other users."""
     for pid in pids:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)

@@ -189,7 +189,7 @@ class Exchange:
             self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
 
     def disown(self) -> None:
-        """Part of ``Wire``. Nobody calls a copy of this."""
+        """Part of ``Wire``. A copy of this is never called."""
 
 
 # A trial's own way to the driver -------------------------------------------------------------------------------------
