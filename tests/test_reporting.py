@@ -1,5 +1,6 @@
 """How a session sends what is reported."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -253,3 +254,25 @@ def test_what_report_returns_can_be_awaited(make):
 
     with serving(make()), pytest.raises(StopIteration):
         objective().send(None)
+
+
+def test_the_tail_is_not_flushed_while_another_thread_sends(make, driver, clock):
+    """The loop, which flushes tails, must not wait for a thread that waits for the loop."""
+    running, gate, sending, send = make(), threading.Event(), threading.Event(), driver.send
+
+    def slow(frame: Reported) -> None:
+        sending.set()
+        assert gate.wait(60)
+        send(frame)
+
+    driver.send = slow
+    clock.now += 1
+    thread = threading.Thread(target=running.report, args=({"loss": 1.0},))
+    thread.start()
+    assert sending.wait(60)
+    running._times.append(0.5)  # another report has come meanwhile
+    clock.now += 1
+    running.flush_tail()
+    gate.set()
+    thread.join(60)
+    assert len(driver.frames) == 1

@@ -336,6 +336,15 @@ class Reported(Message):
     def last_step(self) -> int:
         return self.first_step + len(self.time_s) - 1
 
+    @property
+    def size(self) -> int:
+        """Roughly how many bytes it takes where it waits to be read or written."""
+        columns = self.columns.values()
+        long = sum(
+            len(value) for column in columns if str in map(type, column) for value in column if type(value) is str
+        )
+        return long + 32 * len(self.time_s) * (1 + len(columns))
+
     def row(self, index: int) -> dict[str, Metric]:
         """One report of the frame, as a scheduler sees it: with ``step`` and ``time_s``, unless it brings its own."""
         place = range(len(self.time_s))[index]

@@ -7,6 +7,7 @@ it returns at once.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -27,6 +28,10 @@ FLUSH_S = 0.005  # a report that comes later than this after the last frame is s
 FLUSH_REPORTS = 64
 NOTES_MAX = 100  # names of metrics in one attempt of which something is said
 ERROR_LENGTH_MAX = 500
+_FORKED = (
+    "report() was called in a process that the trial has forked: only the trial's own process reports for it; "
+    "hand what you have to that process, by a pipe or a queue"
+)
 
 
 class TrialStopped(BaseException):
@@ -94,6 +99,12 @@ class Session:
         self._flushed = self._began
         self._noted: set[str] = set()  # metrics that are none, of which that was said
         self._lock = threading.Lock()  # the tail of the reports is flushed by another thread
+        self._pid = os.getpid()
+
+    @property
+    def is_forked(self) -> bool:
+        """This is a copy in a process that the trial has forked: it is not the trial, and must not speak for it."""
+        return os.getpid() != self._pid
 
     @property
     def context(self) -> Context:
@@ -114,6 +125,7 @@ class Session:
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
         """Send a report; raise ``TrialStopped`` if the trial is to end."""
+        self._check_process()
         row = self._cleaned(metrics)
         path = None if checkpoint is None else self._save(checkpoint, self.step + 1)
         if self._send(row, path):
@@ -134,10 +146,19 @@ class Session:
             if self._times:
                 self._send_frame()
 
-    def flush_tail(self) -> None:
-        """Send reports that have waited for company for too long. Called by another thread, now and then."""
-        if self._times and self.clock() - self._flushed > FLUSH_S:
-            self.flush()
+    def flush_tail(self, *, older_than_s: float = FLUSH_S) -> None:
+        """Send reports that have waited for company for too long. Called by another thread, now and then, or by a
+        signal's handler: these must not wait for one that is sending."""
+        if self._times and self.clock() - self._flushed > older_than_s and self._lock.acquire(blocking=False):
+            try:
+                if self._times:
+                    self._send_frame()
+            finally:
+                self._lock.release()
+
+    def _check_process(self) -> None:
+        if self.is_forked:
+            raise RuntimeError(_FORKED)
 
     def _cleaned(self, metrics: Mapping[str, object]) -> dict[str, Metric]:
         """Return a report as plain values; of what is no metric, say once what was made of it."""
@@ -252,6 +273,7 @@ def report(
     Raises:
         TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
         TypeError, ValueError: the report is not one; the message names the key.
+        RuntimeError: this is no trial's process.
     """
     return _session("report").report({**(metrics or {}), **named}, checkpoint)
 

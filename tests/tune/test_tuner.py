@@ -150,6 +150,8 @@ class TestWhatCannotBeHad:
             (lambda: tune.RunConfig(storage_path="s3://bucket"), "mounted here"),
             (lambda: tune.RunConfig(storage_filesystem=object()), "mounted here"),
             (lambda: tune.RunConfig(log_to_file="out.log"), "'stdout' and 'stderr'"),
+            (lambda: tune.RunConfig(log_to_file=True, executor="local"), "executor='processes'"),
+            (lambda: tune.RunConfig(log_to_file=True, executor=Local()), "executor='processes'"),
             (lambda: tune.RunConfig(local_dir="/a", storage_path="/b"), "old name of storage_path"),
             (lambda: tune.TuneConfig(chdir_to_trial_dir=False), "executor='local'"),
             (lambda: tune.TuneConfig(mode="best"), "'min' or 'max'"),

@@ -310,7 +310,8 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
         meter.searcher_s += time.perf_counter() - began
         return suggested
 
-    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)
+    metrics = arguments.plan.metrics
+    return Run(arguments.objective, arguments.space, suggest, metrics, directory, began_s, experiment.warn)
 
 
 def _controller(

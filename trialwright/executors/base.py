@@ -6,6 +6,7 @@ The contract is ``tests/contracts/executor.py``.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -20,6 +21,10 @@ from trialwright.space import Space
 from trialwright.storage import checkpoints
 
 
+def _log(text: str) -> None:
+    logging.getLogger("trialwright").warning("%s", text)
+
+
 @dataclass(frozen=True)
 class Run:
     """What an executor is told about the run it works for."""
@@ -30,6 +35,7 @@ class Run:
     metrics: tuple[str, ...] = ()  # what every report must have
     directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
     began_s: float = 0.0  # seconds of this run that are over already
+    warn: Callable[[str], None] = _log  # told in a sentence what the user should know, in the loop's thread
 
     def trial_directory(self, trial: int) -> Path | None:
         """Where a trial's files go: named by its number, never by anything a person wrote."""

@@ -77,7 +77,7 @@ class InSlots(ABC):
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._deputy, self._cleaner = Deputy("trialwright-slots"), Deputy("trialwright-discard")
-        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules)
+        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules, run.warn)
         self._is_open = True
         try:
             await self._begin(payload)

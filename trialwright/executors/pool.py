@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import signal
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -20,15 +18,17 @@ from typing import Any, Protocol, TypeAlias
 
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Inbox
-from trialwright.executors.connections import Caller, Listener, Peer, Polled
+from trialwright.executors.connections import GREETING_S, Caller, Listener, Peer, Polled
 from trialwright.executors.deputy import Deputy
+from trialwright.executors.process_state import descendants, kill
 from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
-from trialwright.executors.wire import Hello, WireError, encode
+from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
+CLOSE_S = 3.0  # how long the end of all processes may take
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
 
@@ -59,10 +59,14 @@ class Pool:
         deputy: the thread in which that is done.
         inbox: where events go.
         rules: patience.
+        warn: told in a sentence what the user should know.
     """
 
-    def __init__(self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules) -> None:
+    def __init__(
+        self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules, warn: Callable[[str], None]
+    ) -> None:
         self._starter, self._deputy, self._inbox, self.rules = starter, deputy, inbox, rules
+        self._warn, self._warned = warn, set[str]()
         self._address: tuple[str, int] | None = None  # None: slots cannot dial
         self._token = secrets.token_bytes(32)
         self._server: asyncio.Server | None = None
@@ -73,6 +77,7 @@ class Pool:
         self._numbers, self._misses = 0, 0  # the latter: slots in a row that could not be started
         self._unread, self._paused = 0, set[Peer]()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()  # of processes
         self._closing = False
 
     # What the executor says ----------------------------------------------------------------------------------------
@@ -130,7 +135,9 @@ class Pool:
             self._server.close()
         for slot in list(self._slots.values()):
             slot.end("the run is over")
-        await asyncio.sleep(3 * FAREWELL_S)
+        await asyncio.sleep(2 * FAREWELL_S)
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=CLOSE_S)
         for task in self._tasks:
             task.cancel()
 
@@ -146,8 +153,11 @@ class Pool:
 
     def freed(self, slot: Slot) -> None:
         """A slot's trial has ended."""
-        self._forget(slot)
-        if slot.spent or self._wants_fresh(slot.placement):
+        launch = self._forget(slot)
+        if self._wants_fresh(slot.placement):
+            slot.retire()
+        elif slot.spent:
+            self._tell_of_spent(slot.spent, launch)
             slot.retire()
         else:
             self._idle[slot.shape].append(slot)
@@ -199,10 +209,20 @@ class Pool:
         """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
         them."""
         if slot.handle is not None:
-            self._deputy.tell(self._starter.kill, slot.handle)
-            slot.handle = None
-            if slot.pid and self._starter.ours and not slot.leaving:
-                asyncio.get_running_loop().call_later(FAREWELL_S, _kill_group, slot.pid)
+            handle, slot.handle = slot.handle, None
+            pid = slot.pid if self._starter.ours and not slot.leaving else 0
+            self._endings.add(task := asyncio.create_task(self._end(handle, pid)))
+            task.add_done_callback(self._endings.discard)
+
+    async def _end(self, handle: object, pid: int) -> None:
+        """End a process, and if its number is given what it has started. Only while it lives can that be told from its
+        parents: what has left its group, and outlives a process that others have killed, is not found."""
+        family = await self._deputy.call(descendants, pid) if pid else set()
+        with suppress(Exception):  # it has ended by itself
+            await self._deputy.call(self._starter.kill, handle)
+        if pid:
+            await asyncio.sleep(FAREWELL_S)
+            kill(family | await self._deputy.call(descendants, pid))
 
     # Starting slots --------------------------------------------------------------------------------------------------
 
@@ -218,6 +238,16 @@ class Pool:
         if launch is not None:
             del self._running[launch.trial, launch.attempt]
         return launch
+
+    def _tell_of_spent(self, reason: str, launch: Launch | None) -> None:
+        """Say why a process is not used again, once for each kind of reason: it costs the start of another."""
+        kind = reason.partition(" (")[0]
+        if kind not in self._warned and launch is not None:
+            self._warned.add(kind)
+            self._warn(
+                f"the process of trial {launch.trial} is not used for other trials: {reason}; "
+                "each trial after which this happens costs the start of a process"
+            )
 
     def _make(self, placement: Placement) -> Slot:
         self._make_room(placement)
@@ -265,9 +295,10 @@ class Pool:
     async def _call(self, slot: Slot) -> None:
         """Connect to a slot that cannot dial."""
         with suppress(Exception):  # _attend is told why
-            await self._exchange(slot, b"", 0.0)
+            [body] = Frames().feed(await self._exchange(slot, b"", GREETING_S))
+            hello = greeting(body)
             self._misses = 0
-            slot.connected(Polled(slot, partial(self._exchange, slot)), 0)
+            slot.connected(Polled(slot, partial(self._exchange, slot)), hello.pid, hello.worker)
 
     async def _exchange(self, slot: Slot, data: bytes, wait_s: float) -> bytes:
         if slot.handle is None:
@@ -282,7 +313,7 @@ class Pool:
         if slot is None or slot.peer is not None:
             return None
         self._misses = 0
-        slot.connected(caller, hello.pid)
+        slot.connected(caller, hello.pid, hello.worker)
         return slot
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -299,9 +330,3 @@ def _add(left: dict[str, int], units: Units, sign: int) -> None:
 def _whole(resources: Mapping[str, float]) -> dict[str, float]:
     """A machine has whole GPUs."""
     return {name: float(int(amount)) if name == "gpu" else amount for name, amount in resources.items()}
-
-
-def _kill_group(pid: int) -> None:
-    """Ray gives each worker a process group: what is left in it are children."""
-    with suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)
