@@ -20,6 +20,10 @@ from trialwright.space import Space
 from trialwright.storage.checkpoints import trial_directory
 
 
+def _unsaid(text: str) -> None:
+    """Where an executor is driven without an engine."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What an executor is told about the run it works for."""
@@ -30,6 +34,7 @@ class Run:
     metrics: tuple[str, ...] = ()  # what every report must have
     directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
     began_s: float = 0.0  # seconds of this run that are over already
+    warn: Callable[[str], None] = _unsaid  # told, in a sentence, what the user should know; from the loop's thread
 
     def trial_directory(self, trial: int) -> Path | None:
         """Where a trial's files go: named by its number, never by anything a person wrote."""

@@ -11,8 +11,8 @@ import logging
 import os
 import secrets
 import signal
-from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -22,12 +22,15 @@ from trialwright.errors import ExecutorError
 from trialwright.executors.base import Inbox
 from trialwright.executors.connections import Caller, Listener, Peer, Polled
 from trialwright.executors.deputy import Deputy
-from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
+from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Hello, WireError, encode
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
+REST_S = 10.0  # how long an idle slot holds what others on a cluster could use
+CAUSE_S = 0.2  # after a connection ends, how long it may take to be told why
+CAUSE_THERE_S = 20.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
@@ -59,10 +62,14 @@ class Pool:
         deputy: the thread in which that is done.
         inbox: where events go.
         rules: patience.
+        look: sees which machines are there, and calls ``set_nodes`` if they have changed. It is called before the death
+            of a slot is told, because its machine may be gone.
     """
 
-    def __init__(self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules) -> None:
-        self._starter, self._deputy, self._inbox, self.rules = starter, deputy, inbox, rules
+    def __init__(
+        self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules, look: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._starter, self._deputy, self._inbox, self.rules, self._look = starter, deputy, inbox, rules, look
         self._address: tuple[str, int] | None = None  # None: slots cannot dial
         self._token = secrets.token_bytes(32)
         self._server: asyncio.Server | None = None
@@ -70,7 +77,8 @@ class Pool:
         self._running: dict[tuple[int, int], Slot] = {}
         self._idle: defaultdict[Shape, list[Slot]] = defaultdict(list)
         self._nodes: Mapping[str, Units] = {}
-        self._numbers, self._misses = 0, 0  # the latter: slots in a row that could not be started
+        self._others: Mapping[str, Units] = {}  # what others hold on them
+        self._numbers, self._misses = 0, 0  # the latter: slots that could not be started since something went well
         self._unread, self._paused = 0, set[Peer]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -84,11 +92,27 @@ class Pool:
         self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Take note of the machines; slots on those that left are lost."""
+        """Take note of the machines. Slots on those that left are lost, and so are those that are not there yet and
+        whose room others have taken. Neither is the trial's fault, or the machine's."""
         self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
+        self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
-                slot.end("its machine has left the cluster")
+                slot.give_up("its machine has left the cluster")
+            elif slot.peer is None and self._others[slot.placement.node] and not self._has_room(slot.placement):
+                slot.give_up("others on the cluster have taken its room")
+
+    def held(self) -> dict[str, Units]:
+        """Return what slots hold on each machine: those that are there, until they are known to have ended."""
+        held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for slot in self._slots.values():
+            if slot.peer is not None:
+                held[slot.placement.node].update(slot.placement.units)
+        return {name: dict(units) for name, units in held.items()}
+
+    def starting(self) -> list[Units]:
+        """Return what each slot asks for that is not there yet."""
+        return [slot.placement.units for slot in self._slots.values() if slot.peer is None]
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: in an idle slot of its shape, else in a new one."""
@@ -116,6 +140,9 @@ class Pool:
         for slot in list(self._slots.values()):
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
+            if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
+                self.withdraw(slot)
+                slot.retire()
 
     def taken(self) -> None:
         """The inbox has been emptied: whoever was made to wait may go on."""
@@ -146,6 +173,7 @@ class Pool:
 
     def freed(self, slot: Slot) -> None:
         """A slot's trial has ended."""
+        self._misses = 0
         self._forget(slot)
         if slot.spent or self._wants_fresh(slot.placement):
             slot.retire()
@@ -175,8 +203,8 @@ class Pool:
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn
-        if self._misses >= MISSES_MAX:
+        self._misses += stillborn and not slot.preempted
+        if self._misses >= MISSES_MAX and not self.held():  # else others work, and the rest may wait for them
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
@@ -206,6 +234,22 @@ class Pool:
         gpus = placement.gpus if self._starter.ours else ()  # elsewhere Ray chooses the devices
         return (placement.node, *sorted(placement.units.items()), *gpus)
 
+    @property
+    def cause_s(self) -> float:
+        """How long to wait for the cause of a death."""
+        return CAUSE_S if self._starter.ours else CAUSE_THERE_S
+
+    def _has_room(self, placement: Placement) -> bool:
+        """Tell whether there is room for a slot next to those that are there, and what others hold."""
+        left = self._left(placement)
+        _add(left, self.held().get(placement.node, {}), -1)
+        return min(left.values(), default=0) >= 0
+
+    def _left(self, placement: Placement) -> Units:
+        """Return what a placement leaves of what others do not hold, of each resource that it names."""
+        whole, others = self._nodes[placement.node], self._others[placement.node]
+        return {name: whole.get(name, 0) - others.get(name, 0) - units for name, units in placement.units.items()}
+
     def _wants_fresh(self, placement: Placement) -> bool:
         return "gpu" in placement.units if self.rules.reuse is None else not self.rules.reuse
 
@@ -227,7 +271,7 @@ class Pool:
     def _make_room(self, placement: Placement) -> None:
         """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
         here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
-        left = {name: self._nodes[placement.node].get(name, 0) - units for name, units in placement.units.items()}
+        left = self._left(placement)
         for slot in here:
             _add(left, slot.placement.units, -1)
         for slot in here:
@@ -244,6 +288,7 @@ class Pool:
         try:
             slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
         except Exception as error:  # whatever Ray raises: the trial is told
+            await self._look()
             slot.end(f"no worker can be started: {error}")
             return
         if slot.gone:
@@ -256,6 +301,7 @@ class Pool:
             lambda ended: ended.cancelled() or ended.exception()
         )  # somebody has looked, even after close()
         await asyncio.wait([end])
+        await self._look()
         slot.left(end)
 
     async def _call(self, slot: Slot) -> None:

@@ -15,7 +15,6 @@ from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, en
 from trialwright.messages import Extend, Failed, Finished, Halt, Halted, Launch, Placement, TrialEvent
 
 BEAT_S = 5.0
-CAUSE_S = 0.2  # after the connection ends, how long it may take to be told why
 LAST_WORDS_S = 2.0  # after a process is told to be dead, how long the connection may take to end
 FAREWELL_S = 0.1  # between hanging up, which lets a process end its children, and killing it
 DEATH_S = 30.0  # after a process was killed, how long it may take to be known dead
@@ -41,6 +40,10 @@ class Owner(Protocol):
     @property
     def rules(self) -> Rules:
         """Patience."""
+
+    @property
+    def cause_s(self) -> float:
+        """How long, after a connection has ended, it may take to be told why."""
 
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in its trial."""
@@ -78,6 +81,7 @@ class Slot:
     peer: Peer | None = None
     pid: int = 0
     silent: int = 0  # beats without an answer
+    resting: int = 0  # beats without a trial
     spent: bool = False  # it must not run another trial
     leaving: bool = False  # it has been told to go
     halting: bool = False
@@ -91,7 +95,7 @@ class Slot:
 
     def assign(self, launch: Launch, frame: bytes) -> None:
         """Run this trial, as soon as there is a connection."""
-        self.launch, self.frame, self.halting = launch, frame, False
+        self.launch, self.frame, self.halting, self.resting = launch, frame, False, 0
         if self.peer is not None:
             self.peer.write(frame)
 
@@ -122,10 +126,12 @@ class Slot:
         if self.cause:
             self.end()
         elif not self.leaving and not self.killed:
-            self._later(CAUSE_S, self.put_down, f"its worker (process {self.pid}) is gone: {reason}")
+            self._later(self.pool.cause_s, self.put_down, f"its worker (process {self.pid}) is gone: {reason}")
 
     def left(self, call: asyncio.Future[None]) -> None:
         """The process has left, or died. Its last words may still be on their way."""
+        if self.gone:
+            return
         error = call.exception()
         if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
             self.pool.cannot_dial(self, error)
@@ -175,10 +181,16 @@ class Slot:
             self._hang_up()
             self.pool.lost(self, reason or self.reason or self.cause)
 
+    def give_up(self, reason: str) -> None:
+        """It cannot be had any more, through no fault of its own or of its trial."""
+        self.preempted = True
+        self.end(reason)
+
     def beat(self) -> None:
         """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
         meanwhile."""
         self.silent += 1
+        self.resting += self.launch is None
         if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
             silence = f"{self.pool.rules.silence_s:g} s"
             self.put_down(f"its worker (process {self.pid}) has given no sign of life for {silence}")
