@@ -19,13 +19,10 @@ import asyncio
 import logging
 import os
 import shutil
-import signal
-import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,17 +30,23 @@ from typing import Any, Literal
 import cloudpickle
 
 from trialwright.executors import worker
-from trialwright.executors.deputy import Deputy
 from trialwright.executors.in_slots import InSlots
 from trialwright.executors.pool import Dial
-from trialwright.executors.process_state import in_main_thread
+from trialwright.executors.ray_session import (
+    SESSION,
+    environment,
+    is_running,
+    knock,
+    quiet,
+    settings_of_ours,
+    signals_kept,
+)
 from trialwright.executors.ray_state import NAMES, Cluster, Held, RayNode, lasting, machines, starved, to_come
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Node, Placement
 from trialwright.resources import Amounts, Units, describe, to_amounts, to_units
 
 JOIN_S = 60.0
-KNOCK_S = 5.0
 _WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what they say, one that tells them something
 SWEEP_S = 5.0
 _STARVED = (
@@ -51,42 +54,6 @@ _STARVED = (
     "end. Keep room for what a trial starts: OnRay(children=[...]), and resources= for it and the trial together (in "
     "trialwright.tune a PlacementGroupFactory of several bundles); or give trials less, or lower max_concurrent_trials"
 )
-
-
-class _Session:
-    """This process's connection to Ray. A process has one, so all engines in it share it: the first opens it, and the
-    last that leaves closes it. One that the user has opened is left open."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._keeper: Deputy | None = None  # Ray's processes end with the thread that has started them
-        self.started = False  # it is a Ray of ours; else we have joined one
-
-    def join(self, connect: Callable[[], bool]) -> bool:
-        """Share the connection; ``connect`` opens it, and tells whether it has started a Ray. Return whether it is to
-        be left again: if it is the user's own, it is not."""
-        with self._lock:
-            if not _is_running():
-                self._keeper = self._keeper or Deputy("trialwright-ray")
-                self.started = self._keeper.tell(connect).result()
-            elif not self._users:
-                self.started = False
-                return False
-            self._users += 1
-            return True
-
-    def leave(self) -> None:
-        """Leave it; the last one closes it."""
-        with self._lock:
-            self._users -= 1
-            if not self._users and self._keeper is not None:
-                keeper, self._keeper = self._keeper, None
-                keeper.tell(sys.modules["ray"].shutdown).result()
-                keeper.close()
-
-
-_session = _Session()  # Ray's own state is global to the process
 
 
 @dataclass(frozen=True)
@@ -115,12 +82,12 @@ class _Cluster:
 
     def open(self, payload: bytes, root: str) -> None:
         """Join or start, and deposit what every slot needs."""
-        starts = self.where == "local" and not _is_running()
+        starts = self.where == "local" and not is_running()
         self.ours = starts  # as far as is known, for the error that may come
         if not starts and (self.num_cpus, self.num_gpus) != (None, None):
             raise ValueError("num_cpus and num_gpus are for a Ray that is started here; this one is joined as it is")
-        self.connected = _session.join(self._connect)
-        self.ours = self.connected and _session.started
+        self.connected = SESSION.join(self._connect)
+        self.ours = self.connected and SESSION.started
         import ray
 
         self._ray: Any = ray
@@ -138,11 +105,11 @@ class _Cluster:
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if starts:
             settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
-        _knock(address)
-        with _environment(_settings() if starts else {}):
+        knock(address)
+        with environment(settings_of_ours() if starts else {}):
             import ray
 
-            with _quiet(logging.getLogger("ray")):
+            with quiet(logging.getLogger("ray")):
                 ray.init(address=address, **settings)
         return starts
 
@@ -216,7 +183,7 @@ class _Cluster:
         self._payload = None  # Ray counts references by names that the next session in this process will use again
         if self.connected:
             self.connected = False
-            _session.leave()
+            SESSION.leave()
 
     def remove(self, directory: str) -> None:
         """Remove a directory on all machines on which slots were, but this one."""
@@ -299,49 +266,6 @@ def _slot_class() -> type:
     return Slot
 
 
-def _knock(address: str) -> None:
-    """Raise an OSError at once where Ray would try for a minute."""
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host.rpartition("/")[2], int(port)), KNOCK_S).close()
-
-
-def _settings() -> dict[str, str]:
-    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its
-    mind."""
-    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
-
-
-def _is_running() -> bool:
-    ray = sys.modules.get("ray")
-    return ray is not None and bool(ray.is_initialized())
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """Ray warns that it cannot handle SIGTERM in this thread: that is as we want it."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for Ray and the processes that it starts meanwhile. What is set already is somebody's wish."""
-    before = os.environ.copy()
-    os.environ.update({name: value for name, value in variables.items() if name not in before})
-    try:
-        yield
-    finally:
-        for name in os.environ.keys() - before.keys():
-            if name.startswith("RAY_") or name == "PYTHONBREAKPOINT":  # ours, and those that Ray itself has set
-                del os.environ[name]
-
-
 class OnRay(InSlots):
     """Runs trials on Ray: in processes of this machine, or of a cluster.
 
@@ -403,7 +327,7 @@ class OnRay(InSlots):
     async def _begin(self, payload: bytes) -> None:
         self._others: tuple[Node, ...] = ()  # the machines as they were at the last look
         self._starved: tuple[Amounts, ...] = ()  # likewise
-        with _signals_kept():
+        with signals_kept():
             await asyncio.wait_for(self._deputy.call(self._cluster.open, payload, str(self._root)), JOIN_S)
         cluster = await asyncio.wait_for(self._deputy.call(self._cluster.look), JOIN_S)
         if self._carrier == "tcp" and self._cluster.can_dial():
@@ -415,7 +339,7 @@ class OnRay(InSlots):
     async def _end(self) -> None:
         if self._temporary and not self._cluster.ours:
             await self._deputy.call(self._cluster.remove, self._temporary)
-        with _signals_kept():
+        with signals_kept():
             await self._deputy.call(self._cluster.close)
 
     def _describe(self, error: Exception) -> str:
@@ -446,7 +370,7 @@ class OnRay(InSlots):
                 self._warn(_STARVED.format(describe((to_units(wanted),))))
 
     def _pickled(self, value: object) -> bytes:
-        return _dumps(value) if _is_running() else super()._pickled(value)
+        return _dumps(value) if is_running() else super()._pickled(value)
 
     @property
     def _advice(self) -> str:
@@ -468,15 +392,3 @@ def _dumps(value: object) -> bytes:
     finally:
         for module in modules:
             rays.unregister_pickle_by_value(module)
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            if handler is not None and in_main_thread():
-                signal.signal(number, handler)
