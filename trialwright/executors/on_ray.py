@@ -48,6 +48,7 @@ from trialwright.resources import Amounts, Units, describe, to_amounts, to_units
 
 JOIN_S = 60.0
 _WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what they say, one that tells them something
+AGAIN_S = 1.0  # between the first two looks: what a run before this one held may just be about to become free
 SWEEP_S = 5.0
 _STARVED = (
     "a Ray task or actor waits for {}, which the trials of this run hold: trials that start it and wait for it never "
@@ -346,9 +347,10 @@ class OnRay(InSlots):
         return self._cluster.describe(error)
 
     async def _watch(self) -> None:
+        await asyncio.sleep(AGAIN_S)
         while True:
-            await asyncio.sleep(BEAT_S)
             await self._look()
+            await asyncio.sleep(BEAT_S)
 
     async def _look(self) -> None:
         """See which machines there are. A cluster that is gone for good shows in slots that cannot be started."""
