@@ -119,8 +119,21 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {})
         driver.close()
 
+    def test_a_worker_whose_room_others_have_taken_is_no_miss(self, cluster, tmp_path):
+        driver = Driver(OnRay(start_s=4.0), tmp_path, objective)
+        driver.open()
+        neighbour = cluster.remote(num_cpus=2)(Neighbour).remote()
+        cluster.get(neighbour.ping.remote())
+        trial = driver.launch(report_thrice)
+        beat(driver)
+        driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {"cpu": 2.0})
+        assert driver.wait_for(trial)[-1].preempted
+        assert driver.executor._pool._misses == 0
+        cluster.kill(neighbour)
+        driver.close()
+
     def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, cluster, tmp_path):
-        driver = Driver(OnRay(), tmp_path, objective)
+        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
         driver.open()
         working = driver.launch(hang, stubborn=False)
         driver.wait_for(working, Reported)
@@ -144,7 +157,7 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
 
     def test_a_task_that_waits_for_what_trials_hold_is_told(self, cluster, tmp_path):
         said = []
-        driver = Driver(OnRay(), tmp_path, objective)
+        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
         driver.open()
         driver.executor._warn = said.append
         trial = driver.launch(have_a_child, cpus=2)

@@ -1,9 +1,19 @@
 """What Ray says of its cluster becomes what the ledger counts. No Ray runs here; ``test_on_ray.py`` asks a real one."""
 
-from trialwright.executors.ray_state import UNKNOWN, Cluster, RayNode, amounts, lasting, machines, starved, to_come
+from trialwright.executors.ray_state import (
+    UNKNOWN,
+    Cluster,
+    RayNode,
+    amounts,
+    lasting,
+    machines,
+    starved,
+    to_come,
+)
 from trialwright.messages import Node
 from trialwright.resources import to_units
 
+ONE = ({"CPU": 1.0}, 1)
 GROUP = "0123456789abcdef0123456789abcdef0123"
 HEAD = RayNode("head", {"memory": 1e9, "node:10.0.0.1": 1.0}, {"memory": 1e9})
 
@@ -81,30 +91,22 @@ def test_a_cluster_of_workers_without_an_autoscaler_does_not_grow():
 
 # Demand that trials keep from being met -------------------------------------------------------------------------------
 
-ONE = ({"CPU": 1.0}, 1)
-
 
 def test_what_waits_for_what_trials_hold_is_starved():
-    assert starved(a_cluster(0, pending=[ONE]), held(m0=2), []) == ({"cpu": 1.0},)
+    assert starved(a_cluster(0, pending=[ONE]), held(m0=2)) == ({"cpu": 1.0},)
 
 
 def test_what_waits_for_what_others_hold_is_not():
-    assert starved(a_cluster(0, pending=[ONE]), {}, []) == ()
+    assert starved(a_cluster(0, pending=[ONE]), {}) == ()
 
 
 def test_what_waits_although_there_is_room_is_about_to_start():
-    assert starved(a_cluster(0, 1.0, pending=[ONE]), held(m0=2, m1=1), []) == ()
+    assert starved(a_cluster(0, 1.0, pending=[ONE]), held(m0=2, m1=1)) == ()
 
 
 def test_what_would_not_fit_without_trials_either_waits_for_something_else():
-    assert starved(a_cluster(0, pending=[({"CPU": 3.0}, 1)]), held(m0=2), []) == ()
-
-
-def test_a_slot_that_waits_for_its_own_room_is_not_taken_for_a_task():
-    one = to_units({"cpu": 1})
-    assert starved(a_cluster(0, pending=[ONE]), held(m0=2), [one]) == ()
-    assert starved(a_cluster(0, pending=[({"CPU": 1.0}, 2)]), held(m0=2), [one]) == ({"cpu": 1.0},)
+    assert starved(a_cluster(0, pending=[({"CPU": 3.0}, 1)]), held(m0=2)) == ()
 
 
 def test_what_waits_in_a_placement_group_has_room_of_its_own():
-    assert starved(a_cluster(0, pending=[({f"CPU_group_{GROUP}": 1.0}, 1)]), held(m0=2), []) == ()
+    assert starved(a_cluster(0, pending=[({f"CPU_group_{GROUP}": 1.0}, 1)]), held(m0=2)) == ()

@@ -41,7 +41,16 @@ from trialwright.executors.ray_session import (
     settings_of_ours,
     signals_kept,
 )
-from trialwright.executors.ray_state import NAMES, Cluster, Held, RayNode, lasting, machines, starved, to_come
+from trialwright.executors.ray_state import (
+    NAMES,
+    Cluster,
+    Held,
+    RayNode,
+    lasting,
+    machines,
+    starved,
+    to_come,
+)
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Node, Placement
 from trialwright.resources import Amounts, Units, describe, to_amounts, to_units
@@ -366,7 +375,7 @@ class OnRay(InSlots):
 
     def _say_who_starves(self, cluster: Cluster, held: Held) -> None:
         """What a trial starts on Ray waits for ever if trials hold all that there is, and wait for it."""
-        before, self._starved = self._starved, starved(cluster, held, self._pool.starting())
+        before, self._starved = self._starved, starved(cluster, held)
         for wanted in self._starved:
             if wanted in before:
                 self._warn(_STARVED.format(describe((to_units(wanted),))))

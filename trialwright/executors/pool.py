@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -92,27 +92,19 @@ class Pool:
         self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Take note of the machines. Slots on those that left are lost, and so are those that are not there yet and
-        whose room others have taken. Neither is the trial's fault, or the machine's."""
+        """Take note of the machines; slots on those that left are lost, through no fault of their own."""
         self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
         self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
-                slot.give_up("its machine has left the cluster")
-            elif slot.peer is None and self._others[slot.placement.node] and not self._has_room(slot.placement):
-                slot.give_up("others on the cluster have taken its room")
+                slot.preempted = True
+                slot.end("its machine has left the cluster")
 
     def held(self) -> dict[str, Units]:
-        """Return what slots hold on each machine: those that are there, until they are known to have ended."""
-        held: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for slot in self._slots.values():
-            if slot.peer is not None:
-                held[slot.placement.node].update(slot.placement.units)
-        return {name: dict(units) for name, units in held.items()}
-
-    def starting(self) -> list[Units]:
-        """Return what each slot asks for that is not there yet."""
-        return [slot.placement.units for slot in self._slots.values() if slot.peer is None]
+        """Return what slots hold on each machine: those that are there, until they are known to have ended, and those
+        that are starting, for half of the time that this may take. After that they rather wait for room."""
+        half = self.rules.start_s / 2
+        return self._sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: in an idle slot of its shape, else in a new one."""
@@ -138,6 +130,7 @@ class Pool:
     def beat(self) -> None:
         """Ask all for a sign of life, but those that are made to wait."""
         for slot in list(self._slots.values()):
+            slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
             if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
@@ -203,8 +196,10 @@ class Pool:
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn and not slot.preempted
-        if self._misses >= MISSES_MAX and not self.held():  # else others work, and the rest may wait for them
+        self._misses += stillborn and not slot.preempted and not self._is_crowded_out(slot)
+        if self._misses >= MISSES_MAX and not self._sums(
+            self._there()
+        ):  # else others work, and the rest may wait for them
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
@@ -239,11 +234,23 @@ class Pool:
         """How long to wait for the cause of a death."""
         return CAUSE_S if self._starter.ours else CAUSE_THERE_S
 
-    def _has_room(self, placement: Placement) -> bool:
-        """Tell whether there is room for a slot next to those that are there, and what others hold."""
+    def _there(self) -> Iterable[Slot]:
+        return [slot for slot in self._slots.values() if slot.peer is not None]
+
+    def _sums(self, slots: Iterable[Slot]) -> dict[str, Units]:
+        sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for slot in slots:
+            sums[slot.placement.node].update(slot.placement.units)
+        return {name: dict(units) for name, units in sums.items()}
+
+    def _is_crowded_out(self, slot: Slot) -> bool:
+        """Others have taken the room of a slot that was to start."""
+        placement = slot.placement
+        if not self._others.get(placement.node):
+            return False
         left = self._left(placement)
-        _add(left, self.held().get(placement.node, {}), -1)
-        return min(left.values(), default=0) >= 0
+        _add(left, self._sums(self._there()).get(placement.node, {}), -1)
+        return min(left.values(), default=0) < 0
 
     def _left(self, placement: Placement) -> Units:
         """Return what a placement leaves of what others do not hold, of each resource that it names."""

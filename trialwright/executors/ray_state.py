@@ -55,8 +55,8 @@ def machines(cluster: Cluster, held: Held) -> tuple[Node, ...]:
 
 
 def lasting(before: Iterable[Node], now: Iterable[Node]) -> tuple[Node, ...]:
-    """Return the machines of now, with what others held at both moments. A process of ours that is just starting or
-    ending is neither free nor known to be ours, but not for long."""
+    """Return the machines of now, with what others held at both moments. What a process of ours has just been given, or
+    has just let go of, is for a moment neither free nor known to be ours."""
     earlier = {node.name: node.others for node in before}
     return tuple(
         Node(node.name, node.resources, _both(earlier.get(node.name, node.others), node.others)) for node in now
@@ -71,21 +71,20 @@ def to_come(cluster: Cluster) -> tuple[Node, ...]:
     return types if types or has_workers else (UNKNOWN,)
 
 
-def starved(cluster: Cluster, held: Held, starting: Iterable[Units]) -> tuple[Amounts, ...]:
-    """Return what waits for room that trials of this run hold: it fits on no machine now, and would if they let go.
+def starved(cluster: Cluster, held: Held) -> tuple[Amounts, ...]:
+    """Return what waits for room that trials of this run hold: it fits on no machine now, and would if they let go."""
+    return tuple(
+        bundle
+        for bundle in _waiting(cluster)
+        if not _has_room(bundle, cluster, {}) and _has_room(bundle, cluster, held)
+    )
 
-    Args:
-        cluster: the cluster.
-        held: what trials of this run hold.
-        starting: what those ask for whose processes are not there yet: it waits as well, and is no concern of this.
-    """
-    waiting = [bundle for bundle, count in cluster.pending for _ in range(count)]
-    wanted = [amounts(bundle) for bundle in waiting if not any(map(_is_internal, bundle))]
-    for units in starting:
-        own = {name: amount for name, amount in to_amounts(units).items() if amount}
-        if own in wanted:
-            wanted.remove(own)
-    return tuple(bundle for bundle in wanted if not _has_room(bundle, cluster, {}) and _has_room(bundle, cluster, held))
+
+def _waiting(cluster: Cluster) -> list[Amounts]:
+    """Return what waits for room, but for what has some of its own in a placement group."""
+    return [
+        amounts(bundle) for bundle, count in cluster.pending if not any(map(_is_internal, bundle)) for _ in range(count)
+    ]
 
 
 def amounts(bundle: Bundle) -> Amounts:

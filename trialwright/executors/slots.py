@@ -101,7 +101,7 @@ class Slot:
 
     def connected(self, peer: Peer, pid: int) -> None:
         """It has called, and can be talked to."""
-        self.peer, self.pid = peer, pid
+        self.peer, self.pid, self.silent = peer, pid, 0
         self._cancel_timers()
         if self.leaving:
             peer.write(encode(Bye()))
@@ -180,11 +180,6 @@ class Slot:
             self._cancel_timers()
             self._hang_up()
             self.pool.lost(self, reason or self.reason or self.cause)
-
-    def give_up(self, reason: str) -> None:
-        """It cannot be had any more, through no fault of its own or of its trial."""
-        self.preempted = True
-        self.end(reason)
 
     def beat(self) -> None:
         """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
