@@ -348,7 +348,8 @@ class OnRay(InSlots):
 
     async def _end(self) -> None:
         if self._temporary and not self._cluster.ours:
-            await self._deputy.call(self._cluster.remove, self._temporary)
+            with suppress(Exception):  # Ray may be gone, or never have been there
+                await self._deputy.call(self._cluster.remove, self._temporary)
         with signals_kept():
             await self._deputy.call(self._cluster.close)
 
