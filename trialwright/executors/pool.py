@@ -30,7 +30,7 @@ from trialwright.resources import Units, to_units
 MISSES_MAX = 3
 REST_S = 10.0  # how long an idle slot holds what others on a cluster could use
 CAUSE_S = 0.2  # after a connection ends, how long it may take to be told why
-CAUSE_THERE_S = 20.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
+CAUSE_THERE_S = 40.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
