@@ -262,9 +262,12 @@ Decision: TypeAlias = Start | Verdict | Choice | Granted | Asked | TooLarge
 
 @dataclass(frozen=True, slots=True)
 class CapacityChanged(Message):
-    """These are the machines now. The first event of every session of a run."""
+    """These are the machines now. The first event of every session of a run.
+
+    ``to_come`` are machines that may still be added, one of each type: what they could hold is waited for."""
 
     nodes: tuple[Node, ...]
+    to_come: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

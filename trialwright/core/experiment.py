@@ -178,9 +178,15 @@ class Experiment:
 
     @property
     def feasible(self) -> bool:
-        """A trial could be run on the machines there are; where requests differ, each is looked at by itself."""
+        """A trial could be run on a machine that is there, or may come; where requests differ, each is looked at by
+        itself."""
         standard = self._trials.standard
-        return standard is None or self.ledger.could_hold(standard)
+        return standard is None or self.ledger.is_possible(standard)
+
+    @property
+    def waits_for(self) -> str:
+        """What nothing runs for want of, in a sentence; nothing if the run goes on."""
+        return self._filling.waits_for
 
     @property
     def largest(self) -> str:
@@ -245,8 +251,8 @@ class Experiment:
                 pass  # the time is looked at with every event; this one only brings it
             case Enqueued():
                 self._enqueued(event)
-            case CapacityChanged(nodes):
-                self.ledger.set_nodes(nodes)
+            case CapacityChanged(nodes, to_come):
+                self.ledger.set_nodes(nodes, to_come)
                 self.judge.capacity(nodes)
                 self._trials.line.look_again()
                 self._trials.is_full = False

@@ -24,7 +24,7 @@ from trialwright.engine.ending import Ending
 from trialwright.engine.hooks import Hooks
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.statistics import Meter
-from trialwright.engine.watchers import Display, Watchers
+from trialwright.engine.watchers import Display, Watchers, tell_what_is_waited_for
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (
@@ -131,6 +131,7 @@ class Controller:
         watchers.begin("the meter of the loop", self.meter.watch)
         watchers.begin("the display", lambda: self._show(display))
         watchers.begin("the inbox", self._read_inbox)
+        watchers.begin("the word on waiting", lambda: tell_what_is_waited_for(self._waits_for, self.run.warn))
         self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
 
     def snapshot(self) -> Snapshot:
@@ -138,6 +139,9 @@ class Controller:
         directory = str(self.run.directory) if self.run.directory else None
         snapshot = self.meter.snapshot(self.experiment, self.now(), self.name, directory)
         return snapshot if self._opened else replace(snapshot, starting=getattr(self.executor, "starting", ""))
+
+    def _waits_for(self) -> str:
+        return self.experiment.waits_for if self._opened else ""
 
     async def _refuse_additions(self) -> None:
         """The run ends, be it by an error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import secrets
@@ -310,8 +311,12 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
         meter.searcher_s += time.perf_counter() - began
         return suggested
 
-    metrics = arguments.plan.metrics
-    return Run(arguments.objective, arguments.space, suggest, metrics, directory, began_s, experiment.warn)
+    def warn(text: str) -> None:
+        if text not in experiment.warnings:
+            logging.getLogger("trialwright").warning("%s", text)  # a run that waits shows this whatever it shows else
+            experiment.warn(text)
+
+    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s, warn)
 
 
 def _controller(

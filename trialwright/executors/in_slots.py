@@ -41,7 +41,7 @@ class InSlots(ABC):
 
     def __init__(self, starter: Starter, rules: Rules) -> None:
         self._starter, self._rules = starter, rules
-        self._nodes: tuple[Node, ...] = ()
+        self._nodes: tuple[tuple[Node, ...], ...] = ()  # the machines, and those to come
         self._tasks: list[asyncio.Task[None]] = []
         self._temporary: str | None = None
         self._is_open = False
@@ -69,7 +69,8 @@ class InSlots(ABC):
             ExecutorError: the place where slots run cannot be had.
             TypeError, ValueError: the objective cannot be sent to other processes.
         """
-        payload = _pack(run)
+        payload = self._pack(run)
+        self._warn = run.warn
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
         self._root = _absolute(self._temporary or run.directory or "")
@@ -77,7 +78,7 @@ class InSlots(ABC):
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._deputy, self._cleaner = Deputy("trialwright-slots"), Deputy("trialwright-discard")
-        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules, run.warn)
+        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules, warn=run.warn, look=self._look)
         self._is_open = True
         try:
             await self._begin(payload)
@@ -132,11 +133,34 @@ class InSlots(ABC):
         if self._temporary:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
-    def _take_note(self, nodes: tuple[Node, ...]) -> None:
-        if nodes != self._nodes:
-            self._nodes = nodes
-            self._inbox.put(CapacityChanged(nodes))
+    async def _look(self) -> None:
+        """See which machines are there now, where they may leave: asked before a death is told."""
+        return
+
+    def _take_note(self, nodes: tuple[Node, ...], to_come: tuple[Node, ...] = ()) -> None:
+        if (nodes, to_come) != self._nodes:
+            self._nodes = (nodes, to_come)
+            self._inbox.put(CapacityChanged(nodes, to_come))
             self._pool.set_nodes(nodes)
+
+    def _pack(self, run: Run) -> bytes:
+        """Pickle what every slot needs."""
+        try:
+            payload = self._pickled((run.objective, run.space, run.metrics))
+        except Exception as error:  # pickling runs the user's own methods
+            raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            size = f"{len(payload) / 2**20:.0f} MiB"
+            raise ValueError(f"the objective and what it refers to take {size}; {self._advice}")
+        return payload
+
+    def _pickled(self, value: object) -> bytes:
+        return _dumped(value)
+
+    @property
+    def _advice(self) -> str:
+        """How large data gets to the trials."""
+        return "let it load its data from a file"
 
     async def _beat(self) -> None:
         while True:
@@ -163,17 +187,3 @@ def _dumped(value: object) -> bytes:
     file = io.BytesIO()
     _Pickler(file).dump(value)
     return file.getvalue()
-
-
-def _pack(run: Run) -> bytes:
-    """Pickle what every slot needs."""
-    try:
-        payload = _dumped((run.objective, run.space, run.metrics))
-    except Exception as error:  # pickling runs the user's own methods
-        raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        size = f"{len(payload) / 2**20:.0f} MiB"
-        raise ValueError(
-            f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray"
-        )
-    return payload

@@ -40,6 +40,7 @@ from trialwright.messages import (
     Launch,
     Lost,
     Node,
+    Noted,
     Reported,
     Started,
 )

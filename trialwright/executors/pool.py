@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -21,12 +21,15 @@ from trialwright.executors.base import Inbox
 from trialwright.executors.connections import GREETING_S, Caller, Listener, Peer, Polled
 from trialwright.executors.deputy import Deputy
 from trialwright.executors.process_state import descendants, kill
-from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
+from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
+REST_S = 10.0  # how long an idle slot holds what others on a cluster could use
+CAUSE_S = 0.2  # after a connection ends, how long it may take to be told why
+CAUSE_THERE_S = 40.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
 CLOSE_S = 3.0  # how long the end of all processes may take
 
@@ -60,12 +63,21 @@ class Pool:
         inbox: where events go.
         rules: patience.
         warn: told in a sentence what the user should know.
+        look: sees which machines are there, and calls ``set_nodes`` if they have changed. It is called before the death
+            of a slot is told, because its machine may be gone.
     """
 
     def __init__(
-        self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules, warn: Callable[[str], None]
+        self,
+        starter: Starter,
+        deputy: Deputy,
+        inbox: Inbox,
+        rules: Rules,
+        *,
+        warn: Callable[[str], None],
+        look: Callable[[], Awaitable[None]],
     ) -> None:
-        self._starter, self._deputy, self._inbox, self.rules = starter, deputy, inbox, rules
+        self._starter, self._deputy, self._inbox, self.rules, self._look = starter, deputy, inbox, rules, look
         self._warn, self._warned = warn, set[str]()
         self._address: tuple[str, int] | None = None  # None: slots cannot dial
         self._token = secrets.token_bytes(32)
@@ -74,7 +86,8 @@ class Pool:
         self._running: dict[tuple[int, int], Slot] = {}
         self._idle: defaultdict[Shape, list[Slot]] = defaultdict(list)
         self._nodes: Mapping[str, Units] = {}
-        self._numbers, self._misses = 0, 0  # the latter: slots in a row that could not be started
+        self._others: Mapping[str, Units] = {}  # what others hold on them
+        self._numbers, self._misses = 0, 0  # the latter: slots that could not be started since something went well
         self._unread, self._paused = 0, set[Peer]()
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings: set[asyncio.Task[None]] = set()  # of processes
@@ -89,11 +102,19 @@ class Pool:
         self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Take note of the machines; slots on those that left are lost."""
+        """Take note of the machines; slots on those that left are lost, through no fault of their own."""
         self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
+        self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
+                slot.preempted = True
                 slot.end("its machine has left the cluster")
+
+    def held(self) -> dict[str, Units]:
+        """Return what slots hold on each machine: those that are there, until they are known to have ended, and those
+        that are starting, for half of the time that this may take. After that they rather wait for room."""
+        half = self.rules.start_s / 2
+        return self._sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: in an idle slot of its shape, else in a new one."""
@@ -119,8 +140,12 @@ class Pool:
     def beat(self) -> None:
         """Ask all for a sign of life, but those that are made to wait."""
         for slot in list(self._slots.values()):
+            slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
+            if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
+                self.withdraw(slot)
+                slot.retire()
 
     def taken(self) -> None:
         """The inbox has been emptied: whoever was made to wait may go on."""
@@ -153,6 +178,7 @@ class Pool:
 
     def freed(self, slot: Slot) -> None:
         """A slot's trial has ended."""
+        self._misses = 0
         launch = self._forget(slot)
         if self._wants_fresh(slot.placement):
             slot.retire()
@@ -185,8 +211,10 @@ class Pool:
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn
-        if self._misses >= MISSES_MAX:
+        self._misses += stillborn and not slot.preempted and not self._is_crowded_out(slot)
+        if self._misses >= MISSES_MAX and not self._sums(
+            self._there()
+        ):  # else others work, and the rest may wait for them
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
@@ -230,6 +258,34 @@ class Pool:
         gpus = placement.gpus if self._starter.ours else ()  # elsewhere Ray chooses the devices
         return (placement.node, *sorted(placement.units.items()), *gpus)
 
+    @property
+    def cause_s(self) -> float:
+        """How long to wait for the cause of a death."""
+        return CAUSE_S if self._starter.ours else CAUSE_THERE_S
+
+    def _there(self) -> Iterable[Slot]:
+        return [slot for slot in self._slots.values() if slot.peer is not None]
+
+    def _sums(self, slots: Iterable[Slot]) -> dict[str, Units]:
+        sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for slot in slots:
+            sums[slot.placement.node].update(slot.placement.units)
+        return {name: dict(units) for name, units in sums.items()}
+
+    def _is_crowded_out(self, slot: Slot) -> bool:
+        """Others have taken the room of a slot that was to start."""
+        placement = slot.placement
+        if not self._others.get(placement.node):
+            return False
+        left = self._left(placement)
+        _add(left, self._sums(self._there()).get(placement.node, {}), -1)
+        return min(left.values(), default=0) < 0
+
+    def _left(self, placement: Placement) -> Units:
+        """Return what a placement leaves of what others do not hold, of each resource that it names."""
+        whole, others = self._nodes[placement.node], self._others[placement.node]
+        return {name: whole.get(name, 0) - others.get(name, 0) - units for name, units in placement.units.items()}
+
     def _wants_fresh(self, placement: Placement) -> bool:
         return "gpu" in placement.units if self.rules.reuse is None else not self.rules.reuse
 
@@ -261,7 +317,7 @@ class Pool:
     def _make_room(self, placement: Placement) -> None:
         """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
         here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
-        left = {name: self._nodes[placement.node].get(name, 0) - units for name, units in placement.units.items()}
+        left = self._left(placement)
         for slot in here:
             _add(left, slot.placement.units, -1)
         for slot in here:
@@ -278,6 +334,7 @@ class Pool:
         try:
             slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
         except Exception as error:  # whatever Ray raises: the trial is told
+            await self._look()
             slot.end(f"no worker can be started: {error}")
             return
         if slot.gone:
@@ -290,6 +347,7 @@ class Pool:
             lambda ended: ended.cancelled() or ended.exception()
         )  # somebody has looked, even after close()
         await asyncio.wait([end])
+        await self._look()
         slot.left(end)
 
     async def _call(self, slot: Slot) -> None:

@@ -26,7 +26,6 @@ from trialwright.messages import (
 )
 
 BEAT_S = 5.0
-CAUSE_S = 0.2  # after the connection ends, how long it may take to be told why
 LAST_WORDS_S = 2.0  # after a process is told to be dead, how long the connection may take to end
 FAREWELL_S = 0.1  # between hanging up, which lets a process end its children, and killing it
 DEATH_S = 30.0  # after a process was killed, how long it may take to be known dead
@@ -52,6 +51,10 @@ class Owner(Protocol):
     @property
     def rules(self) -> Rules:
         """Patience."""
+
+    @property
+    def cause_s(self) -> float:
+        """How long, after a connection has ended, it may take to be told why."""
 
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in its trial."""
@@ -95,6 +98,7 @@ class Slot:
     next_steps: tuple[int, ...] = ()  # where its next reports may begin
     silent: int = 0  # beats without an answer
     spent: str = ""  # why it must not run another trial
+    resting: int = 0  # beats without a trial
     leaving: bool = False  # it has been told to go
     halting: bool = False
     killed: bool = False  # its trial was halted, and would not stop
@@ -107,14 +111,14 @@ class Slot:
 
     def assign(self, launch: Launch, frame: bytes) -> None:
         """Run this trial, as soon as there is a connection."""
-        self.launch, self.frame, self.halting = launch, frame, False
+        self.launch, self.frame, self.halting, self.resting = launch, frame, False, 0
         self.next_steps = (1,) if launch.checkpoint is None else (1, launch.checkpoint.step + 1)
         if self.peer is not None:
             self._begin(self.peer, launch)
 
     def connected(self, peer: Peer, pid: int, worker: str = "") -> None:
         """It has called, and can be talked to."""
-        self.peer, self.pid, self.worker = peer, pid, worker
+        self.peer, self.pid, self.worker, self.silent = peer, pid, worker, 0
         self._cancel_timers()
         if self.leaving:
             peer.write(encode(Bye()))
@@ -149,10 +153,13 @@ class Slot:
         if self.cause:
             self.end()
         elif not self.leaving and not self.killed:
-            self._later(CAUSE_S, self.put_down, f"its worker (process {self.pid}) {self.spent or 'is gone: ' + reason}")
+            what = f"its worker (process {self.pid}) {self.spent or 'is gone: ' + reason}"
+            self._later(self.pool.cause_s, self.put_down, what)
 
     def left(self, call: asyncio.Future[None]) -> None:
         """The process has left, or died. Its last words may still be on their way."""
+        if self.gone:
+            return
         error = call.exception()
         if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
             self.pool.cannot_dial(self, error)
@@ -206,6 +213,7 @@ class Slot:
         """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
         meanwhile."""
         self.silent += 1
+        self.resting += self.launch is None
         if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
             silence = f"{self.pool.rules.silence_s:g} s"
             self.put_down(f"its worker (process {self.pid}) has given no sign of life for {silence}")
