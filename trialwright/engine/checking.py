@@ -24,8 +24,9 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.goals import outcome_constraints
-from trialwright.errors import nearest, refuse
-from trialwright.executors import Executor, Local, Processes, Simulated, Workload
+from trialwright.engine.watchdog import Patience
+from trialwright.errors import refuse
+from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
 from trialwright.resources import to_units
@@ -107,6 +108,7 @@ class _Check:
             sweep or 1,
             progress,
             cast(Needs, given["resources"]) if callable(given["resources"]) else None,
+            Patience(cast(float, given["hook_warning_s"]), cast(float, given["hook_timeout_s"])),
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -225,7 +227,13 @@ class _Check:
     def _check_numbers(self) -> None:
         for name, lowest, whole in _NUMBERS:
             value = self.given[name]
-            if value is None and name not in ("num_samples", "max_failures", "verbose"):
+            if value is None and name not in (
+                "num_samples",
+                "max_failures",
+                "verbose",
+                "hook_warning_s",
+                "hook_timeout_s",
+            ):
                 continue
             problem = number_problem(name, value, lowest, whole=whole)
             self.problems += [] if problem is None else [problem]
@@ -263,28 +271,16 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
     ("keep_checkpoints", 1, True),
     ("seed", 0, True),
     ("verbose", 0, True),
+    ("hook_warning_s", 0, False),
+    ("hook_timeout_s", 0, False),
 )
 
 
 def _executor(given: object, objective: object) -> Executor:
-    if isinstance(given, str):
-        if given not in _EXECUTORS:
-            raise ValueError(f"executor={given!r} is not known{nearest(given, _EXECUTORS)}")
-        return _EXECUTORS[given]()
-    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
-        raise TypeError(f"executor must be {' or '.join(map(repr, _EXECUTORS))} or an object, not {given!r}")
-    if isinstance(given, Simulated) != isinstance(objective, Workload):
+    executor = catalogue.executor(given)
+    if isinstance(executor, Simulated) != isinstance(objective, Workload):
         raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
-    return cast(Executor, given)
-
-
-def _ray() -> Executor:
-    from trialwright.executors.on_ray import OnRay
-
-    return OnRay()
-
-
-_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "processes": Processes, "local": Local}
+    return executor
 
 
 def _listed(given: object) -> tuple[str, ...]:

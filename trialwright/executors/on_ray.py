@@ -15,6 +15,7 @@ thread.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
@@ -31,7 +32,6 @@ from typing import Any, Literal
 from trialwright.executors import worker
 from trialwright.executors.in_slots import InSlots
 from trialwright.executors.pool import Dial
-from trialwright.executors.process_state import in_main_thread
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Node, Placement
 from trialwright.resources import Units, to_amounts, to_units
@@ -305,6 +305,7 @@ class OnRay(InSlots):
         host: str | None = None,
         port: int = 0,
     ) -> None:
+        self.options = {name: told for name, told in locals().items() if name not in ("self", "__class__")}
         self._cluster = _Cluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
         rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
         super().__init__(self._cluster, rules)
@@ -347,11 +348,14 @@ class OnRay(InSlots):
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python. There any
+    thread may put it back."""
+    python = ctypes.pythonapi
+    python.PyOS_getsig.restype = python.PyOS_setsig.restype = ctypes.c_void_p
+    handlers = {int(number): python.PyOS_getsig(int(number)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in handlers.items():
-            if handler is not None and in_main_thread():
-                signal.signal(number, handler)
+            if python.PyOS_getsig(number) != handler:
+                python.PyOS_setsig(number, ctypes.c_void_p(handler))
