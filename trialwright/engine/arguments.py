@@ -12,7 +12,6 @@ from typing import TypeAlias, cast
 
 from trialwright.callbacks import Callback
 from trialwright.core.plan import Plan
-from trialwright.engine.watchdog import Patience
 from trialwright.executors import Executor
 from trialwright.history import History, HistoryLog, Values
 from trialwright.messages import Ask, Config, Metric, Outcome, Request, Suggested, Suggestion
@@ -62,7 +61,6 @@ class Arguments:
     sweep: int  # how many trials one sample means
     progress: Progress | None
     needs: Needs | None  # what a trial needs, where that depends on its config
-    patience: Patience  # with hooks
 
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""

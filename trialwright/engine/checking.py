@@ -24,7 +24,6 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.goals import outcome_constraints
-from trialwright.engine.watchdog import Patience
 from trialwright.errors import refuse
 from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
@@ -108,7 +107,6 @@ class _Check:
             sweep or 1,
             progress,
             cast(Needs, given["resources"]) if callable(given["resources"]) else None,
-            Patience(cast(float, given["hook_warning_s"]), cast(float, given["hook_timeout_s"])),
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -227,13 +225,7 @@ class _Check:
     def _check_numbers(self) -> None:
         for name, lowest, whole in _NUMBERS:
             value = self.given[name]
-            if value is None and name not in (
-                "num_samples",
-                "max_failures",
-                "verbose",
-                "hook_warning_s",
-                "hook_timeout_s",
-            ):
+            if value is None and name not in ("num_samples", "max_failures", "verbose"):
                 continue
             problem = number_problem(name, value, lowest, whole=whole)
             self.problems += [] if problem is None else [problem]

@@ -33,7 +33,7 @@ from trialwright.engine.interrupts import Interrupts, interrupted
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, LoopThread, say
 from trialwright.engine.statistics import Meter
-from trialwright.engine.watchdog import Watchdog
+from trialwright.engine.watchdog import Patience, Watchdog
 from trialwright.errors import PolicyError, nearest, refuse, said
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
@@ -90,8 +90,9 @@ class Engine:
             default the latest are kept.
         verbose: 0 shows nothing; 1 the progress and a summary.
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
-        hook_warning_s: name a scheduler or stop rule, with its stack, that has not returned for so many seconds.
-        hook_timeout_s: end the run, with a ``PolicyError``, if it does not return for so many.
+        hook_warning_s: name a scheduler or stop rule, with its stack, that has not returned for so many seconds; None:
+            never.
+        hook_timeout_s: end the run, with a ``PolicyError``, if it does not return for so many; None: never.
     """
 
     def __init__(
@@ -124,8 +125,8 @@ class Engine:
         checkpoint_score: tuple[str, Mode] | None = None,
         verbose: int = 1,
         progress: Progress | None = None,
-        hook_warning_s: float = 10.0,
-        hook_timeout_s: float = 60.0,
+        hook_warning_s: float | None = 10.0,
+        hook_timeout_s: float | None = 60.0,
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
@@ -245,11 +246,12 @@ class Engine:
             hurried: tells whether it is to end at once.
             leave: has those who wait for it go on without it, by an error.
         """
-        arguments = check(self._keywords)
         found.path, failures = self._directory, list[str]()
-        self._additions.open()
-        watchdog = Watchdog(arguments.patience, say, lambda: hurried() or found.is_late(), leave)
+        patience = Patience(self._keywords["hook_warning_s"], self._keywords["hook_timeout_s"])
+        watchdog = Watchdog(patience, _CALL_HOOKS, say, lambda: hurried() or found.is_late(), leave)
         with QUICK_SWITCHING.changed(), RARE_COLLECTIONS.changed(), watchdog:
+            arguments = check(self._keywords)
+            self._additions.open()
             store, found.path, past = self._open(arguments)
             async with Ending(failures.append) as ending:
                 ending.step("the journal", lambda: asyncio.to_thread(store.close))
@@ -320,6 +322,7 @@ class Found:
         return self.result
 
 
+_CALL_HOOKS = (check, InboxReader.read)  # on the loop, beside the experiment
 _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
 

@@ -69,11 +69,8 @@ class Interrupts:
         self._before = {number: handler for number, handler in before.items() if handler is not None}
         foreign = set(SIGNALS) - self._before.keys()  # installed below Python, which could not put them back
         with _OVERHEARD.told(self._catch, foreign):
-            for number in self._before:
-                signal.signal(number, self._handle)
-                if not at_prompt():
-                    _default_next(number)
             try:
+                self._install(self._handle)
                 yield
             finally:
                 self._put_back()
@@ -83,12 +80,21 @@ class Interrupts:
             signal.signal(number, self._before[signal.Signals(number)])
             signal.raise_signal(number)
             return
-        self._put_back(None if at_prompt() else signal.SIG_DFL)
+        if at_prompt():
+            self._put_back()
+        else:
+            self._install(lambda number, _: os._exit(128 + number))
         self._catch(signal.Signals(number))
 
-    def _put_back(self, instead: Handler = None) -> None:
+    def _install(self, handler: Handler) -> None:
+        for number in self._before:
+            signal.signal(number, handler)
+            if not at_prompt():
+                _default_next(number)
+
+    def _put_back(self) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, instead or handler)
+            signal.signal(number, handler)
 
     def _catch(self, number: signal.Signals) -> None:
         if self.caught is None:
@@ -98,8 +104,8 @@ class Interrupts:
 
 
 def _default_next(number: signal.Signals) -> None:
-    """Have the system put the default action back when it delivers this signal, where it can: Python's handler runs
-    only when Python's code does."""
+    """Have the system put the default action back when it delivers this signal, where it can: a handler of Python's runs
+    only when Python's code does, so a second signal must end the process without one."""
     with suppress(AttributeError, OSError, TypeError):
         libc, python = ctypes.CDLL(None), ctypes.pythonapi
         python.PyOS_getsig.restype = ctypes.c_void_p

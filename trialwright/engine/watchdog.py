@@ -1,19 +1,19 @@
-"""A watchdog: sees that a scheduler or a stop rule of the user's does not return, says so, and ends the run.
+"""A watchdog: sees that a hook of the user's does not return on the run's loop, says so, and ends the run.
 
-Both are asked on the run's loop, because a hand-over to another thread would cost more than they do. So while one of
-them hangs, nothing else of the run can happen. The watchdog looks from outside, once a second, at where the loop's
-thread is: that costs the calls themselves nothing.
+Schedulers and stop rules are asked on the loop, because a hand-over to another thread would cost more than they do. So
+while one of them hangs, nothing else of the run can happen. The watchdog looks from outside, once a second, at where
+the loop's thread is: that costs the calls themselves nothing.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -21,11 +21,11 @@ from typing import Self
 from trialwright.core.experiment import Experiment
 from trialwright.errors import PolicyError
 
-LOOK_S = 1.0
+LOOK_S, LOOK_MIN_S = 1.0, 0.01
 HURRY_S = 2.0  # how long a hook may go on once the run is to end
 LEAVE_S = 1.0  # how long it is waited for after it was interrupted
 
-_HANDLE = Experiment.handle.__code__  # all hooks on the loop are called in here, those for one event in one call
+_HANDLE = Experiment.handle.__code__  # schedulers and stop rules are asked in here, about one event in one call
 _OURS = str(Path(__file__).parents[1])
 
 
@@ -33,12 +33,15 @@ class Overdue(BaseException):
     """Raised inside a hook that does not return."""
 
 
-@dataclass(frozen=True)
 class Patience:
-    """How long a hook may take until it is named, and until the run ends."""
+    """How long a hook may take until it is named, and until the run ends. What is no number is never: the engine
+    refuses it."""
 
-    warning_s: float = 10.0
-    timeout_s: float = 60.0
+    def __init__(self, warning_s: object, timeout_s: object) -> None:
+        self.warning_s, self.timeout_s = (
+            float(given) if isinstance(given, int | float) else math.inf for given in (warning_s, timeout_s)
+        )
+        self.period_s = min(LOOK_S, max(min(self.warning_s, self.timeout_s) / 4, LOOK_MIN_S))
 
 
 class Watchdog:
@@ -46,6 +49,8 @@ class Watchdog:
 
     Args:
         patience: with hooks.
+        others: what else calls hooks on the loop. It may take long for good reasons: it is ended only if the run is to
+            end.
         warn: told which hook does not return, with its stack.
         is_late: tells whether the run is to end: then a hook has only ``HURRY_S`` left.
         leave: called with the error that ends the run if the hook cannot be interrupted; None if nobody can leave it.
@@ -54,15 +59,17 @@ class Watchdog:
     def __init__(
         self,
         patience: Patience,
+        others: Sequence[Callable[..., object]],
         warn: Callable[[str], None],
         is_late: Callable[[], bool],
         leave: Callable[[PolicyError], None] | None,
     ) -> None:
         self.error: PolicyError | None = None  # why it ended the run
         self._patience, self._warn, self._is_late, self._leave = patience, warn, is_late, leave
+        self._calls = {_HANDLE, *(getattr(each, "__code__", None) for each in others)}
         self._over = threading.Event()
         self._watched = threading.get_ident()
-        self._call: FrameType | None = None  # of ``handle``, that went on when it looked last
+        self._call: FrameType | None = None  # that went on when it looked last
         self._since = 0.0
         self._is_named = False
 
@@ -78,22 +85,33 @@ class Watchdog:
             raise self.error from error
 
     def _watch(self) -> None:
-        period_s = min(LOOK_S, self._patience.warning_s / 4, self._patience.timeout_s / 4)
-        while self.error is None and not self._over.wait(period_s):
+        while self.error is None and not self._over.wait(self._patience.period_s):
             self._look(time.monotonic())
         self._call = None
 
     def _look(self, now: float) -> None:
-        stack = _hook(self._watched)
+        stack = self._stack()
         if stack is None or stack[0] is not self._call:
             self._call, self._since, self._is_named = stack[0] if stack else None, now, False
             return
-        lasts_s, limit_s = now - self._since, self._patience.timeout_s
+        lasts_s = now - self._since
+        limit_s = self._patience.timeout_s if stack[0].f_code is _HANDLE else math.inf
         if lasts_s > self._patience.warning_s and not self._is_named:
             self._is_named = True
             self._warn(f"{_name(stack)} has not returned for {lasts_s:.0f} s, and all waits for it:\n{_shown(stack)}")
         if lasts_s > min(limit_s, HURRY_S if self._is_late() else limit_s):
             self._end(f"{_name(stack)} did not return within {lasts_s:.0f} s:\n{_shown(stack)}")
+
+    def _stack(self) -> list[FrameType] | None:
+        """Return what the thread is in, from what calls hooks to the innermost call; None if it is in nothing such."""
+        stack: list[FrameType] = []
+        frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - as it is documented
+        while frame is not None:
+            stack.append(frame)
+            if frame.f_code in self._calls:
+                return stack[::-1]
+            frame = frame.f_back
+        return None
 
     def _end(self, text: str) -> None:
         self.error = PolicyError(text)
@@ -104,21 +122,11 @@ class Watchdog:
             )
 
 
-def _hook(thread: int) -> list[FrameType] | None:
-    """Return what this thread is in, from ``handle`` to the innermost call; None if it is in no ``handle``."""
-    stack: list[FrameType] = []
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - as it is documented
-    while frame is not None:
-        stack.append(frame)
-        if frame.f_code is _HANDLE:
-            return stack[::-1]
-        frame = frame.f_back
-    return None
-
-
 def _name(stack: list[FrameType]) -> str:
-    role = "stop rule" if any(frame.f_code.co_name == "_overrule" for frame in stack) else "scheduler"
     code = _users(stack)[0].f_code
+    role = "scheduler" if stack[0].f_code is _HANDLE else "function"
+    if any(frame.f_code.co_name == "_overrule" for frame in stack):
+        role = "stop rule"
     return f"the {role} {code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"
 
 
