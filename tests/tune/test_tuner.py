@@ -275,7 +275,7 @@ class TestARestoredRun:
     def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
         assert (
-            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, trainable).fit()"
+            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, objective).fit()"
             in capsys.readouterr().err
         )
         assert tune.Tuner.can_restore(path)

@@ -268,7 +268,8 @@ class Engine:
         return text, found.so_far(f"interrupted: {why}"), found.path
 
     def _how_to_resume(self, directory: Path) -> str:
-        code = settings.name_of(self._keywords["objective"], "objective"), *settings.given_again(self._keywords)
+        code = [settings.name_of(self._keywords["objective"], "objective")]
+        code += [f"{name}={settings.name_of(self._keywords[name], name)}" for name in settings.again(self._keywords)]
         return f"Engine.resume({str(directory)!r}, {', '.join(code)}).run()"
 
     async def _run(self, arguments: Arguments, store: Store, found: Found, past: Store | None) -> Result:

@@ -104,8 +104,8 @@ class Interrupts:
 
 
 def _default_next(number: signal.Signals) -> None:
-    """Have the system put the default action back when it delivers this signal, where it can: a handler of Python's runs
-    only when Python's code does, so a second signal must end the process without one."""
+    """Have the system put the default action back when it delivers this signal, where it can. A handler of Python's
+    runs only when Python's code does: a second signal must be able to end the process without one."""
     with suppress(AttributeError, OSError, TypeError):
         libc, python = ctypes.CDLL(None), ctypes.pythonapi
         python.PyOS_getsig.restype = ctypes.c_void_p

@@ -34,25 +34,25 @@ def write(keywords: Mapping[str, object]) -> dict[str, Plain]:
     """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no data],
     "executor": ...}``."""
     data: dict[str, Plain] = {}
-    again: list[Plain] = []
+    missing: list[Plain] = []
     for name, value in keywords.items():
         if name in HERE:
             continue
         try:
             data[name] = _SPECIAL.get(name, (to_plain, read_plain))[0](value)
         except TypeError:
-            again.append(name)
+            missing.append(name)
     executor: Plain = None
     try:
         executor = catalogue.executor_to_plain(keywords.get("executor"))
     except TypeError:
-        again.append("executor")
-    return {"data": data, "again": again, "executor": executor}
+        missing.append("executor")
+    return {"data": data, "again": missing, "executor": executor}
 
 
-def given_again(keywords: Mapping[str, object]) -> list[str]:
-    """Return as code what a resume must be given besides the objective: ``["stop=too_slow"]``."""
-    return [f"{name}={name_of(keywords[name], name)}" for name in cast("list[str]", write(keywords)["again"])]
+def again(keywords: Mapping[str, object]) -> list[str]:
+    """Return the names of the keywords that a resume must be given, besides the objective."""
+    return cast("list[str]", write(keywords)["again"])
 
 
 def name_of(given: object, instead: str) -> str:

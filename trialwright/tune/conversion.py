@@ -98,6 +98,8 @@ class Job:
             given.pop("stop")
         if self.space is None:
             given.pop("space")
+        if self.run.executor == RunConfig().executor:
+            given.pop("executor", None)
         engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
         engine.facts = self.facts
         return self._finish(engine)
@@ -235,6 +237,7 @@ class Job:
             self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
 
     def _finish(self, engine: LinkedEngine) -> Records:
+        engine.trainable = self.trainable
         result = engine.run()
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors
