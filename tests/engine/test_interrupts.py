@@ -117,7 +117,7 @@ def test_it_can_be_pickled_and_copied(monkeypatch, is_prompt):
         assert len(again.result) == len(error.result)
 
 
-def test_before_anything_has_begun_there_is_no_result():
+def test_before_the_first_trial_nothing_has_been_found():
     sent = []
 
     def needs(config):
@@ -126,7 +126,7 @@ def test_before_anything_has_begun_there_is_no_result():
         return {"cpu": 1}
 
     error = interrupt(lambda config: 1.0, resources=needs)
-    assert error.result is None or len(error.result) == 0
+    assert error.result is None or completed(error) == []
 
 
 def test_handlers_are_put_back():

@@ -88,7 +88,6 @@ def test_the_executor_comes_back_as_it_was_told(tmp_path, monkeypatch):
         Processes(2, grace_s=1.0, resources={"memory": 2**30}),
         OnRay("ray://head:10001", grace_s=3.0, children=[{"cpu": 1}]),
     ],
-    ids=str,
 )
 def test_executors_of_ours_are_data(executor):
     described = catalogue.executor_to_plain(executor)

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from trialwright.core.plan import Mode
 from trialwright.engine import settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
-from trialwright.engine.build_result import best_of, build_result
+from trialwright.engine.build_result import Found, build_result, summarised
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
 from trialwright.engine.ending import Ending
@@ -34,11 +34,11 @@ from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, LoopThread, say
 from trialwright.engine.statistics import Meter
 from trialwright.engine.watchdog import Patience, Watchdog
-from trialwright.errors import PolicyError, nearest, refuse, said
+from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
-from trialwright.progress import Progress, Snapshot, choose_progress, summary_lines
+from trialwright.progress import Progress, choose_progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
@@ -152,7 +152,8 @@ class Engine:
             retry_failed: try the trials again that failed, and those that ended only because the run was stopped: from
                 their last "checkpoint", or from "scratch".
             keywords: the other things that are no data and were given to the run: functions, objects of your own
-                classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
+                classes, ``callbacks``, ``verbose``; another ``executor`` than it had; and a larger ``num_samples``, for
+                more trials.
 
         Raises:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
@@ -304,25 +305,6 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
-@dataclass
-class Found:
-    """What a run has come to, for those outside its loop."""
-
-    path: Path | None = None
-    result: Result | None = None  # when it is over
-    make: Callable[[str], Result] | None = None  # makes the one so far; it is told why the run is not over
-    is_late: Callable[[], bool] = bool  # its time is over
-
-    def so_far(self, why: str) -> Result | None:
-        """Return the result, with the trials as they are now; None if nothing had begun."""
-        if self.result is None and self.make is not None:
-            try:
-                return self.make(why)
-            except Exception as error:  # its loop was left behind in the middle of something
-                say(f"there is no result so far: {said(error)}")
-        return self.result
-
-
 _CALL_HOOKS = (check, InboxReader.read)  # on the loop, beside the experiment
 _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
@@ -374,13 +356,4 @@ def _result(arguments: Arguments, experiment: Experiment, controller: Controller
     """Return the result of a run that is over, or was ``stopped``, with a summary for those who want one."""
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
     result = replace(result, stopped=result.stopped or stopped or None, _explain=Explainer(arguments, store))
-    return _summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
-
-
-def _summarised(result: Result, last: Snapshot) -> Result:
-    """Say what came out. No result is lost if that fails: the objects in a config may have texts that raise."""
-    try:
-        say(*summary_lines(replace(last, best=best_of(result), stopped=result.stopped), result.statistics))
-    except Exception as error:
-        return replace(result, warnings=(*result.warnings, f"the summary could not be made: {said(error)}"))
-    return result
+    return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result

@@ -71,6 +71,8 @@ class Interrupts:
         with _OVERHEARD.told(self._catch, foreign):
             try:
                 self._install(self._handle)
+                if not at_prompt():
+                    _default_next(self._before)
                 yield
             finally:
                 self._put_back()
@@ -83,14 +85,12 @@ class Interrupts:
         if at_prompt():
             self._put_back()
         else:
-            self._install(lambda number, _: os._exit(128 + number))
+            self._install(signal.SIG_DFL)
         self._catch(signal.Signals(number))
 
     def _install(self, handler: Handler) -> None:
         for number in self._before:
             signal.signal(number, handler)
-            if not at_prompt():
-                _default_next(number)
 
     def _put_back(self) -> None:
         for number, handler in self._before.items():
@@ -103,14 +103,15 @@ class Interrupts:
             self._stop()
 
 
-def _default_next(number: signal.Signals) -> None:
-    """Have the system put the default action back when it delivers this signal, where it can. A handler of Python's
-    runs only when Python's code does: a second signal must be able to end the process without one."""
+def _default_next(numbers: Iterable[signal.Signals]) -> None:
+    """Have the system put the default action back when it delivers one of these signals, where it can. A handler of
+    Python's runs only when Python's code does: a second signal must be able to end the process without one."""
     with suppress(AttributeError, OSError, TypeError):
         libc, python = ctypes.CDLL(None), ctypes.pythonapi
         python.PyOS_getsig.restype = ctypes.c_void_p
         libc.sysv_signal.restype = ctypes.c_void_p
-        libc.sysv_signal(int(number), ctypes.c_void_p(python.PyOS_getsig(int(number))))
+        for number in numbers:
+            libc.sysv_signal(int(number), ctypes.c_void_p(python.PyOS_getsig(int(number))))
 
 
 class _Overheard:
