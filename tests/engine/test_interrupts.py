@@ -27,7 +27,7 @@ from trialwright.engine.interrupts import Interrupts
 from trialwright.errors import RunInterrupted
 
 SPACE = {"x": space.uniform(0, 1)}
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Signalling:

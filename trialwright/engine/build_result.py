@@ -77,7 +77,7 @@ def best_of(result: Result) -> Best | None:
 
 
 def summarised(result: Result, last: Snapshot) -> Result:
-    """Say what came out. No result is lost if that fails: the objects in a config may have texts that raise."""
+    """Say what came out. No result is lost if that fails: an object in a config may raise when it is shown."""
     try:
         say(*summary_lines(replace(last, best=best_of(result), stopped=result.stopped), result.statistics))
     except Exception as error:

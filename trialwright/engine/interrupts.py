@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do to a run that somebody waits for in ``run()``, whichever thread that is called in."""
+"""What SIGINT and SIGTERM do to a run that is waited for in ``run()``, whichever thread that is called in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def interrupted(caught: signal.Signals, text: str, result: object, path: Path | 
 
 
 def at_prompt() -> bool:
-    """Tell whether somebody types: at a Python prompt, in IPython, or in a notebook."""
+    """Tell whether this is a Python prompt, IPython, or a notebook."""
     return hasattr(sys, "ps1") or bool(sys.flags.interactive) or hasattr(builtins, "get_ipython")
 
 

@@ -53,7 +53,7 @@ class Watchdog:
             end.
         warn: told which hook does not return, with its stack.
         is_late: tells whether the run is to end: then a hook has only ``HURRY_S`` left.
-        leave: called with the error that ends the run if the hook cannot be interrupted; None if nobody can leave it.
+        leave: called with the error that ends the run if the hook cannot be interrupted; None if it cannot be left.
     """
 
     def __init__(
