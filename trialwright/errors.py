@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 
 class TrialwrightError(Exception):
@@ -46,8 +48,24 @@ class PolicyError(TrialwrightError):
     """A scheduler, searcher, or stop rule raised. It is the caller's code unless it is one of ours."""
 
 
-class RunInterrupted(SystemExit):
-    """SIGINT or SIGTERM ended the run cleanly. As ``SystemExit`` it sets the exit code, 130 or 143."""
+class RunInterrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM ended the run cleanly. ``run()`` raises it; in a script it is a ``SystemExit`` too.
+
+    Args:
+        text: what happened, and how to go on.
+        result: the ``Result`` so far; None if nothing had begun.
+        path: the run's directory; None if nothing is kept.
+        code: what a script exits with: 130 or 143.
+    """
+
+    code: int | str | None  # a ``SystemExit`` has a place for it below Python
+
+    def __init__(self, text: str, result: Any, path: Path | None, code: int) -> None:  # noqa: ANN401 - a layer above
+        super().__init__(text)
+        self.result, self.path, self.code = result, path, code
+
+    def __reduce__(self) -> tuple[type[RunInterrupted], tuple[object, ...]]:
+        return type(self), (*self.args, self.result, self.path, self.code)
 
 
 def said(error: BaseException) -> str:

@@ -274,10 +274,15 @@ class TestARestoredRun:
             tuner.fit()
         return runs, storage / "mine"
 
+    def test_goes_on_where_it_was_and_not_on_ray(self, settings, tmp_path):
+        _, path = self.interrupted(settings, tmp_path)
+        grid = tune.Tuner.restore(str(path), score).fit()
+        assert {result.metrics["pid"] for result in grid} == {os.getpid()}
+
     def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
         assert (
-            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, trainable).fit()"
+            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, objective).fit()"
             in capsys.readouterr().err
         )
         assert tune.Tuner.can_restore(path)

@@ -1,4 +1,5 @@
-"""Names for schedulers and searchers: what a user writes as a text, and what the journal keeps of the objects.
+"""Names for schedulers, searchers and executors: what a user writes as a string, and what the journal keeps of the
+objects.
 
 An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
 a resumed run needs neither. An object of another class has to be given again.
@@ -8,10 +9,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from trialwright.errors import import_instead, nearest
+from trialwright.executors import Executor, Local, Processes, Simulated
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
 from trialwright.schedulers import (
@@ -80,6 +82,16 @@ SEARCHERS: dict[str, type] = {
     "hyperopt": HyperOpt,
     "optuna": Optuna,
 }
+
+
+def _on_ray(**options: object) -> Executor:
+    from trialwright.executors.on_ray import OnRay
+
+    return OnRay(**options)  # type: ignore[arg-type]  # as it was told
+
+
+EXECUTORS: dict[str, Callable[..., Executor]] = {"ray": _on_ray, "processes": Processes, "local": Local}
+_EXECUTORS = EXECUTORS | {"simulated": Simulated}
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
 
 
@@ -108,6 +120,22 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
     if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
         return Perturb(found)
     return found
+
+
+def executor(given: object) -> Executor:
+    """Return the executor of this name, or the object itself.
+
+    Raises:
+        ValueError: there is none of this name; the nearest is named.
+        TypeError: it is no executor.
+    """
+    if isinstance(given, str):
+        if given not in EXECUTORS:
+            raise ValueError(f"executor={given!r} is not known{nearest(given, EXECUTORS)}")
+        return EXECUTORS[given]()
+    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
+        raise TypeError(f"executor must be {' or '.join(map(repr, EXECUTORS))} or an object, not {given!r}")
+    return cast(Executor, given)
 
 
 def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[str, ...]) -> object:
@@ -158,3 +186,36 @@ def from_plain(described: Plain) -> object:
     if isinstance(described, dict):
         return {key: from_plain(item) for key, item in described.items()}
     return tuple(map(from_plain, described)) if isinstance(described, list) else described
+
+
+def executor_to_plain(given: object) -> Plain:
+    """Describe an executor of ours: its name, or an object by what it was told.
+
+    Raises:
+        TypeError: it is not one of ours, or was told something that is no plain data.
+    """
+    if isinstance(given, str):
+        return given
+    names = {("trialwright.executors.on_ray", "OnRay"): "ray"}  # not imported: it needs Ray
+    names |= {(each.__module__, each.__qualname__): name for name, each in _EXECUTORS.items() if isinstance(each, type)}
+    name = names.get((type(given).__module__, type(given).__qualname__))
+    if name is None:
+        raise TypeError(f"{given!r} is no plain data")
+    return {"name": name, "options": {key: to_plain(value) for key, value in _options(given).items()}}
+
+
+def executor_from_plain(described: Plain) -> object:
+    """Make what ``executor_to_plain`` described."""
+    if not isinstance(described, dict):
+        return described
+    options = cast("dict[str, Plain]", described["options"])
+    return _EXECUTORS[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
+
+
+def _options(executor: object) -> Mapping[str, object]:
+    """Return what an executor was told, where that is not the default."""
+    if not isinstance(executor, Local | Simulated):
+        return cast("Mapping[str, object]", vars(executor)["options"])
+    usual = type(executor)()
+    told = {f.name: getattr(executor, f.name) for f in dataclasses.fields(executor)}
+    return {name: value for name, value in told.items() if value != getattr(usual, name)}

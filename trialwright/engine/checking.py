@@ -24,8 +24,8 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.goals import outcome_constraints
-from trialwright.errors import import_instead, nearest, refuse
-from trialwright.executors import Executor, Local, Processes, Simulated, Workload
+from trialwright.errors import import_instead, refuse
+from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
 from trialwright.resources import to_units
@@ -264,28 +264,16 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
     ("keep_checkpoints", 1, True),
     ("seed", 0, True),
     ("verbose", 0, True),
+    ("hook_warning_s", 0, False),
+    ("hook_timeout_s", 0, False),
 )
 
 
 def _executor(given: object, objective: object) -> Executor:
-    if isinstance(given, str):
-        if given not in _EXECUTORS:
-            raise ValueError(f"executor={given!r} is not known{nearest(given, _EXECUTORS)}")
-        return _EXECUTORS[given]()
-    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
-        raise TypeError(f"executor must be {' or '.join(map(repr, _EXECUTORS))} or an object, not {given!r}")
-    if isinstance(given, Simulated) != isinstance(objective, Workload):
+    executor = catalogue.executor(given)
+    if isinstance(executor, Simulated) != isinstance(objective, Workload):
         raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
-    return cast(Executor, given)
-
-
-def _ray() -> Executor:
-    from trialwright.executors.on_ray import OnRay
-
-    return OnRay()
-
-
-_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "processes": Processes, "local": Local}
+    return executor
 
 
 def _listed(given: object) -> tuple[str, ...]:

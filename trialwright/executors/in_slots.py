@@ -12,6 +12,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections import ChainMap
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
@@ -32,12 +33,14 @@ PAYLOAD_BYTES_MAX = 256 * 2**20
 
 
 class InSlots(ABC):
-    """An executor whose trials run in slots.
+    """An executor whose trials run in slots. ``options`` is what its constructor was told.
 
     Args:
         starter: where the slots' processes come from.
         rules: patience.
     """
+
+    options: Mapping[str, object]
 
     def __init__(self, starter: Starter, rules: Rules) -> None:
         self._starter, self._rules = starter, rules

@@ -318,6 +318,7 @@ class OnRay(InSlots):
         host: str | None = None,
         port: int = 0,
     ) -> None:
+        self.options = {name: told for name, told in locals().items() if name not in ("self", "__class__")}
         self._cluster = _Cluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
         rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
         super().__init__(self._cluster, rules)

@@ -5,6 +5,7 @@ Ray is not imported here: who joins says how the connection is opened.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from trialwright.executors.deputy import Deputy
-from trialwright.executors.process_state import in_main_thread
 
 KNOCK_S = 5.0
 
@@ -112,11 +112,14 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def signals_kept() -> Iterator[None]:
-    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python. There any
+    thread may put it back."""
+    python = ctypes.pythonapi
+    python.PyOS_getsig.restype = python.PyOS_setsig.restype = ctypes.c_void_p
+    handlers = {int(number): python.PyOS_getsig(int(number)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in handlers.items():
-            if handler is not None and in_main_thread():
-                signal.signal(number, handler)
+            if python.PyOS_getsig(number) != handler:
+                python.PyOS_setsig(number, ctypes.c_void_p(handler))

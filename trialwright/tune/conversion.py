@@ -101,6 +101,8 @@ class Job:
             given.pop("stop")
         if self.space is None:
             given.pop("space")
+        if self.run.executor == RunConfig().executor:
+            given.pop("executor", None)
         engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
         engine.facts = self.facts
         return self._finish(engine)
@@ -239,6 +241,7 @@ class Job:
             self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
 
     def _finish(self, engine: LinkedEngine) -> Records:
+        engine.trainable = self.trainable
         result = engine.run()
         self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
+from trialwright.engine import settings
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.engine import Engine
 from trialwright.loading import load_trials, resolver
@@ -30,6 +31,15 @@ from trialwright.tune.trial import RunFacts, Trial
 NOTES = "tune.json"  # in a run's directory: what only this layer must know to go on with it
 
 
+_GIVEN_IN = {  # where Tuner.restore is given what the journal does not hold
+    "space": "param_space",
+    "searcher": "tune_config",
+    "scheduler": "tune_config",
+    "stop": "run_config",
+    "executor": "run_config",
+}
+
+
 class LinkedEngine(Engine):
     """An engine that makes a link to its run's directory, by a name that people know, before anything starts."""
 
@@ -38,6 +48,7 @@ class LinkedEngine(Engine):
     link: str | None = None
     named = True  # by the user: the link to an earlier run of this name is turned round
     notes: Mapping[str, Any] = {}
+    trainable: object = None  # as the user gave it
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         store, directory, past = super()._open(arguments)
@@ -49,7 +60,11 @@ class LinkedEngine(Engine):
         return store, directory, past
 
     def _how_to_resume(self, directory: Path) -> str:
-        return f"tune.Tuner.restore({str(directory)!r}, trainable).fit()"
+        given = self.trainable
+        code = [repr(given) if isinstance(given, str) else settings.name_of(given, "trainable")]
+        again = dict.fromkeys(_GIVEN_IN[name] for name in settings.again(self._keywords) if name in _GIVEN_IN)
+        code += [f"{name}={name}" for name in again]
+        return f"tune.Tuner.restore({str(directory)!r}, {', '.join(code)}).fit()"
 
 
 class TrialLinks(Callback):
