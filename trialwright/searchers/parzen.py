@@ -140,7 +140,7 @@ class Parzen:
         blur: float,
         even: float = 1.0,
     ) -> None:
-        self._columns, self._units, self._active, self._weights = columns, units, active, weights
+        self._columns, self.units, self._active, self._weights = columns, units, active, weights
         self._widths, self._blur, self._even = widths, blur, even
         self._kernels = self._expanded()
         with np.errstate(divide="ignore"):
@@ -149,7 +149,7 @@ class Parzen:
     def _expanded(self) -> Floats:
         """Return the kernels as coefficients of the features, shape (n, f)."""
         columns = self._columns
-        u, here = self._units[:, columns.numbers], self._active[:, columns.numbers].astype(np.float64)
+        u, here = self.units[:, columns.numbers], self._active[:, columns.numbers].astype(np.float64)
         s = self._widths
         log_mass = np.log(s * _ROOT_2PI) + np.log1p(-_beyond(u / s) - _beyond((1 - u) / s))  # what is left inside
         parts = [here * (-0.5 * (u / s) ** 2 - log_mass), here * u / s**2, -0.5 * here / s**2]
@@ -158,7 +158,7 @@ class Parzen:
 
     def _table(self, column: int, count: int) -> Floats:
         """Return the logarithm of each kernel's density of each option, shape (n, options), compared with 1/options."""
-        taken = self._columns.indicators(self._units, self._active, column, count)
+        taken = self._columns.indicators(self.units, self._active, column, count)
         there = self._active[:, column, None]
         return np.where(there, np.log((1 - self._blur) * taken * count + self._blur), 0.0)
 
@@ -186,9 +186,9 @@ class Parzen:
         shares = np.append(self._weights, self._even)
         kernels = np.searchsorted(np.cumsum(shares / shares.sum())[:-1], rng.random(count), side="right")
         drawn = even
-        from_trial = kernels < len(self._units)
+        from_trial = kernels < len(self.units)
         rows = kernels[from_trial]
-        u, s, numbers = self._units[rows][:, self._columns.numbers], self._widths, self._columns.numbers
+        u, s, numbers = self.units[rows][:, self._columns.numbers], self._widths, self._columns.numbers
         below, above = ndtr(-u / s), ndtr((1 - u) / s)
         bells = np.clip(u + s * ndtri(below + uniforms[from_trial][:, numbers] * (above - below)), 0.0, 1.0)
         places = np.flatnonzero(from_trial)[:, None]
@@ -196,7 +196,7 @@ class Parzen:
         drawn[places, numbers] = np.where(there, bells, even[places, numbers])
         for column, _ in self._columns.categories:
             keep = self._active[rows, column] & (uniforms[from_trial, column] >= self._blur)
-            drawn[places[:, 0], column] = np.where(keep, self._units[rows, column], drawn[places[:, 0], column])
+            drawn[places[:, 0], column] = np.where(keep, self.units[rows, column], drawn[places[:, 0], column])
         return drawn
 
 

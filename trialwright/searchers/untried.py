@@ -18,6 +18,7 @@ from trialwright.streams import Streams
 ENUMERATED = 2048
 """A space of no more configs is looked through whole."""
 DRAWN, DRAWS = 256, 16  # of a larger one so many rows at a time, so many times
+WALKED = 32  # and so many near allowed ones, where few satisfy the constraints
 
 
 def every_row(space: Space) -> Floats | None:
@@ -47,7 +48,7 @@ class Untried:
 
     def rows(self, taken: set[bytes], sample: int, generator: np.random.Generator) -> Floats:
         """Return allowed rows on the sample's grid point that are not taken, shape (k, d); none if none are found."""
-        for rows in self._everywhere(generator):
+        for rows in self._everywhere(sample, generator):
             fixed = self._space.snap(self._space.fix_grid(rows, [sample] * len(rows)))
             fixed = self.new(fixed, taken)
             fixed = fixed[self._space.feasible(fixed)]
@@ -79,9 +80,11 @@ class Untried:
     def _rows_of(self, answer: Suggestion) -> Floats:
         return self._space.encode([self._space.resolve(answer.config)])[0]
 
-    def _everywhere(self, generator: np.random.Generator) -> Iterator[Floats]:
+    def _everywhere(self, sample: int, generator: np.random.Generator) -> Iterator[Floats]:
         if self._every is not None:
             yield generator.permutation(self._every)
             return
         for _ in range(DRAWS):
             yield self._space.tilt(generator.random((DRAWN, self._space.dimension)))
+        if self._space.has_constraints:
+            yield self._space.allowed(WALKED, generator, index=sample)
