@@ -77,4 +77,4 @@ def test_work_is_bounded_however_long_the_history():
         study.add({"x": value}, value)
     study.ask()
     good, bad = searcher._densities([])
-    assert (len(good._units), len(bad._units)) == (50, BAD_MAX)
+    assert (len(good.units), len(bad.units)) == (50, BAD_MAX)

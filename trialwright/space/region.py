@@ -10,7 +10,7 @@ eighth is kept that is nearest to satisfying the constraints, and walks among th
 anew. Constraints written as strings say how near a row is. Of a function only the answer is known: there, more even
 rows are drawn.
 
-n: rows. d: columns that vary; where sample_from draws values, one more, which seeds it: so a row says all of its config.
+n: rows. d: columns that vary; where sample_from draws values, one more, which seeds it: so a row says all of a config.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ from trialwright.space.values import Bools, Config, Floats
 BATCHES = (1, 7, 64, 128, 256)
 """So many even draws are made at a time for one config, before there is a walk to it."""
 SEARCHED = 200_000
-"""So many rows may be tried for the first ones that are allowed; where there is another region to draw from, a tenth."""
+"""So many rows may be tried for the first that are allowed; a tenth, where there is another region to draw from."""
 POOL, KEPT, STEPS = 64, 8, 3
 """How many rows are taken from level to level; one of how many is kept; how many steps they walk at each."""
 SLOW = 1e-9
 """If the level falls by a smaller share, it falls to something above 0: no row is allowed."""
 SHRINKS, TYPICAL = 60, 4
-"""How often a piece of a line is made shorter, before the walk stays where it is for this step; and how often it is as a
-rule."""
+"""How often a piece of a line is made shorter before the walk stays where it is; and how often that is as a rule."""
 HALVINGS = 12
 """How often a row is moved half the way towards another."""
 
@@ -143,7 +142,7 @@ class Region:
             if tried >= self._most or not self.dimension or 0 < before - level < SLOW * before:
                 return None
             steps = STEPS if level < before else 1  # on flat ground it only matters how many rows are tried
-            tried, before = tried + POOL * steps * TYPICAL**(steps > 1), level
+            tried, before = tried + POOL * steps * TYPICAL ** (steps > 1), level
             rows = self._walked(rows[rng.choice(np.flatnonzero(excess <= level), POOL)], steps, rng, level)
             excess = self._excess(rows)
         return self._walked(rows, STEPS * self.dimension, rng)
