@@ -47,6 +47,7 @@ from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
 from trialwright.searchers.placement import placed
+from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.stopping import Stop
 from trialwright.storage import formats
@@ -54,6 +55,21 @@ from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
+
+ELSEWHERE = {
+    **dict.fromkeys(("n_trials", "max_evals", "num_trials", "n_iter", "n_calls"), "num_samples"),
+    **dict.fromkeys(("direction", "directions", "modes"), "mode"),
+    **dict.fromkeys(("n_jobs", "max_concurrent", "parallelism", "num_workers", "max_workers"), "max_concurrent_trials"),
+    **dict.fromkeys(("sampler", "search_alg", "algo"), "searcher"),
+    **dict.fromkeys(("param_space", "config", "search_space"), "space"),
+    **dict.fromkeys(("timeout", "timeout_s", "time_budget"), "time_budget_s"),
+    **dict.fromkeys(("resources_per_trial",), "resources"),
+    **dict.fromkeys(("pruner",), "scheduler"),
+    **dict.fromkeys(("metrics",), "metric"),
+    **dict.fromkeys(("storage_path", "local_dir"), "storage"),
+    **dict.fromkeys(("random_state", "rstate"), "seed"),
+}
+"""What other libraries call the keywords of an Engine."""
 
 
 class Engine:
@@ -126,8 +142,11 @@ class Engine:
         checkpoint_score: tuple[str, Mode] | None = None,
         verbose: int = 1,
         progress: Progress | None = None,
+        **unknown: object,
     ) -> None:
-        self._keywords = {key: value for key, value in locals().items() if key != "self"}
+        if unknown:
+            raise TypeError("; ".join(f"Engine has no {name}=...{_meant(name)}" for name in unknown))
+        self._keywords = {key: value for key, value in locals().items() if key not in ("self", "unknown")}
         self._directory: Path | None = None  # of the run that is resumed
         self._first_samples = num_samples  # what that run was told at its beginning
         self._more = False  # it is to get more samples than that
@@ -237,6 +256,8 @@ class Engine:
             say(f"searcher {arguments.searcher.reason}")
         arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
         experiment, began_s, leftover = replay(arguments, past)
+        for doubt in arguments.space.doubts:
+            experiment.warn(doubt)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
@@ -263,6 +284,12 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
+def _meant(name: str) -> str:
+    """Return the keyword of an Engine that does what this one does elsewhere, or that is spelled nearly like it."""
+    meant = ELSEWHERE.get(name)
+    return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
+
+
 _KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
 
 
@@ -287,11 +314,17 @@ def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]
 
 def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: Path | None, began_s: float) -> Run:
     streams = Streams(arguments.plan.seed)
+    variety = Variety(arguments.space)
+    for trial in [*experiment.trials.values()]:
+        variety.repeats(trial.config)
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
         suggested = arguments.suggest(ask, experiment.history, streams)
         meter.searcher_s += time.perf_counter() - began
+        again = [variety.repeats(each.config) for each in suggested.suggestions if each]
+        if any(again) and arguments.is_varied:
+            experiment.warn(f"all {variety.size} configurations of the space were tried: now they are tried again")
         return suggested
 
     return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError, named
+from trialwright.errors import of_searcher
 from trialwright.messages import Ask, Command, Event, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage.checkpoints import trial_directory
@@ -144,6 +144,4 @@ class Asker:
             try:
                 self._inbox.put(self._suggest(ask))
             except BaseException as error:  # whatever it is, it ends the run, with its own traceback as the cause
-                failure = PolicyError(f"the searcher raised {named(error)}")
-                failure.__cause__ = error
-                self._inbox.fail(failure)
+                self._inbox.fail(of_searcher(error))

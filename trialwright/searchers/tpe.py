@@ -145,6 +145,9 @@ class TPE:
         if self._problem.objectives > 1 or len(order) == len(good):
             return np.ones(len(good))
         values = self._known.values[:, 0]
+        excess = np.maximum(self._known.violations[order], 0.0)
+        if excess.any():  # some are good for how little they violate: the objective says nothing of these
+            return np.ones(len(good))
         gains = np.maximum(values[order[len(good)]] - values[good], 0.0)
         return gains / gains.mean() if np.isfinite(gains).all() and gains.mean() > 0 else np.ones(len(good))
 

@@ -28,6 +28,8 @@ class Space:
     and grid_search, in the order of the definition. A choice whose options hold domains is a branching: the columns
     of the options not taken are inactive. Paths read "model/lr", "layers/0", and "model[1]/C" inside option 1.
 
+    `doubts` says what can be used, but was perhaps not meant: a list of values without a choice.
+
     Raises ValueError, with all problems and their paths, for a definition that cannot be used.
     """
 
@@ -40,6 +42,7 @@ class Space:
         self._constraints = Constraints(constraints)
         self._parameters = tuple(compiled.parameters)
         self._dimension = compiled.dimension
+        self.doubts = tuple(compiled.doubts)
         self._references = References(compiled.references)
         self._has_derived = any(each.column is None for each in self._parameters)
         self._has_branches = any(each.condition is not None for each in self._parameters)
@@ -244,6 +247,11 @@ class Space:
         if problems or partial or not self._constraints:
             return problems
         return self._problems_of_whole(as_config(config))
+
+    def misfits(self, config: Config) -> list[str]:
+        """Return which values of parameters lie outside their domains, each with path and value. Constants, values of
+        sample_from, what is missing, and what the space lacks are not looked at."""
+        return [*self._root.misfits(config)]
 
     def complete(self, partial: Config, rng: np.random.Generator) -> Config:
         """Return the config with what it leaves out drawn, so that constraints hold; given values stay as they are.
