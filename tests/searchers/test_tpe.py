@@ -39,7 +39,9 @@ class TestSuggestions:
         assert np.std([trial.config["y"] for trial in batch]) > 0.1
 
     def test_are_never_repeated_in_a_finite_space_until_it_is_exhausted(self):
-        study = AskTell({"a": space.randint(0, 5), "b": space.choice(["x", "y", "z"])}, searcher="tpe", seed=0)
+        study = AskTell(
+            {"a": space.randint(0, 5), "b": space.choice(["x", "y", "z"])}, searcher="tpe", seed=0, num_samples=16
+        )
         configs = []
         for _ in range(15):
             study.tell(trial := study.ask(), trial.config["a"])

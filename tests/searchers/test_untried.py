@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialwright import AskTell, space
-from trialwright.searchers import NSGA2
+from trialwright.searchers import NSGA2, Grid, Repeat
 from trialwright.space import Space
 
 SPACES = {

@@ -218,7 +218,9 @@ def _category(kind: Literal["choice", "ordinal", "grid_search"], options: Option
         message = f"{kind}([]): there is nothing to choose from"
         raise ValueError(message)
     _refuse_duplicates(kind, values)
-    return Category(kind, values)
+    category = Category(kind, values)
+    category.index(values[0])  # the table of options is made now, not when a searcher is asked first
+    return category
 
 
 def _refuse_duplicates(kind: str, values: tuple[object, ...]) -> None:

@@ -28,14 +28,14 @@ from trialwright.space.values import Bools, Config, Floats
 
 BATCHES = (1, 7, 64, 128, 256)
 """So many even draws are made at a time for one config, before there is a walk to it."""
-SEARCHED = 200_000
+SEARCHED = 100_000
 """So many rows may be tried for the first that are allowed; a tenth, where there is another region to draw from."""
 POOL, KEPT, STEPS = 64, 8, 3
 """How many rows are taken from level to level; one of how many is kept; how many steps they walk at each."""
 SLOW = 1e-9
 """If the level falls by a smaller share, it falls to something above 0: no row is allowed."""
-SHRINKS, TYPICAL = 60, 4
-"""How often a piece of a line is made shorter before the walk stays where it is; and how often that is as a rule."""
+SHRINKS = 40
+"""How often a piece of a line is made shorter before the walk stays where it is."""
 HALVINGS = 12
 """How often a row is moved half the way towards another."""
 
@@ -100,26 +100,26 @@ class Region:
         assert pool is not None, "looked at before"
         return self._walked(pool[rng.integers(len(pool), size=n)], 2 * self.dimension + 8, rng)
 
-    def _walked(self, rows: Floats, steps: int, rng: np.random.Generator, level: float = 0.0) -> Floats:
-        """Return where walks of so many steps, along rows no further off than the level, lead to; both of (n, d)."""
+    def _walked(self, rows: Floats, steps: int, rng: np.random.Generator) -> Floats:
+        """Return where walks of so many steps, along allowed rows, lead to; both of shape (n, d)."""
         for _ in range(steps if self.dimension else 0):
-            rows = self._stepped(rows, _directions(rows.shape, rng), rng, level)
+            rows, _ = self._stepped(rows, _directions(rows.shape, rng), rng, 0.0)
         return rows
 
-    def _stepped(self, rows: Floats, directions: Floats, rng: np.random.Generator, level: float) -> Floats:
-        """Move each row along its direction, between the walls of the cube."""
+    def _stepped(self, rows: Floats, directions: Floats, rng: np.random.Generator, level: float) -> tuple[Floats, int]:
+        """Move each row along its direction, to a row no further off than the level; say how many were tried."""
         rows, (low, high) = rows.copy(), _chords(rows, directions)
-        left = np.arange(len(rows))
+        left, count = np.arange(len(rows)), 0
         for _ in range(SHRINKS):
             along = low[left] + (high[left] - low[left]) * rng.random(left.size)
             tried = np.clip(rows[left] + along[:, None] * directions[left], 0.0, 1.0)
-            allowed = self._excess(tried) <= level
+            allowed, count = self._excess(tried) <= level, count + left.size
             rows[left[allowed]] = tried[allowed]
             left, along = left[~allowed], along[~allowed]
             if not left.size:
                 break
             low[left], high[left] = np.where(along < 0, along, low[left]), np.where(along < 0, high[left], along)
-        return rows
+        return rows, count
 
     def _excess(self, rows: Floats) -> Floats:
         """Return how far the rows are from being allowed, shape (n,)."""
@@ -141,9 +141,11 @@ class Region:
             level = _next_level(excess)
             if tried >= self._most or not self.dimension or 0 < before - level < SLOW * before:
                 return None
-            steps = STEPS if level < before else 1  # on flat ground it only matters how many rows are tried
-            tried, before = tried + POOL * steps * TYPICAL ** (steps > 1), level
-            rows = self._walked(rows[rng.choice(np.flatnonzero(excess <= level), POOL)], steps, rng, level)
+            steps, before = STEPS if level < before else 1, level  # on flat ground only the number of rows matters
+            rows = rows[rng.choice(np.flatnonzero(excess <= level), POOL)]
+            for _ in range(steps):
+                rows, count = self._stepped(rows, _directions(rows.shape, rng), rng, level)
+                tried += count
             excess = self._excess(rows)
         return self._walked(rows, STEPS * self.dimension, rng)
 
