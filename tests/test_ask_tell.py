@@ -5,6 +5,8 @@ import json
 import math
 import pickle
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -455,3 +457,28 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
     assert copy.deepcopy(study).ask() == study.ask()
     study = AskTell(SQUARE, searcher="tpe", seed=0)
     assert pickle.loads(pickle.dumps(study)).ask() == study.ask()
+
+
+PROGRAM = """
+from trialwright import AskTell, Engine, space
+
+study = AskTell({"x": space.uniform(-5, 5)}, searcher="tpe", metric="loss")
+trial = study.ask()
+study.tell(trial, abs(trial.config["x"] - 1))
+print(study.best.config["x"] + 1, [each.config["x"] * 2 for each in study.ask(3)])
+
+
+def objective(config: dict[str, float]) -> float:
+    return config["x"] ** 2
+
+
+result = Engine(objective, {"x": space.uniform(0, 1)}, metric="loss", num_samples=3).run()
+print(result.best_trial.config["x"] - 1)
+"""
+
+
+def test_a_users_program_type_checks(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "program.py")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("Success"), checked.stdout
