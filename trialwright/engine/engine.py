@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Self, cast
+from typing import ParamSpec, Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
@@ -72,6 +74,21 @@ ELSEWHERE = {
 """What other libraries call the keywords of an Engine."""
 
 
+P = ParamSpec("P")
+
+
+def _names_what_is_meant(init: Callable[P, None]) -> Callable[P, None]:
+    """Have a keyword that an Engine does not have refused with the one that is meant."""
+
+    @wraps(init)
+    def checked(*args: P.args, **keywords: P.kwargs) -> None:
+        if unknown := sorted(keywords.keys() - _KEYWORDS - {"objective"}):
+            raise TypeError("; ".join(f"Engine has no {name}=...{_meant(name)}" for name in unknown))
+        init(*args, **keywords)
+
+    return checked
+
+
 class Engine:
     """Tunes an objective: runs many trials of it, side by side, and finds the best.
 
@@ -112,6 +129,7 @@ class Engine:
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
     """
 
+    @_names_what_is_meant
     def __init__(
         self,
         objective: Callable[..., object] | Workload,
@@ -142,11 +160,8 @@ class Engine:
         checkpoint_score: tuple[str, Mode] | None = None,
         verbose: int = 1,
         progress: Progress | None = None,
-        **unknown: object,
     ) -> None:
-        if unknown:
-            raise TypeError("; ".join(f"Engine has no {name}=...{_meant(name)}" for name in unknown))
-        self._keywords = {key: value for key, value in locals().items() if key not in ("self", "unknown")}
+        self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
         self._first_samples = num_samples  # what that run was told at its beginning
         self._more = False  # it is to get more samples than that
@@ -290,7 +305,7 @@ def _meant(name: str) -> str:
     return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
 
 
-_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
+_KEYWORDS = frozenset(signature(Engine).parameters) - {"objective"}
 
 
 def run_id(name: str) -> str:
