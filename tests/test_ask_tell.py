@@ -5,6 +5,8 @@ import json
 import math
 import pickle
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -470,3 +472,28 @@ def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
     assert said[0].filename == __file__
     study.tell(second, {"loss": 2.0, "a": {1}})  # a second warning would be an error here
     assert study.best.metrics == {"loss": 1.0, "a": "{1}"}
+
+
+PROGRAM = """
+from trialwright import AskTell, Engine, space
+
+study = AskTell({"x": space.uniform(-5, 5)}, searcher="tpe", metric="loss")
+trial = study.ask()
+study.tell(trial, abs(trial.config["x"] - 1))
+print(study.best.config["x"] + 1, [each.config["x"] * 2 for each in study.ask(3)])
+
+
+def objective(config: dict[str, float]) -> float:
+    return config["x"] ** 2
+
+
+result = Engine(objective, {"x": space.uniform(0, 1)}, metric="loss", num_samples=3).run()
+print(result.best_trial.config["x"] - 1)
+"""
+
+
+def test_a_users_program_type_checks(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "program.py")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("Success"), checked.stdout

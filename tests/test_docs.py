@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import io
 import logging
 import math
@@ -158,7 +159,7 @@ def test_every_domain_is_in_the_table_of_domains():
 
 
 def test_every_keyword_of_the_engine_is_told():
-    keywords = trialwright.Engine.__init__.__kwdefaults__
+    keywords = inspect.signature(trialwright.Engine).parameters
     assert [name for name in keywords if not re.search(rf"\b{name}\b", everything())] == []
 
 

@@ -28,6 +28,9 @@ from trialwright import (
 )
 from trialwright.callbacks import Callback
 from trialwright.engine.engine import run_id
+from trialwright.errors import PolicyError
+from trialwright.messages import Suggestion
+from trialwright.searchers import Random
 from trialwright.storage import inbox
 from trialwright.workloads import CrossingCurves
 
@@ -792,3 +795,46 @@ class TestMoreThanWasPlanned:
         assert [trial.config for trial in again] == [trial.config for trial in at_once]
         with pytest.raises(ValueError, match="there can be more, not 2"):
             Engine.resume(path, parabola, num_samples=2, executor="local", verbose=0).run()
+
+
+def test_a_space_that_is_used_up_is_said_once():
+    finite = {"a": space.choice(["p", "q"]), "b": space.choice([1, 2, 3])}
+    result = run(lambda config: config["b"], finite, num_samples=9, searcher="tpe")
+    assert [text for text in result.warnings if "were tried" in text] == [
+        "all 6 configurations of the space were tried: now they are tried again"
+    ]
+    assert not run(lambda config: config["b"], finite, num_samples=6, searcher="tpe").warnings
+    assert not run(lambda config: 1.0, {"g": space.grid_search([1, 2])}, num_samples=3, searcher="random").warnings
+
+
+class Suggests(Random):
+    def __init__(self, config):
+        self.config = config
+
+    def suggest(self, history, requests, rng):
+        return [Suggestion(self.config) for _ in requests]
+
+
+@pytest.mark.parametrize("value", [99.0, "a", None, object(), float("nan")])
+def test_a_value_outside_its_domain_is_the_searchers_fault(value):
+    with pytest.raises(PolicyError, match=r"the searcher suggested a value outside its domain: x: .*uniform\(0, 1\)"):
+        run(parabola, searcher=Suggests({"x": value}))
+
+
+def test_a_list_of_values_without_a_choice_is_doubted():
+    result = run(lambda config: 1.0, {"x": [1, 2, 3], "layers": [64, 64], "y": space.uniform(0, 1)})
+    assert result.warnings == ("x is a constant list; to try each value, space.choice([1, 2, 3])?",)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("n_trials", "num_samples"),
+        ("direction", "mode"),
+        ("n_jobs", "max_concurrent_trials"),
+        ("num_sample", "'num_samples'"),
+    ],
+)
+def test_a_keyword_of_another_library_says_what_it_is_called_here(name, meant):
+    with pytest.raises(TypeError, match=f"Engine has no {name}=...; did you mean {meant}"):
+        Engine(parabola, SPACE, **{name: 1})

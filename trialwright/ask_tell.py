@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from operator import index
 from threading import RLock
-from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
@@ -26,6 +26,7 @@ from trialwright.metrics import clean, require
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
 from trialwright.searchers.pareto import undominated
+from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.streams import Streams
@@ -62,7 +63,7 @@ class AskedTrial:
     """A configuration to be tried, and its number."""
 
     id: int
-    config: dict[str, object]
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class ToldTrial:
     """A configuration that was tried. ``metrics`` are as they were told; empty where it failed."""
 
     id: int
-    config: dict[str, object]
+    config: dict[str, Any]
     metrics: dict[str, Metric]
 
 
@@ -87,8 +88,8 @@ class AskTell:
         metric: what to optimise; of several, ``best`` goes by the first.
         mode: "min" or "max", for each metric.
         outcome_constraints: what a trial must also reach: ``["memory <= 8e9"]``.
-        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A grid
-            is tried once, and again only where this says so.
+        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A
+            finite space is tried once, and again only where this is given.
         parallelism: how many trials will be open at a time.
         seed: of every random draw; one is drawn if it is not given.
 
@@ -124,6 +125,8 @@ class AskTell:
         size = self._searcher.setup(
             Problem(self.space, len(self.metrics), len(self._goals), known, parallelism=together)
         )
+        self._variety = Variety(self.space)
+        self._may_repeat = num_samples is not None or getattr(self._searcher, "repeats", False)
         ends = num_samples is None or planned != -1
         self._last = max(size, planned) if ends and getattr(self._searcher, "is_exhaustive", False) else math.inf
         self._lock = RLock()
@@ -143,7 +146,7 @@ class AskTell:
         """Return a trial to be made, or a list of ``count`` that were chosen to go together.
 
         Raises:
-            LookupError: the searcher has no more.
+            LookupError: the searcher has no more, or every configuration of a finite space was tried.
             ValueError: ``count`` is less than 1.
         """
         wanted = 1 if count is None else index(count)
@@ -163,11 +166,18 @@ class AskTell:
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
         seen = self._log.until(len(self._log)) if self._searcher.learns else History()
         suggested = self._searcher.suggest(seen, requests, self._streams)
-        asked = [self._opened(answer.config, answer.tags) for answer in suggested if answer is not None]
-        if not asked:
-            raise LookupError("the searcher has no more suggestions")
-        self._samples += len(asked)
-        return asked
+        new = [answer for answer in suggested if answer is not None and not self._is_used_up(answer.config)]
+        if not new:
+            raise LookupError(f"the searcher has no more suggestions{self._why_no_more(suggested)}")
+        self._samples += len(new)
+        return [self._opened(answer.config, answer.tags) for answer in new]
+
+    def _is_used_up(self, config: Config) -> bool:
+        """Every config of a finite space has been tried: one comes again only where num_samples says how often."""
+        return self._variety.repeats(config) and not self._may_repeat
+
+    def _why_no_more(self, suggested: Sequence[object]) -> str:
+        return f": all {self._variety.size} configurations of the space were tried" if any(suggested) else ""
 
     @_alone
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
@@ -198,6 +208,7 @@ class AskTell:
         if problems:
             raise ValueError("; ".join(problems))
         plain = cast(Config, self.space.plain(dict(config)))
+        self._variety.repeats(plain)
         trial = self._born(plain, {})
         self._end(trial, plain, metrics)
         return self._told[trial]
@@ -253,6 +264,7 @@ class AskTell:
         for _, config, tags, metrics in fresh(
             cast("list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"])
         ):
+            self._variety.repeats(config)
             trial = self._opened(config, tags).id
             if metrics is not None:
                 self._end(trial, self._open.pop(trial), metrics)

@@ -84,6 +84,15 @@ def named(error: BaseException) -> str:
         return type(error).__qualname__
 
 
+def of_searcher(error: BaseException) -> PolicyError:
+    """Return the error that ends a run whose searcher raised this; one that says so itself stays as it is."""
+    if isinstance(error, PolicyError):
+        return error
+    failure = PolicyError(f"the searcher raised {named(error)}")
+    failure.__cause__ = error
+    return failure
+
+
 def refuse(problems: Iterable[str], subject: str) -> None:
     """Raise one ``ValueError`` that lists all problems; do nothing when there are none."""
     lines = list(problems)

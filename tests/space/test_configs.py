@@ -153,11 +153,11 @@ def test_grid_points_are_kept_under_constraints():
 
 def test_impossible_constraints_are_named():
     what = space.Space(AB, constraints=[lambda config: config["a"] < 0.9, a_less_than_b, lambda config: False])
-    with pytest.raises(ValueError, match="2000 draws did not give 2 configs") as caught:
+    with pytest.raises(ValueError, match="no config was found that satisfies the constraints") as caught:
         what.sample(2, rng())
     assert "constraint 1 (a_less_than_b, " in str(caught.value) or "constraint 2 (<lambda>, " in str(caught.value)
     assert "test_configs.py:" in str(caught.value)
-    with pytest.raises(ValueError, match=r"1000 completions of \{'a': 0.5\} did not satisfy the constraints"):
+    with pytest.raises(ValueError, match=r"\{'a': 0.5\} cannot be completed: no config was found"):
         what.complete({"a": 0.5}, rng())
 
 

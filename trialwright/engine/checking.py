@@ -123,7 +123,10 @@ class _Check:
             self.problems.append(f"points_to_evaluate must be a list of configs, not {given!r}")
             return ()
         for index, point in enumerate(given):
-            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
+            problems = space.validate(point, partial=True)
+            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in problems]
+            if space.has_constraints and not problems:  # what can be completed now can be completed later
+                self._try(lambda point=point: space.complete(point, Streams(0)("possible")))  # type: ignore[misc]
         return fresh(tuple(given))
 
     def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, wraps
+from inspect import signature
 from pathlib import Path
-from typing import ClassVar, Self, cast
+from typing import ClassVar, ParamSpec, Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
@@ -45,6 +46,7 @@ from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
 from trialwright.searchers.placement import placed
+from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats
@@ -53,6 +55,36 @@ from trialwright.storage.memory import MemoryStore
 from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
+
+ELSEWHERE = {
+    **dict.fromkeys(("n_trials", "max_evals", "num_trials", "n_iter", "n_calls"), "num_samples"),
+    **dict.fromkeys(("direction", "directions", "modes"), "mode"),
+    **dict.fromkeys(("n_jobs", "max_concurrent", "parallelism", "num_workers", "max_workers"), "max_concurrent_trials"),
+    **dict.fromkeys(("sampler", "search_alg", "algo"), "searcher"),
+    **dict.fromkeys(("param_space", "config", "search_space"), "space"),
+    **dict.fromkeys(("timeout", "timeout_s", "time_budget"), "time_budget_s"),
+    **dict.fromkeys(("resources_per_trial",), "resources"),
+    **dict.fromkeys(("pruner",), "scheduler"),
+    **dict.fromkeys(("metrics",), "metric"),
+    **dict.fromkeys(("storage_path", "local_dir"), "storage"),
+    **dict.fromkeys(("random_state", "rstate"), "seed"),
+}
+"""What other libraries call the keywords of an Engine."""
+
+
+P = ParamSpec("P")
+
+
+def _names_what_is_meant(init: Callable[P, None]) -> Callable[P, None]:
+    """Have a keyword that an Engine does not have refused with the one that is meant."""
+
+    @wraps(init)
+    def checked(*args: P.args, **keywords: P.kwargs) -> None:
+        if unknown := sorted(keywords.keys() - _KEYWORDS - {"objective"}):
+            raise TypeError("; ".join(f"Engine has no {name}=...{_meant(name)}" for name in unknown))
+        init(*args, **keywords)
+
+    return checked
 
 
 class Engine:
@@ -100,6 +132,7 @@ class Engine:
 
     _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
 
+    @_names_what_is_meant
     def __init__(
         self,
         objective: Callable[..., object] | Workload,
@@ -290,6 +323,8 @@ class Engine:
         experiment, began_s, leftover = replay(arguments, past)
         if past is not None and found.path is not None:
             await asyncio.to_thread(checkpoints.sweep, found.path, experiment.needed_checkpoints)
+        for doubt in arguments.space.doubts:
+            experiment.warn(doubt)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
@@ -320,7 +355,15 @@ class Engine:
 
 _OBJECTS = ("searcher", "scheduler", "stop", "callbacks", "progress", "executor")  # may remember things of a run
 _CALL_HOOKS = (check, InboxReader.read)  # on the loop, beside the experiment
-_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
+
+
+def _meant(name: str) -> str:
+    """Return the keyword of an Engine that does what this one does elsewhere, or that is spelled nearly like it."""
+    meant = ELSEWHERE.get(name)
+    return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
+
+
+_KEYWORDS = frozenset(signature(Engine).parameters) - {"objective"}
 
 
 def run_id(name: str) -> str:
@@ -344,11 +387,17 @@ def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]
 
 def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: Path | None, began_s: float) -> Run:
     streams = Streams(arguments.plan.seed)
+    variety = Variety(arguments.space)
+    for trial in [*experiment.trials.values()]:
+        variety.repeats(trial.config)
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
         suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
         meter.searcher_s += time.perf_counter() - began
+        again = [variety.repeats(each.config) for each in suggested.suggestions if each]
+        if any(again) and arguments.is_varied:
+            experiment.warn(f"all {variety.size} configurations of the space were tried: now they are tried again")
         return suggested
 
     def warn(text: str) -> None:

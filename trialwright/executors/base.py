@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError, StorageError, named
+from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage import checkpoints
@@ -179,6 +179,4 @@ class Asker:
             try:
                 self._inbox.put(self._suggest(ask))
             except BaseException as error:  # whatever it is, it ends the run, with its own traceback as the cause
-                failure = PolicyError(f"the searcher raised {named(error)}")
-                failure.__cause__ = error
-                self._inbox.fail(failure)
+                self._inbox.fail(of_searcher(error))

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from trialwright.errors import ExecutorError, PolicyError, named, nearest, refuse
+from trialwright.errors import ExecutorError, nearest, of_searcher, refuse
 from trialwright.executors.base import Run
 from trialwright.executors.delays import Delays, draw
 from trialwright.executors.faults import Doom, Faults, Outages
@@ -212,8 +212,7 @@ class Simulated:
         try:
             self._push(self._now + delay_s, self._run.suggest(ask))
         except BaseException as error:  # whatever a searcher raises ends the run
-            self._error = PolicyError(f"the searcher raised {named(error)}")
-            self._error.__cause__ = error
+            self._error = of_searcher(error)
 
     def _launch(self, launch: Launch) -> None:
         work = _Attempt(
