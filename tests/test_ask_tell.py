@@ -5,6 +5,8 @@ import json
 import math
 import pickle
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -162,7 +164,8 @@ def test_telling_of_an_unknown_trial_is_refused_with_those_that_are_open():
         ("loss", {"lost": 1.0}, ValueError, "lacks the metric 'loss'; did you mean 'lost'"),
         (["a", "b"], {"a": 1.0}, ValueError, "lacks the metric 'b'"),
         ("loss", "low", TypeError, "must be a number, not 'low'"),
-        ("loss", [1.0], TypeError, "'loss' is a list"),
+        ("loss", [1.0], TypeError, r"must be a number, not '\[1.0\]'"),
+        ("loss", [1.0] * 1000, TypeError, "must be a number, not None"),
     ],
 )
 def test_what_is_no_result_is_refused_and_the_trial_stays_open(metric, told, kind, why):
@@ -347,11 +350,15 @@ def test_a_state_is_for_a_fresh_object():
 
 
 def test_a_searcher_that_ignores_results_is_shown_none():
-    study = tuned(5, searcher=(searcher := Random()))
-    histories, suggest = [], searcher.suggest
-    searcher.suggest = lambda history, requests, rng: histories.append(history) or suggest(history, requests, rng)
-    study.ask()
-    assert len(histories[0]) == 0
+    histories = []
+
+    class Watched(Random):
+        def suggest(self, history, requests, rng):
+            histories.append(history)
+            return super().suggest(history, requests, rng)
+
+    tuned(5, searcher=Watched())
+    assert [len(history) for history in histories] == [0] * 5
 
 
 # What is given -------------------------------------------------------------------------------------------------------
@@ -455,3 +462,38 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
     assert copy.deepcopy(study).ask() == study.ask()
     study = AskTell(SQUARE, searcher="tpe", seed=0)
     assert pickle.loads(pickle.dumps(study)).ask() == study.ask()
+
+
+def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
+    study = AskTell(SQUARE, metric="loss", seed=0)
+    first, second = study.ask(2)
+    with pytest.warns(RuntimeWarning, match="metric 'a' is a set, which is no metric") as said:
+        study.tell(first, {"loss": 1.0, "a": {1}})
+    assert said[0].filename == __file__
+    study.tell(second, {"loss": 2.0, "a": {1}})  # a second warning would be an error here
+    assert study.best.metrics == {"loss": 1.0, "a": "{1}"}
+
+
+PROGRAM = """
+from trialwright import AskTell, Engine, space
+
+study = AskTell({"x": space.uniform(-5, 5)}, searcher="tpe", metric="loss")
+trial = study.ask()
+study.tell(trial, abs(trial.config["x"] - 1))
+print(study.best.config["x"] + 1, [each.config["x"] * 2 for each in study.ask(3)])
+
+
+def objective(config: dict[str, float]) -> float:
+    return config["x"] ** 2
+
+
+result = Engine(objective, {"x": space.uniform(0, 1)}, metric="loss", num_samples=3).run()
+print(result.best_trial.config["x"] - 1)
+"""
+
+
+def test_a_users_program_type_checks(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "program.py")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.stdout.startswith("Success"), checked.stdout

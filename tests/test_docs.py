@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import io
 import logging
 import math
@@ -21,7 +22,7 @@ import pytest
 import trialwright
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
-from trialwright import callbacks, reporting, space
+from trialwright import callbacks, metrics, reporting, space
 from trialwright.core.line import OVERTAKES
 from trialwright.core.trial import TABLE, Fork, State
 from trialwright.progress import Snapshot, Statistics, summary_lines
@@ -158,7 +159,7 @@ def test_every_domain_is_in_the_table_of_domains():
 
 
 def test_every_keyword_of_the_engine_is_told():
-    keywords = trialwright.Engine.__init__.__kwdefaults__
+    keywords = inspect.signature(trialwright.Engine).parameters
     assert [name for name in keywords if not re.search(rf"\b{name}\b", everything())] == []
 
 
@@ -187,10 +188,10 @@ def test_every_line_of_the_summary_is_explained():
 @pytest.mark.parametrize(
     ("page", "number"),
     [
-        ("objective.md", reporting.KEYS_MAX),
-        ("objective.md", reporting.KEY_LENGTH_MAX),
-        ("objective.md", reporting.TEXT_LENGTH_MAX),
-        ("objective.md", reporting.DEPTH_MAX),
+        ("objective.md", metrics.KEYS_MAX),
+        ("objective.md", metrics.KEY_LENGTH_MAX),
+        ("objective.md", metrics.TEXT_LENGTH_MAX),
+        ("objective.md", metrics.DEPTH_MAX),
         ("objective.md", reporting.FLUSH_REPORTS),
         ("resources.md", OVERTAKES),
         ("results.md", callbacks.QUEUE_LENGTH),

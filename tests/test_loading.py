@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import random
 import time
 from dataclasses import fields
 
 import pytest
 
-from trialwright import Engine, Local, TrialStopped, load, report, space
+from trialwright import Engine, Local, TrialStopped, enqueue, load, report, space
 from trialwright.errors import StorageError
+from trialwright.loggers import FileLogger
 from trialwright.results import TrialResult
 from trialwright.storage import journal
 
@@ -62,9 +66,65 @@ def test_several_objectives_and_what_they_have_to_keep_to(tmp_path):
     assert [trial.id for trial in loaded.pareto_front()] == [trial.id for trial in result.pareto_front()]
 
 
-def test_objects_of_the_space_are_named_by_their_place(tmp_path):
-    config = load(run(tmp_path).path)[0].config
-    assert config["kind"] in ({"$ref": "kind[0]"}, {"$ref": "kind[1]"})
+DATA = {
+    "shape": space.choice([(64, 64), (32,)]),
+    "y": space.sample_from(lambda c: (len(c["shape"]), float("inf"))),
+    "deep": {"pair": (1, (2, 3)), "kind": space.choice([max, min]), "lr": 0.5},
+    "x": space.uniform(0, 1),
+    "saves": False,
+}
+
+
+def test_configurations_that_are_data_come_back_as_they_were_though_the_space_has_functions(tmp_path):
+    what = {**DATA, "deep": {"pair": (1, (2, 3))}}
+    result = run(tmp_path, definition=what)
+    assert [trial.config for trial in load(result.path)] == [trial.config for trial in result]
+
+
+def test_what_is_no_data_is_missing_and_asks_for_the_space(tmp_path):
+    result = run(tmp_path, definition=DATA)
+    with pytest.warns(RuntimeWarning, match=r"^deep/kind: no data, so missing .*; space=... brings it back$") as said:
+        loaded = load(result.path)
+    assert len(said) == 1
+    assert said[0].filename == __file__
+    for trial, before in zip(loaded, result, strict=True):
+        kept = {name: value for name, value in before.config["deep"].items() if name != "kind"}
+        assert trial.config == {**before.config, "deep": kept}
+    again = load(result.path, space=DATA)
+    assert [trial.config for trial in again] == [trial.config for trial in result]
+    with pytest.raises(ValueError, match=r"refers to 'deep\[[01]\]|refers to 'deep/kind\["):
+        load(result.path, space={"x": len})
+
+
+@pytest.mark.filterwarnings("ignore:kind")
+@pytest.mark.parametrize("again", [lambda it: it, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_to_ask_for_a_parameter_that_is_no_data_says_how_to_get_it(tmp_path, again):
+    config = again(load(run(tmp_path).path)[0].config)
+    with pytest.raises(KeyError, match="'kind': it is no data, so it is not on the disk; space=... brings it back"):
+        config["kind"]
+    with pytest.raises(KeyError, match="^\"'kinds'\"$"):
+        config["kinds"]
+    assert config.get("kind") is None
+
+
+def test_tuples_in_points_and_earlier_results_are_tuples_after_a_resume_and_from_another_process(tmp_path):
+    what = {"shape": space.choice([(64, 64), (32,)]), "x": space.uniform(0, 1), "saves": False}
+    known = [({"shape": (32,), "x": 0.5, "saves": False}, {"loss": 1.0})]
+    keywords = {"points_to_evaluate": [{"shape": (32,)}, {"shape": (64, 64)}], "earlier": known}
+    result = run(tmp_path, definition=what, **keywords)
+    enqueue(result.path, {"shape": (32,), "x": 0.25})
+    resumed = Engine.resume(result.path, trains, executor=Local(cpus=2), num_samples=6, verbose=0).run()
+    assert not resumed.warnings
+    assert [trial.config["shape"] for trial in resumed][:2] == [(32,), (64, 64)]
+    assert {"shape": (32,), "x": 0.25, "saves": False} in [trial.config for trial in resumed]
+
+
+def test_a_configuration_in_log_files_shows_what_is_no_data_by_its_place(tmp_path):
+    result = run(tmp_path, definition=DATA, callbacks=[FileLogger("json")])
+    shown = json.loads((result[0].directory / "params.json").read_text())
+    assert shown["deep"]["pair"] == [1, [2, 3]]
+    assert shown["shape"] == list(result[0].config["shape"])
+    assert shown["deep"]["kind"] == f"deep/kind[{[max, min].index(result[0].config['deep']['kind'])}]"
 
 
 def test_a_run_may_be_read_while_it_goes_on(tmp_path):

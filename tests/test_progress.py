@@ -2,11 +2,13 @@
 
 import io
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from trialwright import progress
+from trialwright.core.failures import Failure
 from trialwright.progress import (
     Best,
     LineProgress,
@@ -226,3 +228,32 @@ def test_the_summary_says_what_starts_sooner_where_the_start_took_more_than_a_te
     hint = 'on one machine, executor="processes" starts at once'
     lines = summary_lines(Snapshot("run"), Statistics(wall_s=10.0, open_s=open_s, open_hint=hint))
     assert any(hint in text for text in lines) == is_said
+
+
+FAILURES = (Failure("ValueError: bad", "train.py:3, in train", 2), Failure("OSError: no", "", 4, 3))
+
+
+def test_what_goes_wrong_is_said_at_once_and_only_once():
+    stream = io.StringIO()
+    progress = LineProgress(stream, clock=lambda: 0.0)  # no line is due
+    snapshot = Snapshot("a", failures=FAILURES[:1])
+    for now in (snapshot, snapshot, replace(snapshot, failures=FAILURES, warnings=("beware",))):
+        progress.update(now)
+    assert stream.getvalue().splitlines() == [
+        "a: trial 2 failed: ValueError: bad (train.py:3, in train)",
+        "a: trial 4 failed: OSError: no",
+        "a: warning: beware",
+    ]
+
+
+def test_the_table_and_the_summary_count_errors_by_kind_and_point_to_the_result():
+    snapshot = Snapshot("a", failures=FAILURES, outcomes={"failed": 3, "lost": 1})
+    told = ["3 times OSError: no, first in trial 4", "ValueError: bad (train.py:3, in train), in trial 2"]
+    assert [text for label, text in rows(snapshot) if label == "error"] == told
+    assert summary_lines(snapshot, Statistics())[2:5] == [
+        f"error: {told[0]}",
+        f"error: {told[1]}",
+        "the failed trials are in result.errors",
+    ]
+    many = replace(snapshot, failures=tuple(Failure(str(kind), "", kind) for kind in range(9)))
+    assert "and 4 more kinds of errors" in summary_lines(many, Statistics())

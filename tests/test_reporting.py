@@ -1,13 +1,9 @@
-"""What may be reported, and how a session sends it."""
+"""How a session sends what is reported."""
 
-import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any
 
-import numpy as np
 import pytest
 
 from trialwright import reporting
@@ -23,163 +19,7 @@ from trialwright.messages import (
     Until,
     at_step,
 )
-from trialwright.reporting import FLUSH_REPORTS, FLUSH_S, Session, TrialStopped, clean, require, serving
-
-# Casts ----------------------------------------------------------------------------------------------------------------
-
-
-class Loud(str):
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return self.upper()
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        (1.5, 1.5),
-        (math.inf, math.inf),
-        (-math.inf, -math.inf),
-        (1e308, 1e308),
-        (5e-324, 5e-324),
-        (3, 3),
-        (-(2**63), -(2**63)),
-        (2**63, 2.0**63),
-        (True, True),
-        (None, None),
-        ("text", "text"),
-        (Loud("text"), "text"),
-        ("", ""),
-        (Decimal("0.1"), 0.1),
-        (Decimal("Infinity"), math.inf),
-        (Fraction(1, 4), 0.25),
-        (np.float64(0.5), 0.5),
-        (np.float32(0.5), 0.5),
-        (np.float16(0.5), 0.5),
-        (np.int64(7), 7),
-        (np.uint8(7), 7),
-        (np.bool_(True), True),
-        (np.str_("text"), "text"),
-        (np.array(0.5), 0.5),
-        (np.array([0.5]), 0.5),
-        (np.array([[7]]), 7),
-    ],
-)
-def test_a_value_is_kept_as_plain_python(given, kept):
-    (value,) = clean({"x": given}).values()
-    assert value == kept
-    assert type(value) is type(kept)
-
-
-def test_nan_is_kept():
-    for given in (math.nan, np.float32("nan"), Decimal("NaN"), np.array(math.nan)):
-        (value,) = clean({"x": given}).values()
-        assert type(value) is float
-        assert math.isnan(value)
-
-
-def test_minus_zero_stays_minus_zero():
-    (value,) = clean({"x": -0.0}).values()
-    assert math.copysign(1, value) == -1  # type: ignore[arg-type]
-
-
-def test_a_tensor_of_one_element_is_a_number():
-    torch = pytest.importorskip("torch")
-    row = clean({"loss": torch.tensor(0.5, requires_grad=True), "n": torch.tensor([3]), "ok": torch.tensor(True)})
-    assert row == {"loss": 0.5, "n": 3, "ok": True}
-    assert [type(value) for value in row.values()] == [float, int, bool]
-    with pytest.raises(TypeError, match="'loss' has more than one element"):
-        clean({"loss": torch.zeros(2)})
-
-
-class Unprintable:
-    def __repr__(self) -> str:
-        raise ZeroDivisionError
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "text"),
-    [
-        (10**400, ValueError, "'a/x' is too large for a float"),
-        (-(10**5000), ValueError, "'a/x' is too large for a float: <int>"),
-        (Fraction(10**400), ValueError, "'a/x' is too large for a float"),
-        (b"bytes", TypeError, "'a/x' is a bytes, not a number or a text: b'bytes'"),
-        ([1, 2], TypeError, "'a/x' is a list"),
-        (1j, TypeError, "'a/x' is a complex"),
-        (np.complex64(1), TypeError, "'a/x' is a complex"),
-        (object, TypeError, "'a/x' is a type"),
-        (np.zeros(2), TypeError, "'a/x' has more than one element"),
-        (np.zeros(0), TypeError, "'a/x' has more than one element"),
-        (Unprintable(), TypeError, "'a/x' is a Unprintable, not a number or a text: <Unprintable>"),
-        ("x" * 70_000, ValueError, "'a/x' is a text of 70000 characters; at most 65536 are kept"),
-    ],
-    ids=lambda item: type(item).__name__,
-)
-def test_what_is_no_metric_is_refused_with_its_path(given, error, text):
-    with pytest.raises(error, match=text):
-        clean({"a": {"x": given}})
-
-
-def test_nested_dicts_are_joined_with_a_slash():
-    assert clean({"a": {"b": {"c": 1}, "d": 2}, "e": {}}) == {"a/b/c": 1, "a/d": 2}
-
-
-@pytest.mark.parametrize("report", [[1], 0.5, None, "loss"])
-def test_a_report_is_a_dict(report):
-    with pytest.raises(TypeError, match="a report must be a dict of metrics, not"):
-        clean(report)
-
-
-def test_names_are_texts():
-    with pytest.raises(TypeError, match="metric names are texts; a/3 is a int"):
-        clean({"a": {3: 1}})
-
-
-def test_names_have_a_length():
-    assert clean({"k" * 256: 1})
-    with pytest.raises(ValueError, match="at most 256 characters; 'kkk.*has 257"):
-        clean({"k" * 257: 1})
-
-
-def test_nesting_has_a_depth():
-    deep: dict[str, Any] = {"x": 1}
-    for _ in range(16):
-        deep = {"a": deep}
-    assert clean(deep) == {"a/" * 16 + "x": 1}
-    with pytest.raises(ValueError, match="nested 16 deep; 'a/a/"):
-        clean({"a": deep})
-
-
-def test_a_dict_that_holds_itself_is_too_deep():
-    endless: dict[str, Any] = {}
-    endless["a"] = endless
-    with pytest.raises(ValueError, match="nested 16 deep"):
-        clean(endless)
-
-
-def test_there_is_a_number_of_keys():
-    assert len(clean({str(number): number for number in range(10_000)})) == 10_000
-    with pytest.raises(ValueError, match="10000 keys, not 10001"):
-        clean({str(number): number for number in range(10_001)})
-
-
-def test_a_missing_objective_is_named_with_the_nearest_name():
-    with pytest.raises(ValueError, match="lacks the metric 'accuracy'; did you mean 'acuracy'?"):
-        require({"acuracy": 0.5, "loss": 1.0}, ("accuracy",))
-    with pytest.raises(ValueError, match="lacks the metric 'loss'; there are 'a', 'b'"):
-        require({"a": 0.5, "b": 1.0}, ("loss",))
-
-
-@pytest.mark.parametrize("value", [None, "0.5"])
-def test_an_objective_is_a_number(value):
-    with pytest.raises(TypeError, match=f"'loss' must be a number, not {value!r}"):
-        require({"loss": value}, ("loss",))
-
-
-def test_an_objective_may_be_nan():
-    require({"loss": math.nan}, ("loss",))
-
+from trialwright.reporting import FLUSH_REPORTS, FLUSH_S, Session, TrialStopped, serving
 
 # Sessions -------------------------------------------------------------------------------------------------------------
 
@@ -414,3 +254,25 @@ def test_what_report_returns_can_be_awaited(make):
 
     with serving(make()), pytest.raises(StopIteration):
         objective().send(None)
+
+
+def test_the_tail_is_not_flushed_while_another_thread_sends(make, driver, clock):
+    """The loop, which flushes tails, must not wait for a thread that waits for the loop."""
+    running, gate, sending, send = make(), threading.Event(), threading.Event(), driver.send
+
+    def slow(frame: Reported) -> None:
+        sending.set()
+        assert gate.wait(60)
+        send(frame)
+
+    driver.send = slow
+    clock.now += 1
+    thread = threading.Thread(target=running.report, args=({"loss": 1.0},))
+    thread.start()
+    assert sending.wait(60)
+    running._times.append(0.5)  # another report has come meanwhile
+    clock.now += 1
+    running.flush_tail()
+    gate.set()
+    thread.join(60)
+    assert len(driver.frames) == 1

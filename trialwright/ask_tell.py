@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import math
 import secrets
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from operator import index
 from threading import RLock
-from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from trialwright.core.scores import number, violations
 from trialwright.engine import catalogue
 from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
+from trialwright.engine.in_use import take, uses
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
-from trialwright.reporting import clean, require
+from trialwright.metrics import clean, require
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
 from trialwright.searchers.pareto import undominated
+from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.streams import Streams
@@ -60,7 +63,7 @@ class AskedTrial:
     """A configuration to be tried, and its number."""
 
     id: int
-    config: dict[str, object]
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class ToldTrial:
     """A configuration that was tried. ``metrics`` are as they were told; empty where it failed."""
 
     id: int
-    config: dict[str, object]
+    config: dict[str, Any]
     metrics: dict[str, Metric]
 
 
@@ -85,8 +88,8 @@ class AskTell:
         metric: what to optimise; of several, ``best`` goes by the first.
         mode: "min" or "max", for each metric.
         outcome_constraints: what a trial must also reach: ``["memory <= 8e9"]``.
-        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A grid
-            is tried once, and again only where this says so.
+        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A
+            finite space is tried once, and again only where this is given.
         parallelism: how many trials will be open at a time.
         seed: of every random draw; one is drawn if it is not given.
 
@@ -118,9 +121,12 @@ class AskTell:
         known = None if planned == -1 else planned
         together = _whole("parallelism", parallelism, 1)
         self.seed = secrets.randbits(32) if seed is None else _whole("seed", seed, 0)
+        take(self, {"searcher": self._searcher})
         size = self._searcher.setup(
             Problem(self.space, len(self.metrics), len(self._goals), known, parallelism=together)
         )
+        self._variety = Variety(self.space)
+        self._may_repeat = num_samples is not None or getattr(self._searcher, "repeats", False)
         ends = num_samples is None or planned != -1
         self._last = max(size, planned) if ends and getattr(self._searcher, "is_exhaustive", False) else math.inf
         self._lock = RLock()
@@ -129,6 +135,7 @@ class AskTell:
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
         self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
         self._told: dict[int, ToldTrial] = {}
+        self._noted: set[str] = set()  # metrics that are none, and were warned of
         self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
 
     @overload
@@ -139,7 +146,7 @@ class AskTell:
         """Return a trial to be made, or a list of ``count`` that were chosen to go together.
 
         Raises:
-            LookupError: the searcher has no more.
+            LookupError: the searcher has no more, or every configuration of a finite space was tried.
             ValueError: ``count`` is less than 1.
         """
         wanted = 1 if count is None else index(count)
@@ -150,17 +157,27 @@ class AskTell:
         return asked[0] if count is None else asked
 
     def _asked(self, wanted: int) -> list[AskedTrial]:
+        if not uses(self, self._searcher):
+            kind = type(self._searcher).__name__
+            raise ValueError(f"this {kind} was given to another run or study: give each an object of its own")
         if self._samples >= self._last:
             raise LookupError(f"the searcher has no more suggestions: all {self._last:.0f} were asked for")
         wanted = int(min(wanted, self._last - self._samples))
         requests = [Request(self._numbers + place, self._samples + place) for place in range(wanted)]
         seen = self._log.until(len(self._log)) if self._searcher.learns else History()
         suggested = self._searcher.suggest(seen, requests, self._streams)
-        asked = [self._opened(answer.config, answer.tags) for answer in suggested if answer is not None]
-        if not asked:
-            raise LookupError("the searcher has no more suggestions")
-        self._samples += len(asked)
-        return asked
+        new = [answer for answer in suggested if answer is not None and not self._is_used_up(answer.config)]
+        if not new:
+            raise LookupError(f"the searcher has no more suggestions{self._why_no_more(suggested)}")
+        self._samples += len(new)
+        return [self._opened(answer.config, answer.tags) for answer in new]
+
+    def _is_used_up(self, config: Config) -> bool:
+        """Every config of a finite space has been tried: one comes again only where num_samples says how often."""
+        return self._variety.repeats(config) and not self._may_repeat
+
+    def _why_no_more(self, suggested: Sequence[object]) -> str:
+        return f": all {self._variety.size} configurations of the space were tried" if any(suggested) else ""
 
     @_alone
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
@@ -191,6 +208,7 @@ class AskTell:
         if problems:
             raise ValueError("; ".join(problems))
         plain = cast(Config, self.space.plain(dict(config)))
+        self._variety.repeats(plain)
         trial = self._born(plain, {})
         self._end(trial, plain, metrics)
         return self._told[trial]
@@ -246,6 +264,7 @@ class AskTell:
         for _, config, tags, metrics in fresh(
             cast("list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"])
         ):
+            self._variety.repeats(config)
             trial = self._opened(config, tags).id
             if metrics is not None:
                 self._end(trial, self._open.pop(trial), metrics)
@@ -255,6 +274,7 @@ class AskTell:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state, _lock=RLock())
+        take(self, {"searcher": self._searcher})
 
     def _plain_metrics(self, trial: int) -> Plain:
         return cast(Plain, self._told[trial].metrics) if trial in self._told else None
@@ -288,9 +308,13 @@ class AskTell:
         if not isinstance(told, Mapping) and len(self.metrics) > 1:
             wanted = ", ".join(f"{name!r}: ..." for name in self.metrics)
             raise ValueError(f"{told!r} does not say which value is which: {{{wanted}}} is wanted")
-        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told})
-        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None}
-        require(row, self.metrics)
+        notes: dict[str, str] = {}
+        row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told}, notes)
+        row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None and name not in notes}
+        require(row, self.metrics, notes)
+        for name in notes.keys() - self._noted:
+            self._noted.add(name)
+            warnings.warn(notes[name], RuntimeWarning, stacklevel=4)
         return row
 
     def _feasible(self) -> Iterator[Record]:

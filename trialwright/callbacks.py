@@ -100,7 +100,8 @@ class Callback:
     """
 
     def setup(self, **info: object) -> None:
-        """Get ready: called once, before everything else."""
+        """Get ready: called once, before everything else. Told are the run's ``name``, its ``directory`` (None where
+        nothing is kept), and ``warn``: a function that adds a sentence to the warnings of its result."""
 
     def on_step_begin(self, iteration: int, trials: Sequence[TrialInfo], **info: object) -> None:
         """A turn of the event loop begins."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 
 class TrialwrightError(Exception):
@@ -46,8 +48,24 @@ class PolicyError(TrialwrightError):
     """A scheduler, searcher, or stop rule raised. It is the caller's code unless it is one of ours."""
 
 
-class RunInterrupted(SystemExit):
-    """SIGINT or SIGTERM ended the run cleanly. As ``SystemExit`` it sets the exit code, 130 or 143."""
+class RunInterrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM ended the run cleanly. ``run()`` raises it; in a script it is a ``SystemExit`` too.
+
+    Args:
+        text: what happened, and how to go on.
+        result: the ``Result`` so far; None if nothing had begun.
+        path: the run's directory; None if nothing is kept.
+        code: what a script exits with: 130 or 143.
+    """
+
+    code: int | str | None  # a ``SystemExit`` has a place for it below Python
+
+    def __init__(self, text: str, result: Any, path: Path | None, code: int) -> None:  # noqa: ANN401 - a layer above
+        super().__init__(text)
+        self.result, self.path, self.code = result, path, code
+
+    def __reduce__(self) -> tuple[type[RunInterrupted], tuple[object, ...]]:
+        return type(self), (*self.args, self.result, self.path, self.code)
 
 
 def said(error: BaseException) -> str:
@@ -66,11 +84,29 @@ def named(error: BaseException) -> str:
         return type(error).__qualname__
 
 
+def of_searcher(error: BaseException) -> PolicyError:
+    """Return the error that ends a run whose searcher raised this; one that says so itself stays as it is."""
+    if isinstance(error, PolicyError):
+        return error
+    failure = PolicyError(f"the searcher raised {named(error)}")
+    failure.__cause__ = error
+    return failure
+
+
 def refuse(problems: Iterable[str], subject: str) -> None:
     """Raise one ``ValueError`` that lists all problems; do nothing when there are none."""
     lines = list(problems)
     if lines:
         raise ValueError(f"{subject}: {lines[0]}" if len(lines) == 1 else "\n  - ".join([f"{subject}:", *lines]))
+
+
+def import_instead(given: object) -> str:
+    """Return, of an object or a class of Ray's, what to import in its place; nothing of any other."""
+    for kind in (given if isinstance(given, type) else type(given)).__mro__:
+        package, _, module = kind.__module__.partition(".")
+        if package == "ray" and module.startswith(("tune", "train", "air")):
+            return f"; this one is Ray's: from trialwright.{module} import {kind.__name__}"
+    return ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
+from trialwright.engine.arguments import as_space
 from trialwright.engine.goals import outcome_constraints
-from trialwright.messages import Checkpoint, Plain
+from trialwright.messages import Checkpoint, Config, Plain
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult
 from trialwright.space import Space
+from trialwright.space.plain import known_of
 from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import TrialRow
 from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 
+Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
 
-def load(directory: str | os.PathLike[str]) -> Result:
+
+def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Space | None = None) -> Result:
     """Return the result of a run as its journal has it. Nothing is run, and the objective is not needed.
 
     What only a replay of the decisions could tell is missing: ``explain``, ``lineage``, and why a run was stopped.
@@ -30,47 +36,92 @@ def load(directory: str | os.PathLike[str]) -> Result:
 
     Args:
         directory: the run's, or a link to it.
+        space: the run's, where it holds what is no data (functions, classes, objects). Without it these parameters are
+            missing in configurations, which is warned of; all others are there.
 
     Raises:
-        ValueError: there is no run.
+        ValueError: there is no run (those that begin so, or are called nearly so, are named), or this is not its space.
         StorageError: its journal is damaged.
     """
-    path = Path(directory).resolve()
+    path = find_run(directory).resolve()
     store = SqliteStore.open(path, read_only=True)
     told = cast("Mapping[str, Plain]", store.settings["data"])
+    known = as_space(space) if space is not None else _space(told)
     plan, wall_s = _plan(told), store.check()
     return Result(
         name=str(told.get("name") or path.name),
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=load_trials(store, path),
+        trials=load_trials(store, path, resolver(store, space)),
         path=path,
         stopped=None,
         wall_s=wall_s,
         statistics=Statistics(wall_s=wall_s),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=frozenset() if known is None else known.logarithmic,
     )
 
 
-def load_trials(store: SqliteStore, path: Path) -> list[TrialResult]:
-    """Return the trials of the run in ``path`` by their rows."""
-    told = cast("Mapping[str, Plain]", store.settings["data"])
-    space = Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
+def load_trials(store: SqliteStore, path: Path, resolve: Resolve) -> list[TrialResult]:
+    """Return the trials of the run in ``path`` that have begun, by their rows. ``resolve`` makes of a config in its
+    plain form what the objective got."""
     rows = store.trials()
     if store.format < formats.FIRST:
-        rows = (_from_events(store, row, _plan(told)) for row in rows)
-    return [_trial(row, space, store, path) for row in rows]
+        plan = _plan(cast("Mapping[str, Plain]", store.settings["data"]))
+        rows = (_from_events(store, row, plan) for row in rows)
+    return [_trial(row, resolve, store, path) for row in rows if has_begun(row)]
 
 
-def _trial(row: TrialRow, space: Space | None, store: SqliteStore, path: Path) -> TrialResult:
+def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, keyword: str = "space") -> Resolve:
+    """Return what makes values of the configs of a run.
+
+    Args:
+        store: the run's.
+        space: its space, if it is given.
+        keyword: what that is called where it can be given.
+    """
+    told = cast("Mapping[str, Plain]", store.settings["data"])
+    if space is not None:
+        return as_space(space).resolve
+    if (whole := _space(told)) is not None:
+        return whole.resolve
+    said: set[str] = set()
+
+    def known(plain: Config) -> dict[str, Any]:
+        config, missing = known_of(plain)
+        if new := [path for path in missing if path not in said]:
+            said.update(new)
+            text = (
+                f"{', '.join(new)}: no data, so missing in configurations read from disk; {keyword}=... brings it back"
+            )
+            warnings.warn(text, RuntimeWarning, stacklevel=6)
+        return Known(config, tuple(missing), keyword)
+
+    return known
+
+
+class Known(dict[str, Any]):
+    """A configuration read from disk, in which parameters are missing that are no data. To ask for one says so."""
+
+    def __init__(self, config: Mapping[str, Any], missing: tuple[str, ...], keyword: str) -> None:
+        super().__init__(config)
+        self.missing, self._keyword = missing, keyword
+
+    def __missing__(self, name: str) -> object:
+        lost = [path for path in self.missing if path == name or path.startswith(f"{name}/")]
+        why = f": it is no data, so it is not on the disk; {self._keyword}=... brings it back" if lost else ""
+        raise KeyError(f"{name!r}{why}")
+
+
+def _trial(row: TrialRow, resolve: Resolve, store: SqliteStore, path: Path) -> TrialResult:
     return TrialResult(
         id=row.id,
         state=row.state,
         outcome=row.outcome,
         reason=row.reason,
         attempts=row.attempt,
-        config=row.config if space is None else space.resolve(row.config),
+        config=resolve(row.config),
         metrics=dict(row.metrics),
         best=row.best,
         error=row.error,
@@ -83,11 +134,16 @@ def _trial(row: TrialRow, space: Space | None, store: SqliteStore, path: Path) -
         _best_saved=_saved(row.best_checkpoint, path, row.best[1] if row.best else row.step),
         saved=_saved(row.checkpoint, path, row.step),
         step=row.step,
+        best_metrics=dict(row.best_metrics or row.metrics) if row.best else {},
     )
 
 
 def _saved(checkpoint: str | None, path: Path, step: int) -> Checkpoint | None:
     return None if checkpoint is None else Checkpoint(checkpoints.located(checkpoint, path), step)
+
+
+def _space(told: Mapping[str, Plain]) -> Space | None:
+    return Space.from_plain(cast("dict[str, Any]", told["space"])) if "space" in told else None
 
 
 def _plan(told: Mapping[str, Plain]) -> Plan:
@@ -107,4 +163,5 @@ def _from_events(store: SqliteStore, row: TrialRow, plan: Plan) -> TrialRow:
     scores, trial = Scores(plan), Trial(row.id, {}, (), 0)
     for frame in store.frames(row.id):
         scores.note(trial, frame)
-    return replace(row, best=trial.best and ((*plan.signs, 1.0)[0] * trial.best[0], trial.best[1]))
+    best = trial.best and ((*plan.signs, 1.0)[0] * trial.best[0], trial.best[1])
+    return replace(row, best=best, best_metrics=trial.best_metrics)

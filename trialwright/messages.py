@@ -262,9 +262,12 @@ Decision: TypeAlias = Start | Verdict | Choice | Granted | Asked | TooLarge
 
 @dataclass(frozen=True, slots=True)
 class CapacityChanged(Message):
-    """These are the machines now. The first event of every session of a run."""
+    """These are the machines now. The first event of every session of a run.
+
+    ``to_come`` are machines that may still be added, one of each type: what they could hold is waited for."""
 
     nodes: tuple[Node, ...]
+    to_come: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,15 @@ class Reported(Message):
     def last_step(self) -> int:
         return self.first_step + len(self.time_s) - 1
 
+    @property
+    def size(self) -> int:
+        """Roughly how many bytes it takes where it waits to be read or written."""
+        columns = self.columns.values()
+        long = sum(
+            len(value) for column in columns if str in map(type, column) for value in column if type(value) is str
+        )
+        return long + 32 * len(self.time_s) * (1 + len(columns))
+
     def row(self, index: int) -> dict[str, Metric]:
         """One report of the frame, as a scheduler sees it: with ``step`` and ``time_s``, unless it brings its own."""
         place = range(len(self.time_s))[index]
@@ -344,6 +356,15 @@ class Reported(Message):
             if column[place] is not None:
                 row[name] = column[place]
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Message):
+    """Metrics of the reports that follow are not kept as they were given; a sentence on each, by its name."""
+
+    trial: int
+    attempt: int
+    notes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,13 +417,14 @@ Event: TypeAlias = (
     | RetryRequested
     | Started
     | Reported
+    | Noted
     | Finished
     | Failed
     | Halted
     | Lost
     | Ticked
 )
-TrialEvent: TypeAlias = Started | Reported | Finished | Failed | Halted | Lost
+TrialEvent: TypeAlias = Started | Reported | Noted | Finished | Failed | Halted | Lost
 
 
 # Commands

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
@@ -20,7 +20,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from trialwright.core.failures import Failure
+
 WARNINGS_SHOWN = 2
+FAILURES_SHOWN = 5  # kinds
 CONFIG_LENGTH = 160
 HINT_S = 10.0  # a searcher that took longer, and more than half of a run, is worth a thought
 
@@ -51,6 +54,7 @@ class Snapshot:
     reports_per_s: float = 0.0
     stopped: str | None = None  # why the whole run ends early
     warnings: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()  # one of each kind
     starting: str = ""  # what has to start before the first trial can
 
 
@@ -149,13 +153,22 @@ class LineProgress(_Drawn):
         self._stream, self._period_s, self._clock = stream, period_s, clock
         self._due = clock() + period_s
         self._starting = ""  # what was said to be starting
+        self._said: set[str] = set()
 
     def update(self, snapshot: Snapshot) -> None:
-        """Draw this if the last line is old enough, or says what is being waited for."""
+        """Draw this if the last line is old enough, or says what is being waited for. What has gone wrong is said at
+        once."""
+        self._try(lambda: self._say(snapshot))
         if self._clock() >= self._due or snapshot.starting not in ("", self._starting):
             self._starting = snapshot.starting
             self._due = self._clock() + self._period_s
             super().update(snapshot)
+
+    def _say(self, snapshot: Snapshot) -> None:
+        for text in dict.fromkeys(trouble(snapshot)):
+            if text not in self._said:
+                self._said.add(text)
+                print(text, file=self._stream, flush=True)
 
     def _draw(self, snapshot: Snapshot) -> None:
         print(line(snapshot), file=self._stream, flush=True)
@@ -218,7 +231,29 @@ def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
     shown.append(("reports", f"{snapshot.reports:,} ({number(snapshot.reports_per_s)}/s)"))
     if snapshot.stopped:
         shown.append(("stopping", _plain(snapshot.stopped)))
+    shown += [("error", _failure(failure)) for failure in _most(snapshot.failures)]
     return shown + [("warning", _plain(text)) for text in snapshot.warnings[-WARNINGS_SHOWN:]]
+
+
+def trouble(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what has gone wrong so far, a line each: the first failure of each kind, and the warnings."""
+    for failure in snapshot.failures:
+        yield f"{_plain(snapshot.name)}: trial {failure.trial} failed: {_plain(failure.error)}{_where(failure)}"
+    yield from (f"{_plain(snapshot.name)}: warning: {_plain(text)}" for text in snapshot.warnings)
+
+
+def _most(failures: Sequence[Failure]) -> Sequence[Failure]:
+    return sorted(failures, key=lambda failure: -failure.count)[:FAILURES_SHOWN]
+
+
+def _failure(failure: Failure) -> str:
+    """``3 times ValueError: bad value (train.py:12, in train), first in trial 4``."""
+    times, first = (f"{failure.count:,} times ", "first ") if failure.count > 1 else ("", "")
+    return f"{times}{_plain(failure.error)}{_where(failure)}, {first}in trial {failure.trial}"
+
+
+def _where(failure: Failure) -> str:
+    return f" ({_plain(failure.where)})" if failure.where else ""
 
 
 def line(snapshot: Snapshot) -> str:
@@ -239,10 +274,21 @@ def summary_lines(snapshot: Snapshot, statistics: Statistics) -> list[str]:
     if snapshot.stopped:
         lines.append(f"the run was stopped: {_plain(snapshot.stopped)}")
     lines.append(f"best: {_best(snapshot.best)}" if snapshot.best else "best: no trial has reported a finite value")
+    lines += _errors(snapshot)
     lines += [f"warning: {_plain(text)}" for text in snapshot.warnings[-WARNINGS_SHOWN:]]
     lines += _where_time_went(statistics, snapshot.reports)
     if snapshot.directory:
         lines.append(f"kept in {snapshot.directory}")
+    return lines
+
+
+def _errors(snapshot: Snapshot) -> list[str]:
+    """Return a line for each kind of failure, the most frequent first, and where to find all."""
+    lines = [f"error: {_failure(failure)}" for failure in _most(snapshot.failures)]
+    if more := len(snapshot.failures) - len(lines):
+        lines.append(f"and {more} more kinds of errors")
+    if lines and (snapshot.outcomes.get("failed") or snapshot.outcomes.get("lost")):
+        lines.append("the failed trials are in result.errors")
     return lines
 
 

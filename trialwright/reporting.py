@@ -7,32 +7,31 @@ it returns at once.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from trialwright.errors import nearest, said
-from trialwright.messages import Extend, Halt, Launch, Metric, Reported, Until
+from trialwright.errors import said
+from trialwright.messages import Extend, Halt, Launch, Metric, Noted, Reported, Until
+from trialwright.metrics import clean, require
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import Saveable
 from trialwright.storage.files import is_of_disk
 
 FLUSH_S = 0.005  # a report that comes later than this after the last frame is sent at once
 FLUSH_REPORTS = 64
-COUNTED = frozenset({"step", "time_s"})  # a report may bring its own, and then that one counts
-KEYS_MAX = 10_000
-KEY_LENGTH_MAX = 256
-TEXT_LENGTH_MAX = 65_536
-TEXTS_LENGTH_MAX = 2**20  # together in one report
-DEPTH_MAX = 16
+NOTES_MAX = 100  # names of metrics in one attempt of which something is said
 ERROR_LENGTH_MAX = 500
+_FORKED = (
+    "report() was called in a process that the trial has forked: only the trial's own process reports for it; "
+    "hand what you have to that process, by a pipe or a queue"
+)
 
 
 class TrialStopped(BaseException):
@@ -63,8 +62,8 @@ class Reply:
 class Link(Protocol):
     """A session's way to the driver."""
 
-    def send(self, frame: Reported) -> None:
-        """Send a frame; may block while the driver is behind."""
+    def send(self, message: Reported | Noted) -> None:
+        """Send a frame, or what is said of one that follows; may block while the driver is behind."""
 
     def answer(self) -> Extend | Halt:
         """Wait for the answer to a waiting report."""
@@ -98,7 +97,14 @@ class Session:
         self._times: list[float] = []
         self._columns: dict[str, list[Metric]] = {}
         self._flushed = self._began
+        self._noted: set[str] = set()  # metrics that are none, of which that was said
         self._lock = threading.Lock()  # the tail of the reports is flushed by another thread
+        self._pid = os.getpid()
+
+    @property
+    def is_forked(self) -> bool:
+        """This is a copy in a process that the trial has forked: it is not the trial, and must not speak for it."""
+        return os.getpid() != self._pid
 
     @property
     def context(self) -> Context:
@@ -119,8 +125,8 @@ class Session:
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
         """Send a report; raise ``TrialStopped`` if the trial is to end."""
-        row = clean(metrics)
-        require(row, self.metrics)
+        self._check_process()
+        row = self._cleaned(metrics)
         path = None if checkpoint is None else self._save(checkpoint, self.step + 1)
         if self._send(row, path):
             self._obey(self.link.answer())
@@ -140,10 +146,30 @@ class Session:
             if self._times:
                 self._send_frame()
 
-    def flush_tail(self) -> None:
-        """Send reports that have waited for company for too long. Called by another thread, now and then."""
-        if self._times and self.clock() - self._flushed > FLUSH_S:
-            self.flush()
+    def flush_tail(self, *, older_than_s: float = FLUSH_S) -> None:
+        """Send reports that have waited for company for too long. Called by another thread, now and then, or by a
+        signal's handler: these must not wait for one that is sending."""
+        if self._times and self.clock() - self._flushed > older_than_s and self._lock.acquire(blocking=False):
+            try:
+                if self._times:
+                    self._send_frame()
+            finally:
+                self._lock.release()
+
+    def _check_process(self) -> None:
+        if self.is_forked:
+            raise RuntimeError(_FORKED)
+
+    def _cleaned(self, metrics: Mapping[str, object]) -> dict[str, Metric]:
+        """Return a report as plain values; of what is no metric, say once what was made of it."""
+        notes: dict[str, str] = {}
+        row = clean(metrics, notes)
+        new = [name for name in notes if name not in self._noted][: NOTES_MAX - len(self._noted)]
+        if new:
+            self._noted.update(new)
+            self.link.send(Noted(self.launch.trial, self.launch.attempt, {name: notes[name] for name in new}))
+        require(row, self.metrics, notes)
+        return row
 
     def _obey(self, answer: Extend | Halt) -> None:
         if isinstance(answer, Halt):
@@ -238,15 +264,16 @@ def report(
     """Report metrics of the trial: ``report(loss=0.3)`` or ``report({"loss": 0.3}, checkpoint=directory)``.
 
     Args:
-        metrics: names and values: numbers, texts, None, NumPy scalars, tensors of one element; nested dicts are
-            joined with ``/``.
+        metrics: names and values: numbers, strings, None, NumPy scalars, tensors of one element; nested dicts are
+            joined with ``/``. What else is there is kept as its string, or left out, with one warning a name.
         checkpoint: a directory or file, which is copied, or a dict of plain data; it is safely stored
             when this returns.
         named: more metrics.
 
     Raises:
         TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
-        TypeError, ValueError: the report is not one; the text names the key.
+        TypeError, ValueError: the report is not one; the message names the key.
+        RuntimeError: this is no trial's process.
     """
     return _session("report").report({**(metrics or {}), **named}, checkpoint)
 
@@ -266,88 +293,3 @@ def decides(metrics: Mapping[str, object]) -> bool:
 def context() -> Context:
     """Return who and where this trial is: ``trial_id, attempt, config, resources, directory, seed``."""
     return _session("context").context
-
-
-# What may be reported
-# ----------------------------------------------------------------------------------------------------
-
-
-def clean(metrics: Mapping[str, object]) -> dict[str, Metric]:
-    """Turn what was reported into plain values.
-
-    Raises:
-        TypeError: a value that is no metric, or a key that is no text; named by its path.
-        ValueError: too many keys, or too long a text.
-    """
-    if not isinstance(metrics, Mapping):
-        raise TypeError(f"a report must be a dict of metrics, not {metrics!r}")
-    row: dict[str, Metric] = {}
-    _flatten(metrics, "", row, 0)
-    if len(row) > KEYS_MAX:
-        raise ValueError(f"a report may have {KEYS_MAX} keys, not {len(row)}")
-    for name in COUNTED & row.keys():
-        if isinstance(row[name], bool) or not isinstance(row[name], int | float):
-            raise TypeError(f"a report's own {name!r} must be a number, not {_shown(row[name])}")
-    if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
-        raise ValueError(f"the texts of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file")
-    return row
-
-
-def _flatten(metrics: Mapping[str, object], prefix: str, row: dict[str, Metric], depth: int) -> None:
-    if depth > DEPTH_MAX:
-        raise ValueError(f"a report may be nested {DEPTH_MAX} deep; {prefix[:KEY_LENGTH_MAX]!r} is deeper")
-    for key, value in metrics.items():
-        if not isinstance(key, str):
-            raise TypeError(f"metric names are texts; {prefix}{key!r} is a {type(key).__name__}")
-        name = prefix + key
-        if len(name) > KEY_LENGTH_MAX:
-            raise ValueError(f"metric names have at most {KEY_LENGTH_MAX} characters; {name[:40]!r}... has {len(name)}")
-        if isinstance(value, Mapping):
-            _flatten(value, name + "/", row, depth + 1)
-        else:
-            row[name] = None if value is None else _metric(name, value)
-
-
-def _metric(name: str, value: object) -> Metric:
-    if type(value) is float or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        if len(value) > TEXT_LENGTH_MAX:
-            raise ValueError(
-                f"metric {name!r} is a text of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept"
-            )
-        return str.__str__(value)  # a subclass may look otherwise
-    if isinstance(value, int):
-        return int(value) if -(2**63) <= value < 2**63 else _float(name, value)
-    if isinstance(value, float | Decimal | Fraction):
-        return _float(name, value)
-    item = getattr(value, "item", None)  # a NumPy scalar or a tensor of one element
-    if callable(item):
-        try:
-            return _metric(name, item())
-        except (ValueError, RuntimeError) as error:
-            raise TypeError(f"metric {name!r} has more than one element: {_shown(value)}") from error
-    raise TypeError(f"metric {name!r} is a {type(value).__name__}, not a number or a text: {_shown(value)}")
-
-
-def _float(name: str, value: float | Decimal | Fraction) -> float:
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ValueError(f"metric {name!r} is too large for a float: {_shown(value)}") from error
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)[:80]
-    except Exception:  # a user's __repr__ may do anything
-        return f"<{type(value).__name__}>"
-
-
-def require(row: dict[str, Metric], names: tuple[str, ...]) -> None:
-    """Refuse a report that lacks an objective, or in which one is no number."""
-    for name in names:
-        if name not in row:
-            raise ValueError(f"the report lacks the metric {name!r}{nearest(name, row)}")
-        if not isinstance(row[name], int | float):
-            raise TypeError(f"metric {name!r} must be a number, not {row[name]!r}")

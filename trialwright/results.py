@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import le
 from pathlib import Path
@@ -31,8 +32,8 @@ class TrialResult:
     """One trial of a finished (or interrupted) run.
 
     ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
-    why. ``metrics`` are those of the last report, ``step`` and ``time_s`` (running seconds) with them. ``started`` and
-    ``ended`` are seconds of the run.
+    why. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value, with
+    ``step`` and ``time_s`` (running seconds). ``started`` and ``ended`` are seconds of the run.
     """
 
     id: int
@@ -54,6 +55,7 @@ class TrialResult:
     saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
     step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
+    best_metrics: dict[str, Any] = field(default_factory=dict)  # empty if no report may be the best
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
@@ -134,6 +136,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
+    logarithmic: frozenset[str] = frozenset()  # parameters ("model/lr") whose numbers were drawn on a logarithmic axis
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __len__(self) -> int:
@@ -145,10 +148,10 @@ class Result:
     def __getitem__(self, index: int) -> TrialResult:
         return self.trials[index]
 
-    def best(self, scope: Scope = "last") -> TrialResult:
-        """Return the best trial: by the last value each has reported, by the best one, or by the mean of the last ones
-        of all trials with its configuration. Only finite values count, and only trials that meet the outcome
-        constraints. Of several objectives the first decides.
+    def best(self, scope: Scope = "best") -> TrialResult:
+        """Return the best trial: by the best value that each has reported at any step; by the last one; or by the mean
+        of the last ones of all trials with its configuration. Only finite values count, and only reports that meet the
+        outcome constraints. Of several objectives the first decides; of equal trials, the lowest number.
 
         Raises:
             ValueError: no trial has reported one; the text says what happened instead.
@@ -157,7 +160,7 @@ class Result:
         scored = [
             (sign * value, trial)
             for trial in self.trials
-            if (value := self._value(trial, scope)) is not None and self._feasible(trial)
+            if (value := self._value(trial, scope)) is not None and (scope == "best" or self._feasible(trial))
         ]
         if not scored:
             raise ValueError(self._why_no_best())
@@ -241,7 +244,7 @@ class Result:
 
     @property
     def best_trial(self) -> TrialResult:
-        """The trial whose last reported value is best."""
+        """The trial that reported the best value, at any step."""
         return self.best()
 
     @property
@@ -251,13 +254,14 @@ class Result:
 
     @property
     def best_metrics(self) -> dict[str, Any]:
-        """What the best trial reported last."""
-        return self.best().metrics
+        """What the best trial reported with its best value."""
+        return self.best().best_metrics
 
     @property
     def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-        """What the best trial saved last, in the form in which it was reported; None if it saved nothing."""
-        return self.best().checkpoint
+        """What the best trial saved with its best value, or last if it saved nothing there, in the form in which it was
+        reported; None if it saved nothing."""
+        return self.best().best_checkpoint
 
     @property
     def errors(self) -> list[TrialResult]:
@@ -265,7 +269,8 @@ class Result:
         return [trial for trial in self.trials if trial.outcome in ("failed", "lost")]
 
     def dataframe(self) -> pd.DataFrame:
-        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times.
+        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times. Where a
+        metric is called like one of these columns, the column of ours has ``trial/`` before its name.
 
         Raises:
             ImportError: pandas is not installed.
@@ -274,7 +279,8 @@ class Result:
             import pandas as pd
         except ImportError as error:
             raise ImportError("result.dataframe() needs pandas: pip install 'trialwright[pandas]'") from error
-        return pd.DataFrame([_row(trial) for trial in self.trials])
+        taken = {name for trial in self.trials for name in trial.metrics}
+        return pd.DataFrame([_row(trial, taken) for trial in self.trials])
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}
@@ -283,9 +289,8 @@ class Result:
         parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
         try:
             best = self.best()
-            parts.append(
-                f"best {self.metric}={best.metrics[self.metric or '']:.6g} (trial {best.id}: {settings(best.config)})"
-            )
+            value = best.best_metrics[self.metric or ""]
+            parts.append(f"best {self.metric}={value:.6g} (trial {best.id}: {settings(best.config)})")
         except ValueError as error:
             parts.append(str(error))
         if self.stopped:
@@ -328,10 +333,22 @@ def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
             yield trial
 
 
-def _row(trial: TrialResult) -> dict[str, object]:
-    row: dict[str, object] = {"id": trial.id, "state": trial.state, "outcome": trial.outcome, **trial.metrics}
-    row |= {f"config/{name}": value for name, value in _flat(trial.config)}
-    return row | {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+def _row(trial: TrialResult, taken: AbstractSet[str]) -> dict[str, object]:
+    about = {"id": trial.id, "state": trial.state, "outcome": trial.outcome}
+    config = {f"config/{name}": value for name, value in _flat(trial.config)}
+    times = {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
+    return _apart(about, taken) | trial.metrics | _apart({**config, **times}, taken)
+
+
+def _apart(columns: Mapping[str, object], taken: AbstractSet[str]) -> dict[str, object]:
+    """Name columns of ours such that no metric of any trial is called so."""
+    named = {}
+    for column, value in columns.items():
+        name = column
+        while name in taken:
+            name = f"trial/{name}"
+        named[name] = value
+    return named
 
 
 def _flat(config: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

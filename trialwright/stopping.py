@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Boundary, Config, Metric, Report, Until
 
 StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
@@ -74,6 +75,12 @@ class Called:
     function: StopFunction
     boundaries: Until = EVERY_REPORT
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metric that it looks at, if it tells."""
+        named = getattr(self.function, "metric", None)
+        return (named,) if isinstance(named, str) else ()
+
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask it."""
         return f"stop rule {_name(self.function)}" if self.function(trial, dict(report.metrics)) else None
@@ -118,11 +125,20 @@ def stop_rule(stop: Stop) -> StopRule:
         return stop
     if isinstance(stop, Mapping):
         return Thresholds(tuple(_boundary(metric, value) for metric, value in stop.items()))
+    if import_instead(stop):
+        raise TypeError(f"stop must not be {stop!r}{import_instead(stop)}")
     if callable(stop):
         return Called(stop)
     if isinstance(stop, list | tuple):
         return AnyOf(tuple(map(stop_rule, stop)))
     raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+
+
+def metrics_of(rule: StopRule) -> tuple[str, ...]:
+    """Return the metrics that a rule names, as far as it tells: those of its boundaries, and of its ``metrics`` if it
+    has such an attribute."""
+    inner = [metric for each in getattr(rule, "rules", ()) for metric in metrics_of(each)]
+    return (*(boundary.metric for boundary in rule.boundaries), *getattr(rule, "metrics", ()), *inner)
 
 
 def _boundary(metric: str, threshold: float | tuple[str, float]) -> Boundary:

@@ -69,6 +69,15 @@ def generate(config):
         yield {"loss": loss}
 
 
+def report_and_return_it(config):
+    return reporting.report(loss=1.0)
+
+
+def yield_what_report_returns(config):
+    for loss in (2.0, 1.0):
+        yield reporting.report(loss=loss)
+
+
 async def coroutine(config):
     for loss in (2.0, 1.0):
         await reporting.report(loss=loss)
@@ -89,7 +98,17 @@ def ruin(config):
 
 OBJECTIVES = {
     function.__name__: function
-    for function in (report_thrice, report_many, raise_deep, generate, coroutine, with_checkpoint, ruin)
+    for function in (
+        report_thrice,
+        report_many,
+        report_and_return_it,
+        yield_what_report_returns,
+        raise_deep,
+        generate,
+        coroutine,
+        with_checkpoint,
+        ruin,
+    )
 }
 
 
@@ -249,6 +268,12 @@ class ExecutorContract:
 
     def test_a_generator_reports_what_it_yields(self, driver):
         assert losses(driver.run(generate)) == [2.0, 1.0]
+
+    def test_what_report_returns_is_no_result(self, driver):
+        for what, reported in ((report_and_return_it, [1.0]), (yield_what_report_returns, [2.0, 1.0])):
+            events = driver.run(what)
+            assert isinstance(events[-1], Finished), events[-1]
+            assert losses(events) == reported
 
     def test_an_async_objective_runs(self, driver):
         assert losses(driver.run(coroutine)) == [2.0, 1.0]

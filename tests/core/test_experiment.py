@@ -180,6 +180,42 @@ def test_a_trial_waits_for_the_only_machine_that_can_hold_it_and_is_cancelled_if
     assert hand(CapacityChanged((big, small))) == [Like(Launch, trial=0, attempt=1)]
 
 
+def test_a_run_that_stands_still_says_for_what():
+    head, worker = Node("head", {"memory": 8}), Node("worker", {"cpu": 1})
+    hand = Hand(nodes=[head], samples=1)
+    assert "a machine with {'cpu': 1}: the largest that is there has {'cpu': 0}" in hand.experiment.waits_for
+    hand(CapacityChanged((head, Node("worker", {"cpu": 1}, {"cpu": 1}))))
+    assert "wait for {'cpu': 1}, which others hold" in hand.experiment.waits_for
+    hand(CapacityChanged((head, worker)))
+    assert hand.experiment.waits_for == ""
+    hand.finished(0)
+    hand(CapacityChanged((head,)))
+    assert hand.experiment.waits_for == ""
+
+
+def test_a_run_whose_only_trials_no_machine_can_hold_any_more_says_so():
+    big, small = Node("big", {"cpu": 4}), Node("small", {"cpu": 1})
+    hand = Hand(nodes=[big, small], samples=0, resources={"cpu": 1})
+    hand(CapacityChanged((small,)))
+    hand(Enqueued({"x": 0.0}, resources={"cpu": 4}))
+    assert "a machine with {'cpu': 4}: the largest that is there has {'cpu': 1}" in hand.experiment.waits_for
+
+
+def test_trials_for_a_machine_that_may_be_added_are_not_refused():
+    hand, small = Hand(nodes=[Node("small", {"cpu": 1})], samples=0), Node("small", {"cpu": 1})
+    hand(CapacityChanged((small,), (Node("type", {"cpu": 4}),)))
+    assert hand(Enqueued({"x": 0.0}, resources={"cpu": 4})) == []
+    assert kinds(hand(Enqueued({"x": 0.0}, resources={"cpu": 5}))) == [Cancel]
+    assert kinds(hand(CapacityChanged((small, Node("new", {"cpu": 4}))))) == [Launch]
+
+
+def test_a_run_may_begin_before_its_machines_are_there():
+    hand = Hand(nodes=[Node("head", {"memory": 8})], samples=1)
+    assert not hand.experiment.feasible
+    hand(CapacityChanged((Node("head", {"memory": 8}),), (Node("type", {"cpu": 4}),)))
+    assert hand.experiment.feasible
+
+
 # Failures -------------------------------------------------------------------------------------------------------------
 
 

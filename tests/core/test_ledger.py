@@ -178,6 +178,15 @@ def test_a_machine_that_left_may_come_back():
     assert not ledger.is_possible(to_request({"cpu": 3}))
 
 
+def test_what_a_machine_that_may_be_added_could_hold_is_possible():
+    ledger, two = Ledger(), to_request({"cpu": 2})
+    ledger.set_nodes([], (Node("type", {"cpu": 2}),))
+    assert (ledger.fits(two), ledger.could_hold(two), ledger.is_possible(two)) == (False, False, True)
+    assert not ledger.is_possible(to_request({"cpu": 3}))
+    ledger.set_nodes([])
+    assert not ledger.is_possible(two)
+
+
 # What programs outside this run hold ----------------------------------------------------------------------------------
 
 

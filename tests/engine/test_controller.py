@@ -204,6 +204,21 @@ def test_the_loop_waits_for_a_disk_that_is_far_behind(monkeypatch):
     drive(Script(), then=then)
 
 
+def test_the_loop_waits_for_a_disk_that_is_far_behind_in_bytes(monkeypatch):
+    monkeypatch.setattr(module, "UNCOMMITTED_BYTES_MAX", 4_000)
+
+    async def then(executor, store):
+        before = executor.taken
+        frames = [Reported(0, 1, step, (float(step),), {"loss": [1.0], "note": ["x" * 1_000]}) for step in range(1, 31)]
+        executor.happen(*([frame] for frame in frames))
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert executor.taken - before < 10, "no more than may be under way"
+        await until(lambda: executor.batches.empty() or store.commit(), 5000)
+
+    drive(Script(), then=then)
+
+
 def test_an_event_is_journalled_with_all_that_was_decided_on_it():
     async def then(executor, store):
         kinds = {type(turn.events[0]): [type(one).__name__ for one in turn.decisions[0]] for turn in store.turns}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.driving import Curve
 from trialwright import Callback, Engine, Local, Simulated, context, enqueue, report, space, stop
-from trialwright.engine import running
+from trialwright.engine import interrupts
 from trialwright.engine.ending import Ending
 from trialwright.errors import ExecutorError, PolicyError, StorageError, said
 from trialwright.storage.memory import MemoryStore
@@ -273,13 +273,13 @@ def test_async_objectives_end_by_their_finally_when_the_run_ends_by_an_error(cap
 
 def test_a_handler_that_was_installed_below_python_is_no_error_at_the_end(monkeypatch):
     """``signal.getsignal`` knows nothing of it, and ``signal.signal`` does not take that back."""
-    handlers = {number: running.signal.getsignal(number) for number in running.EXIT_CODES}
-    monkeypatch.setattr(running.signal, "getsignal", lambda number: None)
+    handlers = {number: interrupts.signal.getsignal(number) for number in interrupts.SIGNALS}
+    monkeypatch.setattr(interrupts.signal, "getsignal", lambda number: None)
     try:
         assert an_engine().run()[0].outcome == "completed"
     finally:
         for number, handler in handlers.items():
-            running.signal.signal(number, handler)
+            interrupts.signal.signal(number, handler)
 
 
 # What comes at the last moment ----------------------------------------------------------------------------------------

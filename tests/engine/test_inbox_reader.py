@@ -10,11 +10,12 @@ from trialwright.executors.base import Run
 from trialwright.messages import Enqueued, StopRequested, Suggested
 from trialwright.space import Space, uniform
 from trialwright.storage import inbox
+from trialwright.storage.sqlite import SqliteStore
 
 
 @pytest.fixture
 def run(tmp_path):
-    (tmp_path / "journal.sqlite").touch()
+    SqliteStore.create(tmp_path, {"data": {}}).close()
     return Run(None, Space({"x": uniform(0, 1)}), lambda ask: Suggested(ask.ask, ()), directory=tmp_path)
 
 

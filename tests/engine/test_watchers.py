@@ -38,6 +38,14 @@ class Shown:
         self.shown.append(snapshot)
 
 
+def test_what_is_waited_for_is_told_once_it_lasts(monkeypatch):
+    monkeypatch.setattr(watchers, "WAIT_S", 0.0)
+    said, looks = [], ["room", "room", "a machine", "", "a machine", ""]
+    with pytest.raises(IndexError):
+        asyncio.run(watchers.tell_what_is_waited_for(looks.pop, said.append))
+    assert said == ["room"]
+
+
 def test_a_watcher_that_fails_is_warned_of_and_begins_again(monkeypatch):
     monkeypatch.setattr(watchers, "AGAIN_S", 0.0)
     warnings = []

@@ -1,8 +1,10 @@
 """Objectives that misbehave in worker processes, and what can be seen of these from outside."""
 
 import ctypes
+import gc
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,9 @@ import cloudpickle
 
 from tests.contracts import executor as contract
 from trialwright import reporting
+from trialwright.executors import worker
+from trialwright.executors.wire import encode
+from trialwright.messages import Reported
 
 for module in (contract, sys.modules[__name__]):
     cloudpickle.register_pickle_by_value(module)  # workers need not be able to import the tests
@@ -68,6 +73,9 @@ def leave_a_thread(config):
 
 def die(config):
     reporting.report(loss=1.0)
+    if config["how"] == "term":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1000)
     time.sleep(0.2)  # a report that is 0.1 s old has left
     if config["how"] == "exit":
         os._exit(3)
@@ -89,6 +97,29 @@ def hang(config):
         except BaseException:
             if not config["stubborn"]:
                 raise
+
+
+def hold_the_interpreter(config):
+    reporting.report(loss=1.0)
+    re.match(r"(a+)+$", "a" * 60 + "b")  # takes years, in C, without letting go of the interpreter's lock
+
+
+def start_a_daemon(config):
+    """In a session of its own, below a process that has ended; and then do not listen."""
+    daemon = subprocess.run(
+        ["setsid", "sh", "-c", "sleep 1000 >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    reporting.report(daemon=int(daemon.stdout))
+    time.sleep(0.2)  # a report that is 0.1 s old has left
+    hold_the_interpreter(config)
+
+
+def skip_steps(config):
+    """A worker that speaks past its session, as no worker of ours does."""
+    wire = next(each for each in gc.get_objects() if isinstance(each, worker.Socket))
+    trial = reporting.context().trial_id
+    wire.send(encode(Reported(trial, 1, config["first"], (0.1,), {"loss": [0.0]})))
+    time.sleep(1000)
 
 
 def have_a_child(config):
@@ -119,6 +150,9 @@ OBJECTIVES = contract.OBJECTIVES | {
         hang,
         have_a_child,
         devices,
+        hold_the_interpreter,
+        skip_steps,
+        start_a_daemon,
     )
 }
 

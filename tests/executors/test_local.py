@@ -1,13 +1,19 @@
 """The local executor: the contract, and what is special about threads."""
 
 import asyncio
+import os
+import random
+import signal
 import threading
 import time
 
+import numpy.random
 import pytest
 
-from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorContract
+from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorContract, losses
+from tests.executors.in_workers import alive
 from trialwright import reporting
+from trialwright.executors import local, tasks
 from trialwright.executors.local import Local
 from trialwright.messages import EVERY_REPORT, Extend, Failed, Finished, Halt, Halted, Lost, Reported, Started, Ticked
 
@@ -20,11 +26,30 @@ def who(config):
     reporting.report(name=threading.current_thread().name, resolved=config["resolved"])
 
 
+def forks(config):
+    """The first child goes on as if it were the trial, the second does not end by itself."""
+    if os.fork() == 0:
+        return reporting.report(loss=-999.0)
+    child = os.fork()
+    if child == 0:
+        time.sleep(1000)
+    os.wait()
+    return {"loss": 1.0, "child": child}
+
+
+def starts_a_program(config):
+    reporting.report(program=os.posix_spawnp("sleep", ["sleep", "1000"], os.environ))
+
+
+def draws(config):
+    reporting.report(seed=reporting.context().seed)
+
+
 def exits(config):
     raise SystemExit(config["code"])
 
 
-HERE = OBJECTIVES | {function.__name__: function for function in (sleep, who, exits)}
+HERE = OBJECTIVES | {function.__name__: function for function in (sleep, who, exits, forks, starts_a_program, draws)}
 
 
 def objective(config):
@@ -66,6 +91,65 @@ def test_sys_exit_ends_the_trial_and_not_the_process(driver):
     failed = driver.run(exits, code=3)[-1]
     assert isinstance(failed, Failed)
     assert "sys.exit(3)" in failed.error
+
+
+def test_what_a_trial_forks_does_not_speak_for_it_and_ends_with_it(driver):
+    row = driver.result(forks)
+    assert row["loss"] == 1.0
+    assert not alive(row["child"])
+
+
+def test_a_program_that_a_trial_starts_is_left_to_it(driver):
+    pid = driver.result(starts_a_program)["program"]
+    assert alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_global_random_generators_are_not_touched_and_the_trials_seed_is_there(driver):
+    states = random.getstate(), numpy.random.get_state()[1].tolist()
+    assert driver.result(draws)["seed"] == driver.launched.seed
+    assert (random.getstate(), numpy.random.get_state()[1].tolist()) == states
+
+
+def unread(driver):
+    return sum(event.size for event in list(driver.executor._inbox._events) if isinstance(event, Reported))
+
+
+def report_at_will(driver, monkeypatch, count):
+    """A trial that reports faster than it is heard, until it is made to wait."""
+    monkeypatch.setattr(local, "UNREAD_BYTES_MAX", 2**14)
+    trial = driver.launch("report_many", count=count)
+    driver.wait_until(lambda: unread(driver) > 2**14)
+    return trial
+
+
+def test_who_reports_faster_than_the_driver_takes_is_made_to_wait_and_loses_nothing(driver, monkeypatch):
+    trial = report_at_will(driver, monkeypatch, count=50_000)
+    driver.runner.run(asyncio.sleep(0.2))
+    assert unread(driver) < 2**15
+    frames = [event for event in driver.wait_for(trial) if isinstance(event, Reported)]
+    assert [value for frame in frames for value in frame.columns["number"]] == list(range(50_000))
+
+
+def test_a_trial_does_not_wait_because_others_report_much(driver, monkeypatch):
+    report_at_will(driver, monkeypatch, count=10**9)
+    other = driver.launch("report_thrice")
+
+    def has_ended():
+        return any(isinstance(event, Finished) for event in driver.executor._inbox._events)
+
+    driver.wait_until(has_ended)
+    assert losses(driver.wait_for(other)) == [3.0, 2.0, 1.0]
+
+
+def test_who_is_made_to_wait_ends_with_the_run(driver, monkeypatch):
+    before = threads()
+    report_at_will(driver, monkeypatch, count=10**9)
+    [thread] = threads() - before
+    driver.close()
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
 
 
 def test_two_trials_run_side_by_side_and_are_answered_each(driver):
@@ -119,6 +203,21 @@ def test_a_second_halt_does_not_cancel_an_async_objectives_finally(of_tasks):
     assert LINGERING.wait(DEADLINE_S)
     of_tasks.close()  # halts what still runs
     assert ENDED == ["a"]
+
+
+async def never_waits(config):
+    for number in range(10**9):
+        reporting.report(loss=float(number))
+
+
+def test_an_async_objective_that_never_waits_is_told_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "HELD_MAX", 100)
+    driver = Driver(Local(), tmp_path, never_waits)
+    driver.open()
+    failed = driver.run("never", until=EVERY_REPORT)[-1]
+    assert "`await report(...)`" in failed.error
+    driver.close()
+    driver.runner.close()
 
 
 def threads() -> set[threading.Thread]:

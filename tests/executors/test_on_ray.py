@@ -4,23 +4,37 @@ import asyncio
 import os
 import signal
 import threading
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.contracts.executor import Driver, PlainSpace, losses, report_thrice
+from tests.contracts.executor import DEADLINE_S, Driver, PlainSpace, losses, report_thrice
 from tests.executors.in_workers import alive, family, hang, have_a_child, look_around, objective
 from trialwright.errors import ExecutorError
+from trialwright.executors import ray_session
 from trialwright.executors.base import Run
 from trialwright.executors.on_ray import OnRay
-from trialwright.messages import Finished, Halt, Halted, Lost
+from trialwright.messages import CapacityChanged, Finished, Halt, Halted, Lost, Reported
 
 
 @pytest.fixture(scope="class")
-def cluster():
+def ray_of_others():
     ray = pytest.importorskip("ray")
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield ray
     ray.shutdown()
+
+
+@pytest.fixture
+def cluster(ray_of_others):
+    """It, with all that it has free: what the test before has ended may still be counted."""
+    began = time.monotonic()
+    while ray_of_others.available_resources().get("CPU") != 2:
+        assert time.monotonic() < began + DEADLINE_S
+        time.sleep(0.05)
+    return ray_of_others
 
 
 class TestRayOfOthers:  # first, while no other test has a Ray open
@@ -94,8 +108,139 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         with pytest.raises(ExecutorError, match="num_cpus"):
             Driver(OnRay(num_cpus=3), tmp_path, objective).open()
 
+    def test_what_a_neighbour_holds_is_not_granted(self, cluster, tmp_path):
+        neighbour = cluster.remote(num_cpus=1)(Neighbour).remote()
+        cluster.get(neighbour.ping.remote())
+        driver = Driver(OnRay(), tmp_path, objective)
+        driver.open()
+        assert driver.nodes[0].others == {"cpu": 1.0}
+        assert isinstance(driver.run(report_thrice)[-1], Finished)  # its slot stays, and is not a neighbour
+        cluster.kill(neighbour)
+        driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {})
+        driver.close()
+
+    def test_a_worker_whose_room_others_have_taken_is_no_miss(self, cluster, tmp_path):
+        driver = Driver(OnRay(start_s=4.0), tmp_path, objective)
+        driver.open()
+        neighbour = cluster.remote(num_cpus=2)(Neighbour).remote()
+        cluster.get(neighbour.ping.remote())
+        trial = driver.launch(report_thrice)
+        beat(driver)
+        driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {"cpu": 2.0})
+        assert driver.wait_for(trial)[-1].preempted
+        assert driver.executor._pool._misses == 0
+        cluster.kill(neighbour)
+        driver.close()
+
+    def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, cluster, tmp_path):
+        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
+        driver.open()
+        working = driver.launch(hang, stubborn=False)
+        driver.wait_for(working, Reported)
+        driver.executor._pool.rules = replace(driver.executor._pool.rules, start_s=0.01)
+        for _ in range(4):
+            assert isinstance(driver.run(report_thrice, cpus=0.5)[-1], Lost)
+        driver.do(Halt(working, 1))
+        assert isinstance(driver.wait_for(working)[-1], Halted)
+        assert driver.executor._pool._misses == 0
+        driver.close()
+
+    def test_an_idle_worker_lets_go_of_what_others_could_use(self, cluster, tmp_path):
+        driver = Driver(OnRay(), tmp_path, objective)
+        driver.open()
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+        for _ in range(3):  # beats, five seconds apart
+            beat(driver)
+        driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
+        assert isinstance(driver.run(report_thrice)[-1], Finished)
+        driver.close()
+
+    def test_a_task_that_waits_for_what_trials_hold_is_told(self, cluster, tmp_path):
+        said = []
+        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
+        driver.open()
+        driver.executor._warn = said.append
+        trial = driver.launch(have_a_child, cpus=2)
+        driver.wait_until(lambda: look(driver) or said)
+        assert "{'cpu': 1}, which the trials of this run hold" in said[0]
+        assert "OnRay(children=" in said[0]
+        driver.do(Halt(trial, 1))
+        driver.wait_for(trial)
+        driver.close()
+
+    def test_rays_handles_work_in_trials(self, cluster, tmp_path):
+        data, neighbour = cluster.put([1, 2, 3]), cluster.remote(num_cpus=0)(Neighbour).remote()
+
+        def use(config):
+            import ray
+
+            return {"loss": sum(ray.get(data, timeout=30)) + ray.get(neighbour.ping.remote(), timeout=30)}
+
+        driver = Driver(OnRay(), tmp_path, use)
+        driver.open()
+        assert driver.result(report_thrice)["loss"] == 7
+        driver.close()
+
+
+def look(driver):
+    driver.runner.run(driver.executor._look())
+
+
+def beat(driver):
+    async def inside() -> None:
+        driver.executor._pool.beat()
+
+    driver.runner.run(inside())
+    driver.runner.run(asyncio.sleep(0.1))
+
+
+class Neighbour:
+    def ping(self):
+        return 1
+
+
+class TestMachinesOfOthers:
+    def test_a_machine_that_leaves_takes_its_trials_with_it_through_no_fault_of_theirs(self, tmp_path):
+        ray, cluster_utils = pytest.importorskip("ray"), pytest.importorskip("ray.cluster_utils")
+        small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=small)
+        leaver = cluster.add_node(**small)
+        ray.init(address=cluster.address, log_to_driver=False)
+        driver = Driver(OnRay(), None, objective)
+        try:
+            driver.open()
+            there = next(node for node in driver.nodes if node.name == leaver.node_id)
+            driver.nodes = (there, *(node for node in driver.nodes if node != there))
+            trial = driver.launch(hang)
+            driver.wait_for(trial, Reported)
+            remains = Path(driver.executor._temporary)
+            driver.runner.run(asyncio.to_thread(driver.executor._cluster.remove, str(remains)))
+            assert not remains.exists()  # another machine has removed it: here they share a disk
+            cluster.remove_node(leaver)
+            lost = driver.wait_for(trial)[-1]
+            assert isinstance(lost, Lost)
+            assert lost.preempted
+            changed = [event for event in driver.backlog if isinstance(event, CapacityChanged)]
+            assert [leaver.node_id in [node.name for node in event.nodes] for event in changed] == [False]
+            for _ in range(3):
+                assert driver.run(report_thrice)[-1].preempted  # it is not there, and that is no miss
+            assert driver.executor._pool._misses == 0
+        finally:
+            driver.close()
+            ray.shutdown()
+            cluster.shutdown()
+
 
 class TestRayOfOurs:
+    def test_the_last_engine_out_stops_it(self, tmp_path):
+        first, second = (Driver(OnRay(), tmp_path, objective) for _ in range(2))
+        first.open()
+        second.open()
+        first.close()
+        assert isinstance(second.run(report_thrice)[-1], Finished)
+        second.close()
+        assert not ray_session.is_running()
+
     def test_nothing_is_left_of_it(self, tmp_path):
         before = family()
         variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
@@ -108,6 +253,13 @@ class TestRayOfOurs:
         driver.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
+
+    def test_rays_client_cannot_be_dialled_wherever_its_address_is_from(self, monkeypatch):
+        monkeypatch.setenv("RAY_ADDRESS", "ray://somewhere:10001")
+        assert not OnRay()._cluster.can_dial()
+        assert not OnRay("ray://elsewhere:10001")._cluster.can_dial()
+        monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
+        assert OnRay()._cluster.can_dial()
 
     def test_a_cluster_that_is_not_there_is_an_error_with_advice(self, tmp_path):
         driver = Driver(OnRay(address="127.0.0.1:1"), tmp_path, objective)

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.executor import Driver, PlainSpace, report_thrice
-from tests.executors.in_workers import alive, die, family, hang, objective
+from tests.executors.in_workers import alive, die, family, hang, objective, start_a_daemon
 from trialwright import Engine, context, space
 from trialwright.executors import processes
 from trialwright.executors.base import Run
 from trialwright.executors.processes import Processes
-from trialwright.messages import Finished
+from trialwright.messages import Finished, Halt, Halted, Reported
 
 
 @pytest.fixture
@@ -50,6 +50,14 @@ def test_a_kill_for_lack_of_memory_is_told_from_other_kills():
     assert processes._cause(-9, short_of_memory=True) == "the system killed it, because memory ran out"
     assert processes._cause(-9, short_of_memory=False) == "killed by SIGKILL"
     assert processes._cause(None, short_of_memory=False) == "the fork server has ended"
+
+
+def test_a_daemon_of_a_trial_that_must_be_killed_ends_with_it(driver):
+    trial = driver.launch(start_a_daemon)
+    row = driver.wait_for(trial, Reported)[-1].row(0)
+    driver.do(Halt(trial, 1))
+    assert driver.wait_for(trial)[-1] == Halted(trial, 1)
+    driver.wait_until(lambda: not alive(row["daemon"]))
 
 
 def test_this_machine_is_counted_as_it_is(driver):
@@ -145,6 +153,17 @@ def test_a_trial_that_imports_torch_and_uses_four_threads_works():
     pytest.importorskip("torch")
     result = run(with_threads, ONE, num_samples=4)
     assert [trial.metrics["threads"] for trial in result] == [4] * 4
+
+
+def leave_a_thread_named(config):
+    threading.Thread(target=threading.Event().wait, name=f"watch-{config['x']}", daemon=True).start()
+    return {"loss": 1.0}
+
+
+def test_why_a_process_is_not_used_again_is_said_once():
+    result = run(leave_a_thread_named, ONE, num_samples=2)
+    [warning] = result.warnings
+    assert "a thread was left running (watch-" in warning
 
 
 PROGRAM = """

@@ -5,6 +5,7 @@ import math
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -267,6 +268,17 @@ def test_a_step_that_takes_no_time_there_is_fails_its_trial(seconds):
     assert [event.error for event in simulation.events if isinstance(event, Failed)] == [
         f"ValueError: a step takes finite seconds, 0 or more, not {seconds!r}"
     ]
+
+
+class Dated(Breaking):
+    def step(self, config: dict[str, Any], state: int) -> Any:
+        return None if state == 3 else (state + 1, {"loss": 1.0, "on": date(2026, 1, 1)}, 1.0)
+
+
+def test_a_workload_that_reports_what_is_no_metric_completes_with_one_warning():
+    simulation = simulate(Dated(), None, Simulated(), samples=2)
+    assert [event.columns["on"] for event in simulation.events if isinstance(event, Reported)] == [["2026-01-01"]] * 6
+    assert simulation.experiment.warnings == ["metric 'on' is a date, which is no metric: it is kept as its string"]
 
 
 def test_a_searcher_that_raises_ends_the_run():

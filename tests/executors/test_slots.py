@@ -4,7 +4,7 @@ protocol alone, without an engine."""
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,30 @@ from tests.executors.in_workers import (
     devices,
     die,
     hang,
+    hold_the_interpreter,
     leave_a_thread,
     look_around,
     misbehave,
     objective,
     print_much,
+    skip_steps,
 )
 from trialwright.executors.on_ray import OnRay
 from trialwright.executors.processes import Processes
-from trialwright.messages import Failed, Finished, Halt, Halted, Lost, Reported, Ticked, at_step
+from trialwright.executors.slots import Rules, Slot
+from trialwright.messages import (
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Lost,
+    Placement,
+    Reported,
+    Started,
+    Ticked,
+    at_step,
+)
 
 GRACE_S = 1.0
 EXECUTORS = {
@@ -105,13 +120,16 @@ class TestRooms:
         expected = {**first, "trial": driver.trials, "step": 1, "time_s": second["time_s"]}
         assert second == expected  # the same process, and the same draw from the same seed
 
-    def test_a_silent_trial_leaves_no_files(self, driver):
+    def test_the_directory_of_a_silent_trial_stays_for_those_who_write_to_it_and_holds_no_empty_files(self, driver):
         first = driver.launch(report_thrice)
         driver.wait_for(first)
-        driver.result(print_much)  # whoever comes next takes the empty directory over
+        directory = driver.directory / "trials" / f"{first:06d}"
+        made = directory.stat().st_ino
+        (directory / "params.json").write_text("{}")  # as the process of the loggers does
         driver.result(print_much)
-        left = driver.directory / "trials" / f"{first:06d}"
-        assert not left.exists() or not (left / "stdout").stat().st_size
+        driver.result(report_thrice)
+        assert directory.stat().st_ino == made
+        assert [file.name for file in directory.iterdir()] == ["params.json"]
 
     def test_a_thread_left_running_recycles_the_process(self, driver):
         first = driver.result(leave_a_thread)
@@ -133,6 +151,28 @@ class TestDeaths:
         driver.do(Halt(other, 1))
         driver.wait_for(other)
         assert isinstance(driver.run(report_thrice)[-1], Finished)
+
+    def test_an_end_by_sigterm_is_called_that(self, driver):
+        if not is_in_main_thread(driver):
+            pytest.skip("Ray handles the signal in the main thread there")
+        *_, last, lost = driver.run(die, how="term")
+        assert isinstance(lost, Lost)
+        assert "SIGTERM" in lost.reason
+        assert isinstance(last, Reported) or not isinstance(driver.executor, OnRay), "what was reported is sent first"
+
+    def test_a_trial_that_holds_the_interpreter_has_begun_and_can_be_halted(self, driver):
+        trial = driver.launch(hold_the_interpreter)
+        driver.wait_for(trial, Started)
+        driver.do(Halt(trial, 1))
+        assert driver.wait_for(trial)[-1] == Halted(trial, 1)
+
+    @pytest.mark.parametrize("first", [0, 2, 10**12])
+    def test_reports_that_do_not_follow_each_other_cost_a_worker_its_connection(self, driver, first):
+        if not is_in_main_thread(driver):
+            pytest.skip("there is no connection there")
+        *_, lost = events = driver.run(skip_steps, first=first)
+        assert not any(isinstance(event, Reported) for event in events)
+        assert f"at step {first}, not 1" in lost.reason
 
     def test_sys_exit_is_a_failure(self, driver):
         assert "sys.exit(3)" in driver.run(die, how="sys")[-1].error
@@ -182,3 +222,36 @@ class TestDevices:
     def test_numeric_libraries_get_as_many_threads_as_the_trial_has_cpus(self, driver, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         assert driver.result(devices, cpus=2)["threads"] == "2"
+
+
+class Books:
+    """As much of a pool as a slot needs: it writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.rules = Rules(grace_s=GRACE_S, start_s=60, silence_s=60, reuse=True)
+        self.told: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda slot, *_: self.told.append(name)
+
+
+class Ear:
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_process_that_died_is_not_used_again_though_its_trial_has_ended():
+    async def life() -> Slot:
+        slot = Slot(1, Placement("n", {"cpu": 10_000}), ("n",), Books())
+        slot.assign(Launch(0, 1, {}, (slot.placement,), (), 1), b"")
+        slot.connected(Ear(), 123)
+        died = asyncio.get_running_loop().create_future()
+        died.set_exception(RuntimeError("died"))
+        slot.left(died)
+        assert not slot.gone  # its last words may be on their way
+        slot.heard(Finished(0, 1), 10)
+        return slot
+
+    slot = asyncio.run(life())
+    assert slot.gone
+    assert slot.pool.told == ["pass_on", "pass_on", "freed", "lost"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from trialwright.executors import wire
 from trialwright.executors.connections import GREETING_BYTES_MAX, Caller
+from trialwright.executors.objective import ERROR_LENGTH_MAX, TRACEBACK_LENGTH_MAX, failure
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Beat,
@@ -36,10 +37,11 @@ from trialwright.messages import (
     Halt,
     Halted,
     Launch,
+    Noted,
     Placement,
     Reported,
-    Started,
 )
+from trialwright.metrics import KEY_LENGTH_MAX, TEXT_LENGTH_MAX
 
 numbers = st.integers(0, 2**63 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -89,13 +91,13 @@ def reports(draw, max_count=6):
 
 
 to_driver = st.one_of(
-    st.builds(Started, numbers, numbers, texts),
     reports(),
     st.builds(Finished, numbers, numbers),
     st.builds(Failed, numbers, numbers, texts, texts),
     st.builds(Halted, numbers, numbers),
     st.builds(Spent, texts),
     st.builds(Unwritable, texts),
+    st.builds(Noted, numbers, numbers, st.dictionaries(texts, texts, max_size=3)),
     st.just(Beat()),
 )
 
@@ -124,7 +126,7 @@ def test_what_a_worker_sends_arrives(message):
 
 
 def test_a_greeting_arrives():
-    hello = Hello(b"secret", 3, 4711)
+    hello = Hello(b"secret", 3, 4711, "here/4711")
     assert greeting(body(hello)) == hello
 
 
@@ -158,9 +160,9 @@ def test_a_stream_may_be_cut_anywhere(messages, data):
 
 def test_reports_that_are_too_many_for_one_frame_go_in_several():
     count = 40
-    columns = {"text": ["x" * 2**20] * count, "number": list(range(count))}
+    columns = {f"text{n}": ["x" * 65_000] * count for n in range(16)} | {"number": list(range(count))}
     big = Reported(1, 2, 10, tuple(map(float, range(count))), columns, True, "/saved")
-    parts = [from_worker(piece) for piece in Frames().feed(encode_unchecked(big))]
+    parts = [from_worker(piece) for piece in Frames().feed(encode_reported(big))]
     assert len(parts) > 2
     assert [value for part in parts for value in part.columns["number"]] == columns["number"]
     assert parts[0].first_step == 10
@@ -168,21 +170,6 @@ def test_reports_that_are_too_many_for_one_frame_go_in_several():
     assert [(part.waiting, part.checkpoint) for part in parts] == [(False, None)] * (len(parts) - 1) + [
         (True, "/saved")
     ]
-
-
-def encode_unchecked(frame):
-    """Texts of a megabyte are refused by the reader; here only their bulk matters."""
-    shorter = {
-        **frame.columns,
-        "text": ["x" * 190_000] * len(frame.time_s),
-        "more": ["y" * 190_000] * len(frame.time_s),
-    }
-    more = {f"more{n}": shorter["more"] for n in range(6)}
-    return encode_reported(
-        Reported(
-            frame.trial, frame.attempt, frame.first_step, frame.time_s, shorter | more, frame.waiting, frame.checkpoint
-        )
-    )
 
 
 def test_reports_with_too_many_columns_go_in_several_frames():
@@ -411,6 +398,33 @@ def test_steps_that_cannot_be_counted_on_cost_their_sender_the_connection():
     assert dropped
     assert ear.messages == [Finished(1, 1)]
     assert "not a number" in ear.reasons[0]
+
+
+LIMITS = {
+    "a name": report(columns={"n" * (KEY_LENGTH_MAX + 1): [1.0, 2.0]}),
+    "a string": report(columns={"loss": [1.0, "x" * (TEXT_LENGTH_MAX + 1)]}),
+    "a number of reports": report(time_s=(0.1,) * 65, columns={"loss": [1.0] * 65}),
+    "a path": Reported(1, 1, 1, (0.1,), {}, waiting=True, checkpoint="x" * 5000),
+    "an error": Failed(1, 1, "x" * (ERROR_LENGTH_MAX + 1), ""),
+    "a traceback": Failed(1, 1, "", "x" * (TRACEBACK_LENGTH_MAX + 1)),
+    "a reason": Spent("x" * 5000),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_what_is_larger_than_a_session_makes_it_is_refused(what):
+    with pytest.raises(WireError):
+        from_worker(body(LIMITS[what]))
+
+
+def test_the_longest_traceback_of_a_trial_passes():
+    failed = failure(1, 1, ValueError("x" * 10**6))
+    assert from_worker(body(failed)) == failed
+
+
+def test_frames_share_the_names_of_their_metrics():
+    frames = [from_worker(body(report(columns={"a rather long name": [1.0, 2.0]}))) for _ in range(2)]
+    assert len({id(name) for frame in frames for name in frame.columns}) == 1
 
 
 def test_sizes_are_those_of_the_design():

@@ -1,5 +1,6 @@
 """A slot's process without Ray: a plain subprocess at the other end of a socket, and a driver that is a dozen lines."""
 
+import gc
 import os
 import queue
 import signal
@@ -8,13 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from multiprocessing import shared_memory
 from pathlib import Path
+from unittest.mock import ANY
 
 import cloudpickle
 import pytest
 
 from trialwright import reporting
 from trialwright.executors import worker
+from trialwright.executors.process_state import OUTPUT_BYTES_MAX
 from trialwright.executors.wire import Beat, Bye, Frames, Interrupt, Spent, encode, from_worker, greeting
 from trialwright.messages import (
     EVERY_REPORT,
@@ -26,7 +31,6 @@ from trialwright.messages import (
     Launch,
     Placement,
     Reported,
-    Started,
     at_step,
 )
 
@@ -95,6 +99,73 @@ def spawn_and_wait(config):
     grandchild = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
     reporting.report(child=child.pid, grandchild=int(grandchild.stdout.readline()))
     time.sleep(1000)
+
+
+@in_worker
+def fork_and_speak(config):
+    """The child reports, or comes to the objective's end, as the trial would."""
+    reporting.report(loss=1.0)
+    child = os.fork()
+    if child == 0:
+        return CHILDS[config["child"]]()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return {"loss": 2.0, "code": code}
+
+
+CHILDS = {
+    "reports": lambda: reporting.report(loss=-999.0),
+    "returns": lambda: {"loss": -999.0},
+    "leaves": lambda: sys.exit(3),
+    "speaks": lambda: next(o for o in gc.get_objects() if isinstance(o, worker.Socket)).send(encode(Finished(1, 1))),
+}
+
+
+@in_worker
+def fork_and_yield(config):
+    child = os.fork()
+    yield {"loss": -999.0 if child == 0 else 1.0}
+    os.waitpid(child, 0)
+
+
+@in_worker
+def fork_twice(config):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(writer, b"%d" % os.getpid())
+            time.sleep(1000)
+        os._exit(0)
+    reporting.report(daemon=int(os.read(reader, 20)))
+    if config.get("hang"):
+        while True:
+            with suppress(BaseException):
+                time.sleep(1000)
+
+
+@in_worker
+def flood(config):
+    sys.stdout.write("first line\n")
+    for _ in range(20):
+        sys.stdout.write("y" * 999_999 + "\n")
+        time.sleep(config.get("pause", 0))
+    sys.stdout.write("last line\n")
+
+
+@in_worker
+def show_a_bar(config):
+    import tqdm
+
+    list(tqdm.tqdm(range(3)))
+    return {"pid": os.getpid(), "monitor": any(type(each).__name__ == "TMonitor" for each in threading.enumerate())}
+
+
+@in_worker
+def share_memory(config):
+    shared = shared_memory.SharedMemory(create=True, size=10)
+    shared.close()
+    shared.unlink()
+    return {"pid": os.getpid()}
 
 
 @in_worker
@@ -289,16 +360,16 @@ def test_a_short_trial_is_told_in_one_breath(slot):
     slot.run(nothing)
     slot.writes.clear()
     events = slot.run(one_result, x=2.0)
-    assert [type(event) for event in events] == [Started, Reported, Finished]
-    assert events[1].columns == {"loss": [4.0]}
+    assert [type(event) for event in events] == [Reported, Finished]
+    assert events[0].columns == {"loss": [4.0]}
     assert slot.writes == [events]
 
 
 def test_a_report_that_nothing_follows_is_sent_all_the_same(slot):
     slot.launch(wait_between)
     began = time.monotonic()
-    started, reported = slot.read(), slot.read()
-    assert (type(started), reported.columns) == (Started, {"loss": [1.0]})
+    reported = slot.read()
+    assert reported.columns == {"loss": [1.0]}
     assert slot.read_until(Finished)
     assert reported.time_s[0] < 0.3 or time.monotonic() - began < 0.3  # it did not wait for the second
 
@@ -368,7 +439,7 @@ def test_goodbye_is_polite(tmp_path):
     output = process.process.stdout.read()
     assert process.stop() == 0
     assert output == "left politely\n"
-    assert not list((tmp_path / "run" / "trials").iterdir())  # the last empty directory is cleared away
+    assert not list((tmp_path / "run" / "trials").glob("*/*"))  # nothing was printed: there are no empty files
 
 
 def test_the_end_of_the_driver_is_the_end(fresh):
@@ -435,6 +506,52 @@ def test_the_same_seed_draws_the_same(slot):
 
 def test_the_dead_do_not_spoil_a_process(slot):
     assert not any(isinstance(event, Spent) for event in slot.run(zombie))
+
+
+@pytest.mark.parametrize(("child", "code"), [("reports", 1), ("returns", 0), ("leaves", 3), ("speaks", 1)])
+def test_a_forked_child_does_not_speak_for_its_trial(slot, child, code):
+    events = slot.run(fork_and_speak, child=child)
+    rows = [event.row(n) for event in events if isinstance(event, Reported) for n in range(len(event.time_s))]
+    assert [row["loss"] for row in rows] == [1.0, 2.0]
+    assert rows[-1]["code"] == code
+    assert isinstance(events[-1], Finished)
+    told = (slot.trial_directory() / "stderr").read_text()
+    assert ("a process that the trial has forked" in told) == (child == "reports")
+
+
+def test_a_forked_child_of_a_generator_does_not_speak_for_its_trial(slot):
+    events = slot.run(fork_and_yield)
+    assert [event.columns for event in events if isinstance(event, Reported)] == [{"loss": [1.0]}]
+
+
+def test_a_child_that_was_forked_twice_ends_before_its_trial_is_over(tmp_path):
+    process = Process(tmp_path / "run")
+    *_, reported, spent, ending = process.run(fork_twice)
+    assert gone(reported.row(0)["daemon"])
+    assert (spent.reason, type(ending)) == ("a child process was left running", Finished)
+    process.stop()
+
+
+@pytest.mark.parametrize("pause", [0, 0.03])
+def test_of_much_output_the_first_and_the_last_part_are_kept(slot, pause):
+    slot.run(flood, pause=pause)
+    slot.run(nothing)  # the file of the last trial is complete now
+    [kept] = [path for path in slot.directory.glob("trials/*/stdout") if path.stat().st_size > 2**20]
+    lines = kept.read_bytes().splitlines()
+    assert (lines[0], lines[-1]) == (b"first line", b"last line")
+    assert any(b"left out" in line for line in lines)
+    assert kept.stat().st_size <= OUTPUT_BYTES_MAX
+    kept.unlink()
+
+
+def test_a_progress_bar_does_not_spoil_a_process(slot):
+    pytest.importorskip("tqdm")
+    first, second = (slot.result(show_a_bar) for _ in range(2))
+    assert (second["pid"], second["monitor"]) == (first["pid"], True)
+
+
+def test_what_looks_after_shared_memory_does_not_spoil_a_process(slot):
+    assert slot.result(share_memory) == {**slot.result(share_memory), "time_s": ANY}
 
 
 def test_a_child_left_behind_spoils_the_process_and_dies_with_it(tmp_path):

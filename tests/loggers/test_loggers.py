@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 import struct
 import subprocess
 import sys
@@ -113,6 +115,29 @@ def test_tensorboard_gets_every_report_and_the_hyper_parameters(tmp_path):
         ]
         assert start.hparams["lr"].number_value == trial.config["lr"]
         assert start.hparams["model/kind"].string_value == "mlp"
+
+
+def fail_before_or_after_a_report(config):
+    if config["how"] != "at once":
+        report(loss=1.0)
+    if config["how"] != "not":
+        raise ValueError(config["how"])
+
+
+def test_hyper_parameters_in_tensorboard_tell_when_a_trial_began_and_ended_and_whether_it_failed(tmp_path):
+    ways = s.grid_search(["not", "after a report", "at once"])
+    settings = {"metric": "loss", "executor": "local", "verbose": 0, "storage": tmp_path, "searcher": "grid"}
+    result = Engine(fail_before_or_after_a_report, {"how": ways}, callbacks=[TensorBoardLogger()], **settings).run()
+    for trial in result:
+        told = [
+            plugin_hparams_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+            for event in events(trial)
+            for value in event.summary.value
+            if value.tag.startswith("_hparams_/session")
+        ]
+        start, end = told[0].session_start_info, told[1].session_end_info
+        assert end.status == (1 if trial.outcome == "completed" else 2)
+        assert end.end_time_secs - start.start_time_secs == pytest.approx(trial.ended - trial.started, abs=1e-5)
 
 
 def test_tensorboards_clock_is_that_of_the_run(tmp_path):
@@ -304,3 +329,66 @@ def test_only_what_varies_is_a_hyper_parameter(tmp_path):
 
 def test_naming_is_plain_data():
     assert Naming(None, "tag/", ["lr"]) == Naming(**json.loads(json.dumps(vars(Naming(None, "tag/", ["lr"])))))
+
+
+WRONG = {
+    "timestamp": ["2026-01-01T10:00", math.nan, math.inf, -1.0, 1e300, True, {"at": 5}, [1]],
+    "timesteps_total": ["many", math.nan, math.inf, -1, 1e30, True, {"at": 5}, [1]],
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_value_that_places_no_row_is_left_out_and_said_once_and_all_files_are_complete(tmp_path, key):
+    values = WRONG[key]
+
+    def objective(config):
+        for value in (5, values[config["k"]], 6):
+            report(names.Stamp().on(names.escape({"loss": 1.0, key: value})))
+
+    facts = RunFacts("train")
+    made = together(to_engine([CSVLoggerCallback(), JsonLoggerCallback(), TBXLoggerCallback()], facts))
+    what = {"k": s.grid_search(list(range(len(values))))}
+    result = Engine(objective, what, metric="loss", executor="local", verbose=0, storage=tmp_path, callbacks=made).run()
+    assert len(result) == len(values)
+    for trial in result:
+        found = lines(trial)
+        assert [row["training_iteration"] for row in found] == [1, 2, 3]
+        assert (found[0][key], found[2][key]) == (5, 6)
+        assert isinstance(found[1]["timestamp"], int)
+        assert key == "timestamp" or key not in found[1]
+        assert len(rows(trial)) == 3
+        assert len([tag for _, tag, _ in scalars(trial) if tag == "ray/tune/loss"]) == 3
+    [said] = result.warnings
+    assert f"leave out '{key}'" in said
+    assert re.search(rf"trial \d reported {key}=", said)
+
+
+def test_keys_that_ray_tune_reserves_may_hold_anything(tmp_path):
+    reserved = ("trial_id", "config", "date", "pid", "hostname", "node_ip", "done", "logdir", "experiment_tag")
+    timed = ("time_this_iter_s", "time_since_restore", "iterations_since_restore", "episodes_total", "step", "time_s")
+    values = ["x", math.nan, None, {"a": {"b": 1}}, [1, "x"], 2**62]
+
+    def objective(config):
+        report(names.Stamp().on(names.escape({"loss": 1.0, **dict.fromkeys((*reserved, *timed), values[config["k"]])})))
+
+    made = together(to_engine([CSVLoggerCallback(), JsonLoggerCallback(), TBXLoggerCallback()], RunFacts("train")))
+    what = {"k": s.grid_search(list(range(len(values))))}
+    keywords = {"metric": "loss", "executor": "local", "verbose": 0, "storage": tmp_path, "callbacks": made}
+    result = Engine(objective, what, **keywords).run()
+    assert not result.warnings
+    assert [(len(lines(trial)), len(rows(trial)), bool(scalars(trial))) for trial in result] == [(1, 1, True)] * 6
+
+
+def test_a_trial_whose_files_cannot_be_written_leaves_those_of_others_complete(tmp_path):
+    def objective(config):
+        if config["k"] == 0:
+            (context().directory / "progress.csv").mkdir()
+        report(loss=1.0)
+
+    what = {"k": s.grid_search([0, 1, 2])}
+    keywords = {"metric": "loss", "executor": "local", "verbose": 0, "storage": tmp_path}
+    result = Engine(objective, what, callbacks=[FileLogger("csv", "json")], **keywords).run()
+    assert [len(lines(trial)) for trial in result] == [1, 1, 1]
+    assert [len(rows(trial)) for trial in result.trials[1:]] == [1, 1]
+    [said] = result.warnings
+    assert said.startswith("the log files of trial 0 are not complete: IsADirectoryError")

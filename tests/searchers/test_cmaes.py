@@ -51,10 +51,10 @@ def test_integers_are_found_exactly():
 
 
 def test_it_begins_again_with_more_when_it_has_converged():
-    study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher=(searcher := CMAES()), seed=0)
+    study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="cmaes", seed=0)
     minimised(study, 600, lambda config: 1.0)  # flat: nothing is to be learnt here
-    assert searcher._state._restarts >= 1
-    assert searcher._state.optimiser.population_size > 6
+    assert study._searcher._state._restarts >= 1
+    assert study._searcher._state.optimiser.population_size > 6
 
 
 def test_results_may_come_in_any_order_and_failures_are_worst():
@@ -82,3 +82,42 @@ def test_results_may_come_in_any_order_and_failures_are_worst():
 def test_what_it_cannot_search_is_refused_with_what_can(problem, why):
     with pytest.raises(ValueError, match=why):
         CMAES().setup(problem)
+
+
+def at_corner(config):
+    return (config["x"] - 0.9) ** 2 + (config["y"] - 0.1) ** 2
+
+
+def corner(count=60, seed=0):
+    points = np.clip(np.random.default_rng(seed).normal([0.9, 0.1], 0.05, (count, 2)), 0, 1)
+    return [{"x": x, "y": y} for x, y in points.tolist()]
+
+
+def test_what_is_known_before_the_first_draw_says_where_to_begin():
+    study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="cmaes", seed=0)
+    for config in corner():
+        study.add(config, at_corner(config))
+    first = [[*study.ask().config.values()] for _ in range(6)]
+    assert np.abs(np.mean(first, axis=0) - [0.9, 0.1]).max() < 0.1
+
+
+def test_a_better_trial_from_elsewhere_draws_the_distribution_there():
+    def at_the_end(is_added):
+        study = AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher=CMAES(width=0.05), seed=0)
+        minimised(study, 6, lambda config: 1.0)  # flat: it has no other reason to go there
+        if is_added:
+            study.add({"x": 0.9, "y": 0.1}, 0.0)
+        minimised(study, 42, lambda config: 1.0)
+        return np.mean([at_corner(trial.config) for trial in study.trials[-6:]])
+
+    assert at_the_end(is_added=True) < 0.5 * at_the_end(is_added=False)
+
+
+def test_what_was_added_is_replayed_by_a_fresh_searcher():
+    one, other = (AskTell({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, searcher="cmaes", seed=0) for _ in "ab")
+    for number, config in enumerate(corner(20)):
+        if number % 3 == 0:
+            one.add(config, at_corner(config))
+        one.tell(trial := one.ask(), at_corner(trial.config))
+    other.load_state(one.state())
+    assert other.ask() == one.ask()

@@ -70,7 +70,7 @@ def test_on_one_front_the_lonely_come_first():
 
 
 @given(
-    arrays.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 2)), elements=st.integers(0, 5).map(float)),
+    arrays.arrays(np.float64, st.tuples(st.integers(0, 30), st.integers(1, 4)), elements=st.integers(0, 5).map(float)),
     st.booleans(),
     st.integers(0, 31),
 )
@@ -78,3 +78,20 @@ def test_the_first_few_are_those_of_all(values, is_constrained, count):
     violations = values[:, -1:] - 3 if is_constrained else np.empty((len(values), 0))
     few, everybody = best_first(values, violations, count), best_first(values, violations)
     assert few.tolist() == everybody[:count].tolist()
+
+
+@given(VALUES)
+def test_a_front_is_what_only_earlier_fronts_dominate(values):
+    fronts = ranks(values)
+    nowhere_more = np.all(values[:, None] <= values[None], axis=2)
+    dominates = nowhere_more & ~nowhere_more.T
+    for point, number in enumerate(fronts.tolist()):
+        worse_than = fronts[dominates[:, point]]
+        assert number == (worse_than.max() + 1 if worse_than.size else 0)
+
+
+def test_of_many_points_only_the_first_fronts_are_told_apart():
+    values = np.random.default_rng(0).random((2000, 3))
+    fronts = ranks(values, 50)
+    assert len(np.unique(fronts)) < 5
+    assert np.array_equal(np.minimum(ranks(values), fronts.max()), fronts)

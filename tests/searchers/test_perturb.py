@@ -159,3 +159,10 @@ def test_a_function_has_the_last_word():
     space = Space({"x": uniform(0, 1)})
     variations = explore(space, {"x": 0.5}, function=lambda config: {"x": round(config["x"], 1)}, count=50)
     assert all(v["x"] == round(v["x"], 1) for v in variations)
+
+
+def test_a_variation_that_violates_a_constraint_is_made_again():
+    space = Space({"x": uniform(0, 1), "y": uniform(0, 1)}, ["x + y <= 1", "abs(x - y) < 0.2"])
+    variations = explore(space, {"x": 0.49, "y": 0.49}, count=20)
+    assert all(map(space.satisfies, variations))
+    assert sum(v != {"x": 0.49, "y": 0.49} for v in variations) > 15

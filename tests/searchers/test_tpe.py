@@ -5,7 +5,9 @@ from tests.contracts.searcher import SearcherContract
 from trialwright import space
 from trialwright.ask_tell import AskTell
 from trialwright.searchers import TPE
+from trialwright.searchers.parzen import Columns, Parzen
 from trialwright.searchers.tpe import BAD_MAX
+from trialwright.space import Space
 
 
 class TestContract(SearcherContract):
@@ -39,7 +41,9 @@ class TestSuggestions:
         assert np.std([trial.config["y"] for trial in batch]) > 0.1
 
     def test_are_never_repeated_in_a_finite_space_until_it_is_exhausted(self):
-        study = AskTell({"a": space.randint(0, 5), "b": space.choice(["x", "y", "z"])}, searcher="tpe", seed=0)
+        study = AskTell(
+            {"a": space.randint(0, 5), "b": space.choice(["x", "y", "z"])}, searcher="tpe", seed=0, num_samples=16
+        )
         configs = []
         for _ in range(15):
             study.tell(trial := study.ask(), trial.config["a"])
@@ -70,11 +74,34 @@ class TestSuggestions:
 
 
 def test_work_is_bounded_however_long_the_history():
-    searcher = TPE()
-    study = AskTell({"x": space.uniform(0, 1)}, searcher=searcher, seed=0)
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=0)
     rng = np.random.default_rng(0)
     for value in rng.random(3000):
         study.add({"x": value}, value)
     study.ask()
-    good, bad = searcher._densities([])
-    assert (len(good._units), len(bad._units)) == (50, BAD_MAX)
+    good, bad = study._searcher._densities([])
+    assert (len(good.units), len(bad.units)) == (50, BAD_MAX)
+
+
+def test_trials_that_violate_constraints_are_not_weighed_by_the_objective():
+    searcher = TPE()
+    study = AskTell({"x": space.uniform(0, 1)}, searcher=searcher, outcome_constraints=["size <= 0"], seed=0)
+    for value in np.random.default_rng(0).random(40).tolist():
+        study.add({"x": value}, {"value": -value, "size": value})
+    study.ask()
+    assert set(study._searcher._densities([])[0]._weights) == {1.0}
+
+
+def test_many_options_have_the_same_density_as_few(monkeypatch):
+    rng, what = np.random.default_rng(0), Space({"a": space.choice([*range(9)]), "x": space.uniform(0, 1)})
+    units, candidates = what.snap(rng.random((20, 2))), what.snap(rng.random((30, 2)))
+
+    def density():
+        columns = Columns(what)
+        here, there = np.ones((20, 2), np.bool_), np.ones((30, 2), np.bool_)
+        parzen = Parzen(columns, units, here, np.ones(20), widths=np.full(len(columns.numbers), 0.1), blur=0.2)
+        return parzen.log_density(candidates, there, columns.features(candidates, there))
+
+    few = density()
+    monkeypatch.setattr("trialwright.searchers.parzen.FEW", 3)
+    assert density() == pytest.approx(few)

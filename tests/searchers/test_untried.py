@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialwright import AskTell, space
-from trialwright.searchers import NSGA2
+from trialwright.searchers import NSGA2, Grid, Repeat
 from trialwright.space import Space
 
 SPACES = {
@@ -47,8 +48,32 @@ def test_batches_hold_no_config_twice_either(seed, at_once):
 
 
 @pytest.mark.parametrize("searcher", ["tpe", "nsga2"])
-def test_a_space_that_is_used_up_begins_again(searcher):
-    assert asked(searcher, SPACES["six"][0], 20) == 6
+def test_a_space_that_is_used_up_begins_again_where_more_trials_are_wanted(searcher):
+    assert asked(searcher, SPACES["six"][0], 20, num_samples=20) == 6
+
+
+@pytest.mark.parametrize("name", ["six", "conditional", "ten of nine hundred"])
+@pytest.mark.parametrize("searcher", ["random", "tpe", "nsga2", "gp"])
+def test_a_space_that_is_used_up_is_said_to_be(searcher, name):
+    what, size = SPACES[name]
+    study = AskTell(what, searcher=searcher, seed=0)
+    with pytest.raises(LookupError, match=f"all {size} configurations of the space were tried"):
+        for _ in range(1000):
+            study.tell(study.ask(), 0.0)
+    assert len({json.dumps(trial.config) for trial in study.trials}) == size
+
+
+def test_what_was_added_is_tried():
+    study = AskTell(SPACES["six"][0], searcher="tpe", seed=0)
+    for config in Space(SPACES["six"][0]).sample(200, np.random.default_rng(0)):
+        study.add(config, 1.0)
+    with pytest.raises(LookupError, match="were tried"):
+        study.ask()
+
+
+def test_repeats_on_purpose_are_no_used_up_space():
+    study = AskTell({"a": space.choice([1, 2])}, searcher=Repeat(Grid(), 3), seed=0)
+    assert [study.ask().config["a"] for _ in range(6)] == [1, 1, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize("searcher", ["tpe", "nsga2"])

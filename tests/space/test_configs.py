@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialwright import space
+from trialwright.space.plain import data_of, known_of, plain_data
 
 from .strategies import RELAXED, spaces
 from .test_space import BRANCHING, equal, rng
@@ -152,11 +153,11 @@ def test_grid_points_are_kept_under_constraints():
 
 def test_impossible_constraints_are_named():
     what = space.Space(AB, constraints=[lambda config: config["a"] < 0.9, a_less_than_b, lambda config: False])
-    with pytest.raises(ValueError, match="2000 draws did not give 2 configs") as caught:
+    with pytest.raises(ValueError, match="no config was found that satisfies the constraints") as caught:
         what.sample(2, rng())
     assert "constraint 1 (a_less_than_b, " in str(caught.value) or "constraint 2 (<lambda>, " in str(caught.value)
     assert "test_configs.py:" in str(caught.value)
-    with pytest.raises(ValueError, match=r"1000 completions of \{'a': 0.5\} did not satisfy the constraints"):
+    with pytest.raises(ValueError, match=r"\{'a': 0.5\} cannot be completed: no config was found"):
         what.complete({"a": 0.5}, rng())
 
 
@@ -275,19 +276,46 @@ def test_what_is_given_and_completed_stays_the_givers():
     assert whole == {"c": {"k": [1]}}
 
 
-def test_derived_values_must_be_json_data():
+def test_derived_values_must_be_data():
     def plain_of(value):
         what = space.Space({"o": {"x": space.sample_from(lambda: value)}, "t": (1, 2)})
         return what.plain(what.sample(1, rng())[0])["o"]["x"]
 
     assert plain_of([1, {"a": None}]) == [1, {"a": None}]
     assert type(plain_of(np.float64(2))) is float
-    assert plain_of((1, 2)) == {"$ref": "t"}
-    for odd in [{1, 2}, math.inf, object(), {"$ref": "t"}, {1: 2}]:
-        with pytest.raises(ValueError, match=r"o/x: .* is not JSON data, nor is it from the space"):
+    assert plain_of((1, (2, math.inf))) == {"$tuple": [1, {"$tuple": [2, {"$float": "inf"}]}]}
+    for odd in [{1, 2}, object(), {"$ref": "t"}, {1: 2}, (1, {2}), [(1, object())]]:
+        with pytest.raises(ValueError, match=r"o/x.*: .* is not data, nor is it from the space"):
             plain_of(odd)
     with pytest.raises(ValueError, match="o/x/k/1: "):
         plain_of({"k": [1, {2}]})
+
+
+def test_data_comes_back_without_the_space_and_only_what_is_none_is_missing():
+    held = (len, 1)
+    what = {
+        "t": space.choice([(1, (2,)), (math.inf,)]),
+        "m": {"net": space.choice([int, float]), "lr": 0.1, "held": held, "list": [(3,), 4]},
+        "deep": [1, len],
+        "d": space.sample_from(lambda c: (c["t"], -math.inf)),
+    }
+    whole = space.Space(what).sample(1, rng())[0]
+    plain = json.loads(json.dumps(space.Space(what).plain(whole), allow_nan=False))
+    known, missing = known_of(plain)
+    assert known == {"t": whole["t"], "d": (whole["t"], -math.inf), "m": {"lr": 0.1, "list": [(3,), 4]}}
+    assert missing == ["m/net", "m/held", "deep"]
+    assert space.Space(what).resolve(plain) == whole
+    assert space.Space(what).resolve(plain)["m"]["held"] == held
+
+
+@pytest.mark.parametrize("data", [(1, [2, (3,)]), {"x": [math.inf, (None,)]}, [{"a": ()}]])
+def test_data_has_a_plain_form_without_a_space(data):
+    assert data_of(json.loads(json.dumps(plain_data(data), allow_nan=False))) == data
+
+
+def test_what_is_no_data_has_no_plain_form_without_a_space():
+    with pytest.raises(TypeError, match="a: .*len.* is not data"):
+        plain_data({"a": len})
 
 
 def test_references_to_another_space_are_refused():

@@ -216,9 +216,10 @@ REFUSED = [
     (
         lambda: untyped.choice(["a", "b", "a"]),
         ValueError,
-        "choice: option 2 is the same as option 0, 'a'; leave one out",
+        "leave one out; to make an option more likely, weigh them: choice(['a', 'b']).prior([2, 1])",
     ),
     (lambda: untyped.grid_search([[1], [1]]), ValueError, "option 1 is the same as option 0, [1]"),
+    (lambda: untyped.grid_search([1, 1, 1]), ValueError, "to repeat every configuration, write num_samples=3"),
     (lambda: untyped.choice([{"a": 1, "b": 2}, {"b": 2, "a": 1}]), ValueError, "the same"),
     (lambda: untyped.choice([NAN, float("nan")]), ValueError, "the same"),
     (lambda: untyped.sample_from(3), TypeError, "sample_from(3): wants a function, got int"),

@@ -186,3 +186,37 @@ def test_only_functions_of_the_taken_branch_are_called():
     assert what.at(0, rng()) == {"m": {"x": 1}}
     assert what.cardinality == 2
     assert what.validate({"m": {"x": "anything"}}) == []
+
+
+def test_domains_that_a_function_returns_are_drawn_from():
+    what = space.Space(
+        {
+            "depth": space.randint(2, 5),
+            "units": space.sample_from(lambda spec: [space.choice([16, 32])] * spec.config.depth),
+            "grid": space.sample_from(lambda: space.grid_search([1, 2])),
+            "nested": space.sample_from(lambda: {"lr": space.loguniform(1e-3, 1), "k": (space.randint(0, 3), "k")}),
+            "total": space.sample_from(lambda config: sum(config["units"])),
+        }
+    )
+    configs = what.sample(50, np.random.default_rng(0))
+    assert all(len(config["units"]) == config["depth"] for config in configs)
+    assert {unit for config in configs for unit in config["units"]} == {16, 32}
+    assert {config["grid"] for config in configs} == {1, 2}
+    assert all(1e-3 <= config["nested"]["lr"] <= 1 and config["nested"]["k"][0] in range(3) for config in configs)
+    assert all(config["total"] == sum(config["units"]) for config in configs)
+    assert configs == what.sample(50, np.random.default_rng(0))
+
+
+def test_functions_that_a_function_returns_are_called_in_turn():
+    inner = space.sample_from(lambda config: config["x"] + 1)
+    what = space.Space({"x": space.randint(0, 9), "y": space.sample_from(lambda: {"a": inner, "b": [inner]})})
+    (config,) = what.sample(1, np.random.default_rng(0))
+    assert config["y"] == {"a": config["x"] + 1, "b": [config["x"] + 1]}
+
+
+def test_functions_that_return_functions_without_an_end_are_refused():
+    def again():
+        return space.sample_from(again)
+
+    with pytest.raises(ValueError, match="y: its sample_from function returns another one, without an end"):
+        space.Space({"y": space.sample_from(again)}).sample(1, np.random.default_rng(0))

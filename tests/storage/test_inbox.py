@@ -1,20 +1,34 @@
 """What other processes send to a run is read row by row: a row that is none is told by its number."""
 
+import json
 import sqlite3
 
 import pytest
 
+from trialwright import Engine
 from trialwright.errors import StorageError
 from trialwright.messages import Enqueued, StopRequested
+from trialwright.space import Space, choice, uniform
 from trialwright.storage import inbox
+from trialwright.storage.sqlite import SqliteStore
 
 TRIAL = Enqueued({"x": 0.5}, letter=1)
 
 
 @pytest.fixture
 def run(tmp_path):
-    (tmp_path / "journal.sqlite").touch()
+    space = Space({"x": uniform(0, 1), "rate": uniform(0, 1), "kind": choice(["a", "b"])})
+    SqliteStore.create(tmp_path, {"data": {"space": space.to_plain()}}).close()
     return tmp_path
+
+
+def show(run, *trials):
+    """Write trials into the journal: pairs of a number and an outcome."""
+    rest = ["", 1, 0, {}, {}, {}, None, "", "", None, None]
+    with sqlite3.connect(run / "journal.sqlite") as database:
+        lines = [(number, json.dumps([number, "running", outcome, *rest])) for number, outcome in trials]
+        database.executemany("INSERT INTO trials (id, line) VALUES (?, ?)", lines)
+    database.close()
 
 
 def row(run, kind, body):
@@ -24,6 +38,7 @@ def row(run, kind, body):
 
 
 def test_letters_are_read_in_order_and_from_a_number_on(run):
+    show(run, (0, None))
     inbox.enqueue(run, {"x": 0.5})
     inbox.stop(run, 0)
     inbox.stop(run)
@@ -40,6 +55,58 @@ def test_what_is_no_trials_number_is_refused_where_it_is_sent(run, trial):
     with pytest.raises(TypeError, match="trial must be the number of a trial, or None for the whole run"):
         inbox.stop(run, trial)
     assert inbox.letters(run, 0) == []
+
+
+def test_a_path_may_be_a_string(run):
+    assert (inbox.enqueue(str(run), {"x": 0.5}), inbox.stop(str(run))) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"x": 7.0}, "x: 7.0"),
+        ({"rat": 0.5}, "rat.*rate"),
+        ({"kind": "c"}, "kind: 'c'"),
+        ({"x": 7.0, "kind": "c"}, "(?s)x: 7.0.*kind: 'c'"),
+    ],
+)
+def test_what_the_space_of_the_run_does_not_have_is_refused_at_the_call(run, config, why):
+    with pytest.raises(ValueError, match=why):
+        inbox.enqueue(run, config)
+    assert inbox.letters(run, 0) == []
+
+
+def test_of_a_space_that_the_journal_does_not_hold_the_names_are_checked(tmp_path):
+    definition = {"rate": uniform(0, 1), "kind": choice([max, min])}
+    engine = Engine(
+        lambda config: {"loss": 1}, definition, metric="loss", executor="local", storage=tmp_path, verbose=0
+    )
+    path = engine.run().path
+    with pytest.raises(ValueError, match="rat: there is no such parameter; did you mean 'rate'"):
+        inbox.enqueue(path, {"rat": 0.5})
+    assert inbox.enqueue(path, {"rate": 0.5}) == 1
+
+
+@pytest.mark.parametrize("config", [None, "x=0.5", [("x", 0.5)], 3])
+def test_a_config_that_is_no_dict_is_refused_at_the_call(run, config):
+    with pytest.raises(TypeError, match="config must be a dict"):
+        inbox.enqueue(run, config)
+
+
+def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run):
+    show(run, (0, "completed"), (1, None), (2, None))
+    with pytest.raises(ValueError, match=r"there is no trial 7 in .*; trials that go on: \[1, 2\]"):
+        inbox.stop(run, 7)
+    with pytest.raises(ValueError, match=r"trial 0 in .* has ended: completed"):
+        inbox.stop(run, 0)
+    assert inbox.letters(run, 0) == []
+    assert inbox.stop(run, 2) == 1
+
+
+@pytest.mark.parametrize("ask", [lambda run: inbox.enqueue(run, {}), inbox.stop])
+def test_where_there_is_no_run_the_nearest_is_named(run, ask):
+    with pytest.raises(ValueError, match=f"there is no run in .*; did you mean '{run}'"):
+        ask(run.with_name(run.name[:-1] + "x"))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +130,7 @@ def test_what_is_no_trials_number_is_refused_where_it_is_sent(run, trial):
 def test_a_row_that_is_no_letter_is_told_by_its_number_and_the_next_is_read(run, kind, body):
     inbox.enqueue(run, {"x": 0.5})
     row(run, kind, body)
+    show(run, (7, None))
     inbox.stop(run, 7)
     first, odd, last = inbox.letters(run, 0)
     assert (first, last) == (TRIAL, StopRequested(7, 3))

@@ -2,6 +2,9 @@ from pathlib import Path
 
 import pytest
 
+import trialwright
+from trialwright import Engine, load, tune
+from trialwright.loggers import export
 from trialwright.storage import place
 from trialwright.storage.sqlite import SqliteStore
 
@@ -24,3 +27,56 @@ def test_a_disk_of_this_machine_is_not(run, monkeypatch, kind):
 def test_file_systems_are_known_by_the_names_that_mount_has_for_them():
     assert place.file_system(Path("/proc")) == "proc"
     assert place.file_system(Path("/sys")) == "sysfs"
+
+
+# Where a run is -------------------------------------------------------------------------------------------------------
+
+
+def made(directory, *names):
+    for name in names:
+        SqliteStore.create(directory / name, {}).close()
+
+
+SLOW = ("slow-20260101-120000-aaaaaa", "slow-20260102-120000-bbbbbb")
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        load,
+        lambda path: Engine.resume(path, print),
+        lambda path: trialwright.enqueue(path, {}),
+        trialwright.stop,
+        lambda path: export(path, "csv"),
+        lambda path: tune.Tuner.restore(path, print),
+    ],
+)
+def test_where_there_is_no_run_those_that_begin_so_are_named(tmp_path, monkeypatch, find):
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "runs", *SLOW, "fast-20260103-120000-cccccc")
+    with pytest.raises(ValueError, match="there is no run in '.*runs/slow'; there are '.*slow-.*', '.*slow-") as raised:
+        find("runs/slow")
+    assert "fast" not in str(raised.value)
+
+
+def test_a_name_that_is_nearly_right_is_told_the_right_one(tmp_path):
+    made(tmp_path, *SLOW, "fast-20260103-120000-cccccc")
+    with pytest.raises(ValueError, match="did you mean '.*/slow-.*', '.*/slow-.*'[?]"):
+        load(tmp_path / "slwo")
+
+
+def test_of_a_directory_of_runs_the_newest_are_named(tmp_path):
+    made(tmp_path, *map(str, range(7)))
+    with pytest.raises(ValueError, match="in it are '.*', and 2 more"):
+        load(tmp_path)
+
+
+def test_what_is_no_path_is_refused():
+    with pytest.raises(TypeError, match="a run's directory must be a path, not 3"):
+        load(3)
+
+
+def test_a_path_may_begin_with_the_users_own_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made(tmp_path, "mine")
+    assert place.find_run("~/mine") == tmp_path / "mine"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 
-from tests.tune.objectives import failing, objective, run, saving
+from tests.tune.objectives import SPACE, failing, objective, run, saving
 from trialwright import callbacks as engine
+from trialwright import tune
 from trialwright.callbacks import TrialInfo
 from trialwright.tune.callback import Callback, CallbackList, to_engine
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, together
+from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
 from trialwright.tune.trial import RunFacts, Trial, TrialBook, run_digits
 
 FACTS = {"name": "objective", "varied": frozenset({"weight", "bias"})}
@@ -171,13 +175,56 @@ def test_a_users_logger_is_told_of_failures(tmp_path):
     assert logger.ends == [True] * 3
 
 
-def test_a_subclass_of_a_logger_that_comes_along_is_called_as_well():
-    class Both(CSVLoggerCallback):
+class Less(CSVLoggerCallback):
+    """Leaves the score out."""
+
+    def log_trial_result(self, iteration, trial, result):
+        super().log_trial_result(iteration, trial, {key: value for key, value in result.items() if key != "score"})
+
+
+def logged(tmp_path, *callbacks):
+    """Run three trials, and return the directory of the first."""
+    settings = tune.RunConfig(executor="local", storage_path=str(tmp_path), verbose=0, callbacks=list(callbacks))
+    config = tune.TuneConfig(metric="score", mode="max", num_samples=3, seed=1)
+    tuner = tune.Tuner(objective, param_space=SPACE, tune_config=config, run_config=settings)
+    return Path(tuner.fit()[0].path)
+
+
+def test_what_a_subclass_of_a_file_logger_hands_on_is_what_is_written(tmp_path):
+    with (logged(tmp_path, Less()) / "progress.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert "score" not in rows[0]
+    assert [int(row["training_iteration"]) for row in rows] == list(range(1, 31))
+
+
+def test_a_subclass_of_a_file_logger_that_hands_everything_on_writes_what_the_logger_would(tmp_path):
+    class Same(CSVLoggerCallback):
         def log_trial_end(self, trial, failed=False):  # noqa: FBT002 - Ray Tune's interface
             super().log_trial_end(trial, failed)
 
-    assert len(to_engine([Both()], RunFacts())) == 2
-    assert len(to_engine([CSVLoggerCallback()], RunFacts())) == 1
+    class SameObjects(JsonLoggerCallback):
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            super().on_trial_result(iteration, trials, trial, result, **info)
+
+    own, plain = logged(tmp_path / "own", Same(), SameObjects()), logged(tmp_path / "plain")
+    for name in ("progress.csv", "result.json", "params.json"):
+        assert len((own / name).read_text().splitlines()) == len((plain / name).read_text().splitlines())
+    assert (own / "params.json").read_text() == (plain / "params.json").read_text()
+    first = [(path / "progress.csv").read_text().splitlines()[0].split(",") for path in (own, plain)]
+    assert set(first[0]) == set(first[1])
+
+
+def test_a_file_logger_that_is_overridden_adds_to_what_an_earlier_process_wrote(tmp_path):
+    trial = Trial(RunFacts(**FACTS), picture(directory=str(tmp_path)))
+    for count in (1, 2):
+        for kind in (CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback):
+            logger = type("Own", (kind,), {"log_trial_save": lambda self, trial: None})()
+            logger.to_engine(RunFacts(**FACTS))
+            logger.log_trial_start(trial)
+            logger.log_trial_result(count, trial, {"score": 0.5, "training_iteration": count})
+    assert (tmp_path / "progress.csv").read_text().splitlines()[1:] == ["0.5,1", "0.5,2"]
+    assert len((tmp_path / "result.json").read_text().splitlines()) == 2
+    assert len(list(tmp_path.glob("events.*"))) == 1
 
 
 def test_loggers_that_name_rows_alike_share_a_process():

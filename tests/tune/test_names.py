@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from trialwright.reporting import clean
+from trialwright.metrics import clean
 from trialwright.tune import names
 from trialwright.tune.pretty import pretty_print
 
@@ -34,19 +34,61 @@ def test_a_step_of_the_user_s_own_is_not_the_counted_one():
     assert names.to_engine("step/inner").startswith("_step/")
 
 
-keys = st.sampled_from(["step", "a", "b/c", "_step", "time_s", "x y", "_auto"])
+keys = st.sampled_from(["step", "a", "b/c", "b", "c[]", "_step", "time_s", "x y", "_auto"])
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
 metrics = st.recursive(
     numbers | st.text(max_size=5) | st.booleans(),
     lambda inner: (
-        st.dictionaries(st.sampled_from(["p", "q", "step", "0"]), inner, max_size=3) | st.lists(inner, max_size=12)
+        st.dictionaries(st.sampled_from(["p", "q", "step", "0", "p/q", "p[]", ""]), inner, max_size=3)
+        | st.lists(inner, max_size=12)
     ),
 )
 
 
 @given(st.dictionaries(keys, metrics, max_size=5))
 def test_a_report_comes_back_as_it_was_nested_with_lists_and_what_is_empty(report):
+    try:
+        row = clean(names.escape(report))
+    except ValueError as error:
+        assume("is reported twice" not in str(error))
+        raise
+    assert names.unescape(row) == report
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"ptl/val_loss": 2.0, "ptl": {"epoch": 7}},
+        {"ptl": {"epoch": 7, "val/loss": 1, "val": {"acc": 2}}},
+        {"a/b": {"c": 1}, "a": {"b": {"d": 2}}},
+        {"a": {"b": {}}, "a/b": 1},
+        {"x[]": {"0": 1}, "x": [2]},
+    ],
+)
+def test_a_name_with_a_slash_beside_a_dict_comes_back_under_its_own_name(report):
     assert names.unescape(clean(names.escape(report))) == report
+
+
+def test_a_nested_metric_is_found_by_its_joined_name():
+    result = names.unescape(clean(names.escape({"val": {"loss": 1, "a/b": [2, {"c": 3}]}, "a/b": 4})))
+    assert [result[name] for name in ("val/loss", "val/a/b/0", "val/a/b/1/c", "a/b")] == [1, 2, 3, 4]
+    assert "val/loss" in result
+    assert result.get("val/lost", 5) == 5
+    with pytest.raises(KeyError, match="val/lost"):
+        result["val/lost"]
+    assert result == {"val": {"loss": 1, "a/b": [2, {"c": 3}]}, "a/b": 4}
+
+
+def test_an_own_training_iteration_that_is_no_number_is_refused_by_that_name():
+    with pytest.raises(TypeError, match="own 'training_iteration' must be a number, not 'first'"):
+        names.escape({"training_iteration": "first"})
+
+
+def test_a_fact_that_a_metric_hides_is_kept_beside_it():
+    facts = {"trial_id": "85955_00000", "config": {"lr": 1}}
+    result = names.result_of({"trial_id": "mine", "config/lr": 2}, **facts)
+    assert (result["trial_id"], result["trial/trial_id"], result["config/lr"]) == ("mine", "85955_00000", 2)
+    assert names.flatten(result) | {"config/lr": 2, "trial/config/lr": 1} == names.flatten(result)
 
 
 def test_arrays_and_tuples_come_back_as_lists():

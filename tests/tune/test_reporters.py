@@ -67,7 +67,7 @@ def test_a_table_is_printed(tmp_path, capsys):
     result = reported(CLIReporter(max_report_frequency=1000), objective, tmp_path)
     out = capsys.readouterr().out
     last = out[out.rindex("== Status ==") :]
-    best = result.best_trial
+    best = result.best("last")  # as in Ray Tune
     assert "3 of 3 trials: 3 TERMINATED" in last
     assert f"with score={best.metrics['score']}" in last
     assert last.count("TERMINATED") == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -208,7 +209,7 @@ class TestAResult:
         assert tune.Result.from_path(grid[1].path).metrics == grid[1].metrics
         with pytest.raises(ValueError, match="there is no trial"):
             tune.Result.from_path(Path(grid[1].path).parent / "999999")
-        with pytest.raises(ValueError, match="no run of Trialwright"):
+        with pytest.raises(ValueError, match="there is no run"):
             tune.Result.from_path("/tmp")
 
     def test_of_a_trial_that_failed_says_why(self, tmp_path):
@@ -297,7 +298,7 @@ class TestAnAnalysis:
         assert tune.ExperimentAnalysis(path, default_mode="max").best_config == {"curve": CURVES[0]}
 
     def test_needs_a_run(self, tmp_path):
-        with pytest.raises(ValueError, match="no run of Trialwright"):
+        with pytest.raises(ValueError, match="there is no run"):
             tune.ExperimentAnalysis(tmp_path)
         with pytest.raises(ValueError, match="storage_filesystem"):
             tune.ExperimentAnalysis(tmp_path, storage_filesystem=object())
@@ -312,3 +313,35 @@ def test_a_run_that_found_nothing_is_empty_and_a_table_still(tmp_path):
     assert (len(grid), grid[0].error) == (1, None)
     assert len(grid[0].metrics_dataframe) == 0
     assert len(grid.get_dataframe()) == 1
+
+
+def test_metrics_called_like_facts_of_a_trial_are_kept_beside_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS")
+    own = {"trial_id": "mine", "logdir": "there", "config": {"x": 5}, "experiment_tag": "tag", "loss": 1.0}
+    settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
+    grid = tune.Tuner(lambda config: own, param_space={"x": tune.grid_search([1, 2])}, run_config=settings).fit()
+    analysis = tune.ExperimentAnalysis(grid.experiment_path)
+    for table in (grid.get_dataframe(), analysis.dataframe(), analysis.results_df):
+        assert table[["trial_id", "logdir", "config/x"]].to_numpy().tolist() == [["mine", "there", 5]] * 2
+        assert table["trial/config/x"].tolist() == [1, 2]
+        assert table["trial/logdir"].tolist() == [result.path for result in grid]
+    assert analysis.results_df.index.tolist() == [trial.trial_id for trial in analysis.trials]
+    assert [result.config for result in grid] == [{"x": 1}, {"x": 2}]
+    rows = [json.loads(Path(result.path, "result.json").read_text()) for result in grid]
+    assert [row["trial_id"] for row in rows] == ["mine"] * 2
+    assert [row["trial/trial_id"] for row in rows] == [trial.trial_id for trial in analysis.trials]
+
+
+def test_configurations_read_from_disk_are_values_and_what_is_no_data_asks_for_param_space(tmp_path):
+    space = {"net": tune.choice([int, float]), "hidden": tune.choice([(64, 32), (128,)])}
+    settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
+    grid = tune.Tuner(lambda config: {"loss": 1.0}, param_space=space, run_config=settings).fit()
+    [config], path = [result.config for result in grid], grid.experiment_path
+    restored = tune.Tuner.restore(path, lambda config: 1, param_space=space).get_results()
+    analysis = tune.ExperimentAnalysis(path, param_space=space)
+    read = tune.Result.from_path(grid[0].path, param_space=space)
+    assert [restored[0].config, read.config, *analysis.get_all_configs().values()] == [config] * 3
+    with pytest.warns(RuntimeWarning, match="net: no data, so missing .*; param_space=... brings it back"):
+        analysis = tune.ExperimentAnalysis(path)
+    assert list(analysis.get_all_configs().values()) == [{"hidden": config["hidden"]}]
+    assert analysis.results_df["config/hidden"].tolist() == [config["hidden"]]

@@ -233,7 +233,7 @@ class TestResume:
     def test_needs_a_journal(self, fast, tmp_path):
         (tmp_path / "there").mkdir()
         for name in ("/nowhere/at/all", str(tmp_path / "there"), "there"):
-            with pytest.raises(ValueError, match="no run of Trialwright"):
+            with pytest.raises(ValueError, match="there is no run"):
                 tune.run(objective, name=name, resume=True, **fast)
 
     def test_by_a_name_looks_in_the_storage(self, fast):
@@ -325,3 +325,79 @@ class TestOnRay:
                 verbose=0,
             )
             assert len({trial.last_result["process"] for trial in analysis.trials}) == processes
+
+
+def nested(config):
+    for step in range(8):
+        tune.report({"val": {"loss": 1.0 + step * config["x"]}})
+
+
+class TestNestedNames:
+    """A nested metric is known by its joined name wherever a flat one is."""
+
+    def test_stoppers_scopes_tables_and_reporters_find_it(self, fast):
+        seen = []
+
+        class Own(tune.stopper.Stopper):
+            def __call__(self, trial_id, result):
+                seen.append(result["val"]["loss"] == result["val/loss"] == dict(result)["val"]["loss"])
+                return result.get("val/loss", 0) >= 5
+
+            def stop_all(self):
+                return False
+
+        reporter = tune.CLIReporter(metric_columns=["val/loss"], metric="val/loss", mode="max")
+        found = tune.run(
+            nested,
+            config={"x": tune.grid_search([0, 2, 4])},
+            metric="val/loss",
+            mode="min",
+            stop=[Own(), {"val/loss": 8.0}],
+            progress_reporter=reporter,
+            **fast,
+        )
+        assert seen
+        assert all(seen)
+        assert [trial.last_result["val/loss"] for trial in found.trials] == [1.0, 5.0, 5.0]
+        assert found.get_best_trial(scope="avg").config == {"x": 0}
+        assert found.get_best_trial(mode="max", scope="all").config == {"x": 2}
+        assert found.dataframe()["val/loss"].tolist() == [1.0, 5.0, 5.0]
+        assert "val/loss=5.0" in reporter._text(found.trials, True)
+
+    def test_checkpoints_schedulers_searchers_and_callbacks_find_it(self, fast):
+        heard = []
+
+        def saving(config):
+            for step in (1, 3, 2):
+                tune.report({"val": {"acc": step}}, checkpoint={"step": step})
+
+        class Limited(tune.schedulers.FIFOScheduler):
+            def on_trial_result(self, controller, trial, result):
+                heard.append(("scheduler", result["val/acc"]))
+                return self.CONTINUE
+
+        class Own(tune.search.Searcher):
+            def suggest(self, trial_id):
+                return {"x": 1}
+
+            def on_trial_complete(self, trial_id, result=None, **info):
+                heard.append(("searcher", result[self.metric]))
+
+        class Noting(tune.Callback):
+            def on_trial_result(self, iteration, trials, trial, result, **info):
+                heard.append(("callback", result["val/acc"]))
+
+        found = tune.Tuner(
+            saving,
+            param_space={"x": tune.uniform(0, 2)},
+            tune_config=tune.TuneConfig(
+                metric="val/acc", mode="max", num_samples=3, search_alg=Own("val/acc", "max"), scheduler=Limited()
+            ),
+            run_config=tune.RunConfig(
+                callbacks=[Noting()],
+                checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="val/acc"),
+                **fast,
+            ),
+        ).fit()
+        assert found[0].get_best_checkpoint("val/acc", "max").to_dict() == {"step": 3}
+        assert set(heard) == {(who, acc) for who in ("scheduler", "callback") for acc in (1, 2, 3)} | {("searcher", 2)}

@@ -372,3 +372,116 @@ def test_a_users_scheduler_has_its_memory_after_a_resume(tmp_path):
 
 def test_the_space_of_the_tests_is_the_books():
     assert set(SPACE) == {"weight", "bias"}
+
+
+# Subclasses of built-in ones ------------------------------------------------------------------------------------------
+
+
+def tuned(scheduler, tmp_path, function=saving):
+    """Tune one trial at a time, and return how each result looks."""
+    tuner = tune.Tuner(
+        function,
+        param_space={"weight": tune.uniform(0, 1), "bias": 1.0},
+        tune_config=tune.TuneConfig(
+            metric="score", mode="max", scheduler=scheduler, num_samples=9, max_concurrent_trials=1, seed=3
+        ),
+        run_config=tune.RunConfig(executor="local", storage_path=str(tmp_path), verbose=0),
+    )
+    return [(each.config["weight"], each.metrics["training_iteration"]) for each in tuner.fit()]
+
+
+def counting(base, hook):
+    """Return a subclass of a built-in scheduler that counts the calls of one hook, and passes them on."""
+
+    def override(self, *arguments, **keywords):
+        self.calls += 1
+        return getattr(base, hook)(self, *arguments, **keywords)
+
+    return type("Counting", (base,), {hook: override, "calls": 0})
+
+
+EVERY_2 = {"time_attr": "training_iteration", "perturbation_interval": 2}
+BUILT_IN = [
+    (ASHAScheduler, {"max_t": 9, "reduction_factor": 3, "brackets": 2}),
+    (HyperBandScheduler, {"max_t": 9}),
+    (MedianStoppingRule, {"time_attr": "training_iteration", "grace_period": 2, "min_samples_required": 2}),
+    (MedianStoppingRule, {"time_attr": "training_iteration", "grace_period": 2, "hard_stop": False}),
+    (PopulationBasedTraining, {**EVERY_2, "hyperparam_mutations": {"weight": s.uniform(0, 1)}}),
+    (PopulationBasedTraining, {**EVERY_2, "hyperparam_mutations": {"weight": s.uniform(0, 1)}, "synch": True}),
+    (ResourceChangingScheduler, {"base_scheduler": ASHAScheduler(max_t=9, reduction_factor=3)}),
+]
+
+
+@pytest.mark.parametrize(("base", "keywords"), BUILT_IN)
+def test_a_subclass_that_passes_on_what_it_overrides_hears_every_result_and_changes_nothing(base, keywords, tmp_path):
+    own = counting(base, "on_trial_result")(**keywords)
+    seen = tuned(own, tmp_path)
+    assert seen == tuned(base(**keywords), tmp_path)
+    assert own.calls >= sum(iterations for _, iterations in seen)
+
+
+@pytest.mark.parametrize(("base", "keywords"), BUILT_IN)
+def test_what_is_overridden_decides(base, keywords, tmp_path):
+    class Own(base):
+        def on_trial_result(self, controller, trial, result):
+            super().on_trial_result(controller, trial, result)
+            return self.STOP if result["training_iteration"] == 4 else self.CONTINUE
+
+    assert {iterations for _, iterations in tuned(Own(**keywords), tmp_path)} == {4}
+
+
+@pytest.mark.parametrize(
+    ("hook", "calls"), [("on_trial_add", 9), ("on_trial_complete", 9), ("set_search_properties", 1)]
+)
+def test_any_hook_of_a_built_in_scheduler_may_be_overridden(hook, calls, tmp_path):
+    own = counting(ASHAScheduler, hook)(max_t=9)
+    tuned(own, tmp_path)
+    assert own.calls == calls
+
+
+def test_a_built_in_scheduler_judges_the_result_that_a_subclass_hands_it(tmp_path):
+    class Reversed(ASHAScheduler):
+        def on_trial_result(self, controller, trial, result):
+            return super().on_trial_result(controller, trial, {**result, "score": -result["score"]})
+
+    best = max(tuned(Reversed(max_t=9, reduction_factor=3), tmp_path))
+    assert best[1] < 9
+
+
+@pytest.mark.parametrize("inner", [ASHAScheduler, HyperBandScheduler])
+def test_a_scheduler_of_ones_own_can_ask_a_built_in_one(inner, tmp_path):
+    class Wraps(FIFOScheduler):
+        def __init__(self):
+            self.inner = inner(metric="score", mode="max", max_t=9)
+
+        def on_trial_result(self, controller, trial, result):
+            return self.inner.on_trial_result(controller, trial, result)
+
+        def choose_trial_to_run(self, controller):
+            return self.inner.choose_trial_to_run(controller)
+
+        def on_trial_complete(self, controller, trial, result):
+            self.inner.on_trial_complete(controller, trial, result)
+
+    assert tuned(Wraps(), tmp_path) == tuned(inner(metric="score", mode="max", max_t=9), tmp_path)
+
+
+def test_a_population_inside_a_scheduler_of_ones_own_is_refused_with_what_to_do(tmp_path):
+    class Wraps(FIFOScheduler):
+        def __init__(self):
+            self.inner = PopulationBasedTraining(**EVERY_2, hyperparam_mutations={"weight": s.uniform(0, 1)})
+
+        def on_trial_result(self, controller, trial, result):
+            return self.inner.on_trial_result(controller, trial, result)
+
+    with pytest.raises(PolicyError, match="subclass PopulationBasedTraining instead"):
+        tuned(Wraps(), tmp_path)
+
+
+def test_a_rule_of_ones_own_in_a_subclass_of_distribute_resources_is_refused():
+    class Own(DistributeResources):
+        def __call__(self, controller, trial, result, scheduler):
+            return None
+
+    with pytest.raises(ValueError, match="none of DistributeResources"):
+        ResourceChangingScheduler(resources_allocation_function=Own())

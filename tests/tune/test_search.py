@@ -76,7 +76,7 @@ def test_a_users_searcher_runs_and_hears_of_results_as_they_were_reported():
     assert climber.config is not None
     assert len(climber.told) == 20
     assert [told[1] for told in climber.told] == [trial.metrics["score"] for trial in result]
-    assert [report[2] for report in climber.reports] == [trial.metrics["score"] for trial in result][:19]
+    assert [report[2] for report in climber.reports] == [trial.metrics["score"] for trial in result]
     assert climber.best[1]["x"] == result.best().config["x"]
 
 
@@ -455,3 +455,140 @@ def test_the_parameters_are_those_of_ray_tune(path):
     ray = pytest.importorskip(f"ray.tune.search.{module}")
     ours = getattr(__import__(f"trialwright.tune.search.{module}", fromlist=[name]), name)
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(getattr(ray, name)).parameters)
+
+
+# Subclasses of built-in ones -----------------------------------------------------------------------------------------
+
+
+def tuned(search, **more):
+    tuner = tune.Tuner(
+        bowl,
+        param_space=PLANE,
+        tune_config=tune.TuneConfig(metric="score", mode="max", search_alg=search, num_samples=6, seed=4, **more),
+        run_config=tune.RunConfig(executor="local", storage_path="runs", verbose=0),
+    )
+    return [each.config for each in tuner.fit()]
+
+
+LIBRARIES = [("hyperopt", HyperOptSearch), ("optuna", OptunaSearch), ("bayes_opt", BayesOptSearch)]
+
+
+@pytest.fixture
+def in_an_empty_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+@pytest.mark.parametrize(("package", "base"), LIBRARIES)
+def test_a_subclass_of_a_library_searcher_that_passes_on_what_it_overrides_changes_nothing(package, base):
+    pytest.importorskip(package)
+    told = []
+
+    class Own(base):
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
+            told.append(result["score"])
+            super().on_trial_complete(trial_id, result, error)
+
+    assert tuned(Own(), max_concurrent_trials=1) == tuned(base(), max_concurrent_trials=1)
+    assert len(told) == 6
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+@pytest.mark.parametrize(("package", "base"), LIBRARIES)
+def test_what_a_subclass_suggests_is_tried_and_learnt_from(package, base, tmp_path):
+    pytest.importorskip(package)
+
+    class Own(base):
+        def suggest(self, trial_id):
+            config = super().suggest(trial_id)
+            return {**config, "x": 0.25} if trial_id.endswith(("1", "3")) else {"x": 0.5, "y": 0.75}
+
+    own = Own()
+    assert [config["x"] for config in tuned(own)] == [0.5, 0.25, 0.5, 0.25, 0.5, 0.5]
+    own.save(str(tmp_path / "learnt"))
+    learnt = base(metric="score", mode="max")
+    learnt.restore(str(tmp_path / "learnt"))
+    assert sorted(config["x"] for config, _ in learnt.to_engine().earlier) == [0.25, 0.25, 0.5, 0.5, 0.5, 0.5]
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+def test_a_searcher_hears_of_the_last_trials_too_and_loses_no_result_if_it_raises_then():
+    heard = []
+
+    class Own(Climber):
+        def on_trial_result(self, trial_id, result):
+            heard.append(result["score"])
+
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
+            super().on_trial_complete(trial_id, result, error)
+            if len(self.told) == 6:
+                raise RuntimeError("too much")
+
+    with pytest.warns(UserWarning, match="Own could not be told how the last trials ended: RuntimeError: too much"):
+        assert len(tuned(Own())) == 6
+    assert len(heard) == 6
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+@pytest.mark.parametrize(("package", "base"), LIBRARIES[:2])
+def test_an_overridden_searcher_goes_on_in_a_restored_run_as_if_it_had_not_ended(package, base):
+    pytest.importorskip(package)
+
+    class Own(base):
+        def on_trial_complete(self, trial_id, result=None, error=False):  # noqa: FBT002 - Ray Tune's order
+            super().on_trial_complete(trial_id, result, error)
+
+    def config(samples):
+        given = {"num_samples": samples, "search_alg": Own(), "seed": 1, "max_concurrent_trials": 1}
+        return tune.TuneConfig(metric="score", mode="max", **given)
+
+    settings = tune.RunConfig(executor="local", storage_path="runs", verbose=0)
+    first = tune.Tuner(bowl, param_space=PLANE, tune_config=config(3), run_config=settings).fit()
+    more = tune.Tuner.restore(first.experiment_path, bowl, tune_config=config(6), run_config=settings).fit()
+    whole = tune.Tuner(bowl, param_space=PLANE, tune_config=config(6), run_config=settings).fit()
+    assert [each.config for each in more] == [each.config for each in whole]
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+def test_an_overridden_searcher_may_stand_in_a_limiter_or_be_one():
+    pytest.importorskip("hyperopt")
+
+    class Fixed(HyperOptSearch):
+        def suggest(self, trial_id):
+            return {"x": 0.125, "y": 0.0}
+
+    class Limited(ConcurrencyLimiter):
+        def suggest(self, trial_id):
+            answer = super().suggest(trial_id)
+            return answer and {**answer, "y": 1.0}
+
+    assert {config["x"] for config in tuned(ConcurrencyLimiter(Fixed(), 2))} == {0.125}
+    assert {config["y"] for config in tuned(Limited(HyperOptSearch(), 2))} == {1.0}
+
+
+def test_a_batch_by_hand_ends_before_the_next_one_begins():
+    climber = Climber("score", "max")
+    limiter = ConcurrencyLimiter(climber, 2, batch=True)
+    assert [bool(limiter.suggest(each)) for each in "abc"] == [True, True, False]
+    limiter.on_trial_complete("a", {"score": 1.0})
+    assert limiter.suggest("c") is None
+    assert not climber.told
+    limiter.on_trial_complete("b", {"score": 2.0})
+    assert len(climber.told) == 2
+    assert limiter.suggest("c")
+
+
+def test_hooks_that_would_never_be_called_are_refused_by_name():
+    class Repeats(Repeater):
+        def suggest(self, trial_id):
+            return {}
+
+    class Draws(BasicVariantGenerator):
+        def next_trial(self):
+            return None
+
+    with pytest.raises(TypeError, match="Repeats overrides hooks of Repeater"):
+        Repeats(Climber(), 2).to_engine()
+    with pytest.raises(TypeError, match="Draws.next_trial would never be called"):
+        Draws().to_engine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -92,6 +93,14 @@ def test_any_of_several_stoppers_stops(tmp_path):
     assert steps(combined, tmp_path)[1] == [6] * 3
 
 
+def test_a_combination_that_is_overridden_decides(tmp_path):
+    class Never(CombinedStopper):
+        def __call__(self, trial_id, result):
+            return super().__call__(trial_id, result) and False
+
+    assert steps(Never(MaximumIterationStopper(9)), tmp_path)[1] == [30] * 3
+
+
 def test_all_of_several_stoppers_are_asked():
     first, second = MaximumIterationStopper(1), MaximumIterationStopper(2)
     combined = CombinedStopper(first, second)
@@ -122,6 +131,19 @@ def test_the_grace_period_comes_first():
 def test_a_threshold_must_be_reached_before_a_plateau_counts(mode, answer):
     stopper = TrialPlateauStopper("loss", num_results=2, grace_period=2, metric_threshold=2.0, mode=mode)
     assert feed(stopper, [1.0, 1.0])[-1] is answer
+
+
+@pytest.mark.parametrize("result", [{"val": {"loss": 1.0}}, {"val/loss": 1.0}])
+@pytest.mark.parametrize("make", [TrialPlateauStopper, partial(ExperimentPlateauStopper, top=4)])
+def test_a_plateau_may_be_of_a_nested_metric(make, result):
+    stopper = make("val/loss")
+    assert [stopper(1, dict(result)) for _ in range(4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("make", [TrialPlateauStopper, partial(ExperimentPlateauStopper, top=4)])
+def test_a_result_without_the_metric_of_a_plateau_stops_nothing(make):
+    stopper = make("val/loss")
+    assert not any(stopper(1, {"other": 1.0}) for _ in range(9))
 
 
 def test_a_threshold_needs_a_mode():

@@ -150,6 +150,8 @@ class TestWhatCannotBeHad:
             (lambda: tune.RunConfig(storage_path="s3://bucket"), "mounted here"),
             (lambda: tune.RunConfig(storage_filesystem=object()), "mounted here"),
             (lambda: tune.RunConfig(log_to_file="out.log"), "'stdout' and 'stderr'"),
+            (lambda: tune.RunConfig(log_to_file=True, executor="local"), "executor='processes'"),
+            (lambda: tune.RunConfig(log_to_file=True, executor=Local()), "executor='processes'"),
             (lambda: tune.RunConfig(local_dir="/a", storage_path="/b"), "old name of storage_path"),
             (lambda: tune.TuneConfig(chdir_to_trial_dir=False), "executor='local'"),
             (lambda: tune.TuneConfig(mode="best"), "'min' or 'max'"),
@@ -272,10 +274,15 @@ class TestARestoredRun:
             tuner.fit()
         return runs, storage / "mine"
 
+    def test_goes_on_where_it_was_and_not_on_ray(self, settings, tmp_path):
+        _, path = self.interrupted(settings, tmp_path)
+        grid = tune.Tuner.restore(str(path), score).fit()
+        assert {result.metrics["pid"] for result in grid} == {os.getpid()}
+
     def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
         assert (
-            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, trainable).fit()"
+            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, objective).fit()"
             in capsys.readouterr().err
         )
         assert tune.Tuner.can_restore(path)
@@ -334,7 +341,7 @@ class TestARestoredRun:
 
     def test_must_be_there(self, tmp_path):
         assert not tune.Tuner.can_restore(tmp_path)
-        with pytest.raises(ValueError, match=r"no journal\.sqlite"):
+        with pytest.raises(ValueError, match="there is no run in"):
             tune.Tuner.restore(tmp_path, score)
 
     @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])

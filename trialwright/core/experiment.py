@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import assert_never
 
+from trialwright.core.failures import Failure
 from trialwright.core.filling import Filling
 from trialwright.core.judge import Judge
 from trialwright.core.plan import Plan
@@ -30,6 +31,7 @@ from trialwright.messages import (
     Finished,
     Halted,
     Lost,
+    Noted,
     Outcome,
     Reported,
     RetryRequested,
@@ -43,9 +45,11 @@ from trialwright.messages import (
 from trialwright.schedulers.base import Scheduler
 from trialwright.stopping import StopRule
 
+NOTED_MAX = 200  # metrics that are warned of in one run
+
 _COMPLETED = Outcome("completed")
 _ITSELF = Outcome("stopped", "it stopped itself")
-_OF_A_TRIAL = (Reported, Started, Finished, Failed, Halted, Lost)
+_OF_A_TRIAL = (Reported, Started, Noted, Finished, Failed, Halted, Lost)
 
 
 class Experiment:
@@ -63,6 +67,7 @@ class Experiment:
         self.judge = Judge(scheduler, rule)
         self.scores = Scores(plan)
         self.echoes = 0
+        self._noted: set[str] = set()  # metrics that were warned of
         self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
         self._trials = Trials(plan, self.judge, learns=learns)
         self._reports = Reports(self._trials, self.judge, self.scores)
@@ -70,6 +75,7 @@ class Experiment:
         self.trials = self._trials.by_number
         self.counts = self._trials.counts
         self.outcomes = self._trials.outcomes
+        self.never_began = self._trials.never_began
         self.touched = self._trials.touched
         self.warnings = self._trials.warnings
         self.ledger = self._trials.ledger
@@ -151,6 +157,11 @@ class Experiment:
         return self._trials.active
 
     @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The kinds of failures there were, each with its first one."""
+        return self._trials.failures.kinds
+
+    @property
     def reports(self) -> int:
         """How many have come."""
         return self._reports.count
@@ -167,9 +178,15 @@ class Experiment:
 
     @property
     def feasible(self) -> bool:
-        """A trial could be run on the machines there are; where requests differ, each is looked at by itself."""
+        """A trial could be run on a machine that is there, or may come; where requests differ, each is looked at by
+        itself."""
         standard = self._trials.standard
-        return standard is None or self.ledger.could_hold(standard)
+        return standard is None or self.ledger.is_possible(standard)
+
+    @property
+    def waits_for(self) -> str:
+        """What nothing runs for want of, in a sentence; nothing if the run goes on."""
+        return self._filling.waits_for
 
     @property
     def largest(self) -> str:
@@ -210,6 +227,8 @@ class Experiment:
                 self._reports.take(trial, event)
             case Started():
                 self._started(trial, event)
+            case Noted(notes=notes):
+                self._note(notes)
             case Finished():
                 self._finished(trial)
             case Failed():
@@ -232,8 +251,8 @@ class Experiment:
                 pass  # the time is looked at with every event; this one only brings it
             case Enqueued():
                 self._enqueued(event)
-            case CapacityChanged(nodes):
-                self.ledger.set_nodes(nodes)
+            case CapacityChanged(nodes, to_come):
+                self.ledger.set_nodes(nodes, to_come)
                 self.judge.capacity(nodes)
                 self._trials.line.look_again()
                 self._trials.is_full = False
@@ -253,6 +272,12 @@ class Experiment:
             trial.started = self._trials.now
         self._trials.limits.started(self._trials.now, trial)
 
+    def _note(self, notes: dict[str, str]) -> None:
+        """Warn of metrics that are not kept as they were given: once a name, whatever trials report it."""
+        for name in [name for name in notes if name not in self._noted][: NOTED_MAX - len(self._noted)]:
+            self._noted.add(name)
+            self.warn(notes[name])
+
     def _finished(self, trial: Trial) -> None:
         if self._trials.relaunches.is_resized(trial):  # what has finished needs no other resources
             trial.then = State.ENDED
@@ -260,13 +285,20 @@ class Experiment:
 
     def _failed(self, trial: Trial, event: Failed) -> None:
         trial.error, trial.traceback = event.error, event.traceback
-        trial.failures += trial.state is State.RUNNING
+        self._count_failure(trial)
         self._trials.leave(trial, Failed, Outcome("failed", event.error))
 
     def _lost(self, trial: Trial, event: Lost) -> None:
-        trial.error = event.reason
-        trial.failures += trial.state is State.RUNNING and not event.preempted
+        trial.error, trial.traceback = event.reason, ""
+        if not event.preempted:
+            self._count_failure(trial)
         self._trials.leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
+
+    def _count_failure(self, trial: Trial) -> None:
+        """One that was being stopped has not failed, whatever became of it."""
+        if trial.state is State.RUNNING:
+            trial.failures += 1
+            self._trials.failures.note(trial)
 
     def _suggested(self, event: Suggested) -> None:
         trials = self._trials

@@ -18,6 +18,7 @@ from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
 from trialwright.errors import PolicyError
 from trialwright.messages import Asked, Drop, Granted, New, Resume, Tags, Wait
+from trialwright.resources import describe
 
 
 class Filling:
@@ -47,6 +48,20 @@ class Filling:
         supply = self._trials.supply
         if not (supply or supply.asking or len(self._trials.line)):
             supply.give_up()
+
+    @property
+    def waits_for(self) -> str:
+        """Say what is waited for if nothing runs and nothing can be started; nothing if the run goes on. O(the line),
+        for people."""
+        trials, first = self._trials, self._trials.line.first
+        request = trials.standard if first is None else trials.by_number[first].request
+        is_over = trials.stopped is not None or not (self._can_ask or first is not None or trials.paused)
+        if trials.active or is_over or request is None or trials.ledger.fits(request):
+            return ""
+        if trials.ledger.could_hold(request):
+            return f"trials wait for {describe(request)}, which others hold: they start once that is free"
+        largest = trials.ledger.largest(request)
+        return f"trials wait for a machine with {describe(request)}: the largest that is there has {largest}"
 
     def account(self, now: float) -> None:
         """Book the time since the last event to the cause that kept slots empty."""
@@ -199,7 +214,8 @@ class Filling:
         trials = self._trials
         trial = trials.by_number[trials.supply.take()]
         if trials.is_too_large(trial, trial.request):
-            trials.cancel(trial, f"needs {trials.size(trial.request)}")
+            trial.error = f"needs {trials.size(trial.request)}"
+            trials.cancel(trial, trial.error)
             return
         trial.admitted, self._closed = True, False
         start = self._judge.start(trial)

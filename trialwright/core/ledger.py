@@ -28,20 +28,21 @@ class Ledger:
         self._nodes: dict[str, Node] = {}
         self._bare: dict[str, Node] = {}  # the same, without what others hold on them
         self._known: dict[str, Node] = {}  # all that have been there, likewise
+        self._to_come: tuple[Node, ...] = ()  # those that may still be added
         self._now = Cluster(())  # with what is granted
         self._empty = Cluster(())  # the same machines, if nothing were held on them
-        self._ever = Cluster(())  # all that have been there, if nothing were held on them
+        self._ever = Cluster(())  # all that have been there or may come, if nothing were held on them
         self._grants: dict[int, tuple[Placement, ...]] = {}
         self._booked: dict[int, tuple[Placement, ...]] = {}  # those of them that are in the books of ``_now``
 
-    def set_nodes(self, nodes: Iterable[Node]) -> None:
-        """Take note of the machines there are now. Grants on machines that left, or came back too small for them, stay
-        written until they are released."""
+    def set_nodes(self, nodes: Iterable[Node], to_come: tuple[Node, ...] = ()) -> None:
+        """Take note of the machines there are now, and of those that may still come. Grants on machines that left, or
+        came back too small for them, stay written until they are released."""
         self._nodes = {node.name: node for node in nodes}
         bare = {name: Node(name, node.resources) for name, node in self._nodes.items()}
-        if bare != self._bare:
-            self._bare, self._known = bare, self._known | bare
-            self._empty, self._ever = Cluster(bare.values()), Cluster(self._known.values())
+        if (bare, to_come) != (self._bare, self._to_come):
+            self._bare, self._known, self._to_come = bare, self._known | bare, to_come
+            self._empty, self._ever = Cluster(bare.values()), Cluster([*self._known.values(), *self._to_come])
         self._now = Cluster(self._nodes.values(), self._standard)
         self._booked = {owner: self._book_what_fits(placements) for owner, placements in self._grants.items()}
 
@@ -58,7 +59,8 @@ class Ledger:
         return self._empty.fits(request)
 
     def is_possible(self, request: Request) -> bool:
-        """Tell whether the request could be granted on machines that are there, or that have been and may come back."""
+        """Tell whether the request could be granted on machines that are there, that have been and may come back, or
+        that may be added."""
         return self._ever.fits(request)
 
     def grant(self, owner: int, request: Request) -> tuple[Placement, ...]:

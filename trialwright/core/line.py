@@ -65,6 +65,12 @@ class Line:
             self._standing = OrderedDict(sorted(everyone, key=lambda item: item[1].arrival))
             self._aside.clear()
 
+    @property
+    def first(self) -> int | None:
+        """Who has waited longest, whether a machine could hold it or not."""
+        everyone = {**self._standing, **self._aside}
+        return min(everyone, key=lambda trial: everyone[trial].arrival, default=None)
+
     def head(self, could_hold: Fits) -> int | None:
         """Return the first in line that a machine could hold."""
         return next((trial for trial, waiting in self._standing.items() if could_hold(waiting.request)), None)

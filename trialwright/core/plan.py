@@ -30,6 +30,7 @@ class Plan:
     prefetch: int = 0  # suggestions asked for ahead of free slots
     keep_checkpoints: int | None = None  # of one trial, besides its best; None keeps all
     checkpoint_score: tuple[str, Mode] | None = None  # which are kept: the best by this; None: the latest
+    optional_metrics: frozenset[str] = frozenset()  # may be missing in all reports, though a stop rule names them
     seed: int = 0
 
     @cached_property

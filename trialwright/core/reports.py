@@ -80,6 +80,8 @@ class Reports:
         trial.latest = event
         self._trials.supply.news = True
         self.count += len(event.time_s)
+        for text in self._trials.missing.heard(event, trial.until):
+            self._trials.warn(text)
         self._scores.note(trial, event)
         if self._trials.learns:
             self._note_history(event)
@@ -91,6 +93,6 @@ class Reports:
     def _note_history(self, event: Reported) -> None:
         count, columns, scores = range(len(event.time_s)), event.columns, self._scores
         history = self._trials.history
-        values = [(*scores.values(columns, index), *scores.violations(columns, index)) for index in count]
+        values = [(*scores.values(columns, index), *scores.violations(event, index)) for index in count]
         metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
         history.seen(event.trial, event.first_step, values, metrics, event.time_s)

@@ -28,10 +28,13 @@ class Scores:
         if column is None:
             return
         sign, least = self._signs[0], math.inf if trial.best is None else trial.best[0]
+        found: int | None = None
         for index, value in enumerate(column):
             cost = sign * number(value)
-            if -math.inf < cost < least and self._is_allowed(event.columns, index):
-                trial.best, least = (cost, event.first_step + index), cost
+            if -math.inf < cost < least and self._is_allowed(event, index):
+                found, least = index, cost
+        if found is not None:
+            trial.best, trial.best_metrics = (least, event.first_step + found), event.row(found)
         if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
             self.best = trial
 
@@ -44,11 +47,9 @@ class Scores:
             ]
         )
 
-    def violations(self, columns: Columns, index: int) -> tuple[float, ...]:
-        """Return how far one report is beyond each outcome constraint."""
-        if not self._constraints:
-            return ()
-        return violations(self._constraints, {name: column[index] for name, column in columns.items()})
+    def violations(self, event: Reported, index: int) -> tuple[float, ...]:
+        """Return how far one report of a frame is beyond each outcome constraint, which may be on ``time_s`` too."""
+        return violations(self._constraints, event.row(index)) if self._constraints else ()
 
     def cost_to_keep(self, trial: Trial) -> float:
         """Return what a trial's checkpoint is kept for, smaller first: 0 if all are worth the same."""
@@ -57,8 +58,8 @@ class Scores:
         metric, mode = self._saved_for
         return number(trial.metrics.get(metric)) * (-1.0 if mode == "max" else 1.0)
 
-    def _is_allowed(self, columns: Columns, index: int) -> bool:
-        return not self._constraints or all(excess <= 0 for excess in self.violations(columns, index))
+    def _is_allowed(self, event: Reported, index: int) -> bool:
+        return all(excess <= 0 for excess in self.violations(event, index))
 
 
 def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from trialwright.messages import (
     Cancel,
@@ -122,6 +122,7 @@ class Trial:
     outcome: Outcome | None = None
     latest: Reported | dict[str, Metric] = field(default_factory=dict)  # reports as they came, or the last one's row
     best: tuple[float, int] | None = None  # smallest finite first objective, and its step
+    best_metrics: dict[str, Metric] = field(default_factory=dict)  # of the report with that value
     checkpoint: Checkpoint | None = None
     best_checkpoint: Checkpoint | None = None
     error: str = ""
@@ -147,6 +148,27 @@ class Trial:
     def active(self) -> bool:
         """It holds a worker, as far as is known."""
         return self.state is State.RUNNING or self.state is State.STOPPING
+
+
+class Lived(Protocol):
+    """A trial, in the run or in its result."""
+
+    @property
+    def state(self) -> str:
+        """Its state's name."""
+
+    @property
+    def started(self) -> float | None:
+        """When user code began to run first."""
+
+    @property
+    def error(self) -> str:
+        """Of its last failure."""
+
+
+def has_begun(trial: Lived) -> bool:
+    """Tell whether a trial began, or why it could not is known. Others only waited, and are no trials to their user."""
+    return trial.started is not None or bool(trial.error) or trial.state in (State.RUNNING, State.STOPPING)
 
 
 def target(trial: Trial, message: type, *, retry: bool) -> State | None:

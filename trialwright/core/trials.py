@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections import Counter
 
 from trialwright import resources
+from trialwright.core.failures import Failures
 from trialwright.core.judge import Judge
 from trialwright.core.ledger import Ledger
 from trialwright.core.limits import Limits
 from trialwright.core.line import Line
+from trialwright.core.missing import Missing
 from trialwright.core.plan import Plan
 from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
 from trialwright.core.supply import Supply
 from trialwright.core.transitions import TransitionLog
-from trialwright.core.trial import RANK, State, Trial, target
+from trialwright.core.trial import RANK, State, Trial, has_begun, target
 from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
 from trialwright.messages import (
@@ -58,6 +60,7 @@ class Trials:
         self.paused: set[int] = set()
         self.resumed: set[int] = set()  # to be resumed, and not yet paused
         self.outcomes: Counter[str] = Counter()
+        self.never_began: Counter[str] = Counter()  # of these, by outcome
         self.touched: set[int] = set()  # changed since the controller emptied this
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.warnings: list[str] = []
@@ -69,6 +72,8 @@ class Trials:
         self.line = Line()
         self.supply = Supply(plan.samples, plan.prefetch)
         self.limits = Limits(plan)
+        self.failures = Failures()
+        self.missing = Missing(plan, judge.rule)
         self.retention = Retention(plan.keep_checkpoints)
         self.relaunches = Relaunches(self.retention)
         self.transitions = TransitionLog()
@@ -218,6 +223,7 @@ class Trials:
         assert trial.outcome is not None, "it has ended"
         self.move(trial, RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
+        self.never_began[trial.outcome.kind] -= not has_begun(trial)
         self.limits.forgive(trial.error)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
         if not from_checkpoint:
@@ -231,13 +237,15 @@ class Trials:
         trial.latest = trial.metrics  # a row is smaller than a frame
         self.supply.news = True
         self.outcomes[outcome.kind] += 1
+        self.never_began[outcome.kind] += not has_begun(trial)
         self.resumed.discard(trial.id)
         self.commands += self.relaunches.forget(trial)
         if trial.admitted:
             self._judge.end(trial, outcome)
         if self.learns:
             self.history.ended(trial.id, outcome)
-        reason = self.limits.ended(trial, outcome)
+        silent = self.missing.ended(outcome, has_reported=bool(trial.latest))
+        reason = self.limits.ended(trial, outcome) or silent
         if reason is not None:
             self.stop_all(reason)
 

@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 
 from trialwright.callbacks import Callback
 from trialwright.core.plan import Plan
+from trialwright.errors import PolicyError
 from trialwright.executors import Executor
 from trialwright.history import History, HistoryLog, Values
 from trialwright.messages import Ask, Config, Metric, Outcome, Request, Suggested, Suggestion
@@ -63,6 +64,12 @@ class Arguments:
     progress: Progress | None
     needs: Needs | None  # what a trial needs, where that depends on its config
 
+    @property
+    def is_varied(self) -> bool:
+        """False where configurations come again on purpose: a grid so often as num_samples says, or by the searcher."""
+        kinds = [getattr(self.searcher, name, False) for name in ("is_exhaustive", "repeats")]
+        return self.plan.samples is None or (not any(kinds) and self.space.grid_size != self.space.cardinality)
+
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""
         return samples_of(num_samples, self.sweep, len(self.points))
@@ -79,8 +86,23 @@ class Arguments:
         given, rest = self._split(ask.requests)
         seen = history.until(ask.seen) if self.searcher.learns else History()
         points = [self._point(request.sample, streams) for request in given]
-        answers = (*points, *(self.searcher.suggest(seen, rest, streams) if rest else ()))
+        answers = (*points, *(self._suggested(rest, seen, streams) if rest else ()))
         return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+
+    def _suggested(self, requests: Sequence[Request], seen: History, streams: Streams) -> list[Suggestion | None]:
+        """Return what the searcher answers.
+
+        Raises:
+            PolicyError: it suggested a value outside its domain. A variation of a trial may have one: mutations have
+                domains of their own.
+        """
+        answers = [*self.searcher.suggest(seen, requests, streams)]
+        for request, answer in zip(requests, answers, strict=False):
+            if answer is None or request.kind != "new":
+                continue
+            if problems := self.space.misfits(self.space.resolve(answer.config)):
+                raise PolicyError(f"the searcher suggested a value outside its domain: {problems[0]}")
+        return answers
 
     def needed(self, config: Config) -> dict[str, float] | None:
         """Return what a trial of this config, in its plain form, needs; None where that is the same for all."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from pathlib import Path
 from typing import cast
 
 from trialwright.core.experiment import Experiment
-from trialwright.core.trial import Trial
+from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.controller import Controller
+from trialwright.engine.running import say
+from trialwright.errors import said
 from trialwright.executors.base import Run
 from trialwright.messages import Checkpoint
-from trialwright.progress import Best
+from trialwright.progress import Best, Snapshot, summary_lines
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
 
@@ -21,12 +26,12 @@ def build_result(
 ) -> Result:
     """Return the result of a run."""
     plan, directory = arguments.plan, controller.run.directory
-    trials = [_trial_result(trial, arguments, controller.run, frames) for _, trial in sorted(experiment.trials.items())]
+    begun = filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))
     return Result(
         name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=trials,
+        trials=[_trial_result(trial, arguments, controller.run, frames) for trial in begun],
         path=directory,
         stopped=experiment.stopped,
         wall_s=controller.now(),
@@ -34,6 +39,7 @@ def build_result(
         warnings=tuple(experiment.warnings),
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
+        logarithmic=arguments.space.logarithmic,
     )
 
 
@@ -59,6 +65,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         _best_saved=_located(trial.best_checkpoint, run),
         saved=_located(trial.checkpoint, run),
         step=trial.step,
+        best_metrics=dict(trial.best_metrics),
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 
@@ -68,10 +75,38 @@ def _located(checkpoint: Checkpoint | None, run: Run) -> Checkpoint | None:
 
 
 def best_of(result: Result) -> Best | None:
-    """What the summary calls the best is what the result calls so, not the best value on the way there."""
+    """What the summary calls the best is what the result calls so."""
     try:
         trial = result.best()
     except ValueError:
         return None
     metric = result.metric or ""
-    return Best(trial.id, metric, cast(float, trial.metrics[metric]), trial.config)
+    return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config)
+
+
+def summarised(result: Result, last: Snapshot) -> Result:
+    """Say what came out. No result is lost if that fails: an object in a config may raise when it is shown."""
+    try:
+        say(*summary_lines(replace(last, best=best_of(result), stopped=result.stopped), result.statistics))
+    except Exception as error:
+        return replace(result, warnings=(*result.warnings, f"the summary could not be made: {said(error)}"))
+    return result
+
+
+@dataclass
+class Found:
+    """What a run has come to, for those outside its loop."""
+
+    path: Path | None = None
+    result: Result | None = None  # when it is over
+    make: Callable[[str], Result] | None = None  # makes the one so far; it is told why the run is not over
+    is_late: Callable[[], bool] = bool  # its time is over
+
+    def so_far(self, why: str) -> Result | None:
+        """Return the result, with the trials as they are now; None if nothing had begun."""
+        if self.result is None and self.make is not None:
+            try:
+                return self.make(why)
+            except Exception as error:  # its loop was left behind in the middle of something
+                say(f"there is no result so far: {said(error)}")
+        return self.result

@@ -1,4 +1,5 @@
-"""Names for schedulers and searchers: what a user writes as a text, and what the journal keeps of the objects.
+"""Names for schedulers, searchers and executors: what a user writes as a string, and what the journal keeps of the
+objects.
 
 An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
 a resumed run needs neither. An object of another class has to be given again.
@@ -6,11 +7,13 @@ a resumed run needs neither. An object of another class has to be given again.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
-from trialwright.errors import nearest
+from trialwright.errors import import_instead, nearest
+from trialwright.executors import Executor, Local, Processes, Simulated
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
 from trialwright.schedulers import (
@@ -79,6 +82,16 @@ SEARCHERS: dict[str, type] = {
     "hyperopt": HyperOpt,
     "optuna": Optuna,
 }
+
+
+def _on_ray(**options: object) -> Executor:
+    from trialwright.executors.on_ray import OnRay
+
+    return OnRay(**options)  # type: ignore[arg-type]  # as it was told
+
+
+EXECUTORS: dict[str, Callable[..., Executor]] = {"ray": _on_ray, "processes": Processes, "local": Local}
+_EXECUTORS = EXECUTORS | {"simulated": Simulated}
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
 
 
@@ -109,6 +122,22 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
     return found
 
 
+def executor(given: object) -> Executor:
+    """Return the executor of this name, or the object itself.
+
+    Raises:
+        ValueError: there is none of this name; the nearest is named.
+        TypeError: it is no executor.
+    """
+    if isinstance(given, str):
+        if given not in EXECUTORS:
+            raise ValueError(f"executor={given!r} is not known{nearest(given, EXECUTORS)}")
+        return EXECUTORS[given]()
+    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
+        raise TypeError(f"executor must be {' or '.join(map(repr, EXECUTORS))} or an object, not {given!r}")
+    return cast(Executor, given)
+
+
 def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[str, ...]) -> object:
     if isinstance(given, str):
         if given.lower() not in known:
@@ -117,8 +146,17 @@ def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[st
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
     if lacking or isinstance(given, type):
         reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
-        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}")
-    return given
+        raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}{import_instead(given)}")
+    return own(given)
+
+
+def own(given: object) -> object:
+    """Return a copy of a scheduler or searcher of ours, and of those in it, for one run; any other object as it is."""
+    if type(given) not in _KNOWN.values():
+        return given
+    made = copy.copy(given)
+    vars(made).update({name: own(value) for name, value in vars(given).items()})
+    return made
 
 
 def to_plain(given: object) -> Plain:
@@ -148,3 +186,36 @@ def from_plain(described: Plain) -> object:
     if isinstance(described, dict):
         return {key: from_plain(item) for key, item in described.items()}
     return tuple(map(from_plain, described)) if isinstance(described, list) else described
+
+
+def executor_to_plain(given: object) -> Plain:
+    """Describe an executor of ours: its name, or an object by what it was told.
+
+    Raises:
+        TypeError: it is not one of ours, or was told something that is no plain data.
+    """
+    if isinstance(given, str):
+        return given
+    names = {("trialwright.executors.on_ray", "OnRay"): "ray"}  # not imported: it needs Ray
+    names |= {(each.__module__, each.__qualname__): name for name, each in _EXECUTORS.items() if isinstance(each, type)}
+    name = names.get((type(given).__module__, type(given).__qualname__))
+    if name is None:
+        raise TypeError(f"{given!r} is no plain data")
+    return {"name": name, "options": {key: to_plain(value) for key, value in _options(given).items()}}
+
+
+def executor_from_plain(described: Plain) -> object:
+    """Make what ``executor_to_plain`` described."""
+    if not isinstance(described, dict):
+        return described
+    options = cast("dict[str, Plain]", described["options"])
+    return _EXECUTORS[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
+
+
+def _options(executor: object) -> Mapping[str, object]:
+    """Return what an executor was told, where that is not the default."""
+    if not isinstance(executor, Local | Simulated):
+        return cast("Mapping[str, object]", vars(executor)["options"])
+    usual = type(executor)()
+    told = {f.name: getattr(executor, f.name) for f in dataclasses.fields(executor)}
+    return {name: value for name, value in told.items() if value != getattr(usual, name)}

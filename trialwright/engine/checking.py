@@ -24,8 +24,8 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.goals import outcome_constraints
-from trialwright.errors import nearest, refuse
-from trialwright.executors import Executor, Local, Processes, Simulated, Workload
+from trialwright.errors import import_instead, refuse
+from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
 from trialwright.resources import to_units
@@ -123,7 +123,10 @@ class _Check:
             self.problems.append(f"points_to_evaluate must be a list of configs, not {given!r}")
             return ()
         for index, point in enumerate(given):
-            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in space.validate(point, partial=True)]
+            problems = space.validate(point, partial=True)
+            self.problems += [f"points_to_evaluate[{index}]: {text}" for text in problems]
+            if space.has_constraints and not problems:  # what can be completed now can be completed later
+                self._try(lambda point=point: space.complete(point, Streams(0)("possible")))  # type: ignore[misc]
         return fresh(tuple(given))
 
     def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:
@@ -233,13 +236,14 @@ class _Check:
     def _callbacks(self) -> tuple[Callback, ...]:
         given = self.given["callbacks"]
         if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
-            raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}")
+            hint = "".join(map(import_instead, given)) if isinstance(given, list | tuple) else ""
+            raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}{hint}")
         return tuple(given)
 
     def _progress(self) -> Progress | None:
         given = self.given["progress"]
         if given is not None and not all(callable(getattr(given, method, None)) for method in ("update", "close")):
-            raise TypeError(f"progress must be an object with update and close, not {given!r}")
+            raise TypeError(f"progress must be an object with update and close, not {given!r}{import_instead(given)}")
         return cast("Progress | None", given)
 
     def _storage(self) -> Path | None:
@@ -263,28 +267,16 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
     ("keep_checkpoints", 1, True),
     ("seed", 0, True),
     ("verbose", 0, True),
+    ("hook_warning_s", 0, False),
+    ("hook_timeout_s", 0, False),
 )
 
 
 def _executor(given: object, objective: object) -> Executor:
-    if isinstance(given, str):
-        if given not in _EXECUTORS:
-            raise ValueError(f"executor={given!r} is not known{nearest(given, _EXECUTORS)}")
-        return _EXECUTORS[given]()
-    if not all(callable(getattr(given, method, None)) for method in ("open", "do", "events", "close", "now")):
-        raise TypeError(f"executor must be {' or '.join(map(repr, _EXECUTORS))} or an object, not {given!r}")
-    if isinstance(given, Simulated) != isinstance(objective, Workload):
+    executor = catalogue.executor(given)
+    if isinstance(executor, Simulated) != isinstance(objective, Workload):
         raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
-    return cast(Executor, given)
-
-
-def _ray() -> Executor:
-    from trialwright.executors.on_ray import OnRay
-
-    return OnRay()
-
-
-_EXECUTORS: dict[str, Callable[[], Executor]] = {"ray": _ray, "processes": Processes, "local": Local}
+    return executor
 
 
 def _listed(given: object) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from trialwright.engine.ending import Ending
 from trialwright.engine.hooks import Hooks
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.statistics import Meter
-from trialwright.engine.watchers import Display, Watchers
+from trialwright.engine.watchers import Display, Watchers, tell_what_is_waited_for
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (
@@ -36,12 +36,14 @@ from trialwright.messages import (
     Extend,
     Halt,
     Launch,
+    Reported,
     Started,
 )
 from trialwright.progress import Progress, Snapshot
 from trialwright.storage.base import COMMITTED, Store, TrialRow, Turn
 
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
+UNCOMMITTED_BYTES_MAX = 16 * 2**20  # and how much is in their reports
 PROGRESS_S = 0.25
 LETTERS_S = 0.5
 YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so often, for signals
@@ -84,7 +86,8 @@ class Controller:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._held: deque[tuple[Future[None], Callable[[], None], Command | None]] = deque()
-        self._uncommitted: deque[Future[None]] = deque()
+        self._uncommitted: deque[tuple[Future[None], int]] = deque()  # and how many bytes
+        self._uncommitted_bytes = 0
         self._failure: BaseException | None = None
         self._opened = False
         self._told: list[Event] = []  # to the executor, which has not brought them yet
@@ -128,6 +131,7 @@ class Controller:
         watchers.begin("the meter of the loop", self.meter.watch)
         watchers.begin("the display", lambda: self._show(display))
         watchers.begin("the inbox", self._read_inbox)
+        watchers.begin("the word on waiting", lambda: tell_what_is_waited_for(self._waits_for, self.run.warn))
         self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
 
     def snapshot(self) -> Snapshot:
@@ -135,6 +139,9 @@ class Controller:
         directory = str(self.run.directory) if self.run.directory else None
         snapshot = self.meter.snapshot(self.experiment, self.now(), self.name, directory)
         return snapshot if self._opened else replace(snapshot, starting=getattr(self.executor, "starting", ""))
+
+    def _waits_for(self) -> str:
+        return self.experiment.waits_for if self._opened else ""
 
     async def _refuse_additions(self) -> None:
         """The run ends, be it by an error."""
@@ -188,7 +195,7 @@ class Controller:
         self._check_feasible()
         while not (experiment.done and await self._is_over()):
             self._turn(self._noted(await self.executor.events(experiment.deadline)))
-            if self._turned - self._yielded > YIELD_S or len(self._uncommitted) > UNCOMMITTED_MAX:
+            if self._turned - self._yielded > YIELD_S or self._is_ahead_of_the_disk:
                 await self._breathe()
         await self._finish()
 
@@ -248,7 +255,9 @@ class Controller:
         if committed is COMMITTED:
             return committed
         if not committed.done():
-            self._uncommitted.append(committed)
+            size = sum(event.size for event in turn.events if isinstance(event, Reported))
+            self._uncommitted.append((committed, size))
+            self._uncommitted_bytes += size
             committed.add_done_callback(self._tell_loop)
         elif (error := committed.exception()) is not None:
             raise error
@@ -302,20 +311,24 @@ class Controller:
             if self._task is not None:
                 self._task.cancel()
             return
-        while self._uncommitted and self._uncommitted[0].done():
-            self._uncommitted.popleft()
+        while self._uncommitted and self._uncommitted[0][0].done():
+            self._uncommitted_bytes -= self._uncommitted.popleft()[1]
         while self._held and self._held[0][0].done():
             self._held.popleft()[1]()
 
     async def _committed(self) -> None:
         """Wait until the turns so far are committed, and what waited for that has been done."""
         if self._uncommitted:
-            await _settled(self._uncommitted[-1])
+            await _settled(self._uncommitted[-1][0])
+
+    @property
+    def _is_ahead_of_the_disk(self) -> bool:
+        return len(self._uncommitted) > UNCOMMITTED_MAX or self._uncommitted_bytes > UNCOMMITTED_BYTES_MAX
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop look at signals and timers."""
-        while len(self._uncommitted) > UNCOMMITTED_MAX:
-            await _settled(self._uncommitted[0])
+        while self._is_ahead_of_the_disk:
+            await _settled(self._uncommitted[0][0])
         self._yielded = self._turned
         await asyncio.sleep(0)
 
@@ -359,4 +372,5 @@ def trial_row(trial: Trial, sign: float) -> TrialRow:
         trial.worker,
         trial.best and (sign * trial.best[0], trial.best[1]),
         trial.best_checkpoint.path if trial.best_checkpoint else None,
+        trial.best_metrics if trial.best and trial.best[1] != trial.step else {},
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import os
 import re
 import secrets
@@ -11,49 +13,78 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial, wraps
+from inspect import signature
 from pathlib import Path
-from typing import Self, cast
+from typing import ClassVar, ParamSpec, Self, cast
 
 from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
-from trialwright.engine import settings
+from trialwright.engine import catalogue, settings
 from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
-from trialwright.engine.build_result import best_of, build_result
+from trialwright.engine.build_result import Found, build_result, summarised
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
 from trialwright.engine.ending import Ending
 from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
+from trialwright.engine.in_use import in_use
 from trialwright.engine.inbox_reader import InboxReader
+from trialwright.engine.interrupts import Interrupts, interrupted
 from trialwright.engine.replay import Retry, more_samples, replay, retries
-from trialwright.engine.running import (
-    QUICK_SWITCHING,
-    RARE_COLLECTIONS,
-    in_thread,
-    inside_loop,
-    interruptible,
-    run_loop,
-    say,
-)
+from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, LoopThread, say
 from trialwright.engine.statistics import Meter
-from trialwright.errors import RunInterrupted, nearest, refuse, said
+from trialwright.engine.watchdog import Patience, Watchdog
+from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
-from trialwright.progress import Progress, Snapshot, choose_progress, summary_lines
+from trialwright.progress import Progress, choose_progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
 from trialwright.searchers.placement import placed
+from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
+from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
+
+ELSEWHERE = {
+    **dict.fromkeys(("n_trials", "max_evals", "num_trials", "n_iter", "n_calls"), "num_samples"),
+    **dict.fromkeys(("direction", "directions", "modes"), "mode"),
+    **dict.fromkeys(("n_jobs", "max_concurrent", "parallelism", "num_workers", "max_workers"), "max_concurrent_trials"),
+    **dict.fromkeys(("sampler", "search_alg", "algo"), "searcher"),
+    **dict.fromkeys(("param_space", "config", "search_space"), "space"),
+    **dict.fromkeys(("timeout", "timeout_s", "time_budget"), "time_budget_s"),
+    **dict.fromkeys(("resources_per_trial",), "resources"),
+    **dict.fromkeys(("pruner",), "scheduler"),
+    **dict.fromkeys(("metrics",), "metric"),
+    **dict.fromkeys(("storage_path", "local_dir"), "storage"),
+    **dict.fromkeys(("random_state", "rstate"), "seed"),
+}
+"""What other libraries call the keywords of an Engine."""
+
+
+P = ParamSpec("P")
+
+
+def _names_what_is_meant(init: Callable[P, None]) -> Callable[P, None]:
+    """Have a keyword that an Engine does not have refused with the one that is meant."""
+
+    @wraps(init)
+    def checked(*args: P.args, **keywords: P.kwargs) -> None:
+        if unknown := sorted(keywords.keys() - _KEYWORDS - {"objective"}):
+            raise TypeError("; ".join(f"Engine has no {name}=...{_meant(name)}" for name in unknown))
+        init(*args, **keywords)
+
+    return checked
 
 
 class Engine:
@@ -94,8 +125,14 @@ class Engine:
             default the latest are kept.
         verbose: 0 shows nothing; 1 the progress and a summary.
         progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
+        hook_warning_s: name a scheduler or stop rule, with its stack, that has not returned for so many seconds; None:
+            never.
+        hook_timeout_s: end the run, with a ``PolicyError``, if it does not return for so many; None: never.
     """
 
+    _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
+
+    @_names_what_is_meant
     def __init__(
         self,
         objective: Callable[..., object] | Workload,
@@ -126,6 +163,8 @@ class Engine:
         checkpoint_score: tuple[str, Mode] | None = None,
         verbose: int = 1,
         progress: Progress | None = None,
+        hook_warning_s: float | None = 10.0,
+        hook_timeout_s: float | None = 60.0,
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
@@ -151,15 +190,16 @@ class Engine:
             retry_failed: try the trials again that failed, and those that ended only because the run was stopped: from
                 their last "checkpoint", or from "scratch".
             keywords: the other things that are no data and were given to the run: functions, objects of your own
-                classes, ``executor``, ``callbacks``, ``verbose``; and a larger ``num_samples``, for more trials.
+                classes, ``callbacks``, ``verbose``; another ``executor`` than it had; and a larger ``num_samples``, for
+                more trials.
 
         Raises:
             ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
             StorageError: its journal is damaged, or cannot be read.
         """
-        directory = Path(path).resolve()
         if retry_failed not in (None, "checkpoint", "scratch"):
             raise ValueError(f"retry_failed must be 'checkpoint', 'scratch', or None, not {retry_failed!r}")
+        directory = find_run(path)
         store = SqliteStore.open(directory, read_only=True)
         try:
             formats.refuse_old(directory / "journal.sqlite", store.format)
@@ -193,6 +233,8 @@ class Engine:
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
             raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
+        if not isinstance(config, Mapping):
+            raise TypeError(f"config must be a dict, not {config!r}")
         space = as_space(self._keywords["space"])
         seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
@@ -200,45 +242,89 @@ class Engine:
         self._additions.put(Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain)))
 
     def run(self) -> Result:
-        """Run to the end and return the result. Works inside a running event loop too, in a thread of its own.
+        """Run to the end and return the result. The run has a loop of its own, in a thread of its own, so this works
+        inside a running event loop too.
 
         Raises:
             ValueError, TypeError: something given makes no sense; nothing was started.
-            RunInterrupted: SIGINT or SIGTERM; a ``SystemExit`` with code 130 or 143. The run can be resumed.
+            RunInterrupted: SIGINT or SIGTERM, a ``KeyboardInterrupt`` with the ``result`` so far and the run's
+                ``path``. In a script it is a ``SystemExit`` with code 130 or 143 too.
             TrialwrightError: the run had to stop; it can be resumed.
         """
-        if inside_loop():
-            return in_thread(lambda: run_loop(self.run_async()))
-        return run_loop(self.run_async())
+        found = Found()
+        thread = LoopThread(
+            lambda: self._drive(found, hurried=lambda: interrupts.caught is not None, leave=thread.leave)
+        )
+        interrupts = Interrupts(thread.cancel)
+        with interrupts.heard():
+            try:
+                found.result = thread.wait()
+            except (asyncio.CancelledError, KeyboardInterrupt, PolicyError):
+                if interrupts.caught is None:
+                    raise
+        if interrupts.caught is not None:
+            raise interrupted(interrupts.caught, *self._left(found, interrupts.caught.name)) from None
+        return cast(Result, found.result)
 
     async def run_async(self) -> Result:
-        """As ``run``, in the running event loop."""
-        arguments = check(self._keywords)
-        directory, failures = self._directory, list[str]()
-        self._additions.open()
+        """As ``run``, in the running event loop. Signals are left to the program. When it is cancelled, it cleans
+        up, and raises ``CancelledError``; the run can be resumed.
+        """
+        found = Found()
         try:
-            with interruptible(), QUICK_SWITCHING.changed(), RARE_COLLECTIONS.changed():
-                store, directory, past = self._open(arguments)
-                async with Ending(failures.append) as ending:
-                    ending.step("the journal", lambda: asyncio.to_thread(store.close))
-                    result = await self._run(arguments, store, directory, past)
-                return replace(result, warnings=(*result.warnings, *failures))
-        except RunInterrupted:
-            if directory is not None:
-                say(f"the run can be resumed: {self._how_to_resume(directory)}")
+            return await self._drive(found)
+        except asyncio.CancelledError:
+            self._left(found, "its task was cancelled")
             raise
 
-    def _how_to_resume(self, directory: Path) -> str:
-        return f"Engine.resume({str(directory)!r}, objective).run()"
+    async def _drive(
+        self, found: Found, hurried: Callable[[], bool] = bool, leave: Callable[[BaseException], None] | None = None
+    ) -> Result:
+        """Run to the end.
 
-    async def _run(self, arguments: Arguments, store: Store, directory: Path | None, past: Store | None) -> Result:
+        Args:
+            found: for those outside the loop: what the run has come to.
+            hurried: tells whether it is to end at once.
+            leave: has those who wait for it go on without it, by an error.
+        """
+        found.path, failures = self._directory, list[str]()
+        patience = Patience(self._keywords["hook_warning_s"], self._keywords["hook_timeout_s"])
+        watchdog = Watchdog(patience, _CALL_HOOKS, say, lambda: hurried() or found.is_late(), leave)
+        used = {"Engine": self, **{name: catalogue.own(self._keywords[name]) for name in _OBJECTS}}
+        with in_use(used), QUICK_SWITCHING.changed(), RARE_COLLECTIONS.changed(), watchdog:
+            arguments = check(self._keywords)
+            self._additions.open()
+            store, found.path, past = self._open(arguments)
+            async with Ending(failures.append) as ending:
+                ending.step("the journal", lambda: asyncio.to_thread(store.close))
+                result = await self._run(arguments, store, found, past)
+        return replace(result, warnings=(*result.warnings, *failures))
+
+    def _left(self, found: Found, why: str) -> tuple[str, Result | None, Path | None]:
+        """Say how a run can be resumed that was interrupted. Return that, the result so far, and where the run is."""
+        text = why
+        if found.path is not None:
+            text = f"the run can be resumed: {self._how_to_resume(found.path)}"
+            say(text)
+            text = f"{why}; {text}"
+        return text, found.so_far(f"interrupted: {why}"), found.path
+
+    def _how_to_resume(self, directory: Path) -> str:
+        code = [settings.name_of(self._keywords["objective"], "objective")]
+        code += [f"{name}={settings.name_of(self._keywords[name], name)}" for name in settings.again(self._keywords)]
+        return f"Engine.resume({str(directory)!r}, {', '.join(code)}).run()"
+
+    async def _run(self, arguments: Arguments, store: Store, found: Found, past: Store | None) -> Result:
         meter, wanted = Meter(), arguments.plan.samples
         if arguments.verbose > 0 and isinstance(arguments.searcher, Auto):
             say(f"searcher {arguments.searcher.reason}")
-        arguments = replace(arguments, plan=replace(arguments.plan, samples=arguments.samples(self._first_samples)))
+        samples, optional = arguments.samples(self._first_samples), self._optional_metrics
+        arguments = replace(arguments, plan=replace(arguments.plan, samples=samples, optional_metrics=optional))
         experiment, began_s, leftover = replay(arguments, past)
-        if past is not None and directory is not None:
-            await asyncio.to_thread(checkpoints.sweep, directory, experiment.needed_checkpoints)
+        if past is not None and found.path is not None:
+            await asyncio.to_thread(checkpoints.sweep, found.path, experiment.needed_checkpoints)
+        for doubt in arguments.space.doubts:
+            experiment.warn(doubt)
         if self._more:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
@@ -246,14 +332,14 @@ class Engine:
         leftover.events += self._additions.take()
         async with Ending(experiment.warn) as ending:
             asking = ending.enter("the searcher's process", _placed(arguments, experiment))
-            run = _run(asking, experiment, meter, directory, began_s)
+            run = _run(asking, experiment, meter, found.path, began_s)
             controller = _controller(
                 asking, experiment, store, run, meter=meter, additions=self._additions, turns=leftover.turns
             )
+            found.make = partial(_result, arguments, experiment, controller, store)
+            found.is_late = lambda: (experiment.plan.time_budget_s or math.inf) <= controller.now()
             await controller.drive(leftover)
-        result = build_result(arguments, experiment, controller, store.frames, store.statistics())
-        result = replace(result, _explain=Explainer(arguments, store))
-        return _summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
+        return found.make("")
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         """Return the store to write to, the run's directory, and the store to replay from."""
@@ -267,7 +353,17 @@ class Engine:
         return SqliteStore.create(directory, told), directory, None
 
 
-_KEYWORDS = frozenset(Engine.__init__.__kwdefaults__ or ()) | {"space"}
+_OBJECTS = ("searcher", "scheduler", "stop", "callbacks", "progress", "executor")  # may remember things of a run
+_CALL_HOOKS = (check, InboxReader.read)  # on the loop, beside the experiment
+
+
+def _meant(name: str) -> str:
+    """Return the keyword of an Engine that does what this one does elsewhere, or that is spelled nearly like it."""
+    meant = ELSEWHERE.get(name)
+    return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
+
+
+_KEYWORDS = frozenset(signature(Engine).parameters) - {"objective"}
 
 
 def run_id(name: str) -> str:
@@ -291,14 +387,25 @@ def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]
 
 def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: Path | None, began_s: float) -> Run:
     streams = Streams(arguments.plan.seed)
+    variety = Variety(arguments.space)
+    for trial in [*experiment.trials.values()]:
+        variety.repeats(trial.config)
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
         suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
         meter.searcher_s += time.perf_counter() - began
+        again = [variety.repeats(each.config) for each in suggested.suggestions if each]
+        if any(again) and arguments.is_varied:
+            experiment.warn(f"all {variety.size} configurations of the space were tried: now they are tried again")
         return suggested
 
-    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s)
+    def warn(text: str) -> None:
+        if text not in experiment.warnings:
+            logging.getLogger("trialwright").warning("%s", text)  # a run that waits shows this whatever it shows else
+            experiment.warn(text)
+
+    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s, warn)
 
 
 def _controller(
@@ -320,10 +427,8 @@ def _controller(
     )
 
 
-def _summarised(result: Result, last: Snapshot) -> Result:
-    """Say what came out. No result is lost if that fails: the objects in a config may have texts that raise."""
-    try:
-        say(*summary_lines(replace(last, best=best_of(result)), result.statistics))
-    except Exception as error:
-        return replace(result, warnings=(*result.warnings, f"the summary could not be made: {said(error)}"))
-    return result
+def _result(arguments: Arguments, experiment: Experiment, controller: Controller, store: Store, stopped: str) -> Result:
+    """Return the result of a run that is over, or was ``stopped``, with a summary for those who want one."""
+    result = build_result(arguments, experiment, controller, store.frames, store.statistics())
+    result = replace(result, stopped=result.stopped or stopped or None, _explain=Explainer(arguments, store))
+    return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result

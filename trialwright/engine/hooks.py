@@ -37,7 +37,8 @@ class Hooks:
 
     def begin(self, name: str) -> None:
         """The run begins."""
-        self.runner.emit("setup", name=name, directory=str(self.run.directory) if self.run.directory else None)
+        directory = str(self.run.directory) if self.run.directory else None
+        self.runner.emit("setup", name=name, directory=directory, warn=self.warn)
 
     def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> Callable[[], None]:
         """Note what these events and commands mean, as the trials are now; return what tells the callbacks.

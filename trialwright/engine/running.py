@@ -1,26 +1,22 @@
-"""How a run's coroutine is run: on which loop, in which thread, and what a signal does to it."""
+"""How a run's coroutine is run: on which loop, in which thread, and with which settings of the process."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar
-
-from trialwright.errors import RunInterrupted
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Handler = Any  # what signal.signal takes and returns
 
 SWITCH_S = 0.001
 COLLECT_AFTER = 50_000  # objects more than were freed
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+WAKE_S = 0.5  # some systems let a signal through only between two waits
 
 
 def run_loop(main: Coroutine[object, None, T]) -> T:
@@ -43,18 +39,66 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def inside_loop() -> bool:
-    """Tell whether an event loop runs in this thread."""
-    with suppress(RuntimeError):
-        asyncio.get_running_loop()
-        return True
-    return False
+class LoopThread(Generic[T]):
+    """A coroutine on a loop of its own, in a thread of its own. So signals always reach the one that waits for it,
+    whatever the loop is doing, and it can be left behind.
 
+    Args:
+        main: makes the coroutine.
+    """
 
-def in_thread(work: Callable[[], T]) -> T:
-    """Do it in a thread of its own, and wait: for those who are in a loop already and cannot await."""
-    with ThreadPoolExecutor(1, thread_name_prefix="trialwright-run") as pool:
-        return pool.submit(work).result()
+    def __init__(self, main: Callable[[], Coroutine[object, None, T]]) -> None:
+        self._main = main
+        self._outcome: Future[T] = Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._is_cancelled = self._is_left = False
+
+    def wait(self) -> T:
+        """Run it to its end, and return or raise what comes of it. One that is not waited for any more is cancelled."""
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._run,), name="trialwright-run", daemon=True)
+        thread.start()
+        try:
+            while not self._outcome.done():
+                wait([self._outcome], WAKE_S)
+        except BaseException:
+            self.cancel()
+            raise
+        if not self._is_left:
+            thread.join()
+        return self._outcome.result()
+
+    def cancel(self) -> None:
+        """Cancel its task. From any thread, and from signal handlers."""
+        self._is_cancelled = True
+        if self._loop is not None and self._task is not None:
+            with suppress(RuntimeError):  # the loop is closed: it has ended
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def leave(self, error: BaseException) -> None:
+        """Have ``wait`` raise this; the thread goes on by itself. From any thread."""
+        self._is_left = True
+        self._settle(lambda: self._outcome.set_exception(error))
+
+    def _run(self) -> None:
+        try:
+            result = run_loop(self._work())
+        except BaseException as error:  # what it raises is for the one that waits
+            raised = error
+            self._settle(lambda: self._outcome.set_exception(raised))
+        else:
+            self._settle(lambda: self._outcome.set_result(result))
+
+    async def _work(self) -> T:
+        self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
+        if self._is_cancelled and self._task is not None:
+            self._task.cancel()
+        return await self._main()
+
+    def _settle(self, settle: Callable[[], None]) -> None:
+        with suppress(InvalidStateError):  # it was left
+            settle()
 
 
 class Shared(Generic[T]):
@@ -98,51 +142,6 @@ RARE_COLLECTIONS = Shared(
     lambda threshold: gc.set_threshold(*threshold),
     lambda before: (max(before[0], COLLECT_AFTER), *before[1:]),
 )
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into a clean end of this task: ``RunInterrupted``. The second signal ends the
-    process at once.
-
-    Only the main thread can be told of signals; elsewhere whoever has that thread decides.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    caught: list[signal.Signals] = []
-
-    def interrupt(number: signal.Signals) -> None:
-        if caught:
-            os._exit(EXIT_CODES[number])
-        caught.append(number)
-        say(f"{number.name}: stopping; once more stops at once")
-        if task is not None:
-            task.cancel()
-
-    before = _listen(loop, interrupt)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not caught:
-            raise
-        raise RunInterrupted(EXIT_CODES[caught[0]]) from None
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            if handler is not None:  # it was installed below Python, which cannot put it back
-                signal.signal(number, handler)
-
-
-def _listen(
-    loop: asyncio.AbstractEventLoop, interrupt: Callable[[signal.Signals], None]
-) -> dict[signal.Signals, Handler]:
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    before = {}
-    with suppress(NotImplementedError):  # a loop of Windows
-        for number in EXIT_CODES:
-            before[number] = signal.getsignal(number)
-            loop.add_signal_handler(number, interrupt, number)
-    return before
 
 
 def say(*lines: str) -> None:

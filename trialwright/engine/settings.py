@@ -2,12 +2,12 @@
 
 Data is kept: numbers, names, dicts of these, spaces without functions in them, schedulers and searchers of ours. What
 is not data (the objective, functions, objects of other classes) cannot be read back safely: it is noted that it was
-given, and a resume must give it again.
+given, and a resume must give it again. The executor is remembered in the same way, but a resume may give another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from trialwright.codec import read_plain, to_plain
@@ -15,6 +15,7 @@ from trialwright.engine import catalogue
 from trialwright.engine.arguments import as_pairs
 from trialwright.messages import Config, Plain
 from trialwright.space import Space
+from trialwright.space.plain import data_of, plain_data
 
 Keywords = dict[str, object]
 
@@ -25,22 +26,40 @@ HERE = (
     "callbacks",
     "verbose",
     "progress",
+    "hook_warning_s",
+    "hook_timeout_s",
 )  # belongs to a process or a machine: never kept
 
 
 def write(keywords: Mapping[str, object]) -> dict[str, Plain]:
-    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no
-    data]}``."""
+    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no data],
+    "executor": ...}``."""
     data: dict[str, Plain] = {}
-    again: list[Plain] = []
+    missing: list[Plain] = []
     for name, value in keywords.items():
         if name in HERE:
             continue
         try:
             data[name] = _SPECIAL.get(name, (to_plain, read_plain))[0](value)
         except TypeError:
-            again.append(name)
-    return {"data": data, "again": again}
+            missing.append(name)
+    executor: Plain = None
+    try:
+        executor = catalogue.executor_to_plain(keywords.get("executor"))
+    except TypeError:
+        missing.append("executor")
+    return {"data": data, "again": missing, "executor": executor}
+
+
+def again(keywords: Mapping[str, object]) -> list[str]:
+    """Return the names of the keywords that a resume must be given, besides the objective."""
+    return cast("list[str]", write(keywords)["again"])
+
+
+def name_of(given: object, instead: str) -> str:
+    """Return the name by which a program is likely to know this."""
+    name = getattr(given, "__name__", None)
+    return name if isinstance(name, str) and name.isidentifier() else instead
 
 
 def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords:
@@ -66,6 +85,8 @@ def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords
     if problems:
         raise ValueError("cannot resume: " + "; ".join(problems))
     kept = {name: _SPECIAL.get(name, (to_plain, read_plain))[1](value) for name, value in data.items()}
+    if settings.get("executor") is not None:
+        kept["executor"] = catalogue.executor_from_plain(settings["executor"])
     return {**kept, **given}
 
 
@@ -95,8 +116,16 @@ def _read_stop(data: Plain) -> object:
     return {metric: tuple(value) if isinstance(value, list) else read_plain(value) for metric, value in data.items()}
 
 
+def _points(given: object) -> Plain:
+    return cast(Plain, plain_data(list(cast("Iterable[object]", given))))
+
+
 def _earlier(given: object) -> Plain:
-    return to_plain([[config, metrics] for config, metrics in as_pairs(given)])
+    return to_plain([[plain_data(config), metrics] for config, metrics in as_pairs(given)])
+
+
+def _read_earlier(data: Plain) -> object:
+    return [[data_of(config), metrics] for config, metrics in cast("list[list[Plain]]", read_plain(data))]
 
 
 _SPECIAL: dict[
@@ -106,5 +135,6 @@ _SPECIAL: dict[
     "searcher": (catalogue.to_plain, catalogue.from_plain),
     "scheduler": (catalogue.to_plain, catalogue.from_plain),
     "stop": (_stop, _read_stop),
-    "earlier": (_earlier, read_plain),
+    "earlier": (_earlier, _read_earlier),
+    "points_to_evaluate": (_points, lambda data: data_of(read_plain(data))),
 }

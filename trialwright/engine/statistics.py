@@ -79,12 +79,14 @@ class Meter:
     def snapshot(self, experiment: Experiment, now: float, name: str, directory: str | None) -> Snapshot:
         """Return the run as it is now, for people."""
         plan, best = experiment.plan, experiment.scores.best
+        outcomes = experiment.outcomes - experiment.never_began
+        states = {state.value: count for state, count in experiment.counts.items()}
         return Snapshot(
             name=name,
             directory=directory,
             elapsed_s=now,
-            states={state.value: count for state, count in experiment.counts.items()},
-            outcomes=dict(experiment.outcomes),
+            states=states | {"ended": outcomes.total()},
+            outcomes=outcomes,
             wanted=plan.samples,
             best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], fresh(best.config))
             if best and best.best
@@ -94,6 +96,7 @@ class Meter:
             reports_per_s=self._reports_per_s(experiment.reports),
             stopped=experiment.stopped,
             warnings=tuple(experiment.warnings),
+            failures=experiment.failures,
         )
 
     def _reports_per_s(self, reports: int) -> float:

@@ -10,6 +10,7 @@ from trialwright.errors import said
 from trialwright.executors.deputy import Deputy
 from trialwright.progress import Progress, Snapshot
 
+WAIT_S = 4.0  # a run that has stood still for so long says why
 AGAIN_S = 1.0  # how long a watcher that failed rests
 CLOSE_S = 10.0  # how long the end of a run waits for its display
 
@@ -42,6 +43,17 @@ class Watchers:
             except Exception as error:  # a bug of ours, or trouble that may pass: the run needs no watcher to go on
                 self._warn(f"{what} failed, and begins again: {said(error)}")
             await asyncio.sleep(AGAIN_S)
+
+
+async def tell_what_is_waited_for(waits_for: Callable[[], str], warn: Callable[[str], None]) -> None:
+    """Go on telling what a run waits for, where it stands still: it would look as if it hung."""
+    before = ""
+    while True:
+        await asyncio.sleep(WAIT_S)
+        now = waits_for()
+        if now and now == before:
+            warn(now)
+        before = now
 
 
 class Display:

@@ -6,6 +6,7 @@ The contract is ``tests/contracts/executor.py``.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -14,10 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from trialwright.errors import PolicyError, StorageError, named
+from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
 from trialwright.space import Space
 from trialwright.storage import checkpoints
+
+
+def _log(text: str) -> None:
+    logging.getLogger("trialwright").warning("%s", text)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Run:
     metrics: tuple[str, ...] = ()  # what every report must have
     directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
     began_s: float = 0.0  # seconds of this run that are over already
+    warn: Callable[[str], None] = _log  # told in a sentence what the user should know, in the loop's thread
 
     def trial_directory(self, trial: int) -> Path | None:
         """Where a trial's files go: named by its number, never by anything a person wrote."""
@@ -173,6 +179,4 @@ class Asker:
             try:
                 self._inbox.put(self._suggest(ask))
             except BaseException as error:  # whatever it is, it ends the run, with its own traceback as the cause
-                failure = PolicyError(f"the searcher raised {named(error)}")
-                failure.__cause__ = error
-                self._inbox.fail(failure)
+                self._inbox.fail(of_searcher(error))

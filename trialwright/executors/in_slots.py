@@ -6,12 +6,17 @@ They differ in where the processes come from: their ``Starter``. All that is sai
 from __future__ import annotations
 
 import asyncio
+import io
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections import ChainMap
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType
+from typing import ClassVar
 
 import cloudpickle
 
@@ -28,16 +33,18 @@ PAYLOAD_BYTES_MAX = 256 * 2**20
 
 
 class InSlots(ABC):
-    """An executor whose trials run in slots.
+    """An executor whose trials run in slots. ``options`` is what its constructor was told.
 
     Args:
         starter: where the slots' processes come from.
         rules: patience.
     """
 
+    options: Mapping[str, object]
+
     def __init__(self, starter: Starter, rules: Rules) -> None:
         self._starter, self._rules = starter, rules
-        self._nodes: tuple[Node, ...] = ()
+        self._nodes: tuple[tuple[Node, ...], ...] = ()  # the machines, and those to come
         self._tasks: list[asyncio.Task[None]] = []
         self._temporary: str | None = None
         self._is_open = False
@@ -65,7 +72,8 @@ class InSlots(ABC):
             ExecutorError: the place where slots run cannot be had.
             TypeError, ValueError: the objective cannot be sent to other processes.
         """
-        payload = _pack(run)
+        payload = self._pack(run)
+        self._warn = run.warn
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
         self._root = _absolute(self._temporary or run.directory or "")
@@ -73,7 +81,7 @@ class InSlots(ABC):
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._deputy, self._cleaner = Deputy("trialwright-slots"), Deputy("trialwright-discard")
-        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules)
+        self._pool = Pool(self._starter, self._deputy, self._inbox, self._rules, warn=run.warn, look=self._look)
         self._is_open = True
         try:
             await self._begin(payload)
@@ -128,11 +136,34 @@ class InSlots(ABC):
         if self._temporary:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
-    def _take_note(self, nodes: tuple[Node, ...]) -> None:
-        if nodes != self._nodes:
-            self._nodes = nodes
-            self._inbox.put(CapacityChanged(nodes))
+    async def _look(self) -> None:
+        """See which machines are there now, where they may leave: asked before a death is told."""
+        return
+
+    def _take_note(self, nodes: tuple[Node, ...], to_come: tuple[Node, ...] = ()) -> None:
+        if (nodes, to_come) != self._nodes:
+            self._nodes = (nodes, to_come)
+            self._inbox.put(CapacityChanged(nodes, to_come))
             self._pool.set_nodes(nodes)
+
+    def _pack(self, run: Run) -> bytes:
+        """Pickle what every slot needs."""
+        try:
+            payload = self._pickled((run.objective, run.space, run.metrics))
+        except Exception as error:  # pickling runs the user's own methods
+            raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            size = f"{len(payload) / 2**20:.0f} MiB"
+            raise ValueError(f"the objective and what it refers to take {size}; {self._advice}")
+        return payload
+
+    def _pickled(self, value: object) -> bytes:
+        return _dumped(value)
+
+    @property
+    def _advice(self) -> str:
+        """How large data gets to the trials."""
+        return "let it load its data from a file"
 
     async def _beat(self) -> None:
         while True:
@@ -145,15 +176,17 @@ def _absolute(path: str | Path) -> Path:
     return Path(path).resolve()
 
 
-def _pack(run: Run) -> bytes:
-    """Pickle what every slot needs."""
-    try:
-        payload: bytes = cloudpickle.dumps((run.objective, run.space, run.metrics))
-    except Exception as error:  # pickling runs the user's own methods
-        raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
-    if len(payload) > PAYLOAD_BYTES_MAX:
-        size = f"{len(payload) / 2**20:.0f} MiB"
-        raise ValueError(
-            f"the objective and what it refers to take {size}; let it load its data from a file, or from Ray"
-        )
-    return payload
+def _reduce_code(code: CodeType) -> tuple[object, ...]:
+    """As cloudpickle reduces code, but with the name of its file, so that tracebacks name it too."""
+    make, arguments, *rest = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return make, tuple(code.co_filename if each == "<dynamic-code>" else each for each in arguments), *rest
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    dispatch_table: ClassVar = ChainMap({CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
+
+
+def _dumped(value: object) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file).dump(value)
+    return file.getvalue()

@@ -1,8 +1,8 @@
 """Trials in this process: threads for functions, tasks for ``async def``. It starts in milliseconds.
 
 Threads share one interpreter, one working directory, and one standard output, and a thread cannot be killed: a trial
-that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What trials do outside Python
-(NumPy, a subprocess, a request) runs side by side.
+that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What it has forked ends with it.
+What trials do outside Python (NumPy, a subprocess, a request) runs side by side.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import cast
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
+from trialwright.executors.process_state import end_copies
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.messages import (
     Ask,
@@ -39,6 +40,7 @@ from trialwright.messages import (
     Launch,
     Lost,
     Node,
+    Noted,
     Reported,
     Started,
 )
@@ -46,6 +48,8 @@ from trialwright.reporting import FLUSH_S, Session, serving
 from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import trial_directory
+
+UNREAD_BYTES_MAX = 2**20  # of a trial's reports that the loop has not taken yet: beyond it the trial is made to wait
 
 Key = tuple[int, int]  # trial, attempt
 ENDINGS = (Finished, Failed, Halted, Lost)
@@ -76,6 +80,7 @@ class Local:
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
         self._loop = asyncio.get_running_loop()
+        self._turns = _Turns()
         self._work = _Work(self._inbox)
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._tasks = TaskThread() if inspect.iscoroutinefunction(run.objective) else None
@@ -106,6 +111,7 @@ class Local:
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events."""
         events = await self._inbox.take(None if until is None else max(until - self.now(), 0.0))
+        self._turns.end()
         if self._timers:
             self._stop_timers(events)
         return events
@@ -117,6 +123,7 @@ class Local:
             ExecutorError: the directory of a run that keeps nothing could not be removed.
         """
         self._tails.cancel()
+        self._turns.end(is_over=True)
         self._asker.close()
         for timer in self._timers.values():
             timer.cancel()
@@ -139,17 +146,24 @@ class Local:
         config = self._run.space.resolve(launch.config)
         directory = trial_directory(self._root, launch.trial)
         resources = to_amounts(launch.placement.units)
-        link = _Link(self._inbox)
+        link = _Link(self._inbox, self._turns)
         make = AsyncSession if self._tasks is not None else Session
         session = make(launch, config, directory, link, self._run.metrics, resources=resources)
         work, objective = self._work, self._run.objective
         work.attempts[launch.trial, launch.attempt] = _Attempt(session, link)
         if isinstance(session, AsyncSession) and self._tasks is not None:
             session.loop = self._tasks.loop
+            self._begin(launch, "task")
             self._tasks.submit(_run_task(work, objective, session))
         else:
             thread = work.idle.pop() if work.idle else _Thread()
+            self._begin(launch, thread.name)
             thread.submit(lambda: _run_function(work, objective, session, thread))
+
+    def _begin(self, launch: Launch, worker: str) -> None:
+        """A trial's time begins when it is handed over: a thread that cannot say that it has begun must not have
+        more."""
+        self._inbox.put(Started(launch.trial, launch.attempt, worker))
 
     def _answer(self, key: Key, answer: Extend | Halt) -> None:
         attempt = self._work.attempts.get(key)
@@ -212,9 +226,9 @@ class _Work:
 
 def _run_function(work: _Work, objective: object, session: Session, thread: _Thread) -> None:
     """In a thread: one attempt from beginning to end."""
-    work.inbox.put(Started(session.launch.trial, session.launch.attempt, threading.current_thread().name))
     with serving(session):
         ending = perform(cast(Callable[[dict[str, object]], object], objective), session)
+    end_copies()
     if not work.ended(ending, thread):  # it was given up, and this thread with it
         thread.submit(None)
 
@@ -222,7 +236,6 @@ def _run_function(work: _Work, objective: object, session: Session, thread: _Thr
 async def _run_task(work: _Work, objective: object, session: AsyncSession) -> None:
     """In the task thread: one attempt of an ``async def``."""
     session.serve()
-    work.inbox.put(Started(session.launch.trial, session.launch.attempt, "task"))
     with serving(session):
         ending = await perform_async(objective, session)
     work.ended(ending)
@@ -235,14 +248,55 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
         raise ExecutorError(f"the directory {scratch.name} could not be removed: {error}") from error
 
 
+class _Turns:
+    """The loop takes all that has been reported, again and again: who has reported much since it last did waits for
+    that."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._loop = threading.get_ident()
+        self._is_over = False
+        self._changed = threading.Condition()
+
+    def wait(self, turn: int) -> None:
+        """Wait for the end of this turn. The loop itself, which flushes tails, does not."""
+        if threading.get_ident() != self._loop:
+            with self._changed:
+                self._changed.wait_for(lambda: self.number != turn or self._is_over)
+
+    def end(self, *, is_over: bool = False) -> None:
+        """The loop has taken all; or the run is over, and it takes nothing any more."""
+        with self._changed:
+            self.number += 1
+            self._is_over = self._is_over or is_over
+            self._changed.notify_all()
+
+
 class _Link:
     """A session's way to the loop: the inbox there, a queue back."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        self.send: Callable[[Reported], None] = inbox.put
-        self.fail: Callable[[str], None] = inbox.fail_to_store
+    def __init__(self, inbox: Inbox, turns: _Turns) -> None:
+        self._inbox, self._turns = inbox, turns
+        self._turn, self._unread_bytes = 0, 0  # what it has reported in this turn
         self.halted = False
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
+
+    def send(self, message: Reported | Noted) -> None:
+        if isinstance(message, Noted):
+            self._inbox.put(message)
+        else:
+            self._send_frame(message)
+
+    def fail(self, reason: str) -> None:
+        self._inbox.fail_to_store(reason)
+
+    def _send_frame(self, frame: Reported) -> None:
+        turn = self._turns.number
+        self._unread_bytes = frame.size + (self._unread_bytes if turn == self._turn else 0)
+        self._turn = turn
+        self._inbox.put(frame)
+        if self._unread_bytes > UNREAD_BYTES_MAX and not frame.waiting:  # else it waits for its answer
+            self._turns.wait(turn)
 
     def answer(self) -> Extend | Halt:
         return self._answers.get()
@@ -269,7 +323,9 @@ class _Thread:
 
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._serve, name="trialwright-trial", daemon=True).start()
+        thread = threading.Thread(target=self._serve, name="trialwright-trial", daemon=True)
+        self.name = thread.name
+        thread.start()
 
     def submit(self, work: Callable[[], None] | None) -> None:
         self._work.put(work)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import sys
 import traceback
 from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import suppress
 from typing import cast
 
 from trialwright.errors import said
 from trialwright.messages import Failed, Finished, Halted
-from trialwright.reporting import ERROR_LENGTH_MAX, Session, TrialStopped
+from trialwright.reporting import ERROR_LENGTH_MAX, Reply, Session, TrialStopped
 from trialwright.storage.files import is_of_disk_at
 
 TRACEBACK_LENGTH_MAX = 65_536
@@ -32,10 +35,12 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
         elif inspect.iscoroutine(result):
             result = asyncio.run(cast("Coroutine[object, object, object]", result))
         conclude(session, result)
-    except TrialStopped:
+    except TrialStopped as stop:
+        leave_if_forked(session, stop)
         session.flush()
         return Halted(trial, attempt)
     except BaseException as error:
+        leave_if_forked(session, error)
         return concluded_by(error, session)
     return Finished(trial, attempt)
 
@@ -60,19 +65,38 @@ def _iterate(generator: Generator[object, None, object], session: Session) -> ob
                 item = next(generator)
             except StopIteration as stop:
                 return stop.value
-            session.report(as_metrics(item, session))
+            if not isinstance(item, Reply):  # `yield report(...)`: it has been reported
+                session.report(as_metrics(item, session))
     finally:
         generator.close()
 
 
 def conclude(session: Session, result: object) -> None:
-    """Make a returned result the last report; send what is left."""
+    """Make a returned result the last report; send what is left. What ``report()`` returns is no result: ``lambda
+    config: report(...)`` is an objective."""
+    leave_if_forked(session)
     session.returned = True
-    if result is not None:
+    if result is not None and not isinstance(result, Reply):
         session.report(as_metrics(result, session))
     session.flush()
     if session.metrics and session.step == 0:
         raise ValueError(f"no result: the objective neither reported nor returned {session.metrics[0]!r}")
+
+
+def leave_if_forked(session: Session, error: BaseException | None = None) -> None:
+    """End this process here if it is one that the trial has forked and whose code has come to the end of the
+    objective: what follows is the trial's."""
+    if not session.is_forked:
+        return
+    code = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # a user may have closed or replaced them
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def as_metrics(result: object, session: Session) -> Mapping[str, object]:
@@ -100,5 +124,5 @@ def _middle_out(text: str, length: int) -> str:
     """Shorten a text in the middle: a traceback's beginning and end say most."""
     if len(text) <= length:
         return text
-    half = length // 2
+    half = length // 2 - 40
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

@@ -6,7 +6,8 @@ fails is Ray's way to say that the slot has died, and of what.
 
 On a Ray that we started, the ledger is the only one who books: slots ask Ray for nothing, so that none ever waits for
 Ray's own books, and what trials start on Ray themselves finds room. On a cluster that we joined, slots ask Ray for what
-their trials were granted.
+their trials were granted, and every five seconds Ray is asked which machines there are and what others hold on them
+(see ``ray_state.py``).
 
 This is the one file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a
 thread.
@@ -17,29 +18,52 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import socket
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
+
+import cloudpickle
 
 from trialwright.executors import worker
 from trialwright.executors.in_slots import InSlots
 from trialwright.executors.pool import Dial
-from trialwright.executors.process_state import in_main_thread
+from trialwright.executors.ray_session import (
+    SESSION,
+    environment,
+    is_running,
+    knock,
+    quiet,
+    settings_of_ours,
+    signals_kept,
+)
+from trialwright.executors.ray_state import (
+    NAMES,
+    Cluster,
+    Held,
+    RayNode,
+    lasting,
+    machines,
+    starved,
+    to_come,
+)
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Node, Placement
-from trialwright.resources import Units, to_amounts, to_units
+from trialwright.resources import Amounts, Units, describe, to_amounts, to_units
 
 JOIN_S = 60.0
-KNOCK_S = 5.0
 _WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what they say, one that tells them something
-_NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
+AGAIN_S = 1.0  # between the first two looks: what a run before this one held may just be about to become free
+SWEEP_S = 5.0
+_STARVED = (
+    "a Ray task or actor waits for {}, which the trials of this run hold: trials that start it and wait for it never "
+    "end. Keep room for what a trial starts: OnRay(children=[...]), and resources= for it and the trial together (in "
+    "trialwright.tune a PlacementGroupFactory of several bundles); or give trials less, or lower max_concurrent_trials"
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +82,8 @@ class _Cluster:
     num_cpus: float | None
     num_gpus: int | None
     children: tuple[Units, ...]
-    ours: bool = False  # we started it
-    connected: bool = False  # we connected this process to it
+    ours: bool = False  # we started it, or another engine in this process did
+    connected: bool = False  # an engine connected this process to it
 
     @property
     def where(self) -> str:
@@ -68,41 +92,60 @@ class _Cluster:
 
     def open(self, payload: bytes, root: str) -> None:
         """Join or start, and deposit what every slot needs."""
-        address = self.where
-        self.ours = address == "local" and not _is_running()
-        if not self.ours and (self.num_cpus, self.num_gpus) != (None, None):
+        starts = self.where == "local" and not is_running()
+        self.ours = starts  # as far as is known, for the error that may come
+        if not starts and (self.num_cpus, self.num_gpus) != (None, None):
             raise ValueError("num_cpus and num_gpus are for a Ray that is started here; this one is joined as it is")
-        with _environment(_settings() if self.ours else {}):
-            import ray
+        self.connected = SESSION.join(self._connect)
+        self.ours = self.connected and SESSION.started
+        import ray
 
-            if not ray.is_initialized():
-                self._connect(ray, address)
-                self.connected = True
         self._ray: Any = ray
         self._dialling: Any = self._ray.remote(_slot_class())
         self._called: Any = self._ray.remote(concurrency_groups=_WIRE)(_slot_class())
         self._payload: Any = ray.put(payload)
         self._root = root
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
+        self._used = set[str]()  # machines on which slots were started
 
-    def _connect(self, ray: ModuleType, address: str) -> None:
+    def _connect(self) -> bool:
+        """Open this process's connection; tell whether that has started a Ray."""
+        address = self.where
+        starts = address == "local"
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-        if self.ours:
+        if starts:
             settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
-        _knock(address)
-        logger = logging.getLogger("ray")
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # it warns that it cannot handle SIGTERM in this thread: that is as we want it
-        try:
-            ray.init(address=address, **settings)
-        finally:
-            logger.setLevel(level)
+        knock(address)
+        with environment(settings_of_ours() if starts else {}):
+            import ray
 
-    def nodes(self) -> tuple[Node, ...]:
-        """Return the machines that are up, as the ledger counts them."""
-        present = [node for node in self._ray.nodes() if node["Alive"]]
-        return tuple(
-            sorted((Node(node["NodeID"], _amounts(node["Resources"])) for node in present), key=lambda n: n.name)
+            with quiet(logging.getLogger("ray")):
+                ray.init(address=address, **settings)
+        return starts
+
+    def look(self) -> Cluster:
+        """Return the machines that are up, and what is free on them and waits for room, as far as Ray says."""
+        alive = [node for node in self._ray.nodes() if node["Alive"]]
+        if self.ours:  # the ledger alone books
+            return Cluster(tuple(RayNode(node["NodeID"], node["Resources"]) for node in alive), {})
+        with suppress(Exception):  # what only some versions of Ray tell, and none through its client
+            return self._look_closely(alive)
+        return Cluster(tuple(RayNode(node["NodeID"], node["Resources"]) for node in alive), {})
+
+    def _look_closely(self, alive: Sequence[Mapping[str, Any]]) -> Cluster:
+        from ray._private.state import state
+        from ray._private.worker import global_worker
+        from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+        process: Any = global_worker
+        said = get_cluster_resource_state(process.gcs_client)
+        free = {node.node_id.hex(): dict(node.available_resources) for node in said.node_states}
+        groups = getattr(state.get_cluster_config(), "node_group_configs", ())
+        pending = [(dict(each.request.resources_bundle), each.count) for each in said.pending_resource_requests]
+        return Cluster(
+            tuple(RayNode(node["NodeID"], node["Resources"], free.get(node["NodeID"])) for node in alive),
+            {group.name or f"type {index}": dict(group.resources) for index, group in enumerate(groups)},
+            tuple(pending),
         )
 
     def host(self) -> str:
@@ -112,10 +155,11 @@ class _Cluster:
     def can_dial(self) -> bool:
         """Tell whether slots may be expected to reach this process. Where Ray encrypts, we do not go past it in the
         clear."""
-        return os.environ.get("RAY_USE_TLS", "0") != "1" and not (self.address or "").startswith("ray://")
+        return os.environ.get("RAY_USE_TLS", "0") != "1" and not self.where.startswith("ray://")
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
         """Part of ``Starter``: the handle is the actor."""
+        self._used.add(placement.node)
         own = _less(placement.units, self.children)
         group = self._group(placement, own) if self.children and not self.ours else None
         options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": self._strategy(placement, group)}
@@ -142,15 +186,25 @@ class _Cluster:
         if self.ours:
             return f"Ray cannot be started on this machine: {error!r}"
         advice = "if the cluster wants a token, set RAY_AUTH_MODE=token in this process's environment"
-        return (
-            f"the Ray cluster at {self.address or os.environ.get('RAY_ADDRESS')} cannot be joined: {error!r}; {advice}"
-        )
+        return f"the Ray cluster at {self.where} cannot be joined: {error!r}; {advice}"
 
     def close(self) -> None:
         """Stop what we started; leave what we joined."""
         self._payload = None  # Ray counts references by names that the next session in this process will use again
         if self.connected:
-            self._ray.shutdown()
+            self.connected = False
+            SESSION.leave()
+
+    def remove(self, directory: str) -> None:
+        """Remove a directory on all machines on which slots were, but this one."""
+        here = self._ray.get_runtime_context().get_node_id()
+        there = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]} & self._used - {here}
+        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        task = self._ray.remote(num_cpus=0, max_retries=0)(shutil.rmtree)
+        options = [{"scheduling_strategy": affinity(node, soft=False)} for node in sorted(there)]
+        done = [task.options(**each).remote(directory, ignore_errors=True) for each in options]
+        if done:
+            self._ray.wait(done, num_returns=len(done), timeout=SWEEP_S)
 
     def _visible(self, placement: Placement) -> str | None:
         """Which GPUs the slot may see: those that were granted, or those that Ray will assign, and never others."""
@@ -187,7 +241,7 @@ def _request(units: Units) -> dict[str, Any]:
 
 def _bundle(units: Units) -> dict[str, float]:
     """What Ray's placement groups are told."""
-    back = {own: theirs for theirs, own in _NAMES.items()}
+    back = {own: theirs for theirs, own in NAMES.items()}
     return {back.get(name, name): amount for name, amount in to_amounts(units).items() if amount}
 
 
@@ -220,47 +274,6 @@ def _slot_class() -> type:
             return self.carrier.exchange(data, wait_s)
 
     return Slot
-
-
-def _amounts(resources: dict[str, float]) -> dict[str, float]:
-    own = {name: amount for name, amount in resources.items() if not _is_internal(name)}
-    return {_NAMES.get(name, name): amount for name, amount in own.items()}
-
-
-def _is_internal(name: str) -> bool:
-    return name.startswith(("node:", "accelerator_type:", "object_store_memory", "bundle_group")) or "_group_" in name
-
-
-def _knock(address: str) -> None:
-    """Raise an OSError at once where Ray would try for a minute."""
-    host, colon, port = address.rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host.rpartition("/")[2], int(port)), KNOCK_S).close()
-
-
-def _settings() -> dict[str, str]:
-    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its
-    mind."""
-    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
-
-
-def _is_running() -> bool:
-    ray = sys.modules.get("ray")
-    return ray is not None and bool(ray.is_initialized())
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for Ray and the processes that it starts meanwhile. What is set already is somebody's wish."""
-    before = os.environ.copy()
-    os.environ.update({name: value for name, value in variables.items() if name not in before})
-    try:
-        yield
-    finally:
-        for name in os.environ.keys() - before.keys():
-            if name.startswith("RAY_") or name == "PYTHONBREAKPOINT":  # ours, and those that Ray itself has set
-                del os.environ[name]
 
 
 class OnRay(InSlots):
@@ -305,6 +318,7 @@ class OnRay(InSlots):
         host: str | None = None,
         port: int = 0,
     ) -> None:
+        self.options = {name: told for name, told in locals().items() if name not in ("self", "__class__")}
         self._cluster = _Cluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
         rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
         super().__init__(self._cluster, rules)
@@ -322,36 +336,72 @@ class OnRay(InSlots):
         return 'on one machine, executor="processes" starts at once' if self._cluster.ours else ""
 
     async def _begin(self, payload: bytes) -> None:
-        with _signals_kept():
+        self._others: tuple[Node, ...] = ()  # the machines as they were at the last look
+        self._starved: tuple[Amounts, ...] = ()  # likewise
+        with signals_kept():
             await asyncio.wait_for(self._deputy.call(self._cluster.open, payload, str(self._root)), JOIN_S)
-        nodes = await asyncio.wait_for(self._deputy.call(self._cluster.nodes), JOIN_S)
+        cluster = await asyncio.wait_for(self._deputy.call(self._cluster.look), JOIN_S)
         if self._carrier == "tcp" and self._cluster.can_dial():
             await self._pool.listen(self._host or await self._deputy.call(self._cluster.host), self._port)
-        self._take_note(nodes)
+        self._take_in(cluster)
         if not self._cluster.ours:
-            self._tasks.append(asyncio.create_task(self._watch_nodes()))
+            self._tasks.append(asyncio.create_task(self._watch()))
 
     async def _end(self) -> None:
-        with _signals_kept():
+        if self._temporary and not self._cluster.ours:
+            with suppress(Exception):  # Ray may be gone, or never have been there
+                await self._deputy.call(self._cluster.remove, self._temporary)
+        with signals_kept():
             await self._deputy.call(self._cluster.close)
 
     def _describe(self, error: Exception) -> str:
         return self._cluster.describe(error)
 
-    async def _watch_nodes(self) -> None:
+    async def _watch(self) -> None:
+        await asyncio.sleep(AGAIN_S)
         while True:
+            await self._look()
             await asyncio.sleep(BEAT_S)
-            with suppress(Exception):  # a cluster that is gone for good shows in slots that cannot be started
-                self._take_note(await self._deputy.call(self._cluster.nodes))
+
+    async def _look(self) -> None:
+        """See which machines there are. A cluster that is gone for good shows in slots that cannot be started."""
+        if not self._cluster.ours:
+            with suppress(Exception):
+                self._take_in(await self._deputy.call(self._cluster.look))
+
+    def _take_in(self, cluster: Cluster) -> None:
+        held = self._pool.held()
+        before, self._others = self._others, machines(cluster, held)
+        self._take_note(lasting(before, self._others), to_come(cluster) if not self._cluster.ours else ())
+        self._say_who_starves(cluster, held)
+
+    def _say_who_starves(self, cluster: Cluster, held: Held) -> None:
+        """What a trial starts on Ray waits for ever if trials hold all that there is, and wait for it."""
+        before, self._starved = self._starved, starved(cluster, held)
+        for wanted in self._starved:
+            if wanted in before:
+                self._warn(_STARVED.format(describe((to_units(wanted),))))
+
+    def _pickled(self, value: object) -> bytes:
+        return _dumps(value) if is_running() else super()._pickled(value)
+
+    @property
+    def _advice(self) -> str:
+        return "let it load its data from a file, or ray.put() it and ray.get() it in the objective"
 
 
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _dumps(value: object) -> bytes:
+    """Pickle as Ray does, so that its object references and actor handles work in slots. What the user has told
+    cloudpickle to pickle by value is so pickled here too."""
+    from ray import cloudpickle as untyped
+
+    rays: Any = untyped
+    added = cloudpickle.list_registry_pickle_by_value() - rays.list_registry_pickle_by_value()
+    modules = [sys.modules[name] for name in added if name in sys.modules]
+    for module in modules:
+        rays.register_pickle_by_value(module)
     try:
-        yield
+        return bytes(rays.dumps(value))
     finally:
-        for number, handler in handlers.items():
-            if handler is not None and in_main_thread():
-                signal.signal(number, handler)
+        for module in modules:
+            rays.unregister_pickle_by_value(module)

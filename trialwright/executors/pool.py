@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import signal
-from collections import defaultdict
-from collections.abc import Coroutine, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -20,15 +18,20 @@ from typing import Any, Protocol, TypeAlias
 
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Inbox
-from trialwright.executors.connections import Caller, Listener, Peer, Polled
+from trialwright.executors.connections import GREETING_S, Caller, Listener, Peer, Polled
 from trialwright.executors.deputy import Deputy
-from trialwright.executors.slots import FAREWELL_S, Rules, Shape, Slot
-from trialwright.executors.wire import Hello, WireError, encode
+from trialwright.executors.process_state import descendants, kill
+from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
+from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
+REST_S = 10.0  # how long an idle slot holds what others on a cluster could use
+CAUSE_S = 0.2  # after a connection ends, how long it may take to be told why
+CAUSE_THERE_S = 40.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
+CLOSE_S = 3.0  # how long the end of all processes may take
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
 
@@ -59,10 +62,23 @@ class Pool:
         deputy: the thread in which that is done.
         inbox: where events go.
         rules: patience.
+        warn: told in a sentence what the user should know.
+        look: sees which machines are there, and calls ``set_nodes`` if they have changed. It is called before the death
+            of a slot is told, because its machine may be gone.
     """
 
-    def __init__(self, starter: Starter, deputy: Deputy, inbox: Inbox, rules: Rules) -> None:
-        self._starter, self._deputy, self._inbox, self.rules = starter, deputy, inbox, rules
+    def __init__(
+        self,
+        starter: Starter,
+        deputy: Deputy,
+        inbox: Inbox,
+        rules: Rules,
+        *,
+        warn: Callable[[str], None],
+        look: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._starter, self._deputy, self._inbox, self.rules, self._look = starter, deputy, inbox, rules, look
+        self._warn, self._warned = warn, set[str]()
         self._address: tuple[str, int] | None = None  # None: slots cannot dial
         self._token = secrets.token_bytes(32)
         self._server: asyncio.Server | None = None
@@ -70,9 +86,11 @@ class Pool:
         self._running: dict[tuple[int, int], Slot] = {}
         self._idle: defaultdict[Shape, list[Slot]] = defaultdict(list)
         self._nodes: Mapping[str, Units] = {}
-        self._numbers, self._misses = 0, 0  # the latter: slots in a row that could not be started
+        self._others: Mapping[str, Units] = {}  # what others hold on them
+        self._numbers, self._misses = 0, 0  # the latter: slots that could not be started since something went well
         self._unread, self._paused = 0, set[Peer]()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()  # of processes
         self._closing = False
 
     # What the executor says ----------------------------------------------------------------------------------------
@@ -84,11 +102,19 @@ class Pool:
         self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Take note of the machines; slots on those that left are lost."""
+        """Take note of the machines; slots on those that left are lost, through no fault of their own."""
         self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
+        self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
+                slot.preempted = True
                 slot.end("its machine has left the cluster")
+
+    def held(self) -> dict[str, Units]:
+        """Return what slots hold on each machine: those that are there, until they are known to have ended, and those
+        that are starting, for half of the time that this may take. After that they rather wait for room."""
+        half = self.rules.start_s / 2
+        return self._sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: in an idle slot of its shape, else in a new one."""
@@ -114,8 +140,12 @@ class Pool:
     def beat(self) -> None:
         """Ask all for a sign of life, but those that are made to wait."""
         for slot in list(self._slots.values()):
+            slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
+            if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
+                self.withdraw(slot)
+                slot.retire()
 
     def taken(self) -> None:
         """The inbox has been emptied: whoever was made to wait may go on."""
@@ -130,7 +160,9 @@ class Pool:
             self._server.close()
         for slot in list(self._slots.values()):
             slot.end("the run is over")
-        await asyncio.sleep(3 * FAREWELL_S)
+        await asyncio.sleep(2 * FAREWELL_S)
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=CLOSE_S)
         for task in self._tasks:
             task.cancel()
 
@@ -146,8 +178,12 @@ class Pool:
 
     def freed(self, slot: Slot) -> None:
         """A slot's trial has ended."""
-        self._forget(slot)
-        if slot.spent or self._wants_fresh(slot.placement):
+        self._misses = 0
+        launch = self._forget(slot)
+        if self._wants_fresh(slot.placement):
+            slot.retire()
+        elif slot.spent:
+            self._tell_of_spent(slot.spent, launch)
             slot.retire()
         else:
             self._idle[slot.shape].append(slot)
@@ -175,8 +211,10 @@ class Pool:
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn
-        if self._misses >= MISSES_MAX:
+        self._misses += stillborn and not slot.preempted and not self._is_crowded_out(slot)
+        if self._misses >= MISSES_MAX and not self._sums(
+            self._there()
+        ):  # else others work, and the rest may wait for them
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
@@ -199,16 +237,54 @@ class Pool:
         """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
         them."""
         if slot.handle is not None:
-            self._deputy.tell(self._starter.kill, slot.handle)
-            slot.handle = None
-            if slot.pid and self._starter.ours and not slot.leaving:
-                asyncio.get_running_loop().call_later(FAREWELL_S, _kill_group, slot.pid)
+            handle, slot.handle = slot.handle, None
+            pid = slot.pid if self._starter.ours and not slot.leaving else 0
+            self._endings.add(task := asyncio.create_task(self._end(handle, pid)))
+            task.add_done_callback(self._endings.discard)
+
+    async def _end(self, handle: object, pid: int) -> None:
+        """End a process, and if its number is given what it has started. Only while it lives can that be told from its
+        parents: what has left its group, and outlives a process that others have killed, is not found."""
+        family = await self._deputy.call(descendants, pid) if pid else set()
+        with suppress(Exception):  # it has ended by itself
+            await self._deputy.call(self._starter.kill, handle)
+        if pid:
+            await asyncio.sleep(FAREWELL_S)
+            kill(family | await self._deputy.call(descendants, pid))
 
     # Starting slots --------------------------------------------------------------------------------------------------
 
     def _shape(self, placement: Placement) -> Shape:
         gpus = placement.gpus if self._starter.ours else ()  # elsewhere Ray chooses the devices
         return (placement.node, *sorted(placement.units.items()), *gpus)
+
+    @property
+    def cause_s(self) -> float:
+        """How long to wait for the cause of a death."""
+        return CAUSE_S if self._starter.ours else CAUSE_THERE_S
+
+    def _there(self) -> Iterable[Slot]:
+        return [slot for slot in self._slots.values() if slot.peer is not None]
+
+    def _sums(self, slots: Iterable[Slot]) -> dict[str, Units]:
+        sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for slot in slots:
+            sums[slot.placement.node].update(slot.placement.units)
+        return {name: dict(units) for name, units in sums.items()}
+
+    def _is_crowded_out(self, slot: Slot) -> bool:
+        """Others have taken the room of a slot that was to start."""
+        placement = slot.placement
+        if not self._others.get(placement.node):
+            return False
+        left = self._left(placement)
+        _add(left, self._sums(self._there()).get(placement.node, {}), -1)
+        return min(left.values(), default=0) < 0
+
+    def _left(self, placement: Placement) -> Units:
+        """Return what a placement leaves of what others do not hold, of each resource that it names."""
+        whole, others = self._nodes[placement.node], self._others[placement.node]
+        return {name: whole.get(name, 0) - others.get(name, 0) - units for name, units in placement.units.items()}
 
     def _wants_fresh(self, placement: Placement) -> bool:
         return "gpu" in placement.units if self.rules.reuse is None else not self.rules.reuse
@@ -218,6 +294,16 @@ class Pool:
         if launch is not None:
             del self._running[launch.trial, launch.attempt]
         return launch
+
+    def _tell_of_spent(self, reason: str, launch: Launch | None) -> None:
+        """Say why a process is not used again, once for each kind of reason: it costs the start of another."""
+        kind = reason.partition(" (")[0]
+        if kind not in self._warned and launch is not None:
+            self._warned.add(kind)
+            self._warn(
+                f"the process of trial {launch.trial} is not used for other trials: {reason}; "
+                "each trial after which this happens costs the start of a process"
+            )
 
     def _make(self, placement: Placement) -> Slot:
         self._make_room(placement)
@@ -231,7 +317,7 @@ class Pool:
     def _make_room(self, placement: Placement) -> None:
         """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
         here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
-        left = {name: self._nodes[placement.node].get(name, 0) - units for name, units in placement.units.items()}
+        left = self._left(placement)
         for slot in here:
             _add(left, slot.placement.units, -1)
         for slot in here:
@@ -248,6 +334,7 @@ class Pool:
         try:
             slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
         except Exception as error:  # whatever Ray raises: the trial is told
+            await self._look()
             slot.end(f"no worker can be started: {error}")
             return
         if slot.gone:
@@ -260,14 +347,16 @@ class Pool:
             lambda ended: ended.cancelled() or ended.exception()
         )  # somebody has looked, even after close()
         await asyncio.wait([end])
+        await self._look()
         slot.left(end)
 
     async def _call(self, slot: Slot) -> None:
         """Connect to a slot that cannot dial."""
         with suppress(Exception):  # _attend is told why
-            await self._exchange(slot, b"", 0.0)
+            [body] = Frames().feed(await self._exchange(slot, b"", GREETING_S))
+            hello = greeting(body)
             self._misses = 0
-            slot.connected(Polled(slot, partial(self._exchange, slot)), 0)
+            slot.connected(Polled(slot, partial(self._exchange, slot)), hello.pid, hello.worker)
 
     async def _exchange(self, slot: Slot, data: bytes, wait_s: float) -> bytes:
         if slot.handle is None:
@@ -282,7 +371,7 @@ class Pool:
         if slot is None or slot.peer is not None:
             return None
         self._misses = 0
-        slot.connected(caller, hello.pid)
+        slot.connected(caller, hello.pid, hello.worker)
         return slot
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -299,9 +388,3 @@ def _add(left: dict[str, int], units: Units, sign: int) -> None:
 def _whole(resources: Mapping[str, float]) -> dict[str, float]:
     """A machine has whole GPUs."""
     return {name: float(int(amount)) if name == "gpu" else amount for name, amount in resources.items()}
-
-
-def _kill_group(pid: int) -> None:
-    """Ray gives each worker a process group: what is left in it are children."""
-    with suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)

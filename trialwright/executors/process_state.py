@@ -1,9 +1,11 @@
 """What a trial may change in its process, and how that is put back before the next one runs.
 
 On the way in: the trial's directory becomes the working directory, and what it prints, it and its children, goes to the
-files ``stdout`` and ``stderr`` there. On the way out everything is put back as it was: working directory, environment,
-signal handlers and timers, umask, ``sys.path``, the standard streams, warning filters, the root logger, recursion
-limit, default socket timeout. What cannot be put back (threads and children left behind) spoils the process.
+files ``stdout`` and ``stderr`` there; of too much the middle is left out. On the way out everything is put back as it
+was: working directory, environment, signal handlers and timers, umask, ``sys.path``, the standard streams, warning
+filters, the root logger, recursion limit, default socket timeout. Children that are left are ended, also those that
+have left the process's group. What cannot be put back (threads that are left, what has lost such a child) spoils the
+process.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import ctypes
 import logging
 import os
 import random
-import shutil
 import signal
 import socket
 import sys
 import threading
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +44,12 @@ _WATCHED = tuple(
     )
     if hasattr(signal, name)
 )
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+OUTPUT_BYTES_MAX = 8 * 2**20  # of each of a trial's streams: of more, the first and the last part are kept
+OUTPUT_BYTES_KEPT = 2 * 2**20  # of each of both
+_CUT = b"\n... the middle of this output was left out ...\n"
+_SET_CHILD_SUBREAPER = 36  # Linux: what a child leaves behind becomes ours
+SWEEPS_MAX = 10  # rounds: what is being killed may fork meanwhile
 
 
 class ProcessState:
@@ -64,23 +71,14 @@ class ProcessState:
         self._umask = _umask()
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
-        self._threads = threading.active_count()
+        self._threads = set(threading.enumerate())
         self._trial_files: _TrialFiles | None = None
         self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
 
-    def files_for(self, directory: Path) -> _TrialFiles:
-        """Return the open files of a trial: the last trial's, renamed, if it left nothing in them. That is ten times as
-        fast as to remove them and make others."""
-        if self._trial_files is None or not (self._trial_files.is_bare() and self._trial_files.move(directory)):
-            self.leave()
-            self._trial_files = _TrialFiles(directory)
+    def open_files(self, directory: Path) -> _TrialFiles:
+        """Open the files for what a trial prints, which are limited from now on."""
+        self._trial_files = _TrialFiles(directory)
         return self._trial_files
-
-    def leave(self) -> None:
-        """Close the last trial's files."""
-        if self._trial_files is not None:
-            self._trial_files.close()
-            self._trial_files = None
 
     def restore(self) -> None:
         """Put everything back."""
@@ -97,12 +95,20 @@ class ProcessState:
 
     def spoiled(self) -> str:
         """Say what a trial left behind that cannot be put back; nothing, if nothing."""
-        if threading.active_count() > self._threads:
-            names = sorted(thread.name for thread in threading.enumerate())
-            return f"a thread was left running (there are {', '.join(names)})"
+        left = [thread for thread in threading.enumerate() if thread not in self._threads and not _is_harmless(thread)]
+        if _has_children():
+            sweep()
+            return "a child process was left running"
+        if left:
+            return f"a thread was left running ({', '.join(sorted(thread.name for thread in left))})"
         if any(stream is not None and stream.closed for stream in self._streams):
             return "a standard stream was closed"
-        return "a child process was left" if _has_children() else ""
+        return ""
+
+    def limit_output(self) -> None:
+        """Keep what the trial prints within its limit. Called by another thread, now and then."""
+        if self._trial_files is not None:
+            self._trial_files.limit()
 
     def _restore_streams(self) -> None:
         sys.stdin, sys.stdout, sys.stderr = self._streams
@@ -125,43 +131,40 @@ class ProcessState:
 class _TrialFiles:
     """A trial's directory, with its files ``stdout`` and ``stderr`` open.
 
+    The directory keeps its name and stays: others read it, and write to it, while the trial runs (log files, say).
+
     Raises:
         OSError: it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.files = [os.open(path / name, _APPEND, 0o644) for name in STREAMS]
-        self._bare = {name: (os.fstat(opened).st_ino, 0) for name, opened in zip(STREAMS, self.files, strict=True)}
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._opened = {directory / name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
+        self._inodes = [os.fstat(opened).st_ino for opened in self._opened.values()]
+        self._lock = threading.Lock()  # the listener must not cut a file whose number is another's by now
 
-    def move(self, path: Path) -> bool:
-        """Make it another trial's; tell whether that was possible: that trial may have been here before, and left
-        something."""
-        try:
-            self.path.rename(path)
-        except OSError:
-            self.close()
-            return False
-        self.path = path
-        return True
+    def stand_in(self) -> None:
+        """Have all that is printed go to these files."""
+        for descriptor, file in enumerate(self._opened.values(), start=1):
+            os.dup2(file, descriptor)
 
-    def is_bare(self) -> bool:
-        """Tell whether nothing was printed and nothing else is here."""
-        try:
-            found = {entry.name: (entry.inode(), entry.stat().st_size) for entry in os.scandir(self.path)}
-        except OSError:  # somebody has taken it away
-            return False
-        return found == self._bare
+    def limit(self) -> None:
+        """Cut the middle of a stream that is too long. Others go on appending to it."""
+        with self._lock:
+            for opened, inode in zip(self._opened.values(), self._inodes, strict=False):
+                with suppress(OSError):  # closed by user code that closes all there is, or the disk is full
+                    _cut_middle(opened, inode)
 
     def close(self) -> None:
-        """Close the files; of a trial that left nothing, nothing is kept."""
-        bare = self.is_bare()
-        for opened in self.files:
-            with suppress(OSError):  # closed by user code that closes all there is
+        """Close the files; one in which nothing was printed is removed."""
+        with self._lock:
+            files, self._opened = self._opened, {}
+        for path, opened in files.items():
+            with suppress(OSError):  # user code may have closed all there is, or taken the file away
                 os.close(opened)
-        if bare:
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
 
 
 class Isolated:
@@ -177,11 +180,10 @@ class Isolated:
         self.spoiled = ""
 
     def __enter__(self) -> Self:
-        opened = self._process.files_for(self.directory)
+        self._files = self._process.open_files(self.directory)
         self._warnings.__enter__()
         os.chdir(self.directory)
-        for descriptor, file in enumerate(opened.files, start=1):
-            os.dup2(file, descriptor)
+        self._files.stand_in()
         return self
 
     def __exit__(
@@ -191,8 +193,10 @@ class Isolated:
         self.spoiled = self._process.spoiled()
         try:
             self._process.restore()
+            self._process.limit_output()
         except Exception as problem:  # say, it has closed the files that everything was to be put back from
             self.spoiled = f"the process could not be put back as it was: {problem!r}"
+        self._files.close()
 
 
 def seed_all(seed: int) -> None:
@@ -220,6 +224,27 @@ def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def adopt_orphans() -> None:
+    """Become the parent of what children leave behind, so that a process that was forked twice is found. Only Linux can
+    do that."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _is_harmless(thread: threading.Thread) -> bool:
+    """It belongs to a library, serves the whole process, and does nothing of a trial's: the one that looks after
+    tqdm's bars, and fsspec's event loop."""
+    return type(thread).__module__.partition(".")[0] == "tqdm" or thread.name == "fsspecIO"
+
+
+def _cut_middle(file: int, inode: int) -> None:
+    status = os.fstat(file)
+    if status.st_size > OUTPUT_BYTES_MAX and status.st_ino == inode:
+        tail = os.pread(file, OUTPUT_BYTES_KEPT, status.st_size - OUTPUT_BYTES_KEPT)
+        os.ftruncate(file, OUTPUT_BYTES_KEPT)
+        os.write(file, _CUT + tail)
+
+
 def _has_children() -> bool:
     """Tell whether a child lives. The dead that nobody waited for are buried here."""
     try:
@@ -227,15 +252,63 @@ def _has_children() -> bool:
             pass
     except ChildProcessError:
         return False
-    return True
+    return bool(descendants(os.getpid()) - _trackers())
 
 
 def sweep() -> None:
-    """Kill what is left of this process's group, but not the process itself: children, and their children."""
-    own, group = os.getpid(), os.getpgid(0)
-    if own != group:  # the group is somebody else's, who runs it
-        return
+    """Kill what was started here and lives, but not what looks after shared memory: that ends by itself."""
+    killed = _trackers()
+    for _ in range(SWEEPS_MAX):
+        found = descendants(os.getpid()) - killed
+        if not found:
+            return
+        kill(found)
+        killed |= found
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill processes; those that have ended are left out, and those of other users."""
+    for pid in pids:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def end_copies() -> None:
+    """Kill the children that this thread has forked, and that are copies of this process still. What runs a program of
+    its own (``subprocess``) is let be: others may use it."""
+    with suppress(OSError):  # only Linux lists them
+        with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as listed:  # noqa: PTH123
+            children = listed.read().split()
+        copies = [int(pid) for pid in children if _command(pid) == _command("self")]
+        kill(copies)
+        for pid in copies:
+            os.waitpid(pid, 0)
+
+
+def _command(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def descendants(root: int) -> set[int]:
+    """Return the living processes below this one, and those in the group that it leads."""
+    living = dict(_living())
+    found = {root}
+    while grown := {pid for pid, (parent, group) in living.items() if parent in found or group == root} - found:
+        found |= grown
+    return found - {root}
+
+
+def _living() -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield the processes of this machine, each with its parent and its group."""
     for entry in Path("/proc").glob("[1-9]*"):
-        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
-            if int(entry.name) != own and os.getpgid(int(entry.name)) == group:
-                os.kill(int(entry.name), signal.SIGKILL)
+        with suppress(OSError):  # it has ended meanwhile
+            state, parent, group, *_ = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if state not in ("Z", "X"):
+                yield int(entry.name), (int(parent), int(group))
+
+
+def _trackers() -> set[int]:
+    """Return the processes that remove what ``multiprocessing`` (or joblib's own) has left in shared memory. They serve
+    the whole process, and end with it by themselves."""
+    modules = [module for name, module in list(sys.modules.items()) if name.endswith(".resource_tracker")]
+    return {getattr(getattr(module, "_resource_tracker", None), "_pid", None) or 0 for module in modules}

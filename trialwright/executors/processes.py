@@ -185,6 +185,7 @@ class Processes(InSlots):
         start_s: float = 60.0,
         silence_s: float = 120.0,
     ) -> None:
+        self.options = {name: told for name, told in locals().items() if name not in ("self", "__class__")}
         self._server = _ForkServer()
         super().__init__(
             self._server, Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from trialwright.errors import ExecutorError, PolicyError, named, nearest, refuse
+from trialwright.errors import ExecutorError, nearest, of_searcher, refuse
 from trialwright.executors.base import Run
 from trialwright.executors.delays import Delays, draw
 from trialwright.executors.faults import Doom, Faults, Outages
@@ -41,18 +41,21 @@ from trialwright.messages import (
     Lost,
     Metric,
     Node,
+    Noted,
     Placement,
     Reported,
     Started,
     Ticked,
     Until,
 )
+from trialwright.metrics import clean
 from trialwright.streams import Streams
 from trialwright.workloads.base import State, Workload
 
 __all__ = ["Delays", "Faults", "Simulated", "Workload"]
 
 INFINITE = math.inf
+_METRICS = frozenset({bool, int, float, str, type(None)})
 Speeds: TypeAlias = Mapping[str, float] | Callable[[Placement], float]
 
 
@@ -71,6 +74,7 @@ class _Attempt:
     path: str | None = None  # of the checkpoint that its report tells of, until that has arrived
     is_waiting: bool = False  # for the answer to a report
     is_halted: bool = False
+    noted: set[str] = field(default_factory=set)  # metrics that are none, of which that was said
     is_over: bool = False  # nothing is heard of it any more
 
 
@@ -208,8 +212,7 @@ class Simulated:
         try:
             self._push(self._now + delay_s, self._run.suggest(ask))
         except BaseException as error:  # whatever a searcher raises ends the run
-            self._error = PolicyError(f"the searcher raised {named(error)}")
-            self._error.__cause__ = error
+            self._error = of_searcher(error)
 
     def _launch(self, launch: Launch) -> None:
         work = _Attempt(
@@ -288,6 +291,8 @@ class Simulated:
         work.step += 1
         work.time_s += seconds
         work.clock += seconds
+        if not _METRICS.issuperset(map(type, metrics.values())):
+            metrics = self._cleaned(work, metrics)
         columns = {name: [value] for name, value in metrics.items()}
         if (work.until and _is_due(work, metrics)) or (work.doom is not None and self._is_warned(work, work.doom)):
             path = self._save(work) if self.checkpoints else None
@@ -297,6 +302,15 @@ class Simulated:
         else:
             report = Reported(launch.trial, launch.attempt, work.step, (work.time_s,), columns)
             self._say(work, report, self._step)
+
+    def _cleaned(self, work: _Attempt, metrics: dict[str, Metric]) -> dict[str, Metric]:
+        """Do as a worker's session does with what a report may not hold."""
+        notes: dict[str, str] = {}
+        row = clean(metrics, notes)
+        if not work.noted.issuperset(notes):
+            work.noted.update(notes)
+            self._push(max(self._now, work.clock), Noted(work.launch.trial, work.launch.attempt, notes))
+        return row
 
     def _is_warned(self, work: _Attempt, doom: Doom) -> bool:
         """Its worker knows that it will be taken away, and has not saved since it does."""

@@ -11,11 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from trialwright.executors.connections import Peer
-from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, Unwritable, encode
-from trialwright.messages import Extend, Failed, Finished, Halt, Halted, Launch, Placement, TrialEvent
+from trialwright.executors.wire import Beat, Bye, Interrupt, Spent, ToDriver, Unwritable, WireError, encode
+from trialwright.messages import (
+    Extend,
+    Failed,
+    Finished,
+    Halt,
+    Halted,
+    Launch,
+    Placement,
+    Reported,
+    Started,
+    TrialEvent,
+)
 
 BEAT_S = 5.0
-CAUSE_S = 0.2  # after the connection ends, how long it may take to be told why
 LAST_WORDS_S = 2.0  # after a process is told to be dead, how long the connection may take to end
 FAREWELL_S = 0.1  # between hanging up, which lets a process end its children, and killing it
 DEATH_S = 30.0  # after a process was killed, how long it may take to be known dead
@@ -41,6 +51,10 @@ class Owner(Protocol):
     @property
     def rules(self) -> Rules:
         """Patience."""
+
+    @property
+    def cause_s(self) -> float:
+        """How long, after a connection has ended, it may take to be told why."""
 
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in its trial."""
@@ -80,8 +94,11 @@ class Slot:
     handle: Any = None
     peer: Peer | None = None
     pid: int = 0
+    worker: str = ""  # what people find its process by
+    next_steps: tuple[int, ...] = ()  # where its next reports may begin
     silent: int = 0  # beats without an answer
-    spent: bool = False  # it must not run another trial
+    spent: str = ""  # why it must not run another trial
+    resting: int = 0  # beats without a trial
     leaving: bool = False  # it has been told to go
     halting: bool = False
     killed: bool = False  # its trial was halted, and would not stop
@@ -94,31 +111,40 @@ class Slot:
 
     def assign(self, launch: Launch, frame: bytes) -> None:
         """Run this trial, as soon as there is a connection."""
-        self.launch, self.frame, self.halting = launch, frame, False
+        self.launch, self.frame, self.halting, self.resting = launch, frame, False, 0
+        self.next_steps = (1,) if launch.checkpoint is None else (1, launch.checkpoint.step + 1)
         if self.peer is not None:
-            self.peer.write(frame)
+            self._begin(self.peer, launch)
 
-    def connected(self, peer: Peer, pid: int) -> None:
+    def connected(self, peer: Peer, pid: int, worker: str = "") -> None:
         """It has called, and can be talked to."""
-        self.peer, self.pid = peer, pid
+        self.peer, self.pid, self.worker, self.silent = peer, pid, worker, 0
         self._cancel_timers()
         if self.leaving:
             peer.write(encode(Bye()))
         elif self.launch is not None:
-            peer.write(self.frame)
+            self._begin(peer, self.launch)
 
     def heard(self, message: ToDriver, size: int) -> None:
-        """Part of ``Listener``."""
+        """Part of ``Listener``.
+
+        Raises:
+            WireError: its reports do not follow each other.
+        """
         self.silent = 0
         if isinstance(message, Spent):
-            self.spent = True
+            self.spent = message.reason
         elif isinstance(message, Unwritable):
             self.pool.fail_to_store(message.reason)
         elif not isinstance(message, Beat) and self._is_about_mine(message):
+            if isinstance(message, Reported):
+                self._follow(message)
             self.pool.pass_on(self, message, size)
             if isinstance(message, _ENDINGS):
                 self._cancel_timers()
                 self.pool.freed(self)
+                if self.cause:  # these were the last words of a process that has died
+                    self.end()
 
     def hung_up(self, reason: str) -> None:
         """Part of ``Listener``: it is dead, or soon will be."""
@@ -127,15 +153,18 @@ class Slot:
         if self.cause:
             self.end()
         elif not self.leaving and not self.killed:
-            self._later(CAUSE_S, self.put_down, f"its worker (process {self.pid}) is gone: {reason}")
+            what = f"its worker (process {self.pid}) {self.spent or 'is gone: ' + reason}"
+            self._later(self.pool.cause_s, self.put_down, what)
 
     def left(self, call: asyncio.Future[None]) -> None:
         """The process has left, or died. Its last words may still be on their way."""
+        if self.gone:
+            return
         error = call.exception()
         if isinstance(error, OSError) and self.peer is None:  # a RayTaskError is an instance of what was raised
             self.pool.cannot_dial(self, error)
             return
-        self.cause, self.preempted = _cause(error, self.pid), bool(getattr(error, "preempted", False))
+        self.cause, self.preempted = _cause(error, self.pid, self.spent), bool(getattr(error, "preempted", False))
         if self.hung or self.peer is None or self.launch is None or self.reason:
             self.end()
         else:
@@ -184,6 +213,7 @@ class Slot:
         """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
         meanwhile."""
         self.silent += 1
+        self.resting += self.launch is None
         if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
             silence = f"{self.pool.rules.silence_s:g} s"
             self.put_down(f"its worker (process {self.pid}) has given no sign of life for {silence}")
@@ -194,6 +224,17 @@ class Slot:
         """Give up if it has not called in time: Ray waits for ever for room that does not come, and says nothing."""
         start_s = self.pool.rules.start_s
         self._later(start_s, self.end, f"no worker could be started within {start_s:g} s for {self.placement}")
+
+    def _begin(self, peer: Peer, launch: Launch) -> None:
+        """Hand the trial over. Its time begins here: a process that cannot say that it has begun must not have more."""
+        peer.write(self.frame)
+        self.pool.pass_on(self, Started(launch.trial, launch.attempt, self.worker), 0)
+
+    def _follow(self, frame: Reported) -> None:
+        if frame.first_step not in self.next_steps:
+            expected = " or ".join(map(str, self.next_steps))
+            raise WireError(f"its reports go on at step {frame.first_step}, not {expected}")
+        self.next_steps = (frame.last_step + 1,)
 
     def _kill(self) -> None:
         self.killed = True
@@ -217,8 +258,10 @@ class Slot:
         self.timers.clear()
 
 
-def _cause(error: BaseException | None, pid: int) -> str:
-    """Of what Ray says about a death, the part that says something."""
+def _cause(error: BaseException | None, pid: int, said: str) -> str:
+    """Of what Ray says about a death, the part that says something; or what the process has said before."""
+    if said:
+        return f"its worker (process {pid}) {said}"
     if error is None:
         return f"its worker (process {pid}) left"
     text = str(error).split("The actor is dead because", 1)[-1].split("Some common causes", 1)[0]

@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
-from trialwright.executors.objective import Ending, conclude, concluded_by, failure
+from trialwright.executors.objective import Ending, conclude, concluded_by, failure, leave_if_forked
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
-from trialwright.reporting import Reply, Session, TrialStopped, clean, require
+from trialwright.reporting import Reply, Session, TrialStopped
 from trialwright.storage.checkpoints import Saveable
+
+HELD_MAX = 10_000  # reports of an ``async def`` that wait in memory for the answer to an earlier one
 
 
 class TaskThread:
@@ -72,8 +74,10 @@ class AsyncSession(Session):
         self._settled.set()
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
-        row = clean(metrics)  # here, so that a bad report is raised where it was made
-        require(row, self.metrics)
+        self._check_process()
+        row = self._cleaned(metrics)  # here, so that a bad report is raised where it was made
+        if len(self._held) >= HELD_MAX:
+            raise RuntimeError(f"{HELD_MAX} reports wait for the answer to an earlier one: write `await report(...)`")
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
         self._held.append((row, path))
         self._advance()
@@ -126,8 +130,10 @@ async def perform_async(objective: object, session: AsyncSession) -> Ending:
         conclude(session, result)
         await session.settled()
     except (asyncio.CancelledError, TrialStopped) as error:
+        leave_if_forked(session, error)
         session.flush()
         return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
     except BaseException as error:
+        leave_if_forked(session, error)
         return concluded_by(error, session)
     return Finished(trial, attempt)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import starmap
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias, cast
 import msgpack
 
 from trialwright.errors import TrialwrightError
+from trialwright.executors.objective import TRACEBACK_LENGTH_MAX
 from trialwright.messages import (
     Boundary,
     Checkpoint,
@@ -27,14 +29,17 @@ from trialwright.messages import (
     Halt,
     Halted,
     Launch,
+    Noted,
     Placement,
     Reported,
-    Started,
 )
+from trialwright.metrics import KEY_LENGTH_MAX, KEYS_MAX, TEXT_LENGTH_MAX
+from trialwright.reporting import ERROR_LENGTH_MAX, FLUSH_REPORTS
 
 FRAME_BYTES_MAX = 16 * 2**20
-COLUMNS_MAX = 10_000
-TEXT_LENGTH_MAX = 200_000
+COLUMNS_MAX = KEYS_MAX
+NOTES_MAX = 100
+NAME_LENGTH_MAX = 4096  # of a path, a process, a reason
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _PREFIX = 4
 _INT_MAX = 2**63 - 1
@@ -52,6 +57,7 @@ class Hello:
     token: bytes
     slot: int
     pid: int
+    worker: str = ""  # what people find its process by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class Bye:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Worker to driver, ahead of a trial's ending: this process must not run another, and is leaving."""
+    """Worker to driver, ahead of a trial's ending or of its own: this process must not run another trial, and is
+    leaving."""
 
     reason: str
 
@@ -88,13 +95,13 @@ class Unwritable:
 
 ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
 Ending: TypeAlias = Finished | Failed | Halted
-ToDriver: TypeAlias = Started | Reported | Ending | Spent | Unwritable | Beat
+ToDriver: TypeAlias = Reported | Noted | Ending | Spent | Unwritable | Beat
 
 
 # Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
-_STARTED, _REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE = range(10, 17)
+_REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE, _NOTED = range(11, 18)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
@@ -110,19 +117,19 @@ def _report(frame: Reported) -> tuple[object, ...]:
 
 _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Beat: lambda _: (_BEAT,),
-    Hello: lambda m: (_HELLO, m.token, m.slot, m.pid),
+    Hello: lambda m: (_HELLO, m.token, m.slot, m.pid, m.worker),
     Launch: _launch,
     Extend: lambda m: (_EXTEND, m.trial, m.attempt, m.until),
     Halt: lambda m: (_HALT, m.trial, m.attempt),
     Interrupt: lambda m: (_INTERRUPT, m.trial, m.attempt),
     Bye: lambda _: (_BYE,),
-    Started: lambda m: (_STARTED, m.trial, m.attempt, m.worker),
     Reported: _report,
     Finished: lambda m: (_FINISHED, m.trial, m.attempt),
     Failed: lambda m: (_FAILED, m.trial, m.attempt, m.error, m.traceback),
     Halted: lambda m: (_HALTED, m.trial, m.attempt),
     Spent: lambda m: (_SPENT, m.reason),
     Unwritable: lambda m: (_UNWRITABLE, m.reason),
+    Noted: lambda m: (_NOTED, m.trial, m.attempt, m.notes),
 }
 
 
@@ -252,10 +259,14 @@ def _number(value: object) -> int:
     raise WireError(f"not a number: {str(value)[:80]}")
 
 
-def _text(value: object) -> str:
-    if type(value) is str and len(value) <= TEXT_LENGTH_MAX:
+def _string(value: object, length: int = NAME_LENGTH_MAX) -> str:
+    if type(value) is str and len(value) <= length:
         return value
-    raise WireError(f"not a text of at most {TEXT_LENGTH_MAX} characters: {str(value)[:80]}")
+    raise WireError(f"not a string of at most {length} characters: {str(value)[:80]}")
+
+
+def _story(error: object, trace: object) -> tuple[str, str]:
+    return _string(error, ERROR_LENGTH_MAX), _string(trace, TRACEBACK_LENGTH_MAX)
 
 
 def _flag(value: object) -> bool:
@@ -264,10 +275,10 @@ def _flag(value: object) -> bool:
     raise WireError(f"not a flag: {str(value)[:80]}")
 
 
-def _read_hello(token: object, slot: object, pid: object) -> Hello:
+def _read_hello(token: object, slot: object, pid: object, worker: object) -> Hello:
     if type(token) is not bytes:
         raise WireError("the token is not bytes")
-    return Hello(token, _number(slot), _number(pid))
+    return Hello(token, _number(slot), _number(pid), _string(worker))
 
 
 def _read_reported(  # noqa: PLR0917 - they come as one array
@@ -281,14 +292,21 @@ def _read_reported(  # noqa: PLR0917 - they come as one array
 ) -> Reported:
     head = (_number(trial), _number(attempt), _number(first_step), _times(times))
     _number(head[2] + len(head[3]))  # the step after the last: what is counted and kept by steps has 63 bits for each
-    saved = None if checkpoint is None else _text(checkpoint)
+    saved = None if checkpoint is None else _string(checkpoint)
     return Reported(*head, _columns(columns, len(head[3])), _flag(waiting), saved)
+
+
+def _notes(notes: object) -> dict[str, str]:
+    if type(notes) is not dict or len(notes) > NOTES_MAX:
+        raise WireError(f"not at most {NOTES_MAX} notes: {str(notes)[:80]}")
+    return {_string(name): _string(note) for name, note in notes.items()}
 
 
 def _times(times: object) -> tuple[float, ...]:
     # A sum is finite only if all its terms are: one call in place of one a report.
-    if type(times) is list and times and set(map(type, times)) == {float} and math.isfinite(sum(times)):
-        return tuple(times)
+    listed = type(times) is list and 0 < len(times) <= FLUSH_REPORTS and set(map(type, times)) == {float}
+    if listed and math.isfinite(sum(cast("list[float]", times))):
+        return tuple(cast("list[float]", times))
     raise WireError(f"not a list of times: {str(times)[:80]}")
 
 
@@ -296,10 +314,10 @@ def _columns(columns: object, count: int) -> dict[str, list[Any]]:
     if type(columns) is not dict or len(columns) > COLUMNS_MAX:
         raise WireError(f"not at most {COLUMNS_MAX} columns: {str(columns)[:80]}")
     for name, column in columns.items():
-        if type(name) is not str or type(column) is not list or len(column) != count:
-            raise WireError(f"column {str(name)[:80]!r} has not one entry a report")
+        if type(name) is not str or len(name) > KEY_LENGTH_MAX or type(column) is not list or len(column) != count:
+            raise WireError(f"column {str(name)[:80]!r} has not a name and one entry a report")
         _check(column)
-    return columns
+    return {sys.intern(name): column for name, column in columns.items()}  # trials keep them: one string for all
 
 
 def _check(column: list[object]) -> None:
@@ -309,7 +327,7 @@ def _check(column: list[object]) -> None:
     if str in types:
         for value in column:
             if type(value) is str:
-                _text(value)
+                _string(value, TEXT_LENGTH_MAX)
     if int in types and max(value for value in column if type(value) is int) > _INT_MAX:
         raise WireError("a column holds an integer of more than 63 bits")
 
@@ -338,13 +356,13 @@ _TO_WORKER: dict[int, Callable[..., object]] = {
 }
 _TO_DRIVER: dict[int, Callable[..., object]] = {
     _BEAT: Beat,
-    _STARTED: lambda trial, attempt, worker: Started(_number(trial), _number(attempt), _text(worker)),
     _REPORTED: _read_reported,
     _FINISHED: lambda trial, attempt: Finished(_number(trial), _number(attempt)),
-    _FAILED: lambda trial, attempt, error, trace: Failed(_number(trial), _number(attempt), _text(error), _text(trace)),
+    _FAILED: lambda trial, attempt, *story: Failed(_number(trial), _number(attempt), *_story(*story)),
     _HALTED: lambda trial, attempt: Halted(_number(trial), _number(attempt)),
-    _SPENT: lambda reason: Spent(_text(reason)),
-    _UNWRITABLE: lambda reason: Unwritable(_text(reason)),
+    _SPENT: lambda reason: Spent(_string(reason)),
+    _UNWRITABLE: lambda reason: Unwritable(_string(reason)),
+    _NOTED: lambda trial, attempt, notes: Noted(_number(trial), _number(attempt), _notes(notes)),
 }
 
 

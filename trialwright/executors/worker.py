@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from pathlib import Path
 from types import FrameType
@@ -28,7 +29,14 @@ from typing import Protocol, TypeAlias
 import cloudpickle
 
 from trialwright.executors.objective import failure, perform
-from trialwright.executors.process_state import Isolated, ProcessState, in_main_thread, seed_all, sweep
+from trialwright.executors.process_state import (
+    Isolated,
+    ProcessState,
+    adopt_orphans,
+    in_main_thread,
+    seed_all,
+    sweep,
+)
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Beat,
@@ -46,7 +54,7 @@ from trialwright.executors.wire import (
     from_driver,
     keep_alive,
 )
-from trialwright.messages import Config, Extend, Halt, Halted, Launch, Reported, Started
+from trialwright.messages import Config, Extend, Halt, Halted, Launch, Noted, Reported
 from trialwright.reporting import Session, TrialStopped, serving
 from trialwright.resources import to_amounts
 from trialwright.storage.checkpoints import trial_directory
@@ -94,6 +102,9 @@ class Wire(Protocol):
     def drain(self) -> None:
         """Wait a few seconds at most until all that was sent is on its way."""
 
+    def disown(self) -> None:
+        """This is a process that the trial has forked: it must not speak for it, nor keep its connection open."""
+
 
 class Socket:
     """A TCP connection that the slot dials."""
@@ -120,6 +131,10 @@ class Socket:
     def drain(self) -> None:
         """Part of ``Wire``. The kernel sees to it."""
 
+    def disown(self) -> None:
+        """Part of ``Wire``."""
+        self._socket.close()
+
 
 def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
     """Call the driver.
@@ -127,7 +142,12 @@ def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
     Raises:
         OSError: nobody answers within three seconds.
     """
-    return Socket((host, port), Hello(token, slot, os.getpid()))
+    return Socket((host, port), Hello(token, slot, os.getpid(), _name()))
+
+
+def _name() -> str:
+    """Return what people find this process by."""
+    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 class Exchange:
@@ -135,7 +155,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._outgoing: list[bytes] = []
+        self._outgoing = [encode(Hello(b"", 0, os.getpid(), _name()))]  # Ray vouches for it
         self._changed = threading.Condition()
 
     def exchange(self, data: bytes, wait_s: float) -> bytes:
@@ -170,6 +190,9 @@ class Exchange:
         with self._changed:
             self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
 
+    def disown(self) -> None:
+        """Part of ``Wire``. A copy of this is never called."""
+
 
 # A trial's own way to the driver -------------------------------------------------------------------------------------
 
@@ -202,6 +225,12 @@ class _Outbox:
         if self._posted:
             self.send()
 
+    def say_last(self, data: bytes) -> None:
+        """Send this from a signal's handler, if nothing is half sent; do not wait long for that."""
+        if self.writer is None and self._lock.acquire(timeout=LINGER_S):
+            with suppress(OSError):
+                self._wire.send(data)
+
 
 class _Lease:
     """One launch in this process: the session's ``Link``, and what the driver has said about it."""
@@ -215,11 +244,14 @@ class _Lease:
         self.interrupted = False  # it has been
         self._outbox, self._listen = outbox, listen
 
-    def send(self, frame: Reported) -> None:
+    def send(self, message: Reported | Noted) -> None:
         """Part of ``Link``."""
-        ending = self.session is not None and self.session.returned and not frame.waiting
+        if isinstance(message, Noted):
+            self._outbox.post(encode(message))  # ahead of the report that it is about
+            return
+        ending = self.session is not None and self.session.returned and not message.waiting
         carry = self._outbox.post if ending else self._outbox.send  # the last reports travel with the ending
-        carry(encode_reported(frame))
+        carry(encode_reported(message))
 
     def answer(self) -> Extend | Halt:
         """Part of ``Link``."""
@@ -260,20 +292,23 @@ class _Slot:
         self._outbox = _Outbox(wire)
         self._frames = Frames()
         self._ears = threading.Lock()  # whoever holds it listens to the driver
+        self._process: ProcessState
         self._lease: _Lease | None = None  # from when its launch has come until its trial has ended
         self._leaving = False
         self._loaded: _Payload | None = None
-        self._name = f"{socket.gethostname()}/{os.getpid()}"
         self._thread = threading.get_ident()
 
     def serve(self) -> None:
+        adopt_orphans()
+        os.register_at_fork(after_in_child=self._wire.disown)
         if in_main_thread():
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
+            if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # Ray's would raise SystemExit in the user's code
+                signal.signal(signal.SIGTERM, self._terminate)
         threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
-        process = ProcessState()
+        process = self._process = ProcessState()
         while (lease := self._next()) is not None and self._host(lease, process):
             pass
-        process.leave()
         sweep()
         self._wire.drain()
 
@@ -284,7 +319,6 @@ class _Slot:
     def _host(self, lease: _Lease, process: ProcessState) -> bool:
         """Run one trial; tell whether the process may run another."""
         trial, attempt = lease.launch.trial, lease.launch.attempt
-        self._outbox.post(encode(Started(trial, attempt, self._name)))
         isolated = Isolated(process, trial_directory(self._root, trial))
         ending: Ending
         try:
@@ -335,6 +369,15 @@ class _Slot:
         if self._outbox.writer != self._thread:  # else half a frame may be out: the listener will signal again
             lease.interrupted = True
             raise TrialStopped
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        """Handle SIGTERM: say so, and end with what was started here."""
+        session = self._lease.session if self._lease is not None else None
+        if session is not None and self._outbox.writer is None:  # else something is half sent
+            session.flush_tail(older_than_s=-1.0)
+        self._outbox.say_last(encode(Spent("was ended by SIGTERM")))
+        sweep()
+        os._exit(128 + number)
 
     # Listening -------------------------------------------------------------------------------------------------------
 
@@ -390,6 +433,7 @@ class _Slot:
         lease = self._lease
         if lease is not None and lease.session is not None:
             lease.session.flush_tail()
+            self._process.limit_output()
             if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
                 signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
         self._outbox.tend()

@@ -35,6 +35,8 @@ def main() -> None:
             _follow(follower)
         else:
             follower.write()
+        for note in follower.notes:
+            print(note, file=sys.stderr)  # noqa: T201 - as above
     except Exception as error:  # whoever started this process shows one line to a person
         sys.exit(f"{type(error).__name__}: {error}")
 

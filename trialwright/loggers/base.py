@@ -11,12 +11,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from trialwright.callbacks import Callback, TrialInfo
 from trialwright.errors import nearest
+from trialwright.storage.place import find_run
 
 WAIT_S = 8.0  # how long the end of a run waits for its logs; what is left is written all the same
 KINDS = ("csv", "json", "tensorboard")
@@ -64,7 +67,7 @@ class FileLogger(Callback):
         directory = info.get("directory")
         if directory is None:
             raise ValueError("log files are made from the journal, and with storage=None there is none")
-        self._directory = str(directory)
+        self._directory, self._warn = str(directory), cast("Callable[[str], None]", info.get("warn") or _warn)
         self._process = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
             [*_command(self._directory, self.kinds, self.naming), "--follow"],
             env=_environment(),
@@ -91,14 +94,18 @@ class FileLogger(Callback):
             raise RuntimeError(
                 f"log files are still written, by process {self._process.pid}, without the run"
             ) from None
+        text = said.decode(errors="replace").strip()
         if self._process.returncode:
-            raise RuntimeError(f"the log files are not complete: {said.decode(errors='replace').strip()}")
+            raise RuntimeError(f"the log files are not complete: {text}")
+        for note in text.splitlines():
+            self._warn(note)
 
     def _write_instead(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.communicate()
         try:
-            export(self._directory, *self.kinds, naming=self.naming)
+            for note in _write(Path(self._directory), self.kinds, self.naming):
+                self._warn(note)
         except Exception as error:
             raise RuntimeError(f"the log files are not complete: {type(error).__name__}: {error}") from error
 
@@ -114,12 +121,21 @@ def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None
     Raises:
         ValueError: there is no run, or a kind is not known.
     """
+    check(kinds)
+    for note in _write(find_run(directory), kinds, naming or Naming()):
+        _warn(note)
+
+
+def _write(directory: Path, kinds: Sequence[str], naming: Naming) -> Sequence[str]:
     from trialwright.loggers.following import Follower
 
-    check(kinds)
-    if not Path(directory, "journal.sqlite").is_file():
-        raise ValueError(f"there is no run in {os.fspath(directory)!r}")
-    Follower(Path(directory), kinds, naming or Naming()).write()
+    follower = Follower(directory, kinds, naming)
+    follower.write()
+    return follower.notes
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, RuntimeWarning, stacklevel=3)
 
 
 def check(kinds: Sequence[str]) -> None:

@@ -28,6 +28,13 @@ class CSVFormat:
     def start(self, trial: Logged) -> None:
         """Nothing: the first row makes the file."""
 
+    def keep(self, trial: Logged) -> None:
+        """Read the columns that are there."""
+        path = trial.directory / NAME
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self._columns[trial.id] = next(csv.reader(file), [])
+
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """Add rows."""
         path = trial.directory / NAME

@@ -11,9 +11,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 VERSION = "brain.Event:2"  # what the first event of a file says
 _POLYNOMIAL = 0x82F63B78  # of CRC-32C, bits reversed
+
+
+_SUCCESS, _FAILURE = 1, 2  # of the plugin's enum Status
+
+
+@dataclass(frozen=True)
+class Session:
+    """One trial as the plugin for hyper-parameters sees it, in seconds since 1970."""
+
+    started: float
+    ended: float
+    has_failed: bool
 
 
 def _entry(byte: int) -> int:
@@ -39,16 +52,19 @@ def scalars(time: float, step: int, values: Mapping[str, float]) -> bytes:
     return record(_double(1, time) + _whole(2, step) + _message(5, summary))
 
 
-def hyper_parameters(time: float, settings: Mapping[str, object], metrics: Iterable[str]) -> bytes:
-    """Return the records that say which settings a run had, and by which metrics it is to be judged."""
+def hyper_parameters(session: Session, settings: Mapping[str, object], metrics: Iterable[str]) -> bytes:
+    """Return the records that say which settings a run had, by which metrics it is to be judged, from when to when it
+    went on, and whether it failed."""
     infos = b"".join(_message(4, _text(1, name) + _whole(4, _kind(value))) for name, value in settings.items())
     judged = b"".join(_message(5, _message(1, _text(2, name))) for name in metrics)
     start = b"".join(_message(1, _text(1, name) + _message(2, _value(value))) for name, value in settings.items())
+    status = _FAILURE if session.has_failed else _SUCCESS
     parts = {
         "_hparams_/experiment": _message(2, infos + judged),
-        "_hparams_/session_start_info": _message(3, start + _double(5, time)),
-        "_hparams_/session_end_info": _message(4, _whole(1, 1) + _double(2, time)),  # 1: it was a success
+        "_hparams_/session_start_info": _message(3, start + _double(5, session.started)),
+        "_hparams_/session_end_info": _message(4, _whole(1, status) + _double(2, session.ended)),
     }
+    time = session.ended
     return b"".join(record(_double(1, time) + _message(5, _plugin(tag, content))) for tag, content in parts.items())
 
 

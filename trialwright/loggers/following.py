@@ -10,40 +10,64 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import apsw
 
 from trialwright import codec
+from trialwright.errors import named
 from trialwright.loggers.base import Naming
 from trialwright.messages import Reported
+from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
+NOTE_LENGTH_MAX = 500
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-_TRIAL = "SELECT config, state, outcome, attempt FROM trials WHERE id = ?"
+_CONFIG = "SELECT config FROM trials WHERE id = ?"
+_ENDED = "SELECT outcome, started, ended FROM trials WHERE id = ? AND state = 'ended'"
 _ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
 
 
 @dataclass(frozen=True)
 class Row:
-    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it."""
+    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it;
+    and what is left out of it, because no log file can be written with that."""
 
     time: float
     step: int
     flat: dict[str, Any]
     nested: dict[str, Any]
+    left_out: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Logged:
-    """A trial as the formats see it."""
+    """A trial as the formats see it. Times are seconds since 1970."""
 
     id: int
     directory: Path
     config: dict[str, Any] = field(default_factory=dict)
     varied: dict[str, Any] = field(default_factory=dict)  # flat
+    started: float = 0.0  # its first attempt
+    ended: float = 0.0
+    outcome: str = ""
+
+    def begin(self, config: dict[str, Any], varied: dict[str, Any]) -> None:
+        """Take its configuration, the first or another one, and write it beside its rows."""
+        self.config, self.varied = config, varied
+        self.directory.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(config, indent=2, sort_keys=True, default=str)
+        (self.directory / "params.json").write_text(text, encoding="utf-8")
+
+    def fail(self, attempt: int, error: str) -> None:
+        """Write what went wrong."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "error.txt").write_text(f"attempt {attempt}:\n{error}\n", encoding="utf-8")
 
 
 Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
@@ -55,6 +79,9 @@ class Format(Protocol):
 
     def start(self, trial: Logged) -> None:
         """A trial's configuration is known, for the first time or as another one."""
+
+    def keep(self, trial: Logged) -> None:
+        """Add to what is there of a trial, which comes from an earlier process."""
 
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """A trial reported."""
@@ -75,12 +102,14 @@ class Follower:
     def __init__(self, directory: Path, kinds: Sequence[str], naming: Naming) -> None:
         self._directory = directory
         self._naming = naming
-        self._formats = [_format(kind, naming.prefix) for kind in kinds]
+        self._formats = [made(kind, naming.prefix) for kind in kinds]
         self._names = None if naming.rows is None else _found(naming.rows)
         self._read = 0  # events
         self._trials: dict[int, Logged] = {}
         self._ended: set[int] = set()
         self._created = 0.0
+        self.notes: list[str] = []  # what is missing in the files, each once
+        self._noted: set[str] = set()
 
     def write(self) -> None:
         """Write everything that is committed now and has not been written."""
@@ -107,28 +136,30 @@ class Follower:
                 ending.append(event["trial"])
         for number, new in rows.items():
             for each in self._formats:
-                each.write(self._trials[number], new)
+                self._try(number, each.write, self._trials[number], new)
         for number in ending:
             self._end(database, number)
 
     def _start(self, database: apsw.Connection, number: int) -> None:
-        [(config, *_)] = database.execute(_TRIAL, (number,)).fetchall() or [("{}", None, None, None)]
-        plain = cast("dict[str, Any]", codec.read_plain(json.loads(str(config))))
+        [(config,)] = database.execute(_CONFIG, (number,)).fetchall() or [("{}",)]
+        plain = shown_of(cast("dict[str, Any]", codec.read_plain(json.loads(str(config)))))
         trial = self._trials.setdefault(number, Logged(number, trial_directory(self._directory, number)))
-        trial.config, trial.varied = plain, _varied(plain, self._naming.varied)
-        trial.directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, indent=2, sort_keys=True, default=str)
-        (trial.directory / "params.json").write_text(text, encoding="utf-8")
+        trial.begin(plain, _varied(plain, self._naming.varied))
         for each in self._formats:
             each.start(trial)
 
     def _end(self, database: apsw.Connection, number: int) -> None:
         """A trial that is to be tried again has not ended."""
-        [(_, state, *_)] = database.execute(_TRIAL, (number,)).fetchall()
-        if state == "ended" and number in self._trials and number not in self._ended:
-            self._ended.add(number)
-            for each in self._formats:
-                each.end(self._trials[number])
+        found = database.execute(_ENDED, (number,)).fetchall()
+        if not found or number not in self._trials or number in self._ended:
+            return
+        [(outcome, started, ended)] = cast("list[tuple[str, float | None, float]]", found)
+        trial = self._trials[number]
+        trial.outcome, trial.ended = outcome, self._created + ended
+        trial.started = trial.ended if started is None else self._created + started
+        self._ended.add(number)
+        for each in self._formats:
+            self._try(number, each.end, trial)
 
     def _rows(self, when: float, event: dict[str, Any]) -> Iterator[Row]:
         frame = codec.from_plain(event)
@@ -136,8 +167,32 @@ class Follower:
         trial = self._trials[frame.trial]
         late = frame.time_s[-1]
         for index in range(len(frame.time_s)):
-            row = frame.row(index)
-            yield self._row(trial, row, frame.first_step + index, when - (late - frame.time_s[index]))
+            made = self._try(
+                trial.id,
+                self._row,
+                trial,
+                frame.row(index),
+                frame.first_step + index,
+                when - (late - frame.time_s[index]),
+            )
+            if made is not None:
+                for name, value in made.left_out.items():
+                    told = f"trial {trial.id} reported {name}={value!r}"
+                    self._note(name, f"log files leave out {name!r} where it is no number that they can hold: {told}")
+                yield made
+
+    def _try(self, trial: int, do: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T | None:
+        """Do something for one trial. What it raises is said once, and ends the files of no other trial."""
+        try:
+            return do(*args, **keywords)
+        except Exception as error:  # a report or a directory of a user, with something in it that we did not foresee
+            self._note(named(error), f"the log files of trial {trial} are not complete: {named(error)}")
+            return None
+
+    def _note(self, what: str, text: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            self.notes.append(" ".join(text.split())[:NOTE_LENGTH_MAX])
 
     def _row(self, trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
         if self._names is None:
@@ -147,9 +202,8 @@ class Follower:
     def _note_error(self, event: dict[str, Any]) -> None:
         if event["kind"] in ("Failed", "Lost"):
             text = event.get("traceback") or event.get("error") or event.get("reason")
-            directory = trial_directory(self._directory, event["trial"])
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / "error.txt").write_text(f"attempt {event['attempt']}:\n{text}\n", encoding="utf-8")
+            failed = Logged(event["trial"], trial_directory(self._directory, event["trial"]))
+            failed.fail(event["attempt"], str(text))
 
 
 def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str, Any]:
@@ -171,7 +225,8 @@ def _found(path: str) -> Names:
     return cast(Names, getattr(importlib.import_module(module), function))
 
 
-def _format(kind: str, prefix: str) -> Format:
+def made(kind: str, prefix: str) -> Format:
+    """Return what writes files of this kind."""
     from trialwright.loggers.csv import CSVFormat
     from trialwright.loggers.json import JSONFormat
     from trialwright.loggers.tensorboard import TensorBoardFormat

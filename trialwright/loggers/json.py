@@ -27,6 +27,10 @@ class JSONFormat:
     def start(self, trial: Logged) -> None:
         """Nothing: the first row makes the file."""
 
+    def keep(self, trial: Logged) -> None:
+        """Write behind the lines that are there."""
+        self._begun.add(trial.id)
+
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """Add rows."""
         mode = "a" if trial.id in self._begun else "w"

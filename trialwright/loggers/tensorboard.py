@@ -36,22 +36,22 @@ class TensorBoardFormat:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._paths: dict[int, Path] = {}
-        self._last: dict[int, tuple[float, dict[str, float]]] = {}
+        self._last: dict[int, dict[str, float]] = {}
 
     def start(self, trial: Logged) -> None:
         """Nothing: the first row makes the file."""
 
+    def keep(self, trial: Logged) -> None:
+        """Write behind the last file."""
+        files = sorted(trial.directory.glob(f"events.out.tfevents.*{SUFFIX}"))
+        self._paths.update({trial.id: files[-1]} if files else {})
+
     def write(self, trial: Logged, rows: Sequence[Row]) -> None:
         """Add rows."""
-        is_new = trial.id not in self._paths
-        path = self._new(trial, rows[0].time) if is_new else self._paths[trial.id]
-        with path.open("ab") as file:
-            if is_new:
-                file.write(events.opening(rows[0].time))
+        with self._path(trial, rows[0].time).open("ab") as file:
             for row in rows:
-                scalars = self._scalars(row)
-                file.write(events.scalars(row.time, row.step, scalars))
-                self._last[trial.id] = row.time, scalars
+                self._last[trial.id] = self._scalars(row)
+                file.write(events.scalars(row.time, row.step, self._last[trial.id]))
 
     def _scalars(self, row: Row) -> dict[str, float]:
         return {
@@ -60,18 +60,22 @@ class TensorBoardFormat:
             if isinstance(value, int | float) and not isinstance(value, bool) and name not in _NO_SCALARS
         }
 
-    def _new(self, trial: Logged, when: float) -> Path:
+    def _path(self, trial: Logged, when: float) -> Path:
+        """Return the trial's file; it is begun where there is none yet."""
+        if trial.id in self._paths:
+            return self._paths[trial.id]
         for earlier in trial.directory.glob(f"events.out.tfevents.*{SUFFIX}"):
             earlier.unlink()
         name = f"events.out.tfevents.{int(when):010d}.{socket.gethostname()}{SUFFIX}"
         path = self._paths[trial.id] = trial.directory / name
+        path.write_bytes(events.opening(when))
         return path
 
     def end(self, trial: Logged) -> None:
-        """Say which hyper-parameters led to which last metrics."""
-        if trial.id in self._last and trial.varied:
-            (time, scalars), path = self._last[trial.id], self._paths[trial.id]
-            with path.open("ab") as file:
-                file.write(events.hyper_parameters(time, trial.varied, scalars))
+        """Say which hyper-parameters led to which last metrics, and how the trial ended. It need not have reported."""
+        if trial.varied:
+            session = events.Session(trial.started, trial.ended, trial.outcome in ("failed", "lost"))
+            with self._path(trial, trial.ended).open("ab") as file:
+                file.write(events.hyper_parameters(session, trial.varied, self._last.get(trial.id, ())))
         self._last.pop(trial.id, None)
         self._paths.pop(trial.id, None)

@@ -33,7 +33,7 @@ def learning_curves(
         backend: "matplotlib" or "plotly".
 
     Raises:
-        ValueError: there is no metric, or no such backend; or ``ax`` is given to plotly.
+        ValueError: there is no metric, or no trial has reported it; or no such backend; or ``ax`` is given to plotly.
         ImportError: the backend is not installed.
     """
     metric = data.metric_of(result, metric)

@@ -6,9 +6,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import Any
 
+from trialwright.errors import nearest
 from trialwright.results import Result, TrialResult
 
 
@@ -23,7 +24,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class History:
-    """Trials in the order in which they ended: what each came to, and the best until then."""
+    """Trials in the order in which they ended: what each came to, and the best until then: NaN before one that may be
+    the best, and nothing at all for a metric that is no objective, because it has no direction."""
 
     trials: list[int]
     values: list[float]
@@ -32,11 +34,24 @@ class History:
 
 @dataclass(frozen=True)
 class Axis:
-    """One parameter, or the metric: a position for each trial, and names for positions where it is no number."""
+    """One parameter, or the metric: a position for each trial, NaN where its configuration does not have the parameter,
+    and names for positions where it is no number."""
 
     name: str
     positions: list[float]
     names: list[str] | None = None
+    log: bool = False
+
+    @property
+    def scaled(self) -> list[float]:
+        """The positions as they are drawn: on a logarithmic axis as powers of ten."""
+        return [math.log10(position) for position in self.positions] if self.log else self.positions
+
+    def label(self, scaled: float) -> str:
+        """Say what stands at a place of the axis as it is drawn."""
+        if self.names is not None:
+            return self.names[int(scaled)]
+        return f"{10**scaled if self.log else scaled:.4g}"
 
 
 @dataclass(frozen=True)
@@ -68,15 +83,31 @@ def curves(result: Result, metric: str, x: str) -> list[Curve]:
         ]
         if points:
             found.append(Curve(trial.id, [point[0] for point in points], [point[1] for point in points]))
+    for name in () if found else (metric, x):
+        _check_reported(result, name)
     return found
 
 
 def history(result: Result, metric: str) -> History:
-    """Return what trials came to, in the order in which they ended."""
+    """Return what trials came to, in the order in which they ended: the best value of an objective, by its own
+    direction and among the reports that meet the outcome constraints; else the last value."""
+    mode = dict(result.objectives).get(metric)
     ended = sorted(_scored(result, metric), key=lambda trial: (trial.ended or 0.0, trial.id))
+    bests = [_best(result, trial, metric, mode) for trial in ended] if mode else []
     values = [float(trial.metrics[metric]) for trial in ended]
-    best = list(accumulate(values, min if result.mode == "min" else max))
-    return History([trial.id for trial in ended], values, best)
+    values = [last if math.isnan(best) else best for last, best in zip_longest(values, bests, fillvalue=math.nan)]
+    choose = min if mode == "min" else max
+    so_far = accumulate(bests, lambda old, new: choose(filter(math.isfinite, (old, new)), default=math.nan))
+    return History([trial.id for trial in ended], values, list(so_far))
+
+
+def _best(result: Result, trial: TrialResult, metric: str, mode: str) -> float:
+    """Return the best value that may be the best of a run; NaN if there is none."""
+    if metric == result.metric:
+        return trial.best[0] if trial.best else math.nan
+    rows = [row for row in trial.history if all(goal.met(row) for goal in result.constraints)]
+    values = [float(row[metric]) for row in rows if _is_number(row.get(metric))]
+    return (min if mode == "min" else max)(values, default=math.nan)
 
 
 def coordinates(result: Result, metric: str) -> list[Axis]:
@@ -84,8 +115,8 @@ def coordinates(result: Result, metric: str) -> list[Axis]:
     trials = _scored(result, metric)
     configs = [dict(_flat(trial.config, "")) for trial in trials]
     names = list(dict.fromkeys(name for config in configs for name in config))
-    axes = [_axis(name, [config.get(name) for config in configs]) for name in names]
-    varied = [axis for axis in axes if len(set(axis.positions)) > 1]
+    axes = [_axis(name, configs, log=name in result.logarithmic, taken=metric) for name in names]
+    varied = [axis for axis in axes if len(set(filter(math.isfinite, axis.positions))) > 1]
     return [*varied, Axis(metric, [float(trial.metrics[metric]) for trial in trials])]
 
 
@@ -96,16 +127,30 @@ def survival(result: Result, x: str) -> Survival:
     return Survival([0.0, *places], [len(reached), *(len(reached) - bisect_left(reached, place) for place in places)])
 
 
-def _axis(name: str, values: list[Any]) -> Axis:
-    if all(_is_number(value) for value in values):
-        return Axis(name, [float(value) for value in values])
-    texts = [str(value) for value in values]
-    names = sorted(set(texts))
-    return Axis(name, [float(names.index(text)) for text in texts], names)
+def _axis(name: str, configs: list[dict[str, Any]], *, log: bool, taken: str) -> Axis:
+    label = f"config/{name}" if name == taken else name
+    given = [config[name] for config in configs if name in config]
+    if all(_is_number(value) for value in given):
+        positions = [float(config.get(name, math.nan)) for config in configs]
+        return Axis(label, positions, log=log and all(value > 0 for value in given))
+    values = {str(value): value for value in given}
+    names = sorted(values, key=lambda text: (0, values[text], "") if _is_number(values[text]) else (1, 0, text))
+    places = {text: float(place) for place, text in enumerate(names)}
+    return Axis(label, [places[str(config[name])] if name in config else math.nan for config in configs], names)
 
 
 def _scored(result: Result, metric: str) -> list[TrialResult]:
-    return [trial for trial in result if _is_number(trial.metrics.get(metric))]
+    scored = [trial for trial in result if _is_number(trial.metrics.get(metric))]
+    if not scored:
+        _check_reported(result, metric)
+    return scored
+
+
+def _check_reported(result: Result, metric: str) -> None:
+    """Refuse a metric that no trial has reported, where others have been."""
+    known = {name for trial in result for name in trial.metrics}
+    if known and metric not in known:
+        raise ValueError(f"no trial has reported {metric!r}{nearest(metric, known)}")
 
 
 def _is_number(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from trialwright.plots.data import Axis, Curve, History, Survival
@@ -32,26 +33,28 @@ def optimization_history(history: History, metric: str, ax: Axes | None) -> Axes
     ax = _new(ax)
     order = range(1, len(history.trials) + 1)
     ax.plot(order, history.values, "o", alpha=0.5, label="trials")
-    ax.step(order, history.best, where="post", label="best so far")
+    if history.best:
+        ax.step(order, history.best, where="post", label="best so far")
     ax.set(xlabel="trials ended", ylabel=metric)
     ax.legend()
     return ax
 
 
 def parallel_coordinates(axes: list[Axis], mode: str, ax: Axes | None) -> Axes:
-    """A line a trial across all axes, each of its own scale; the colour is the metric."""
+    """A line a trial across all axes, each of its own scale; the colour is the metric. Where a trial does not have a
+    parameter, its line has a gap."""
     from matplotlib import colormaps
 
     ax = _new(ax)
     scaled = [_scaled(axis) for axis in axes]
     colours = colormaps["viridis_r" if mode == "min" else "viridis"]
     for line in zip(*scaled, strict=True):
-        ax.plot(range(len(axes)), line, color=colours(line[-1]), alpha=0.7)
+        ax.plot(range(len(axes)), line, color=colours(line[-1]), alpha=0.7, marker=".")
     ax.set_xticks(range(len(axes)), [axis.name for axis in axes], rotation=30, ha="right")
     ax.set_yticks([])
     for place, axis in enumerate(axes):
-        for height, value in ((0.0, min(axis.positions, default=0.0)), (1.0, max(axis.positions, default=0.0))):
-            ax.annotate(_name(axis, value), (place, height), fontsize="small")
+        for height, value in zip((0.0, 1.0), _ends(axis), strict=True):
+            ax.annotate(axis.label(value), (place, height), fontsize="small")
     return ax
 
 
@@ -64,9 +67,10 @@ def rung_survival(survival: Survival, x: str, ax: Axes | None) -> Axes:
 
 
 def _scaled(axis: Axis) -> list[float]:
-    low, high = min(axis.positions, default=0.0), max(axis.positions, default=1.0)
-    return [(value - low) / (high - low) if high > low else 0.5 for value in axis.positions]
+    low, high = _ends(axis)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in axis.scaled]
 
 
-def _name(axis: Axis, value: float) -> str:
-    return f"{value:.4g}" if axis.names is None else axis.names[int(value)]
+def _ends(axis: Axis) -> tuple[float, float]:
+    there = list(filter(math.isfinite, axis.scaled))
+    return min(there, default=0.0), max(there, default=0.0)

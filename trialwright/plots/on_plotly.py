@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from trialwright.plots.data import Axis, Curve, History, Survival
@@ -30,7 +31,7 @@ def optimization_history(history: History, metric: str) -> Figure:
     order, names = list(range(1, len(history.trials) + 1)), [f"trial {trial}" for trial in history.trials]
     dots = go.Scatter(x=order, y=history.values, mode="markers", name="trials", text=names)
     best = go.Scatter(x=order, y=history.best, line={"shape": "hv"}, name="best so far")
-    return _figure([dots, best], "trials ended", metric)
+    return _figure([dots, best] if history.best else [dots], "trials ended", metric)
 
 
 def parallel_coordinates(axes: list[Axis], mode: str) -> Figure:
@@ -49,5 +50,27 @@ def rung_survival(survival: Survival, x: str) -> Figure:
 
 
 def _dimension(axis: Axis) -> dict[str, Any]:
-    named = {} if axis.names is None else {"tickvals": list(range(len(axis.names))), "ticktext": axis.names}
-    return {"label": axis.name, "values": axis.positions, **named}
+    """Return an axis of parallel coordinates. Each value has to be a finite number there: what a trial does not have
+    stands below the others, at ``none``."""
+    values = axis.scaled
+    there = sorted(set(filter(math.isfinite, values)))
+    is_whole = len(there) == len(set(values))
+    if is_whole and axis.names is None and not axis.log:
+        return {"label": axis.name, "values": values}
+    ticks = _ticks(axis, there)
+    if not is_whole:
+        below = there[0] - ((there[-1] - there[0]) or 1.0) / 10
+        values = [value if math.isfinite(value) else below for value in values]
+        ticks = {below: "none", **ticks}
+    return {"label": axis.name, "values": values, "tickvals": list(ticks), "ticktext": list(ticks.values())}
+
+
+def _ticks(axis: Axis, there: list[float]) -> dict[float, str]:
+    """Return places on an axis, and what they are called: names, powers of ten, or five numbers."""
+    if axis.names is not None:
+        return {float(place): name for place, name in enumerate(axis.names)}
+    low, high = there[0], there[-1]
+    powers = [float(power) for power in range(math.ceil(low), math.floor(high) + 1)]
+    if not axis.log or len(powers) < 2:
+        powers = [low + (high - low) * part / 4 for part in range(5)]
+    return {place: axis.label(place) for place in powers}

@@ -4,6 +4,10 @@ With margins for integers (Hamano et al. 2022), and restarts with twice the popu
 generation is over when as many of its trials have ended as its population counts; meanwhile more are drawn from the
 same distribution, so that no slot waits. What a suggestion was drawn as, and what its generation was made of, rides in
 its tags: so the history says it all.
+
+What was not suggested here counts too. Of results that are known before the first draw, the best say where to begin
+(a warm start, as Nomura et al. 2021). Later, the best such trial is a member of every generation that it is better than
+all others of, no further from the mean than those (injection, Hansen 2011).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
@@ -19,8 +23,8 @@ import numpy as np
 from trialwright.history import History, Record
 from trialwright.messages import Plain, Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import suggest_rows
-from trialwright.searchers.observations import DONE, PENDING, worth
+from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.observations import DONE, PENDING, Observations, worth
 from trialwright.searchers.threads import one_thread
 from trialwright.space import Category, Domain, Stepped
 from trialwright.space.values import Floats
@@ -30,7 +34,9 @@ if TYPE_CHECKING:
     from cmaes import CMA, CMAwM
 
 TAG = "cmaes"
-OUTSIDE_MAX = 10  # draws outside the cube, before one is pulled back to its walls
+OUTSIDE_MAX = 10  # draws outside the cube, or against constraints, before one is pulled back
+KNOWN_SHARE = 0.1  # of the trials that are known before the first draw: the best of them say where to begin
+NARROWEST = 0.02  # the distribution at the beginning, where these are near each other
 
 
 @dataclass
@@ -66,6 +72,7 @@ class CMAES:
         self._space = problem.space
         self._columns = [column for column, each in enumerate(parameters) if not _is_grid(each.domain)]
         self._steps = [_step(parameters[column].domain) for column in self._columns]
+        self._known = Observations(problem)
         self._state: _State | None = None
         return problem.space.grid_size
 
@@ -77,47 +84,93 @@ class CMAES:
             return self._suggest(history, requests, rng)
 
     def _suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        self._known.update(history)
         state = self._replayed(history, rng)
         members = _generation(history, state.generation)
         ended = [record for record in members if worth(record)[0] != PENDING]
-        if len(ended) >= state.optimiser.population_size:
-            state.advance(ended[: state.optimiser.population_size])
+        size = state.optimiser.population_size
+        if len(ended) >= size - 1:
+            better = self._better_elsewhere(history, ended[: size - 1])
+            if better or len(ended) >= size:
+                state.advance([*better, *ended][:size])
         return [self._draw(state, request, rng) for request in requests]
 
     def _replayed(self, history: History, rng: Streams) -> _State:
         """Return the distribution that the newest suggestion was drawn from."""
-        newest = next((_tag(record).generation for record in _newest_first(history)), 0)
+        newest = next((_tag(record).generation for record in _newest_first(history)), None)
+        if newest is None:  # nothing was drawn yet, or nothing of it is known: begin with what is known now
+            start = self._start()
+            if self._state is None or self._state.generation or self._state.made_of != start:
+                self._state = _State(self, rng, start)
+            return self._state
         if self._state is None or not self._state.follows(history, newest):
-            self._state = _State(self, rng)
+            self._state = _State(self, rng, _tag(_generation(history, 0)[0]).of)
         if newest > self._state.generation:
-            by_id = {record.id: record for record in _newest_first(history)}
-            made_of = {_tag(record).generation: _tag(record).of for record in by_id.values()}
+            by_id = {record.id: record for record in history.trials}
+            made_of = {_tag(record).generation: _tag(record).of for record in _newest_first(history)}
             for generation in range(self._state.generation + 1, newest + 1):
                 self._state.advance([by_id[trial] for trial in made_of[generation]])
         return self._state
 
+    def _start(self) -> list[int]:
+        """Return the best of the trials that are done."""
+        done = self._known.rows(DONE)
+        best = done[np.argsort(self._known.values[done, 0], kind="stable")][: math.ceil(KNOWN_SHARE * len(done))]
+        return [int(number) for number in self._known.ids[best]]
+
+    def _better_elsewhere(self, history: History, members: Sequence[Record]) -> list[Record]:
+        """Return the best trial that was not drawn here, if it is better than all of these; else nothing."""
+        known, least = self._known, min(map(_cost, members), default=math.inf)
+        done = known.rows(DONE)
+        rows = done[known.values[done, 0] < least]
+        records = (history.trials[row] for row in rows[np.argsort(known.values[rows, 0], kind="stable")].tolist())
+        return [*islice((record for record in records if TAG not in record.tags), 1)]
+
+    def point_of(self, trial: int) -> Floats:
+        """Return the place of a trial that was not drawn here, shape (columns,)."""
+        return self._known.units[np.searchsorted(self._known.ids, trial), self._columns]
+
     def _draw(self, state: _State, request: Request, rng: Streams) -> Suggestion:
-        drawn, point = state.draw(rng.integer("cmaes", request.sample))
-        row = np.full(self._space.dimension, 0.5)
-        row[self._columns] = point[: len(self._columns)]
-        (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
+        row = np.full((1, self._space.dimension), 0.5)
+        for attempt in range(OUTSIDE_MAX):
+            drawn, point = state.draw(rng.integer("cmaes", request.sample, *[attempt] * (attempt > 0)))
+            row[0, self._columns] = point[: len(self._columns)]
+            if self._space.feasible(self._space.fix_grid(row, [request.sample]))[0]:
+                break
+        else:  # few draws satisfy the constraints: what is tried instead is what is learnt from
+            row = self._pulled(row, request, rng)
+            drawn = np.r_[row[0, self._columns], drawn[len(self._columns) :]]
+        (suggestion,) = suggest_rows(self._space, [request], row, rng)
         tag: dict[str, Plain] = {"generation": state.generation, "of": [*state.made_of], "x": [*map(float, drawn)]}
         return Suggestion(suggestion.config, {TAG: tag})
 
-    def open(self, restarts: int, rng: Streams) -> CMA | CMAwM:
-        """Return a distribution as it is at the beginning; further ones begin elsewhere, with larger populations."""
+    def _pulled(self, row: Floats, request: Request, rng: Streams) -> Floats:
+        """Return the row, shape (1, d), moved towards the best trial, until it satisfies the constraints."""
+        done = self._known.rows(DONE)
+        best = self._known.units[done[np.argsort(self._known.values[done, 0], kind="stable")[:1]]]
+        near = inside(self._space, row, best if len(best) else row, request.sample, rng("cmaes inside", request.sample))
+        return near if len(near) else row
+
+    def open(self, restarts: int, rng: Streams, start: Floats | None = None) -> CMA | CMAwM:
+        """Return a distribution as it is at the beginning, around the points of a start, shape (k, columns), if there
+        are any; further ones begin elsewhere, with larger populations."""
         import cmaes
 
         d = max(len(self._columns), 2)  # one dimension has no shape to learn: a second one idles
         population = (self.population or 4 + math.floor(3 * math.log(d))) * 2**restarts
         mean = np.full(d, 0.5) if not restarts else rng("cmaes restart", restarts).uniform(0.2, 0.8, d)
+        width = self.width
+        if start is not None and len(start) and not restarts:
+            mean[: len(self._columns)] = start.mean(axis=0)
+            width = width if len(start) == 1 else float(np.clip(start.std(axis=0).mean(), min(NARROWEST, width), width))
         bounds = np.array([[0.0, 1.0]] * d)
         seed = rng.integer("cmaes")
         if not any(self._steps):
-            return cmaes.CMA(mean, self.width, bounds, OUTSIDE_MAX, seed, population)
+            return cmaes.CMA(mean, width, bounds, OUTSIDE_MAX, seed, population)
         steps = np.array([*self._steps, *[0.0] * (d - len(self._steps))])
         bounds = np.stack([bounds[:, 0] + steps / 2, bounds[:, 1] - steps / 2], axis=1)  # the centres of the last cells
-        return cmaes.CMAwM(mean, self.width, bounds, steps, OUTSIDE_MAX, seed, population)
+        mean = np.clip(mean, bounds[:, 0], bounds[:, 1])
+        return cmaes.CMAwM(mean, width, bounds, steps, OUTSIDE_MAX, seed, population)
 
 
 def _is_grid(domain: Domain) -> bool:
@@ -148,35 +201,45 @@ def _newest_first(history: History) -> Iterator[Record]:
 
 
 def _generation(history: History, number: int) -> list[Record]:
-    """Return the trials of a generation that has no later one, in order."""
-    return [*takewhile(lambda record: _tag(record).generation == number, _newest_first(history))][::-1]
+    """Return the trials of a generation, in order."""
+    later = takewhile(lambda record: _tag(record).generation >= number, _newest_first(history))
+    return [record for record in later if _tag(record).generation == number][::-1]
 
 
 class _State:
     """The distribution, and how it came about."""
 
-    def __init__(self, searcher: CMAES, rng: Streams) -> None:
+    def __init__(self, searcher: CMAES, rng: Streams, start: list[int]) -> None:
         self._searcher, self._rng = searcher, rng
         self._restarts = 0
-        self.optimiser = searcher.open(0, rng)
+        self.optimiser = searcher.open(0, rng, np.array([searcher.point_of(trial) for trial in start]))
         self.generation = 0
-        self.made_of: list[int] = []  # the trials of the generation before
+        self.made_of = start  # the trials of the generation before
 
     def follows(self, history: History, newest: int) -> bool:
         """Tell whether this is on the way to the newest generation of a history: made of the same trials."""
         if newest < self.generation:
             return False
-        said = (tag.of for tag in map(_tag, _newest_first(history)) if tag.generation == self.generation)
-        return self.generation == 0 or next(said, self.made_of) == self.made_of
+        tags = takewhile(lambda tag: tag.generation >= self.generation, map(_tag, _newest_first(history)))
+        said = [tag.of for tag in tags if tag.generation == self.generation]
+        return not said or said[-1] == self.made_of  # the first: it was drawn before anything else was known
 
     def advance(self, members: Sequence[Record]) -> None:
         """Make the next generation of these trials; what failed is worse than all that did not."""
-        told = [(np.array(_tag(record).x), _cost(record)) for record in members]
-        self.optimiser.tell(told)
+        own = [(np.array(_tag(record).x), _cost(record)) for record in members if TAG in record.tags]
+        reach = max(float(np.linalg.norm(x - self.optimiser.mean)) for x, _ in own)
+        others = [(self._near(record, reach), _cost(record)) for record in members if TAG not in record.tags]
+        self.optimiser.tell([*others, *own])
         self.generation, self.made_of = self.generation + 1, [record.id for record in members]
         if self.optimiser.should_stop():
             self._restarts += 1
             self.optimiser = self._searcher.open(self._restarts, self._rng)
+
+    def _near(self, record: Record, reach: float) -> Floats:
+        """Return the place of a trial that was not drawn here, no further from the mean than the reach."""
+        mean, point = self.optimiser.mean, self._searcher.point_of(record.id)
+        away = np.r_[point, mean[len(point) :]] - mean
+        return np.asarray(mean + away * min(1.0, reach / max(float(np.linalg.norm(away)), 1e-300)))
 
     def draw(self, seed: int) -> tuple[Floats, Floats]:
         """Return a point as the optimiser wants to be told of it, and as it is to be tried."""

@@ -18,6 +18,8 @@ from trialwright.streams import Streams
 
 Rows = npt.NDArray[np.float64]
 
+FEW = 0.2  # if no larger part of the rows satisfies the constraints, the others are moved
+KNOWN = 8  # allowed rows to move towards, where none is given
 BLOCK = 256  # rows are made so many at a time: a power of two, as Sobol points want it
 
 
@@ -63,6 +65,32 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
         ]
     plain_ones = drawn if space.is_plain else [space.plain(config) for config in drawn]
     return [Suggestion(config) for config in cast("list[Config]", plain_ones)]
+
+
+def inside(space: Space, units: Rows, anchors: Rows, sample: int, generator: np.random.Generator) -> Rows:
+    """Return those of the units that satisfy the constraints, snapped, on the sample's grid point, shape (k, d).
+
+    Where few do, the others are moved towards their anchors, shape (n, d), or towards other allowed rows where these
+    violate a constraint themselves.
+    """
+    rows = _snapped(space, units, sample)
+    allowed = rows[space.feasible(rows)]
+    if len(allowed) > FEW * len(rows) or not space.has_constraints:
+        return allowed
+    anchors = _snapped(space, anchors, sample)
+    known = np.flatnonzero(space.feasible(anchors))
+    places = anchors[known] if known.size else space.allowed(KNOWN, generator, index=sample)
+    if not len(places):
+        return allowed
+    which = generator.integers(len(places), size=len(rows))
+    if known.size:
+        which = np.where(np.isin(np.arange(len(rows)), known), np.searchsorted(known, np.arange(len(rows))), which)
+    rows = _snapped(space, space.pulled(rows, places[which]), sample)
+    return rows[space.feasible(rows)]
+
+
+def _snapped(space: Space, units: Rows, sample: int) -> Rows:
+    return space.snap(space.fix_grid(units, [sample] * len(units)))
 
 
 def plain(space: Space, config: dict[str, object]) -> Config:

@@ -16,7 +16,7 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import BLOCK, Blocks, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, inside, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints, best_first, loneliness
 from trialwright.searchers.qmc import Sobol
@@ -98,10 +98,13 @@ class NSGA2:
         """Return a row, shape (1, d), that is allowed and new, unless there is none; if no child soon is, any other."""
         width = 5 * (self._space.dimension + 1)
         self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
-        draws = self._dice.row(request.sample)
+        draws, generator = self._dice.row(request.sample), rng("evolution inside", request.sample)
         for attempt in range(TRIES):
             child = np.minimum(np.maximum(self._bred(parents, draws), 0.0), 1.0)[None, :]
             child = self._space.snap(self._space.fix_grid(child, [request.sample]))
+            if attempt >= TRIES // 2:  # few rows satisfy the constraints: stay near one that does
+                near = inside(self._space, child, parents[[attempt % len(parents)]], request.sample, generator)
+                child = near if len(near) else child
             if self._space.feasible(child)[0] and not self._is_known(child, others):
                 return child
             draws = rng("evolution again", request.sample, attempt).random(width)

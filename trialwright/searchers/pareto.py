@@ -21,35 +21,35 @@ MANY = 4  # objectives, from which on neighbours along each say little (Deb and 
 
 
 def undominated(values: Floats) -> Bools:
-    """Return which points no other dominates, shape (n,), of values of shape (n, m)."""
-    order = np.lexsort(values.T[::-1])
+    """Return which points no other dominates, shape (n,), of values of shape (n, m): as many comparisons as there are
+    such points, times n m."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = np.lexsort((*values.T[::-1], values.sum(axis=1)))  # what dominates a point comes before it
     front = np.zeros(len(values), dtype=np.bool_)
-    best = np.empty_like(values)
-    count = 0
-    for row in order.tolist():  # sorted, a point can only be dominated by one before it
-        point, others = values[row], best[:count]
-        if not np.any(np.all(others <= point, axis=1) & np.any(others < point, axis=1)):
-            front[row] = True
-            best[count] = point
-            count += 1
+    columns = [*values[left].T]
+    while left.size:
+        front[left[0]] = True
+        worse, equal = np.ones(left.size, dtype=np.bool_), np.ones(left.size, dtype=np.bool_)
+        for column in columns:
+            worse &= column >= column[0]
+            equal &= column == column[0]
+        stay = ~worse | equal  # of two equal points neither dominates
+        stay[0] = False
+        left, columns = left[stay], [column[stay] for column in columns]
     return front
 
 
-def ranks(values: Floats) -> Ints:
+def ranks(values: Floats, count: int | None = None) -> Ints:
     """Return each point's front, from 0, shape (n,): what is undominated once the fronts before are taken away (Deb et
-    al. 2002). Takes n^2 m comparisons; of two objectives n log n."""
+    al. 2002). Given a count, what lies behind the fronts of the first so many points is on one more."""
     if values.shape[1] == 2:
         return _ranks_of_two(values)
-    nowhere_more = np.all(values[:, None, :] <= values[None, :, :], axis=2)
-    dominates = nowhere_more & ~nowhere_more.T  # of two equal points neither does
-    dominators = dominates.sum(axis=0)
-    fronts = np.full(len(values), -1, dtype=np.int64)
-    number = 0
-    while np.any(fronts < 0):
-        front = (dominators == 0) & (fronts < 0)
-        fronts[front] = number
-        dominators = dominators - dominates[front].sum(axis=0)
-        number += 1
+    fronts, rest, number = np.zeros(len(values), dtype=np.int64), np.arange(len(values)), 0
+    while rest.size and (count is None or len(values) - rest.size < count):
+        front = undominated(values[rest])
+        fronts[rest[front]] = number
+        rest, number = rest[~front], number + 1
+    fronts[rest] = number
     return fronts
 
 
@@ -126,9 +126,11 @@ def best_first(values: Floats, violations: Floats, count: int | None = None) -> 
     if values.shape[1] == 1:
         rows = np.arange(len(values)) if count is None or total.any() else _least(values[:, 0], count)
         return rows[np.lexsort((values[rows, 0], total[rows]))][:count]
-    fronts, lonely = ranks(values), np.zeros(len(values))
-    for number in np.unique(fronts[np.lexsort((fronts, total))[:count]]):  # on later ones no order is wanted
-        lonely[fronts == number] = loneliness(values[fronts == number])
+    fronts, lonely, feasible = np.zeros(len(values)), np.zeros(len(values)), np.flatnonzero(total == 0)
+    fronts[feasible] = ranks(values[feasible], count)
+    for number in np.unique(np.sort(fronts[feasible])[:count]):  # on later ones no order is wanted
+        front = feasible[fronts[feasible] == number]
+        lonely[front] = loneliness(values[front])
     return np.lexsort((-lonely, fronts, total))[:count]
 
 

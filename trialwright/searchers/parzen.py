@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 _ROOT_2PI = np.sqrt(2 * np.pi)
 EVEN = 1 / 12  # the variance of even draws from [0, 1]
 FAR = 8.0  # bandwidths, beyond which a normal density has less than 1e-15
+FEW = 64  # options of a category, which have a feature each; where there are more, options are compared
 INAUDIBLE = -40.0  # what is less than another by so much in the logarithm changes no digit of their sum
 
 
@@ -32,6 +33,8 @@ class Columns:
         parameters = [each for each in space.parameters if each.column is not None]
         self.space = space
         self.categories = [(column, _options(each)) for column, each in enumerate(parameters) if _is_category(each)]
+        self.few = [(column, count) for column, count in self.categories if count <= FEW]
+        self.many = [(column, count) for column, count in self.categories if count > FEW]
         taken = {column for column, _ in self.categories}
         self.numbers = np.array([column for column in range(len(parameters)) if column not in taken], dtype=np.int64)
         self.steps = np.array([_step(parameters[column]) for column in self.numbers.tolist()])  # width of a cell, or 0
@@ -40,7 +43,7 @@ class Columns:
         """Return the features of candidates, shape (m, f)."""
         x, here = units[:, self.numbers], active[:, self.numbers].astype(np.float64)
         parts = [here, here * x, here * x * x]
-        parts += [self.indicators(units, active, column, count) for column, count in self.categories]
+        parts += [self.indicators(units, active, column, count) for column, count in self.few]
         return np.concatenate(parts, axis=1)
 
     @staticmethod
@@ -140,7 +143,7 @@ class Parzen:
         blur: float,
         even: float = 1.0,
     ) -> None:
-        self._columns, self._units, self._active, self._weights = columns, units, active, weights
+        self._columns, self.units, self._active, self._weights = columns, units, active, weights
         self._widths, self._blur, self._even = widths, blur, even
         self._kernels = self._expanded()
         with np.errstate(divide="ignore"):
@@ -149,24 +152,33 @@ class Parzen:
     def _expanded(self) -> Floats:
         """Return the kernels as coefficients of the features, shape (n, f)."""
         columns = self._columns
-        u, here = self._units[:, columns.numbers], self._active[:, columns.numbers].astype(np.float64)
+        u, here = self.units[:, columns.numbers], self._active[:, columns.numbers].astype(np.float64)
         s = self._widths
         log_mass = np.log(s * _ROOT_2PI) + np.log1p(-_beyond(u / s) - _beyond((1 - u) / s))  # what is left inside
         parts = [here * (-0.5 * (u / s) ** 2 - log_mass), here * u / s**2, -0.5 * here / s**2]
-        parts += [self._table(column, count) for column, count in columns.categories]
+        parts += [self._table(column, count) for column, count in columns.few]
         return np.concatenate(parts, axis=1)
 
     def _table(self, column: int, count: int) -> Floats:
         """Return the logarithm of each kernel's density of each option, shape (n, options), compared with 1/options."""
-        taken = self._columns.indicators(self._units, self._active, column, count)
+        taken = self._columns.indicators(self.units, self._active, column, count)
         there = self._active[:, column, None]
         return np.where(there, np.log((1 - self._blur) * taken * count + self._blur), 0.0)
+
+    def _matches(self, units: Floats, active: Bools, column: int, count: int) -> Floats:
+        """Return what one category of many options adds, shape (m, n): the same as by features and a table."""
+        options, taken = (np.minimum(u[:, column] * count, count - 1).astype(np.int64) for u in (units, self.units))
+        same, other = np.log((1 - self._blur) * count + self._blur), np.log(self._blur)
+        there = active[:, column, None] & self._active[:, column]
+        return np.asarray(np.where(there, np.where(options[:, None] == taken, same, other), 0.0))
 
     def log_density(self, units: Floats, active: Bools, features: Floats) -> Floats:
         """Return the logarithm of the density at candidates, shape (m,)."""
         with np.errstate(invalid="ignore"):
             terms = features @ self._kernels.T
             terms += self._log_weights
+        for column, count in self._columns.many:
+            terms += self._matches(units, active, column, count)
         even = np.full(len(units), np.log(self._even)) + self._beliefs(units)
         highest = np.maximum(terms.max(axis=1, initial=-np.inf), even)
         terms -= highest[:, None]
@@ -186,9 +198,9 @@ class Parzen:
         shares = np.append(self._weights, self._even)
         kernels = np.searchsorted(np.cumsum(shares / shares.sum())[:-1], rng.random(count), side="right")
         drawn = even
-        from_trial = kernels < len(self._units)
+        from_trial = kernels < len(self.units)
         rows = kernels[from_trial]
-        u, s, numbers = self._units[rows][:, self._columns.numbers], self._widths, self._columns.numbers
+        u, s, numbers = self.units[rows][:, self._columns.numbers], self._widths, self._columns.numbers
         below, above = ndtr(-u / s), ndtr((1 - u) / s)
         bells = np.clip(u + s * ndtri(below + uniforms[from_trial][:, numbers] * (above - below)), 0.0, 1.0)
         places = np.flatnonzero(from_trial)[:, None]
@@ -196,7 +208,7 @@ class Parzen:
         drawn[places, numbers] = np.where(there, bells, even[places, numbers])
         for column, _ in self._columns.categories:
             keep = self._active[rows, column] & (uniforms[from_trial, column] >= self._blur)
-            drawn[places[:, 0], column] = np.where(keep, self._units[rows, column], drawn[places[:, 0], column])
+            drawn[places[:, 0], column] = np.where(keep, self.units[rows, column], drawn[places[:, 0], column])
         return drawn
 
 

@@ -26,6 +26,8 @@ from trialwright.space.domains import Category, Domain, Numeric, Stepped
 from trialwright.space.functions import seeded
 from trialwright.streams import Streams
 
+TRIES = 20  # variations, of which one satisfies the constraints
+
 Mutation: TypeAlias = "Domain | Callable[[], object]"
 
 
@@ -87,11 +89,16 @@ class Perturb:
         return Suggestion(self._vary(donor, generator))
 
     def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
+        """Return the first of some variations that satisfies the constraints; the donor's config if none does."""
+        varied = (self._once(donor, generator) for _ in range(TRIES))
+        return plain(self._space, next(filter(self._space.satisfies, varied), donor))
+
+    def _once(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
         config = self._varied(donor, generator) if self.mutations is None else self._mutated(donor, generator)
         if self.function is not None:
             with seeded(int(generator.integers(2**32))):
                 config = self.function(config)
-        return plain(self._space, config if self._space.satisfies(config) else donor)
+        return config
 
     def _varied(self, donor: dict[str, object], generator: np.random.Generator) -> dict[str, object]:
         """Move every active parameter of the space."""

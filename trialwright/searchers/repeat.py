@@ -33,6 +33,7 @@ class Repeat:
     base: Searcher
     times: int
 
+    repeats = True
     learns = True  # the first of a group is found in the history
 
     def setup(self, problem: Problem) -> int:

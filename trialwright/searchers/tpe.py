@@ -18,7 +18,7 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import suggest_rows
+from trialwright.searchers.drawing import inside, suggest_rows
 from trialwright.searchers.observations import UNKNOWN, Observations
 from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Bandwidths, Columns, Parzen
@@ -87,8 +87,8 @@ class TPE:
 
     def _best_candidate(self, request: Request, asked: list[Floats], generator: np.random.Generator) -> Floats:
         good, bad = self._densities(asked)
-        units = self._space.snap(self._space.fix_grid(good.draw(self.candidates, generator), self._numbers(request)))
-        units = units[self._space.feasible(units)]
+        drawn = good.draw(self.candidates, generator)
+        units = inside(self._space, drawn, np.resize(good.units, drawn.shape), request.sample, generator)
         taken = set(keys((*self._known.units, *asked))) if self._untried.is_needed else set[bytes]()
         units = self._untried.new(units, taken) if taken else units
         if not len(units):  # all of them are known, or not allowed: anything that is new will do
@@ -145,6 +145,9 @@ class TPE:
         if self._problem.objectives > 1 or len(order) == len(good):
             return np.ones(len(good))
         values = self._known.values[:, 0]
+        excess = np.maximum(self._known.violations[order], 0.0)
+        if excess.any():  # some are good for how little they violate: the objective says nothing of these
+            return np.ones(len(good))
         gains = np.maximum(values[order[len(good)]] - values[good], 0.0)
         return gains / gains.mean() if np.isfinite(gains).all() and gains.mean() > 0 else np.ones(len(good))
 

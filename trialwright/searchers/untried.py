@@ -1,23 +1,28 @@
-"""Untried: rows of the space that no trial has, for searchers that would rather not try a configuration twice.
+"""Untried: rows of the space that no trial has, for searchers that would rather not try a configuration twice; and when
+none is left.
 
 d: columns of the space. k: rows. Two rows are the same config if they differ by nothing in the first nine digits.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from trialwright.messages import Request, Suggestion
+from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.drawing import suggest_rows
 from trialwright.space import Space
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
+COUNTED = 10_000
+"""Of a space of so many configs it is counted how many of them are allowed."""
 ENUMERATED = 2048
 """A space of no more configs is looked through whole."""
 DRAWN, DRAWS = 256, 16  # of a larger one so many rows at a time, so many times
+WALKED = 32  # and so many near allowed ones, where few satisfy the constraints
 
 
 def every_row(space: Space) -> Floats | None:
@@ -31,6 +36,35 @@ def every_row(space: Space) -> Floats | None:
 def keys(rows: Iterable[Floats]) -> list[bytes]:
     """Return what tells rows of shape (d,) apart."""
     return [np.round(row, 9).tobytes() for row in rows]
+
+
+class Variety:
+    """The configs of a finite space, of which some were tried."""
+
+    def __init__(self, space: Space) -> None:
+        self.size = _count(space)
+        self._tried = set[str]()
+
+    def repeats(self, config: Config) -> bool:
+        """Note that a config is tried; tell whether it was tried before, as all others were too."""
+        if self.size is None:
+            return False
+        key, before = json.dumps(config, sort_keys=True), len(self._tried)
+        self._tried.add(key)
+        return before >= self.size and len(self._tried) == before
+
+
+def _count(space: Space) -> int | None:
+    """Return how many different configs there are that satisfy the constraints; None if that takes long to count."""
+    size = space.cardinality
+    if size is None or space.has_functions:
+        return None
+    if not space.has_constraints and all(each.condition is None for each in space.parameters):
+        return size
+    if size > COUNTED:
+        return None
+    allowed = (config for config in map(space.at, range(size)) if space.satisfies(config))
+    return len({json.dumps(space.plain(config), sort_keys=True) for config in allowed})
 
 
 class Untried:
@@ -47,7 +81,7 @@ class Untried:
 
     def rows(self, taken: set[bytes], sample: int, generator: np.random.Generator) -> Floats:
         """Return allowed rows on the sample's grid point that are not taken, shape (k, d); none if none are found."""
-        for rows in self._everywhere(generator):
+        for rows in self._everywhere(sample, generator):
             fixed = self._space.snap(self._space.fix_grid(rows, [sample] * len(rows)))
             fixed = self.new(fixed, taken)
             fixed = fixed[self._space.feasible(fixed)]
@@ -79,9 +113,11 @@ class Untried:
     def _rows_of(self, answer: Suggestion) -> Floats:
         return self._space.encode([self._space.resolve(answer.config)])[0]
 
-    def _everywhere(self, generator: np.random.Generator) -> Iterator[Floats]:
+    def _everywhere(self, sample: int, generator: np.random.Generator) -> Iterator[Floats]:
         if self._every is not None:
             yield generator.permutation(self._every)
             return
         for _ in range(DRAWS):
             yield self._space.tilt(generator.random((DRAWN, self._space.dimension)))
+        if self._space.has_constraints:
+            yield self._space.allowed(WALKED, generator, index=sample)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from trialwright.errors import import_instead
 from trialwright.space import make
 from trialwright.space.domains import Category, Domain, Numeric
 from trialwright.space.functions import Derived
 from trialwright.space.nodes import CategoryNode, ConstantNode, DerivedNode, GroupNode, Node, NumberNode, join
-from trialwright.space.values import brief, is_json_scalar, is_structure, items, python_value
+from trialwright.space.values import brief, is_json_scalar, is_number, is_structure, items, python_value
 
 REFERENCE = "$ref"
 """The key that marks a reference in the plain form of a config."""
@@ -64,6 +65,8 @@ class Compiled:
     parameters: list[Parameter] = field(default_factory=list)
     references: dict[str, object] = field(default_factory=dict)
     """Each value that JSON cannot hold, by its path."""
+    doubts: list[str] = field(default_factory=list)
+    """What can be used, but was perhaps not meant."""
     dimension: int = 0
     _paths: set[str] = field(default_factory=set)
 
@@ -126,6 +129,8 @@ class Compiled:
         value = python_value(value)
         if any(value is factory for factory in _FACTORIES):
             return self._refused(place, f"{getattr(value, '__name__', value)} is given without its arguments")
+        if type(value) is list and len(value) > 1 and place.condition is None and _look_like_options(value):
+            self.doubts.append(f"{place.path} is a constant list; to try each value, space.choice({brief(value, 80)})?")
         self._register(value, place.path)
         return ConstantNode(place.path, value)
 
@@ -137,6 +142,9 @@ class Compiled:
                     self.problems.append(f"{join(path, key)}: the key {key!r} is kept for the journal")
                 self._register(item, join(path, key))
         elif not is_json_scalar(value):
+            if import_instead(value):
+                kind = type(value).__name__
+                self.problems.append(f"{path}: this {kind} is Ray Tune's: from trialwright import tune, or space")
             if path in self.references:
                 self.problems.append(f"{path}: two entries have this path; rename one")
             self.references[path] = value
@@ -172,6 +180,12 @@ def holds_domain(value: object, ancestors: tuple[int, ...] = ()) -> bool:
         return True
     inside = value.values() if isinstance(value, Mapping) else value
     return any(holds_domain(item, (*ancestors, id(value))) for item in inside)
+
+
+def _look_like_options(values: list[object]) -> bool:
+    """Return True for different numbers or strings, all of one kind: [64, 64] is rather what was meant."""
+    kinds = {float if is_number(value) else type(value) for value in values}
+    return kinds in ({float}, {str}) and len(set(values)) == len(values)
 
 
 def _misplaced(value: object) -> str:

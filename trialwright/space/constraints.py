@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trialwright.errors import nearest
-from trialwright.space.expressions import Expression
+from trialwright.space.expressions import TINY, Expression
 from trialwright.space.values import Config, brief, fresh
 
 Constraint = Callable[[Config], Any] | str
@@ -37,6 +37,16 @@ class Constraints:
         Raises ValueError, with its name and the config, for a constraint that raises or gives no answer.
         """
         return next((number for number in range(len(self)) if not self._holds(number, config)), None)
+
+    def excess(self, config: Config) -> float:
+        """Return how far the config is from being allowed: 0 if it is, else the number of constraints from the first
+        that it violates on, less up to 1 the nearer it is to meet that one."""
+        number = self.violated(config)
+        if number is None:
+            return 0.0
+        function = self._functions[number]
+        near = function.excess(config) if isinstance(function, Expression) else 1.0
+        return len(self) - 1 - number + max(near, TINY)
 
     def name(self, number: int) -> str:
         """Return how messages call a constraint: by its number, its name, and where it was written."""

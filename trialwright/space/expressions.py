@@ -15,6 +15,9 @@ from typing import Any
 from trialwright.space.values import Config
 
 Evaluate = Callable[[Config], Any]
+Excess = Callable[[Config], float]
+TINY = 1e-300
+"""As little as an expression can be off that does not hold."""
 
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -63,6 +66,7 @@ class Expression:
             raise ValueError(f"constraint {text!r} cannot be read: {error.msg}") from error
         self.names = tuple(dict.fromkeys(_names(tree)))
         self._evaluate = self._compile(tree)
+        self._excess = self._measured(tree)
 
     def __call__(self, config: Config) -> bool:
         try:
@@ -70,8 +74,34 @@ class Expression:
         except _Absent:
             return True
 
+    def excess(self, config: Config) -> float:
+        """Return how far the config is from meeting it: 0 if it does, else up to 1, the further the more."""
+        try:
+            return self._excess(config)
+        except _Absent:
+            return 0.0
+
     def __repr__(self) -> str:
         return repr(self.text)
+
+    def _measured(self, node: ast.expr) -> Excess:
+        """Return the function that measures how far a config is from meeting this part of the expression."""
+        match node:
+            case ast.BoolOp(ast.And(), values):
+                return _all([*map(self._measured, values)])
+            case ast.BoolOp(_, values):
+                parts = [*map(self._measured, values)]
+                return lambda config: min(part(config) for part in parts)
+            case ast.Compare(left, signs, others):
+                pairs = zip([left, *others], signs, others, strict=False)
+                return _all([self._distance(one, sign, other) for one, sign, other in pairs])
+        holds = self._compile(node)
+        return lambda config: 0.0 if holds(config) else 1.0
+
+    def _distance(self, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Excess:
+        """Return the function that measures how far two sides are from comparing as they should."""
+        holds, one, other = self._apply(sign, [left, right]), self._compile(left), self._compile(right)
+        return lambda config: 0.0 if holds(config) else _apart(one(config), other(config))
 
     def _compile(self, node: ast.expr) -> Evaluate:  # noqa: PLR0911 - a return a case
         match node:
@@ -107,6 +137,28 @@ class Expression:
             raise ValueError(f"constraint {self.text!r} cannot use {type(sign).__name__}")
         function, parts = _OPERATORS[type(sign)], [*map(self._compile, operands)]
         return lambda config: function(*(part(config) for part in parts))
+
+
+def _all(parts: list[Excess]) -> Excess:
+    """Return the measure of several that must all hold: how many are left from the first that does not, and how far
+    that one is off. Those after it are not looked at: they may rely on it."""
+
+    def excess(config: Config) -> float:
+        for place, part in enumerate(parts):
+            if (off := part(config)) > 0:
+                return (len(parts) - 1 - place + off) / len(parts)
+        return 0.0
+
+    return excess
+
+
+def _apart(one: object, other: object) -> float:
+    """Return how far two values are apart, from 0 to 1; 1 for what are no numbers."""
+    try:
+        distance = float(abs(one - other))  # type: ignore[operator]  # that is what is tried
+    except (TypeError, OverflowError):
+        return 1.0
+    return max(distance / (1.0 + distance), TINY) if math.isfinite(distance) else 1.0
 
 
 class _Absent(Exception):

@@ -1,4 +1,7 @@
-"""`sample_from`: values that a user's functions compute, in whatever order these functions need one another."""
+"""`sample_from`: values that a user's functions compute, in whatever order these functions need one another.
+
+A function may return domains, also inside dicts and lists: they are drawn from in a further round.
+"""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +44,9 @@ class Pending:
     domain: Derived
 
 
+ROUNDS = 20  # of functions that return functions
+
+
 class _NotYet(Exception):
     """A function asked for a value that is itself still pending."""
 
@@ -53,6 +59,19 @@ class _Place:
     key: str | int
     pending: Pending
     seed: int
+    round: int = 0
+
+    def further(self) -> "list[_Place]":
+        """Return the places inside the value that are pending in turn: the function returned a sample_from.
+
+        Raises ValueError if that does not come to an end.
+        """
+        value = self.container[self.key]
+        found = [(self.container, self.key, value)] if isinstance(value, Pending) else list(_pending(value))
+        if found and self.round >= ROUNDS:
+            raise ValueError(f"{self.pending.path}: its sample_from function returns another one, without an end")
+        seeds = np.random.default_rng(self.seed).integers(2**32, size=len(found)).tolist()
+        return [_Place(*place, seed, self.round + 1) for place, seed in zip(found, seeds, strict=True)]
 
 
 def fill(config: Config, rng: np.random.Generator | None) -> None:
@@ -66,7 +85,8 @@ def fill(config: Config, rng: np.random.Generator | None) -> None:
         stuck = [place for place in waiting if not _computed(place, config)]
         if len(stuck) == len(waiting):
             raise ValueError(_cycle(stuck, config))
-        waiting = stuck
+        done = [place for place in waiting if place not in stuck]
+        waiting = [*stuck, *(further for place in done for further in place.further())]
 
 
 @contextmanager
@@ -102,7 +122,7 @@ def _pending(container: object) -> Iterator[tuple[object, str | int, Pending]]:
 def _computed(place: _Place, config: Config) -> bool:
     """Put the value in its place; False if it needs another one first."""
     try:
-        place.container[place.key] = _call(place, config)
+        place.container[place.key] = _drawn(_call(place, config), place.pending.path, np.random.default_rng(place.seed))
     except _NotYet:
         return False
     except (KeyError, AttributeError) as error:
@@ -119,6 +139,19 @@ def _call(place: _Place, config: Config) -> object:
     with seeded(place.seed):
         value = domain.function(ConfigView(config, root=True)) if domain.takes_config else domain.function()
         return _unwrapped(value)
+
+
+def _drawn(value: Any, path: str, rng: np.random.Generator) -> object:  # noqa: ANN401 - as users return it
+    """Return what a function gave with a value in place of each domain; a sample_from becomes pending."""
+    if isinstance(value, Derived):
+        return Pending(path, value)
+    if isinstance(value, Domain):
+        return _drawn(value.draw(1, rng)[0], path, rng)
+    if type(value) is dict:
+        return {key: _drawn(item, f"{path}/{key}", rng) for key, item in value.items()}
+    if type(value) in {list, tuple}:
+        return type(value)(_drawn(item, f"{path}/{index}", rng) for index, item in enumerate(value))
+    return value
 
 
 def _cycle(stuck: list[_Place], config: Config) -> str:

@@ -6,6 +6,7 @@ bounds are those of Ray Tune. Quantised domains hold the multiples of q inside [
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -217,7 +218,9 @@ def _category(kind: Literal["choice", "ordinal", "grid_search"], options: Option
         message = f"{kind}([]): there is nothing to choose from"
         raise ValueError(message)
     _refuse_duplicates(kind, values)
-    return Category(kind, values)
+    category = Category(kind, values)
+    category.index(values[0])  # the table of options is made now, not when a searcher is asked first
+    return category
 
 
 def _refuse_duplicates(kind: str, values: tuple[object, ...]) -> None:
@@ -226,7 +229,17 @@ def _refuse_duplicates(kind: str, values: tuple[object, ...]) -> None:
         earlier = first.setdefault(token(value), place)
         if earlier != place:
             message = f"{kind}: option {place} is the same as option {earlier}, {value!r}; leave one out"
-            raise ValueError(message)
+            raise ValueError(message + _instead(kind, values))
+
+
+def _instead(kind: str, values: tuple[object, ...]) -> str:
+    """Return how to say what may be meant where an option is given more than once."""
+    times = Counter(map(token, values))
+    if kind == "grid_search":
+        return f"; to repeat every configuration, write num_samples={max(times.values())}"
+    options = {token(value): value for value in values}
+    weighed = f"choice({[*options.values()]!r}).prior({[*times.values()]})"
+    return f"; to make an option more likely, weigh them: {weighed}" if kind == "choice" else ""
 
 
 def _required_arguments(function: Callable[..., Any]) -> int:

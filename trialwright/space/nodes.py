@@ -61,6 +61,10 @@ class Node(ABC):
     def problems(self, value: object, *, partial: bool) -> Iterator[str]:
         """Yield what is wrong with a value for this place; with `partial` nothing has to be there."""
 
+    def misfits(self, value: object) -> Iterator[str]:
+        """Yield what is wrong with the values of parameters; constants, and what the space lacks, are not looked at."""
+        yield from ()
+
     def encode(self, value: object, row: Row) -> None:  # noqa: B027 - most places without a column write nothing
         """Write the columns of this place for a value that fits it."""
 
@@ -127,6 +131,9 @@ class NumberNode(Node):
         if problem:
             yield f"{self.path}: {problem}"
 
+    def misfits(self, value: object) -> Iterator[str]:
+        yield from self.problems(value, partial=True)
+
     def encode(self, value: object, row: Row) -> None:
         number = python_value(value)
         if not is_number(number) or number != number:  # noqa: PLR0124 - NaN
@@ -189,6 +196,9 @@ class CategoryNode(Node):
             yield f"{self.path}: {brief(value)} is not one of the options of {brief(self.domain)}{hint}"
         elif index in self.branches:
             yield from self.branches[index].problems(value, partial=partial)
+
+    def misfits(self, value: object) -> Iterator[str]:
+        yield from self.problems(value, partial=True)
 
     def encode(self, value: object, row: Row) -> None:
         index = self.find(value)
@@ -261,6 +271,13 @@ class GroupNode(Node):
         for key, child in self.children.items():
             if key not in given and not partial:
                 yield from child.missing()
+
+    def misfits(self, value: object) -> Iterator[str]:
+        if not self.takes(value):
+            yield from self.problems(value, partial=True)
+        for key, item in items(value):
+            if key in self.children:
+                yield from self.children[key].misfits(item)
 
     def encode(self, value: object, row: Row) -> None:
         if not self.takes(value):

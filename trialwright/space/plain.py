@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 
 from trialwright.space import make
 from trialwright.space.compiling import REFERENCE, RESERVED
@@ -16,12 +17,12 @@ _FACTORIES: Mapping[str, Callable[..., Domain]] = {
         *("lograndint", "qlograndint", "choice", "ordinal", "grid_search"),
     )
 }
-_PRIOR = "$prior"
+_PRIOR, _FLOAT, _TUPLE = "$prior", "$float", "$tuple"
 _NAMED_FLOATS = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
 
 class References:
-    """The values of a space that JSON cannot hold, each known by its path in the definition.
+    """The values of a space that are no data: functions, classes, objects. Each is known by its path in the definition.
 
     A config refers to them by path; so the values themselves are never written, and never read back.
     """
@@ -33,33 +34,98 @@ class References:
             self._paths.setdefault(token(value), path)
 
     def plain(self, value: object, path: str = "") -> object:
-        """Return the value as JSON data. Raises ValueError for what is neither JSON data nor from the space."""
+        """Return the value as JSON data, in which tuples and odd floats are marked. Raises ValueError for what is
+        neither data nor from the space."""
         value = python_value(value)
         if is_json_scalar(value):
             return value
         if is_structure(value) and not any(key in RESERVED for key, _ in items(value)):
             parts = {key: self.plain(item, join(path, key)) for key, item in items(value)}
             return parts if isinstance(value, dict) else list(parts.values())
+        if type(value) is float:
+            return {_FLOAT: str(value)}
+        if type(value) is tuple:
+            with suppress(ValueError):  # one that holds an object is from the space as a whole
+                return {_TUPLE: [self.plain(item, join(path, index)) for index, item in enumerate(value)]}
         if (place := self._paths.get(token(value))) is None:
-            message = (
-                f"{path}: {brief(value)} of type {type(value).__name__} is not JSON data, nor is it from the space"
-            )
+            message = f"{path}: {brief(value)} of type {type(value).__name__} is not data, nor is it from the space"
             raise ValueError(message)
         return {REFERENCE: place}
 
     def resolve(self, value: object) -> object:
         """Undo `plain`. Raises ValueError for a reference to something the space does not have."""
-        if isinstance(value, list):
-            return [self.resolve(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if REFERENCE not in value:
-            return {key: self.resolve(item) for key, item in value.items()}
-        place = value[REFERENCE]
+        return _read(value, self._found)
+
+    def _found(self, place: str) -> object:
         if place not in self._values:
             message = f"a stored config refers to {place!r}, where this space has nothing; is it another space?"
             raise ValueError(message)
         return fresh(self._values[place])
+
+
+def plain_data(value: object) -> object:
+    """Return data as JSON data, in which tuples and odd floats are marked. Raises TypeError for what is no data."""
+    try:
+        return _NOTHING.plain(value)
+    except ValueError as error:
+        raise TypeError(str(error)) from error
+
+
+def data_of(plain: object) -> object:
+    """Undo `plain_data`. Raises ValueError for a reference to a space."""
+    return _NOTHING.resolve(plain)
+
+
+def known_of(plain: Config) -> tuple[Config, list[str]]:
+    """Return what a config's plain form tells without its space, and the paths of the parameters that are no data and
+    so are missing. A list or tuple with an object in it is missing as a whole."""
+    missing: list[str] = []
+    known = _known(plain, "", missing)
+    assert isinstance(known, dict)
+    return known, missing
+
+
+def shown_of(plain: Config) -> Config:
+    """Return what a config's plain form tells without its space; what is no data is shown by its place: "net[1]"."""
+    return as_config(_read(plain, str))
+
+
+def _known(value: object, path: str, missing: list[str]) -> object:
+    if not isinstance(value, dict) or RESERVED.intersection(value):
+        return _read(value, _refuse)
+    known = {}
+    for key, item in value.items():
+        try:
+            known[key] = _known(item, join(path, key), missing)
+        except _NoDataError:
+            missing.append(join(path, key))
+    return known
+
+
+class _NoDataError(Exception):
+    pass
+
+
+def _refuse(place: str) -> object:
+    raise _NoDataError(place)
+
+
+def _read(value: object, found: Callable[[str], object]) -> object:
+    """Turn a plain form into values; what it refers to is found by this."""
+    if isinstance(value, list):
+        return [_read(item, found) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if REFERENCE in value:
+        return found(value[REFERENCE])
+    if _TUPLE in value:
+        return tuple(_read(item, found) for item in value[_TUPLE])
+    if _FLOAT in value:
+        return _NAMED_FLOATS[value[_FLOAT]]
+    return {key: _read(item, found) for key, item in value.items()}
+
+
+_NOTHING = References({})
 
 
 def definition_to_plain(value: object) -> object:
@@ -71,9 +137,9 @@ def definition_to_plain(value: object) -> object:
         parts = {key: definition_to_plain(item) for key, item in items(value)}
         return parts if isinstance(value, dict) else list(parts.values())
     if type(value) is float:
-        return {"$float": str(value)}
+        return {_FLOAT: str(value)}
     if type(value) is tuple:
-        return {"$tuple": [definition_to_plain(item) for item in value]}
+        return {_TUPLE: [definition_to_plain(item) for item in value]}
     return {"$domain": _domain_to_plain(value)}
 
 
@@ -105,9 +171,9 @@ def definition_from_plain(data: object) -> object:
 
 
 def _marked(mark: str, content: object) -> object:
-    if mark == "$float" and isinstance(content, str):
+    if mark == _FLOAT and isinstance(content, str):
         return _NAMED_FLOATS[content]
-    if mark == "$tuple" and isinstance(content, list):
+    if mark == _TUPLE and isinstance(content, list):
         return tuple(definition_from_plain(item) for item in content)
     if mark == "$domain" and isinstance(content, list):
         name, *arguments = content

@@ -1,8 +1,9 @@
 """The space: what may vary, and the way from there to the unit cube and back."""
 
 import math
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial as with_first
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,11 @@ from trialwright.space.domains import Category
 from trialwright.space.functions import fill
 from trialwright.space.nodes import Row
 from trialwright.space.plain import References, as_config, definition_from_plain, definition_to_plain, is_config
+from trialwright.space.region import Region, pulled
 from trialwright.space.values import Bools, Config, Floats, brief, fresh, items, python_value
 
 _CONSTRAINTS, _DEFINITION = "$constraints", "$definition"  # of the plain form of a space that has constraints
-TRIES = 1000
-"""How many draws one wanted config may cost on average before the constraints are called impossible."""
+GRID_REGIONS = 256  # so many grid points are kept in mind for which few draws meet the constraints
 
 
 class Space:
@@ -27,6 +28,8 @@ class Space:
     A config is encoded as a row of d = `dimension` numbers in [0, 1]: one column for each number, choice, ordinal
     and grid_search, in the order of the definition. A choice whose options hold domains is a branching: the columns
     of the options not taken are inactive. Paths read "model/lr", "layers/0", and "model[1]/C" inside option 1.
+
+    `doubts` says what can be used, but was perhaps not meant: a list of values without a choice.
 
     Raises ValueError, with all problems and their paths, for a definition that cannot be used.
     """
@@ -40,10 +43,12 @@ class Space:
         self._constraints = Constraints(constraints)
         self._parameters = tuple(compiled.parameters)
         self._dimension = compiled.dimension
+        self.doubts = tuple(compiled.doubts)
         self._references = References(compiled.references)
         self._has_derived = any(each.column is None for each in self._parameters)
         self._has_branches = any(each.condition is not None for each in self._parameters)
         self._is_plain = not compiled.references and not self._has_derived
+        self._regions: dict[int | None, Region] = {}
         self._grid = {
             each.column: each.domain.cardinality
             for each in self._parameters
@@ -54,6 +59,12 @@ class Space:
     def parameters(self) -> tuple[Parameter, ...]:
         """Every domain of the space, in the order of the definition; parameter of column j has `column == j`."""
         return self._parameters
+
+    @property
+    def logarithmic(self) -> frozenset[str]:
+        """The places in configs ("kernel/gamma") whose numbers are drawn on a logarithmic axis."""
+        on_log = [each.path for each in self._parameters if getattr(each.domain, "log", False)]
+        return frozenset(re.sub(r"\[\d+\]", "", path) for path in on_log)
 
     @property
     def dimension(self) -> int:
@@ -170,22 +181,34 @@ class Space:
     ) -> list[Config]:
         """Draw n configs that satisfy the constraints; the k-th at grid point `grid[k]` where grid, length n, is given.
 
-        Raises ValueError if 1000 draws a config were not enough, with the constraint that rejected most.
+        Where few draws satisfy them, it is a walk from configs that do (see `region`). At a grid point where none seems
+        to, it is a config of another grid point. Raises ValueError if no config was found at all, with the constraint
+        that rejected most.
         """
         if grid is not None and len(grid) != n:
             message = f"grid has {len(grid)} indices for {n} configs"
             raise ValueError(message)
-        found: list[Config] = [{}] * n
-        rows, tries, rejections = np.arange(n), 0, Counter[int]()
-        while rows.size:
-            self._check_tries(tries, n, rejections)
-            tries += rows.size
-            drawn = self.decode(self._draw(rows, rng, grid), rng)
-            kept = [
-                self._keep(config, row, found, rejections) for row, config in zip(rows.tolist(), drawn, strict=True)
-            ]
-            rows = rows[~np.array(kept)]
-        return found
+        units = self.tilt(rng.random((n, self._dimension)))
+        drawn = self.decode(units if grid is None else self.fix_grid(units, grid), rng)
+        if not self._constraints:
+            return drawn
+        indices = [None] * n if grid is None else [int(index) % self.grid_size for index in grid]
+        return [
+            config if self.satisfies(config) else self._region(index).draw(rng)
+            for config, index in zip(drawn, indices, strict=True)
+        ]
+
+    def allowed(self, n: int, rng: np.random.Generator, *, index: int | None = None) -> Floats:
+        """Return n units that satisfy the constraints, shape (n, d), at grid point `index` if it is given and has any,
+        by walks from known ones; none if none are known, or if constraints may need values of sample_from."""
+        if self._has_derived:
+            return np.empty((0, self._dimension))
+        return self._region(None if index is None else index % self.grid_size).units(n, rng)
+
+    def pulled(self, units: Floats, anchors: Floats) -> Floats:
+        """Return the units, each moved towards its anchor, which satisfies the constraints, until it does too; both of
+        shape (n, d). A few may not: those that would have to go nearly all the way."""
+        return pulled(units, anchors, self.feasible) if self._constraints else units
 
     def grid_units(self, index: int) -> dict[int, float]:
         """Return the unit of every grid column at grid point index % grid_size; the first-declared varies slowest."""
@@ -232,34 +255,42 @@ class Space:
             return problems
         return self._problems_of_whole(as_config(config))
 
+    def misfits(self, config: Config) -> list[str]:
+        """Return which values of parameters lie outside their domains, each with path and value. Constants, values of
+        sample_from, what is missing, and what the space lacks are not looked at."""
+        return [*self._root.misfits(config)]
+
     def complete(self, partial: Config, rng: np.random.Generator) -> Config:
         """Return the config with what it leaves out drawn, so that constraints hold; given values stay as they are.
 
         A given branch decides which parameters there are. Raises ValueError with all problems of the given part, and
-        if 1000 draws do not satisfy the constraints.
+        if nothing was found that satisfies the constraints.
         """
         problems = self.validate(partial, partial=True)
         if problems:
             raise ValueError(_listed("the config has", problems))
-        given, rejections = self._given(partial), Counter[int]()
-        for _ in range(TRIES):
-            config = self._completed(partial, given, rng)
-            violated = self._constraints.violated(config)
-            if violated is None:
-                return config
-            rejections[violated] += 1
-        message = f"{TRIES} completions of {brief(partial)} did not satisfy the constraints: "
-        raise ValueError(message + self._constraints.most_frequent(rejections))
+        units, active = self._given(partial)
+
+        def place(rows: Floats) -> Floats:
+            return np.where(active, units, rows)
+
+        def make(placed: Floats) -> list[Config]:
+            return [as_config(_overlaid(config, partial)) for config in self._undecided(placed)]
+
+        try:
+            return Region(self._dimension, place, make, self._constraints, self._has_derived).draw(rng)
+        except ValueError as error:
+            raise ValueError(f"{brief(partial)} cannot be completed: {error}") from error
 
     def satisfies(self, config: Config) -> bool:
         """Return True if all constraints hold. Raises ValueError for a constraint that raises."""
         return self._constraints.violated(config) is None
 
     def plain(self, config: Config) -> Config:
-        """Return a copy of the config as JSON data: what JSON cannot hold becomes {"$ref": path of its place in the
-        space}. The caller may go on changing theirs.
+        """Return a copy of the config as JSON data: a tuple becomes {"$tuple": [...]}, what is no data {"$ref": path of
+        its place in the space}. The caller may go on changing theirs.
 
-        Raises ValueError for a value that is neither JSON data nor from the space, with its path.
+        Raises ValueError for a value that is neither data nor from the space, with its path.
         """
         return fresh(config) if self._is_plain else as_config(self._references.plain(config))
 
@@ -287,6 +318,11 @@ class Space:
         if data.keys() == {_CONSTRAINTS, _DEFINITION}:
             return cls(as_config(definition_from_plain(data[_DEFINITION])), data[_CONSTRAINTS])
         return cls(as_config(definition_from_plain(data)))
+
+    @property
+    def definition(self) -> Config:
+        """What it was made of: a copy."""
+        return as_config(fresh(self._definition))
 
     def describe(self) -> str:
         """Return a line for each parameter, for logs."""
@@ -322,24 +358,22 @@ class Space:
                 raise ValueError(f"{each.path}: units must lie within [0, 1], got {low} to {high}")
         return harmless
 
-    def _draw(
-        self, rows: npt.NDArray[np.int64], rng: np.random.Generator, grid: npt.NDArray[np.int64] | Sequence[int] | None
-    ) -> Floats:
-        units = self.tilt(rng.random((rows.size, self._dimension)))
-        return units if grid is None else self.fix_grid(units, np.asarray(grid)[rows])
+    def _region(self, index: int | None) -> Region:
+        """Return the region of a grid point; the whole one for None."""
+        if index not in self._regions:
+            if len(self._regions) >= GRID_REGIONS:
+                self._regions.clear()
+            whole = None if index is None else self._region(None)
+            place = with_first(self._placed, index)
+            self._regions[index] = Region(
+                self._dimension, place, self._undecided, self._constraints, self._has_derived, whole
+            )
+        return self._regions[index]
 
-    def _keep(self, config: Config, row: int, found: list[Config], rejections: Counter[int]) -> bool:
-        violated = self._constraints.violated(config)
-        if violated is not None:
-            rejections[violated] += 1
-            return False
-        found[row] = config
-        return True
-
-    def _check_tries(self, tries: int, n: int, rejections: Counter[int]) -> None:
-        if tries >= TRIES * n:
-            message = f"{tries} draws did not give {n} configs that satisfy the constraints: "
-            raise ValueError(message + self._constraints.most_frequent(rejections))
+    def _placed(self, index: int | None, rows: Floats) -> Floats:
+        """Return even rows, shape (n, d), as units that are tilted, at a grid point."""
+        units = self.tilt(rows)
+        return units if index is None else self.fix_grid(units, np.full(len(units), index))
 
     def _problems_of_whole(self, config: Config) -> list[str]:
         violated = self._constraints.violated(config)
@@ -349,13 +383,6 @@ class Space:
         row = Row(np.full(self._dimension, 0.5), np.zeros(self._dimension, dtype=bool), partial=True)
         self._root.encode(partial, row)
         return row.units, row.active
-
-    def _completed(self, partial: Config, given: tuple[Floats, Bools], rng: np.random.Generator) -> Config:
-        units, active = given
-        drawn = self._undecided(np.where(active, units, rng.random(self._dimension))[None, :])[0]
-        config = as_config(_overlaid(drawn, partial))
-        fill(config, rng)
-        return config
 
 
 def _overlaid(drawn: object, given: object) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from trialwright.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
@@ -36,6 +36,7 @@ class TrialRow:
     worker: str = ""  # that began its latest attempt
     best: tuple[float, int] | None = None  # the best value of the first metric, as reported, and its step
     best_checkpoint: str | None = None
+    best_metrics: dict[str, Metric] = field(default_factory=dict)  # of the best report, unless that is the last
 
 
 class Turn(NamedTuple):

@@ -7,19 +7,27 @@ so a letter is never carried out twice, whatever dies when.
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import apsw
 
 from trialwright.codec import read_plain, to_plain
+from trialwright.errors import nearest, refuse
 from trialwright.messages import Enqueued, Plain, StopRequested
-from trialwright.storage.database import blame
+from trialwright.space import Space
+from trialwright.space.plain import data_of, plain_data
+from trialwright.storage import tables
+from trialwright.storage.database import blame, reading
+from trialwright.storage.place import JOURNAL, find_run
 
 NAME = "inbox.sqlite"
+COMMIT_S = 1.0  # how long a trial may have begun before the journal shows it
 BODY_SHOWN = 80  # characters of a letter that are quoted in a warning
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
@@ -42,28 +50,44 @@ class Unreadable:
 Letter: TypeAlias = Enqueued | StopRequested | Unreadable
 
 
-def enqueue(run: Path, config: Mapping[str, object]) -> int:
+def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
     """Ask the run in this directory to try a configuration, beyond its samples; return the letter's number.
 
     A letter that comes when the run is over is not lost: it is carried out when the run is resumed.
 
+    Args:
+        run: the run's directory.
+        config: what to try, whole or in part.
+
     Raises:
-        ValueError: there is no run in this directory.
+        ValueError: there is no run in this directory, or the configuration is none of its space: everything that is
+            wrong is told.
         TypeError: the configuration is no plain data.
     """
-    return _send(run, "enqueue", {"config": dict(config)})
+    directory = find_run(run)
+    if not isinstance(config, Mapping):
+        raise TypeError(f"config must be a dict, not {config!r}")
+    refuse(_problems(directory / JOURNAL, dict(config)), "the config")
+    return post(directory, "enqueue", {"config": plain_data(dict(config))})
 
 
-def stop(run: Path, trial: int | None = None) -> int:
+def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
     """Ask the run in this directory to stop a trial, or all; return the letter's number.
 
+    Args:
+        run: the run's directory.
+        trial: its number; None for the whole run.
+
     Raises:
-        ValueError: there is no run in this directory.
+        ValueError: there is no run in this directory, or no such trial in it, or that one has ended.
         TypeError: the trial is no number of one.
     """
-    if trial is not None and not _is_number(trial):
-        raise TypeError(f"trial must be the number of a trial, or None for the whole run, not {trial!r}")
-    return _send(run, "stop", {"trial": trial})
+    directory = find_run(run)
+    if trial is not None:
+        if not _is_number(trial):
+            raise TypeError(f"trial must be the number of a trial, or None for the whole run, not {trial!r}")
+        _check_trial(directory / JOURNAL, trial)
+    return post(directory, "stop", {"trial": trial})
 
 
 def letters(run: Path, after: int) -> list[Letter]:
@@ -89,7 +113,7 @@ def _letter(number: int, kind: str, body: str) -> Letter:
 
 def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopRequested:
     if kind == "enqueue":
-        config = read_plain(body["config"])
+        config = data_of(read_plain(body["config"]))
         if not isinstance(config, dict):
             raise TypeError("the config is no dict")
         return Enqueued(config, letter=number)
@@ -105,9 +129,37 @@ def _is_number(trial: object) -> bool:
     return isinstance(trial, int) and not isinstance(trial, bool)
 
 
-def _send(run: Path, kind: str, body: Mapping[str, object]) -> int:
-    if not (run / "journal.sqlite").exists():
-        raise ValueError(f"there is no run in {str(run)!r}")
+def _problems(journal: Path, config: dict[str, object]) -> list[str]:
+    """Return what is wrong with a config. Of a space that holds functions or objects, which the journal has not, only
+    the names are known, from the first trial."""
+    with reading(journal) as database:
+        told = cast("dict[str, Any]", tables.settings(database, journal)["data"])
+        first = next(tables.trials(database, journal, marked=False), None)
+    if "space" in told:
+        return Space.from_plain(told["space"]).validate(config, partial=True)
+    known = config if first is None else first.config
+    return [f"{name}: there is no such parameter{nearest(str(name), known)}" for name in config if name not in known]
+
+
+def _check_trial(journal: Path, trial: int) -> None:
+    """Refuse a trial that the run does not have, or that has ended."""
+    until = time.monotonic() + COMMIT_S
+    while trial not in (states := _outcomes(journal)) and time.monotonic() < until:
+        time.sleep(0.02)  # a trial may ask for its own end before the disk has it
+    if trial not in states:
+        living = [number for number, outcome in states.items() if not outcome]
+        raise ValueError(f"there is no trial {trial} in {str(journal.parent)!r}; trials that go on: {living or 'none'}")
+    if states[trial]:
+        raise ValueError(f"trial {trial} in {str(journal.parent)!r} has ended: {states[trial]}")
+
+
+def _outcomes(journal: Path) -> dict[int, str | None]:
+    with reading(journal) as database:
+        return {trial.id: trial.outcome for trial in tables.trials(database, journal, marked=False)}
+
+
+def post(run: Path, kind: str, body: Mapping[str, object]) -> int:
+    """Write a message, unchecked, into the inbox of the run in this directory; return its number."""
     text = json.dumps(to_plain(dict(body)))
     with _open(run) as database:
         database.execute(_SCHEMA)

@@ -1,14 +1,19 @@
-"""Where a journal can be kept: in a directory on a disk of this machine."""
+"""Where a journal can be kept, in a directory on a disk of this machine, and where one is."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import warnings
 from contextlib import suppress
 from pathlib import Path
 
 from trialwright.errors import StorageError
 
+JOURNAL = "journal.sqlite"
+SHOWN = 5  # runs that a message names
+_STAMP = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{6}$")  # which ends the name of a run's directory
 _REMOTE = ("nfs", "cifs", "smb", "fuse.")  # how their names begin
 _CONTAINER = "fuse.fuse-overlayfs"  # the disk of a container that root did not start
 
@@ -26,6 +31,53 @@ def make_directory(directory: Path) -> None:
         raise ValueError(f"a run cannot be kept in {str(directory)!r}: there is a file in the way") from error
     except OSError as error:
         raise StorageError(f"a run cannot be kept in {str(directory)!r}: {error.strerror}") from error
+
+
+def find_run(given: str | os.PathLike[str]) -> Path:
+    """Return the directory of a run.
+
+    Args:
+        given: the directory; ``~`` is the user's own.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: there is no run; those that begin so, or are called nearly so, are named.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise TypeError(f"a run's directory must be a path, not {given!r}")
+    path = Path(given).expanduser()
+    if not is_run(path):
+        raise ValueError(f"there is no run in {str(path)!r}{_near(path)}")
+    return path
+
+
+def is_run(path: Path) -> bool:
+    """Tell whether there is a run in this directory."""
+    return (path / JOURNAL).is_file()
+
+
+def _near(path: Path) -> str:
+    """Name the runs inside it; else those beside it that begin so, or are called nearly so, or the newest."""
+    inside, beside = _runs(path), _runs(path.parent)
+    begin = [run for run in beside if run.name.startswith(path.name)]
+    stems = {_STAMP.sub("", run.name) for run in beside}
+    close = difflib.get_close_matches(_STAMP.sub("", path.name), sorted(stems), n=1, cutoff=0.5)
+    alike = [run for run in beside if _STAMP.sub("", run.name) in close]
+    for what, runs in (("in it are", inside), ("there are", begin), ("did you mean", alike), ("there are", beside)):
+        if runs:
+            more = f", and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
+            mark = "?" if what == "did you mean" else ""
+            return f"; {what} {', '.join(repr(str(run)) for run in runs[:SHOWN])}{more}{mark}"
+    return ""
+
+
+def _runs(directory: Path) -> list[Path]:
+    """Return the runs in a directory, the newest first."""
+    try:
+        found = [(path.stat().st_mtime, path) for path in directory.iterdir() if is_run(path)]
+    except OSError:  # it is not there, or not for us, or a run is removed meanwhile: these are hints, no more
+        return []
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def warn_of_network(directory: Path) -> None:

@@ -66,9 +66,7 @@ class SqliteStore:
             RunLocked: another process drives it.
             StorageError: it is damaged, of a newer format, on a network disk, or cannot be opened.
         """
-        path = Path(directory) / "journal.sqlite"
-        if not path.is_file():
-            raise ValueError(f"there is no run in {str(path.parent)!r}")
+        path = place.find_run(directory) / place.JOURNAL
         if read_only:
             with reading(path) as database:
                 version = formats.check(database, path)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trialwright.space import Space
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.kept import load
 from trialwright.tune.records import Record, Records, flat, frame
@@ -25,6 +26,7 @@ class ExperimentAnalysis:
         trials: refused: the journal has them.
         default_metric: what "best" means; the run's metric by default.
         default_mode: "min" or "max"; the run's by default.
+        param_space: the run's, where it holds what is no data; without it these parameters are missing.
 
     Raises:
         ValueError: there is no run, or something refused is given.
@@ -38,11 +40,12 @@ class ExperimentAnalysis:
         trials: object = None,
         default_metric: str | None = None,
         default_mode: str | None = None,
+        param_space: Mapping[str, Any] | Space | None = None,
     ) -> None:
         if storage_filesystem is not None or trials is not None:
             raise ValueError("storage_filesystem, trials: the run's directory is on this machine, and has all trials")
         given = experiment_checkpoint_path
-        self._records = given if isinstance(given, Records) else load(given)
+        self._records = given if isinstance(given, Records) else load(given, param_space)
         self.default_metric = default_metric or self._records.facts.metric
         self.default_mode = default_mode or self._records.facts.mode
 
@@ -166,7 +169,10 @@ class ExperimentAnalysis:
     def results_df(self) -> pd.DataFrame:
         """What each trial reported last; the index is the trials' ids."""
         rows = frame([flat(result) for result in self.results.values()])
-        return rows.set_index("trial_id") if len(rows) else rows
+        if not len(rows):
+            return rows
+        named = rows.set_axis(list(self.results), axis="index").rename_axis("trial_id")
+        return named.drop(columns="trial/trial_id" if "trial/trial_id" in named else "trial_id")
 
     @property
     def trial_dataframes(self) -> dict[str, pd.DataFrame]:

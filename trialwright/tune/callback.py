@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trialwright import callbacks as engine
+from trialwright.errors import import_instead
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Callback:
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what ``get_state`` returned; called before ``setup``."""
 
+    def wants(self, hook: str) -> bool:
+        """Tell whether this hook is to be called."""
+        return overrides(self, hook)
+
     def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
         """Return what the engine is to call for this callback.
 
@@ -118,7 +123,9 @@ def to_engine(callbacks: Iterable[object], facts: RunFacts) -> list[engine.Callb
         elif isinstance(callback, Callback):
             made += callback.to_engine(facts)
         else:
-            raise TypeError(f"callbacks must be objects of tune.Callback's kind, not {callback!r}")
+            raise TypeError(
+                f"callbacks must be objects of tune.Callback's kind, not {callback!r}{import_instead(callback)}"
+            )
     return made
 
 
@@ -126,11 +133,11 @@ class Adapter(engine.Callback):
     """Has the engine call a user's callback. It has just the hooks that the callback overrides."""
 
     def __init__(self, callback: Callback, facts: RunFacts) -> None:
-        self._callback = callback
+        self._callback = self.wraps = callback
         self._facts = facts
         self._book = TrialBook(facts)
         for hook in engine.HOOKS:
-            if hook != "setup" and overrides(callback, hook):
+            if hook != "setup" and callback.wants(hook):
                 setattr(self, hook, partial(self._call, getattr(callback, hook)))
 
     def setup(self, **info: object) -> None:

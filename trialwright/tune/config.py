@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from trialwright.engine.replay import Retry
 from trialwright.errors import refuse
-from trialwright.executors import Executor
+from trialwright.executors import Executor, Local
 from trialwright.tune.resources import Resources
 from trialwright.tune.trial import Trial
 
@@ -218,8 +218,8 @@ class RunConfig:
             ``Stopper``.
         callbacks: told of everything that happens.
         progress_reporter: shows the progress instead of ours.
-        log_to_file: on Ray what a trial prints is in its files ``stdout`` and ``stderr``, always: other names are
-            refused.
+        log_to_file: in processes and on Ray what a trial prints is in its files ``stdout`` and ``stderr``, always:
+            other names are refused, and so is True where trials are threads, which share this process's output.
         local_dir: the old name of ``storage_path``.
         executor: where trials run: "ray", "local" (threads of this process), or an object; not in Ray Tune.
 
@@ -254,6 +254,11 @@ class RunConfig:
             yield "local_dir is the old name of storage_path: give one of them"
         if not isinstance(self.log_to_file, bool):
             yield f"log_to_file={self.log_to_file!r}: what a trial prints is in its files 'stdout' and 'stderr'"
+        elif self.log_to_file and (self.executor == "local" or isinstance(self.executor, Local)):
+            yield (
+                "log_to_file=True: with executor='local' trials are threads, which share this process's output: "
+                "with executor='processes' or 'ray' each trial has files of its own, always"
+            )
 
 
 def as_checkpoint_config(given: CheckpointConfig | Mapping[str, Any] | None) -> CheckpointConfig | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from trialwright.engine.arguments import Default
+from trialwright.errors import said
 from trialwright.executors import Executor
+from trialwright.results import Result
 from trialwright.space import Space
 from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
 from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
@@ -98,6 +101,8 @@ class Job:
             given.pop("stop")
         if self.space is None:
             given.pop("space")
+        if self.run.executor == RunConfig().executor:
+            given.pop("executor", None)
         engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
         engine.facts = self.facts
         return self._finish(engine)
@@ -180,7 +185,9 @@ class Job:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
-        told = callback.to_engine([*(self.run.callbacks or ()), *linking, *_default_loggers()], self.facts)
+        told = callback.to_engine(
+            [*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts
+        )
         return [*together(told), *([self._reporting] if self._reporting else [])]
 
     @cached_property
@@ -228,19 +235,30 @@ class Job:
 
     def _remember(self, told: Mapping[str, Any]) -> None:
         """Take over from the journal what results are read by, where it is not given."""
+        if self.space is None and "space" in told:
+            self.method.given = Space.from_plain(told["space"])  # its searcher asks for it too
         if not self.method.metrics and told.get("metric"):
             self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
-        if self.space is None and "space" in told:
-            space = Space.from_plain(told["space"])
-            self.facts.varied, self.facts.resolve = spaces.varied(space), space.resolve
 
     def _finish(self, engine: LinkedEngine) -> Records:
+        engine.trainable = self.trainable
         result = engine.run()
+        self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors
         if cast(FailureConfig, self.run.failure_config).fail_fast == "raise" and failed:
             raise TrialError(failed[0].error, failed[0].traceback)
         return records
+
+    def _tell_searcher(self, result: Result) -> None:
+        """Tell a searcher of the user's how the last trials ended. No result is lost if that fails."""
+        hear = getattr(self.method.searcher, "on_experiment_end", None)
+        try:
+            if hear is not None:
+                hear(result)
+        except Exception as error:
+            name = type(self.method.searcher).__name__
+            warnings.warn(f"{name} could not be told how the last trials ended: {said(error)}", stacklevel=2)
 
 
 def _stop(given: object) -> object:
@@ -254,12 +272,14 @@ def _stop(given: object) -> object:
     return [given, done]
 
 
-def _default_loggers() -> list[LoggerCallback]:
-    """Return the loggers of every run; none if an environment variable of Ray Tune's says so."""
+def _default_loggers(given: Sequence[object]) -> list[LoggerCallback]:
+    """Return the loggers of every run, besides those of a kind that is given; none if an environment variable of Ray
+    Tune's says so."""
     if os.environ.get("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS") == "1":
         return []
     installed = importlib.util.find_spec("tensorboardX") is not None
-    return [CSVLoggerCallback(), JsonLoggerCallback(), *([TBXLoggerCallback()] if installed else [])]
+    kinds = (CSVLoggerCallback, JsonLoggerCallback, *([TBXLoggerCallback] if installed else []))
+    return [kind() for kind in kinds if not any(isinstance(each, kind) for each in given)]
 
 
 def _alone(metrics: list[str] | None) -> str | None:

@@ -12,11 +12,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
+from trialwright.engine import settings
 from trialwright.engine.arguments import Arguments
 from trialwright.engine.engine import Engine
-from trialwright.loading import load_trials
+from trialwright.loading import load_trials, resolver
 from trialwright.messages import Plain
 from trialwright.space import Space
+from trialwright.storage import place as places
 from trialwright.storage.base import Store
 from trialwright.storage.files import keep
 from trialwright.storage.sqlite import SqliteStore
@@ -29,13 +31,24 @@ from trialwright.tune.trial import RunFacts, Trial
 NOTES = "tune.json"  # in a run's directory: what only this layer must know to go on with it
 
 
+_GIVEN_IN = {  # where Tuner.restore is given what the journal does not hold
+    "space": "param_space",
+    "searcher": "tune_config",
+    "scheduler": "tune_config",
+    "stop": "run_config",
+    "executor": "run_config",
+}
+
+
 class LinkedEngine(Engine):
     """An engine that makes a link to its run's directory, by a name that people know, before anything starts."""
 
+    _optional_metrics = frozenset({names.DONE})
     facts: RunFacts = RunFacts()
     link: str | None = None
     named = True  # by the user: the link to an earlier run of this name is turned round
     notes: Mapping[str, Any] = {}
+    trainable: object = None  # as the user gave it
 
     def _open(self, arguments: Arguments) -> tuple[Store, Path | None, Store | None]:
         store, directory, past = super()._open(arguments)
@@ -47,7 +60,11 @@ class LinkedEngine(Engine):
         return store, directory, past
 
     def _how_to_resume(self, directory: Path) -> str:
-        return f"tune.Tuner.restore({str(directory)!r}, trainable).fit()"
+        given = self.trainable
+        code = [repr(given) if isinstance(given, str) else settings.name_of(given, "trainable")]
+        again = dict.fromkeys(_GIVEN_IN[name] for name in settings.again(self._keywords) if name in _GIVEN_IN)
+        code += [f"{name}={name}" for name in again]
+        return f"tune.Tuner.restore({str(directory)!r}, {', '.join(code)}).fit()"
 
 
 class TrialLinks(Callback):
@@ -98,7 +115,7 @@ def _turn(directory: Path, name: str) -> None:
 
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Tell whether there is a run in this directory."""
-    return Path(path, "journal.sqlite").is_file()
+    return places.is_run(Path(path))
 
 
 def check_run(directory: Path) -> None:
@@ -107,8 +124,7 @@ def check_run(directory: Path) -> None:
     Raises:
         ValueError: it has none.
     """
-    if not is_run(directory):
-        raise ValueError(f"there is no run of Trialwright in {str(directory)!r}: it has no journal.sqlite")
+    places.find_run(directory)
 
 
 def told_of(directory: Path) -> dict[str, Plain]:
@@ -126,11 +142,15 @@ def read_notes(directory: Path) -> dict[str, Any]:
         return {}
 
 
-def load(directory: str | os.PathLike[str]) -> Records:
+def load(directory: str | os.PathLike[str], param_space: Mapping[str, Any] | Space | None = None) -> Records:
     """Read the results of a run from its journal, whether it is over or not.
 
+    Args:
+        directory: the run's.
+        param_space: its space, where that holds what is no data; without it these parameters are missing.
+
     Raises:
-        ValueError: there is no run.
+        ValueError: there is no run, or this is not its space.
         StorageError: its journal is damaged.
     """
     path = Path(directory).resolve()
@@ -140,6 +160,8 @@ def load(directory: str | os.PathLike[str]) -> Records:
     data = cast("dict[str, Any]", store.settings["data"])
     metrics, modes = data.get("metric") or [None], data.get("mode") or [None]
     space = Space.from_plain(data["space"]) if "space" in data else None
+    if param_space is not None:
+        space = spaces.as_space(param_space)
     facts = RunFacts(
         name=str(notes.get("trainable") or data.get("name") or "trial"),
         directory=str(path),
@@ -147,4 +169,4 @@ def load(directory: str | os.PathLike[str]) -> Records:
         metric=None if metrics[0] is None else names.from_engine(metrics[0]),
         mode=modes[0],
     )
-    return Records(load_trials(store, path), facts, path)
+    return Records(load_trials(store, path, resolver(store, space, "param_space")), facts, path)

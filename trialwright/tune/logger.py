@@ -6,14 +6,16 @@ the journal, in one process beside the run (``trialwright.loggers``). A user's o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from trialwright import callbacks as engine
 from trialwright.loggers import FileLogger, Naming
-from trialwright.loggers.following import Logged, Row
+from trialwright.loggers.following import Logged, Row, made
 from trialwright.tune import names
-from trialwright.tune.callback import Adapter, Callback, overrides
+from trialwright.tune.callback import Callback, overrides
 from trialwright.tune.pretty import pretty_print
 from trialwright.tune.trial import RunFacts, Trial, tag_of
 
@@ -26,7 +28,7 @@ __all__ = [
     "together",
 ]
 
-_HOOKS = {
+_LOGS = {
     "on_trial_start": "log_trial_start",
     "on_trial_restore": "log_trial_restore",
     "on_trial_save": "log_trial_save",
@@ -54,82 +56,98 @@ class LoggerCallback(Callback):
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:  # noqa: FBT002 - Ray Tune's interface
         """A trial ended, for good."""
 
-    def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
-        """Return what the engine is to call."""
-        return [Adapter(_Hooked(self), facts)]
+    def on_trial_start(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        self.log_trial_start(trial)
 
-    @property
-    def own(self) -> set[str]:
-        """The names of the methods that this object has of its own."""
-        named = {*engine.HOOKS, *_HOOKS.values()}
-        return {name for name in named if overrides(self, name, LoggerCallback)}
+    def on_trial_restore(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        self.log_trial_restore(trial)
 
+    def on_trial_save(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        self.log_trial_save(trial)
 
-class _Hooked(Callback):
-    """A logger as a callback: it has just the hooks that the logger needs."""
+    def on_trial_result(
+        self, iteration: int, trials: Sequence[Trial], trial: Trial, result: dict[str, Any], **info: object
+    ) -> None:
+        self.log_trial_result(iteration, trial, result)
 
-    def __init__(self, logger: LoggerCallback) -> None:
-        self._logger = logger
-        own = logger.own
-        for hook in engine.HOOKS:
-            if hook in own:
-                setattr(self, hook, getattr(logger, hook))
-            elif _HOOKS.get(hook) in own:
-                setattr(self, hook, getattr(self, f"_{hook}"))
+    def on_trial_complete(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        self.log_trial_end(trial, failed=False)
 
-    def _on_trial_start(self, trial: Trial, **info: object) -> None:
-        self._logger.log_trial_start(trial)
+    def on_trial_error(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
+        self.log_trial_end(trial, failed=True)
 
-    def _on_trial_restore(self, trial: Trial, **info: object) -> None:
-        self._logger.log_trial_restore(trial)
-
-    def _on_trial_save(self, trial: Trial, **info: object) -> None:
-        self._logger.log_trial_save(trial)
-
-    def _on_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any], **info: object) -> None:
-        self._logger.log_trial_result(iteration, trial, result)
-
-    def _on_trial_complete(self, trial: Trial, **info: object) -> None:
-        self._logger.log_trial_end(trial, failed=False)
-
-    def _on_trial_error(self, trial: Trial, **info: object) -> None:
-        self._logger.log_trial_end(trial, failed=True)
-
-    def get_state(self) -> dict[str, Any] | None:
-        return self._logger.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        self._logger.set_state(state)
+    def wants(self, hook: str) -> bool:
+        return overrides(self, hook, LoggerCallback) or (hook in _LOGS and overrides(self, _LOGS[hook], LoggerCallback))
 
 
 class _Files(LoggerCallback):
-    """Log files from the journal. A subclass that logs something besides is called for that."""
+    """Log files from the journal. A subclass that overrides a hook writes each row by itself, when it is called."""
 
     kind: ClassVar[str]
+    _facts: RunFacts
 
     def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
-        """Return what writes the files, and, for a subclass, what calls its own methods."""
+        """Return what writes the files; for a subclass with hooks of its own, what calls these."""
+        if any(overrides(self, hook, _Files) for hook in (*engine.HOOKS, *_LOGS.values())):
+            self._facts, self._writer, self._trials = facts, made(self.kind, _PREFIX), dict[int, Logged]()
+            return super().to_engine(facts)
         varied = None if facts.varied is None else sorted(facts.varied)
-        files = FileLogger(self.kind, naming=Naming(_ROWS, "ray/tune/", varied))
-        return [files, *(super().to_engine(facts) if self.own else [])]
+        return [FileLogger(self.kind, naming=Naming(_ROWS, _PREFIX, varied))]
+
+    def log_trial_start(self, trial: Trial) -> None:
+        self._logged(trial).begin(trial.config, trial.evaluated_params)
+
+    def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
+        shown = {name: value for name, value in result.items() if name != "config"}
+        step = int(result.get("timesteps_total") or result.get("training_iteration") or trial.info.step)
+        row = Row(float(result.get("timestamp", time.time())), step, names.flatten(shown), shown)
+        self._writer.write(self._logged(trial), [row])
+
+    def log_trial_end(self, trial: Trial, failed: bool = False) -> None:  # noqa: FBT002 - Ray Tune's interface
+        if failed:
+            self._logged(trial).fail(trial.info.attempt, trial.info.traceback or trial.info.error)
+        self._writer.end(self._logged(trial))
+
+    def _logged(self, trial: Trial) -> Logged:
+        """Return the trial as the files' writer sees it; what an interrupted run wrote of it is kept."""
+        if trial.number not in self._trials:
+            new = self._trials[trial.number] = Logged(trial.number, Path(str(trial.local_path)))
+            new.begin(trial.config, trial.evaluated_params)
+            self._writer.keep(new)
+        return self._trials[trial.number]
 
 
+_PREFIX = "ray/tune/"
 _ROWS = f"{__name__}:row_of"
 
 
 def row_of(trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row:
-    """Return a report as users know it, with the automatic metrics; it came ``when`` (seconds since 1970)."""
+    """Return a report as users know it, with the automatic metrics; it came ``when`` (seconds since 1970).
+
+    Its own ``timestamp`` and ``timesteps_total`` place it in the files; where they cannot, they are left out.
+    """
     directory = trial.directory.parents[1]
     facts = RunFacts(directory=str(directory))
-    nested = names.result_of(
-        row,
-        trial_id=facts.trial_id(trial.id),
-        experiment_id=facts.run,
-        experiment_tag=tag_of(trial.id, trial.varied),
-        logdir=str(trial.directory),
-    )
+    known: dict[str, Any] = {
+        "trial_id": facts.trial_id(trial.id),
+        "experiment_id": facts.run,
+        "experiment_tag": tag_of(trial.id, trial.varied),
+        "logdir": str(trial.directory),
+    }
+    nested = names.result_of(row, **known)
+    left_out = {name: nested.pop(name) for name, most in _PLACES.items() if not _is_below(most, nested.get(name, 0))}
+    if left_out:
+        automatic = names.result_of({names.AUTO: row.get(names.AUTO)}, **known)
+        nested.update({name: automatic[name] for name in left_out if name in automatic})
     at = nested.get("timesteps_total") or step
-    return Row(float(nested.get("timestamp", when)), int(at), names.flatten(nested), nested)
+    return Row(float(nested.get("timestamp", when)), int(at), names.flatten(nested), nested, left_out)
+
+
+_PLACES = {"timestamp": 1e11, "timesteps_total": 2**63}  # seconds since 1970 (until the year 5138); steps, as int64
+
+
+def _is_below(most: float, value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < most
 
 
 class CSVLoggerCallback(_Files):
@@ -152,15 +170,15 @@ class TBXLoggerCallback(_Files):
 
 def together(callbacks: Iterable[engine.Callback]) -> list[engine.Callback]:
     """Have one process write the files of all loggers that name rows in the same way."""
-    made: list[engine.Callback] = []
+    found: list[engine.Callback] = []
     for callback in callbacks:
-        alike = next((other for other in made if _is_like(other, callback)), None)
+        alike = next((other for other in found if _is_like(other, callback)), None)
         if isinstance(alike, FileLogger) and isinstance(callback, FileLogger):
             kinds = dict.fromkeys((*alike.kinds, *callback.kinds))
-            made[made.index(alike)] = FileLogger(*kinds, naming=alike.naming)
+            found[found.index(alike)] = FileLogger(*kinds, naming=alike.naming)
         else:
-            made.append(callback)
-    return made
+            found.append(callback)
+    return found
 
 
 def _is_like(one: engine.Callback, other: engine.Callback) -> bool:

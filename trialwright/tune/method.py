@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trialwright.engine.in_use import free
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Random
 from trialwright.space import Space
@@ -102,7 +103,8 @@ class Method:
         searcher = self.searcher
         if searcher is None or not hasattr(searcher, "to_engine"):
             return searcher or "random"
-        config = self._varied if isinstance(self._varied, Mapping) else {}
+        free({"search_alg": searcher})
+        config = self._varied.definition if isinstance(self._varied, Space) else self._varied or {}
         if len(self.metrics) > 1:  # the facts know one only
             searcher.set_search_properties(list(self.metrics), list(self.modes), dict(config))
         return searcher.to_engine(facts, config)
@@ -111,6 +113,7 @@ class Method:
         scheduler = self.scheduler
         if scheduler is None or not hasattr(scheduler, "to_engine"):
             return scheduler or "fifo"
+        free({"scheduler": scheduler})
         return scheduler.to_engine(facts)
 
     @property

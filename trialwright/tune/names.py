@@ -1,7 +1,7 @@
 """Two vocabularies, and the one place that translates: what Ray Tune's users call things, and what the engine does.
 
 The engine counts ``step`` and ``time_s``; users know these as ``training_iteration`` and ``time_total_s``, and may well
-report a ``step`` of their own, which is ``_step`` inside. The engine takes numbers and texts, and joins nested names
+report a ``step`` of their own, which is ``_step`` inside. The engine takes numbers and strings, and joins nested names
 with ``/``; which names were dicts and which were lists rides along in a hidden metric, so that users get back what they
 gave. So does what only the worker knows: when and where a report was made.
 """
@@ -14,16 +14,18 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from trialwright.metrics import spelled
 
 COUNTED = {"training_iteration": "step", "time_total_s": "time_s"}
 ANONYMOUS = "_metric"  # what a bare number is called that somebody reports
 AUTO = "_auto"  # hidden: when, how long, how many since the restore, and where
 DONE = "done"  # a trial that reports it is over
-NESTS = "_nests"  # hidden: which names were dicts, and (with [] behind) which were lists
+NESTS = "_nests"  # hidden: which names were dicts and lists, as ``_shape`` says it
 _BACK = {engine: user for user, engine in COUNTED.items()}
 _TAKEN = re.compile(r"(?:_*(?:step|time_s)|_+(?:auto|nests))(?=/|$)")
 _MOVED = re.compile(r"(?:_+(?:step|time_s)|__+(?:auto|nests))(?=/|$)")
@@ -41,25 +43,69 @@ def from_engine(name: str) -> str:
 
 
 def escape(metrics: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return what is reported to the engine for what a user reports: nested names are untouched below the first level,
-    and so is what is no name: the engine says so."""
+    """Return what is reported to the engine for what a user reports: nested names are untouched below the first level.
+
+    Raises:
+        TypeError: an own ``training_iteration`` or ``time_total_s`` is no number, or a key has no string.
+    """
+    for name in COUNTED.keys() & metrics.keys():
+        if isinstance(metrics[name], str | Mapping | list | tuple):
+            raise TypeError(f"a report's own {name!r} must be a number, not {metrics[name]!r}")
     row = {to_engine(name) if isinstance(name, str) else name: _opened(value) for name, value in metrics.items()}
-    nests = list(_nests(row, ""))
-    return {**row, NESTS: json.dumps(nests)} if nests else row
+    if not any(isinstance(value, Mapping) for value in row.values()):
+        return row
+    return {**row, NESTS: json.dumps(_shape(row))}
 
 
 def unescape(row: Mapping[str, Any]) -> dict[str, Any]:
     """Undo ``escape``: nested again, with the user's names, and without what is hidden. Arrays and tuples are lists."""
     flat = {name: value for name, value in row.items() if name not in (AUTO, NESTS)}
     nested = _nested(flat, json.loads(row[NESTS])) if NESTS in row else flat
-    return {from_engine(name): value for name, value in nested.items()}
+    return Shown((from_engine(name), value) for name, value in nested.items())
+
+
+_NOTHING: Any = object()
+
+
+def found(values: dict[Any, Any], name: object, default: Any = None) -> Any:  # noqa: ANN401 - whatever was reported
+    """Return the value of a name, or of the names that it is joined of; the default if there is none."""
+    if not isinstance(name, str) or dict.__contains__(values, name):
+        return dict.get(values, name, default)
+    for slash in (place for place, character in enumerate(name) if character == "/"):
+        inner = dict.get(values, name[:slash])
+        if isinstance(inner, list):
+            inner = {str(place): item for place, item in enumerate(inner)}
+        value = found(inner, name[slash + 1 :], _NOTHING) if isinstance(inner, dict) else _NOTHING
+        if value is not _NOTHING:
+            return value
+    return default
+
+
+class Shown(dict[str, Any]):
+    """A report as users see it. What is nested is found by its joined name as well: ``result["val/loss"]``."""
+
+    def __missing__(self, name: object) -> Any:  # noqa: ANN401 - as above
+        value = found(self, name, _NOTHING)
+        if value is _NOTHING:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return found(self, name, _NOTHING) is not _NOTHING
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as above
+        """Return the value of this name; the default if there is none."""
+        return found(self, name, default)
 
 
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Join the names of nested dicts with ``/``; an empty dict has no name."""
+    """Join the names of nested dicts with ``/``; an empty dict has no name. Where a metric is called like a parameter
+    of ours (``config/lr``), ours has ``trial/`` before it."""
     flat: dict[str, Any] = {}
     for name, value in metrics.items():
-        flat.update(flatten(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {f"{prefix}{name}": value})
+        inner = flatten(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        flat.update({f"trial/{taken}": flat[taken] for taken in inner.keys() & flat.keys()})
+        flat.update(inner)
     return flat
 
 
@@ -71,10 +117,12 @@ def result_of(row: Mapping[str, Any], *, done: bool = False, **facts: object) ->
         done: this is the trial's last one.
         facts: what is known of the trial, by the users' names (``trial_id``, ``config``, ...); what the worker said
             goes first.
+
+    What the user calls like an automatic metric goes first; a fact that it hides has ``trial/`` before its name.
     """
     result = unescape(row)
-    automatic = {**facts, **_said(row.get(AUTO)), "done": done}
-    return {**automatic, **result}
+    hidden = {f"trial/{name}": value for name, value in facts.items() if name in result and result[name] is not value}
+    return Shown({**facts, **_said(row.get(AUTO)), "done": done, **hidden, **result})
 
 
 @dataclass
@@ -137,35 +185,52 @@ def _opened(value: Any) -> Any:  # noqa: ANN401 - whatever is reported
     return {name: _opened(item) for name, item in value.items()} if isinstance(value, Mapping) else value
 
 
-def _nests(metrics: Mapping[Any, Any], prefix: str) -> Iterator[str]:
-    """Name the dicts and lists in a report, each before those in it."""
-    for name, value in metrics.items():
+def _shape(metrics: Mapping[Any, Any], *, is_listed: bool = False) -> dict[str, Any]:
+    """Return what of a report its joined names do not tell: its dicts, and its lists as ``[dict of places]``; and as
+    None each value with a slash in its own name, or in that of a dict around it."""
+    shape: dict[str, Any] = {}
+    for key, value in metrics.items():
+        name = spelled(key)
+        has_slash = is_listed or "/" in name
         if isinstance(value, Mapping):
-            yield f"{prefix}{name}" + ("[]" if isinstance(value, _List) else "")
-            yield from _nests(value, f"{prefix}{name}/")
+            inner = _shape(value, is_listed=has_slash)
+            shape[name] = [inner] if isinstance(value, _List) else inner
+        elif has_slash:
+            shape[name] = None
+    return shape
 
 
-def _nested(flat: Mapping[str, Any], nests: list[str]) -> dict[str, Any]:
+def _nested(flat: Mapping[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
     """Put values into dicts and lists again."""
     root: dict[str, Any] = {}
-    made: dict[str, dict[str, Any]] = {}
-    for nest in nests:
-        path = nest.removesuffix("[]")
-        inside, name = _place(path, root, made)
-        inside[name] = made[path] = _List() if nest.endswith("[]") else {}
+    made: dict[str, dict[str, Any]] = {}  # by the path, where no name in it has a slash
+    listed: dict[str, tuple[dict[str, Any], str]] = {}
+    _make(shape, "", root, made, listed)
     for path, value in flat.items():
-        inside, name = _place(path, root, made)
+        holder, slash, name = path.rpartition("/")
+        inside, name = listed.get(path) or ((made[holder], name) if slash and holder in made else (root, path))
         inside[name] = value
     closed: dict[str, Any] = _closed(root)
     return closed
 
 
-def _place(path: str, root: dict[str, Any], made: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], str]:
-    """Return the innermost dict that a path leads into, and the name there."""
-    for holder in reversed(made):
-        if path.startswith(holder + "/"):
-            return made[holder], path[len(holder) + 1 :]
-    return root, path
+def _make(
+    shape: dict[str, Any],
+    prefix: str,
+    inside: dict[str, Any],
+    made: dict[str, dict[str, Any]] | None,
+    listed: dict[str, tuple[dict[str, Any], str]],
+) -> None:
+    """Make the dicts and lists of a shape; note which are found by their path, and where listed values belong."""
+    for name, inner in shape.items():
+        if inner is None:
+            listed[prefix + name] = inside, name
+            continue
+        own = inside[name] = _List() if isinstance(inner, list) else {}
+        known = None if "/" in name else made
+        if known is not None:
+            known[prefix + name] = own
+        _make(inner[0] if isinstance(inner, list) else inner, f"{prefix}{name}/", own, known, listed)
 
 
 def _closed(value: Any) -> Any:  # noqa: ANN401 - whatever was reported

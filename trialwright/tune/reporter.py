@@ -15,8 +15,10 @@ from typing import Any
 
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.progress import Snapshot, line, number
 from trialwright.tune.best import best_of
+from trialwright.tune.names import flatten
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 AUTOMATIC = frozenset(
@@ -163,7 +165,8 @@ class TuneReporterBase(ProgressReporter):
             + [_value(trial.last_result, name) for name in metrics]
             for trial in shown
         ]
-        table = _aligned([["trial", "status", *parameters.values(), *metrics.values()], *rows], self._length)
+        titles = [f"config/{name}" if name in metrics.values() else name for name in parameters.values()]
+        table = _aligned([["trial", "status", *titles, *metrics.values()], *rows], self._length)
         hidden = len(trials) - len(shown)
         return f"{table}\n... {hidden} more trials" if hidden else table
 
@@ -171,8 +174,8 @@ class TuneReporterBase(ProgressReporter):
         seen = dict.fromkeys(
             name
             for trial in trials
-            for name, value in trial.last_result.items()
-            if name not in AUTOMATIC and isinstance(value, int | float)
+            for name, value in flatten(_own(trial.last_result)).items()
+            if isinstance(value, int | float)
         )
         return {"training_iteration": "iter", "time_total_s": "total time (s)"} | {
             name: name for name in list(seen)[: self._infer_limit]
@@ -236,7 +239,7 @@ class Reporting(engine.Callback):
     """
 
     def __init__(self, reporter: ProgressReporter, facts: RunFacts) -> None:
-        self._reporter = reporter
+        self._reporter = self.wraps = reporter
         self._facts = facts
         self._book = TrialBook(facts)
         self._snapshot: Snapshot | None = None
@@ -284,7 +287,9 @@ def to_engine(reporter: object, facts: RunFacts) -> Reporting:
         TypeError: it is no reporter.
     """
     if not isinstance(reporter, ProgressReporter):
-        raise TypeError(f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}")
+        raise TypeError(
+            f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}{import_instead(reporter)}"
+        )
     return Reporting(reporter, facts)
 
 
@@ -296,6 +301,11 @@ def _added(columns: dict[str, str], name: str, title: str | None) -> dict[str, s
     if name in columns:
         raise ValueError(f"column {name!r} is there already")
     return {**columns, name: title or name}
+
+
+def _own(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the user reported, without what is automatic."""
+    return {name: value for name, value in result.items() if name not in AUTOMATIC and not name.startswith("trial/")}
 
 
 def _parameters(trials: Sequence[Trial]) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from trialwright.space import Space
 from trialwright.tune.best import checked
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError
@@ -25,8 +26,19 @@ class Result:
         self._record = record
 
     @classmethod
-    def from_path(cls, path: str | os.PathLike[str], storage_filesystem: object = None) -> Result:
+    def from_path(
+        cls,
+        path: str | os.PathLike[str],
+        storage_filesystem: object = None,
+        *,
+        param_space: Mapping[str, Any] | Space | None = None,
+    ) -> Result:
         """Read the result of the trial with this directory.
+
+        Args:
+            path: the trial's directory.
+            storage_filesystem: refused.
+            param_space: the run's, where it holds what is no data; without it these parameters are missing.
 
         Raises:
             ValueError: there is no run, or no such trial; or a filesystem is given.
@@ -36,7 +48,7 @@ class Result:
         if storage_filesystem is not None:
             raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
         directory = Path(path).resolve()
-        for record in load(directory.parent.parent).all:
+        for record in load(directory.parent.parent, param_space).all:
             if record.found.directory == directory:
                 return cls(record)
         raise ValueError(f"there is no trial in {os.fspath(path)!r}")
@@ -210,7 +222,7 @@ def table(records: Records, metric: str | None, mode: str | None) -> pd.DataFram
     for record in records.all:
         result = record.trial.last_result if metric is None or mode is None else record.best_report(metric, mode)
         if result is not None:
-            rows.append(flat({**result, "logdir": str(record.found.directory)}))
+            rows.append(flat(result))
     return frame(rows)
 
 

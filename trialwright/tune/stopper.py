@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from trialwright.callbacks import TrialInfo
+from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Config, Report
 from trialwright.stopping import Stop
 from trialwright.tune import names
@@ -114,7 +115,7 @@ class TrialPlateauStopper(NoopStopper):
         self._last: defaultdict[object, deque[float]] = defaultdict(lambda: deque(maxlen=num_results))
 
     def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = _number(result.get(self._metric))
+        value = _number(names.found(result, self._metric))
         self._last[trial_id].append(value)
         self._seen[trial_id] += 1
         if self._seen[trial_id] < self._grace_period or len(self._last[trial_id]) < self._num_results:
@@ -163,7 +164,7 @@ class ExperimentPlateauStopper(Stopper):
         self._in_a_row = 0
 
     def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = self._sign * _number(result[self._metric])
+        value = self._sign * _number(names.found(result, self._metric))
         if math.isfinite(value):
             self._best = sorted([*self._best, value])[: self._top]
         self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0
@@ -237,7 +238,7 @@ def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
     """
     if stop is None:
         return None, None
-    if isinstance(stop, CombinedStopper):
+    if type(stop) is CombinedStopper:
         return to_engine(list(stop.stoppers), facts)
     if isinstance(stop, list | tuple):
         rules = [to_engine(rule, facts) for rule in stop]
@@ -256,9 +257,12 @@ def _rule(stop: object, facts: RunFacts) -> Stop:
     if isinstance(stop, Stopper):
         return Asked(stop, facts)
     if isinstance(stop, type) or not callable(stop):
-        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}")
+        hint = import_instead(stop)
+        raise TypeError(f"stop must be a dict, a function, a Stopper, or a list of these, not {stop!r}{hint}")
     if hasattr(stop, "stop_all"):
-        raise TypeError(f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none")
+        raise TypeError(
+            f"a stopper that has stop_all must be a subclass of tune.Stopper: {stop!r} is none{import_instead(stop)}"
+        )
     return Asked(FunctionStopper(stop), facts)
 
 
@@ -269,7 +273,10 @@ class Asked:
 
     def __init__(self, stopper: Stopper, facts: RunFacts) -> None:
         self._stopper, self._facts = stopper, facts
+        self.wraps = stopper
         self._why = f"stop rule {name_of(stopper)}"
+        named = getattr(stopper, "_metric", None) or getattr(stopper, "metric", None)
+        self.metrics = (names.to_engine(named),) if isinstance(named, str) else ()
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Ask about a report."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from trialwright.callbacks import TrialInfo
 from trialwright.results import TrialResult
+from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
 from trialwright.tune import names
 
@@ -83,6 +84,7 @@ class Trial:
         self.facts = facts
         self.info = info
         self.trial_id = facts.trial_id(info.id)
+        self.view: TrialView | None = None  # as the engine's schedulers see it, where a scheduler is asked
         self._result: dict[str, Any] | None = None
         self._follows = False  # every report is noted, so the picture's may be one that is yet to come
         self._tag: tuple[int, str] | None = None  # for which attempt: only the next may have another config

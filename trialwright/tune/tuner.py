@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trialwright.errors import import_instead
 from trialwright.space import Space
 from trialwright.tune import registry
 from trialwright.tune.config import ResumeConfig, ResumeType, RunConfig, TuneConfig
@@ -28,7 +29,7 @@ class Tuner:
 
     Raises:
         TypeError: there is no trainable, or it is none.
-        ValueError: no trainable of this name is registered.
+        ValueError: no trainable of this name is registered, or the space is no dict.
     """
 
     def __init__(
@@ -40,6 +41,11 @@ class Tuner:
         run_config: RunConfig | None = None,
     ) -> None:
         registry.find(trainable)
+        if param_space is not None and not isinstance(param_space, Mapping | Space):
+            raise ValueError(f"param_space must be a dict of domains and constants, not {param_space!r}")
+        for name, given, kind in (("tune_config", tune_config, TuneConfig), ("run_config", run_config, RunConfig)):
+            if given is not None and not isinstance(given, kind):
+                raise TypeError(f"{name} must be a tune.{kind.__name__}, not {given!r}{import_instead(given)}")
         self._job = Job(trainable, param_space, tune_config or TuneConfig(), run_config or RunConfig())
         self._directory: Path | None = None  # of the run that is gone on with
         self._again = ResumeConfig()
@@ -120,7 +126,7 @@ class Tuner:
             return ResultGrid(self._records)
         if self._directory is None:
             raise RuntimeError("there are no results yet: call fit()")
-        return ResultGrid(load(self._directory))
+        return ResultGrid(load(self._directory, self._job.space))
 
 
 def _errored(resume: bool, restart: bool) -> ResumeType:

@@ -58,3 +58,14 @@ def test_gradients_come_back_to_their_columns_and_not_to_categories():
     gradient = features.pull_back(np.arange(1.0, 6.0)[None])
     assert gradient.tolist() == [[0.0, 1.0, 2.0]]
     assert features.groups.tolist() == [1, 2, 0, 0, 0]
+
+
+def test_many_options_are_as_far_from_each_other_as_few():
+    features = Features(Space({"a": choice([f"o{number}" for number in range(10_000)])}))
+    units = (np.random.default_rng(0).choice(10_000, 60, replace=False)[:, None] + 0.5) / 10_000
+    rows = features.of(units, np.ones((60, 1), np.bool_))
+    assert rows.shape[1] == len(features.groups) <= 128
+    squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
+    assert np.abs(squared[~np.eye(60, dtype=np.bool_)] - 1).max() < 0.5
+    assert np.allclose(np.diag(squared), 0)
+    assert np.array_equal(rows, features.of(units, np.ones((60, 1), np.bool_)))

@@ -2,7 +2,9 @@
 
 An unordered category becomes one indicator an option, so that the squared distance between two options is 1 (a Hamming
 term inside the distance, with a length-scale of its own). All indicators of an inactive category are 0, which tells
-active branches apart: a branch is its option. Everything else is its unit, and the middle where it is inactive.
+active branches apart: a branch is its option. Where options are many, each has a code of random signs instead, with
+squared distances near 1 (Johnson and Lindenstrauss 1984): what that takes does not grow with their number. Everything
+else is its unit, and the middle where it is inactive.
 
 n: rows. d: columns. p: features. units: configs, (n, d).
 """
@@ -23,6 +25,8 @@ from trialwright.space.values import Bools, Floats
 Integers = npt.NDArray[np.int64]
 MANY = 16
 """So many values are tried one by one; of more, those at distances of powers of two."""
+SIGNS = 128
+"""An unordered category of more options has codes of so many signs: squared distances are 1, give or take 0.1."""
 COARSE = 12
 """An ordered column of more values may be descended along as if it were continuous; what comes out is snapped."""
 
@@ -43,7 +47,9 @@ class Column:
         """Return the units of other values that are worth a try from this one, shape (k,)."""
         if self.centres is None:
             return np.empty(0)
-        count, place = len(self.centres), int(np.argmin(np.abs(self.centres - unit)))
+        count = len(self.centres)
+        right = min(max(int(np.searchsorted(self.centres, unit)), 1), count - 1)
+        place = right - (abs(self.centres[right - 1] - unit) <= abs(self.centres[right] - unit)) if count > 1 else 0
         if count <= MANY:
             return np.delete(self.centres, place)
         steps = 2 ** np.arange(int(math.log2(count)) + 1)
@@ -62,7 +68,7 @@ class Features:
         self._plain = np.flatnonzero(self.numeric)
         self._coded = [(j, each.centres) for j, each in enumerate(self.columns) if not each.ordered]
         self.groups: Integers = np.concatenate(
-            [self._plain, *(np.full(len(centres), j) for j, centres in self._coded if centres is not None)]
+            [self._plain, *(np.full(min(len(centres), SIGNS), j) for j, centres in self._coded if centres is not None)]
         ).astype(np.int64)
 
     def of(self, units: Floats, active: Bools, log_steps: Floats | float | None = None) -> Floats:
@@ -72,7 +78,8 @@ class Features:
         for j, centres in self._coded:
             assert centres is not None
             cells = np.minimum((units[:, j] * len(centres)).astype(np.int64), len(centres) - 1)
-            parts.append((cells[:, None] == np.arange(len(centres))) * (active[:, j, None] * math.sqrt(0.5)))
+            codes = _signs(cells) if len(centres) > SIGNS else cells[:, None] == np.arange(len(centres))
+            parts.append(codes * (active[:, j, None] * math.sqrt(0.5)))
         if log_steps is not None:
             parts.append(np.full((len(units), 1), np.reshape(log_steps, (-1, 1))))
         return np.concatenate(parts, axis=1)
@@ -82,6 +89,17 @@ class Features:
         pulled = np.zeros((len(gradient), len(self.columns)))
         pulled[:, self._plain] = gradient[:, : len(self._plain)]
         return pulled
+
+
+def _signs(cells: Integers) -> Floats:
+    """Return the codes of options, shape (n, SIGNS), of length 1: random signs that depend on the option alone."""
+    salts = np.arange(1, SIGNS // 64 + 1, dtype=np.uint64) << np.uint64(40)
+    mixed = cells.astype(np.uint64)[:, None] + salts
+    for multiplier in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB):  # splitmix64 (Steele et al. 2014)
+        mixed = mixed * np.uint64(multiplier)
+        mixed ^= mixed >> np.uint64(31)
+    bits = (mixed[:, :, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)
+    return (2.0 * bits.reshape(len(cells), SIGNS).astype(np.float64) - 1.0) / math.sqrt(SIGNS)
 
 
 def _column(domain: Domain) -> Column:

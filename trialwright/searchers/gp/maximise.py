@@ -108,7 +108,7 @@ class Maximiser:
 
         lower, upper = np.where(free, 0.0, rows), np.where(free, 1.0, rows)
         found, _ = descend(downhill, rows, lower, upper, rounds=self.effort.rounds, tolerance=GAIN)
-        found = self.scope.snapped(found)
+        found = self.scope.snapped(self.scope.space.pulled(self.scope.snapped(found), rows))
         reached = np.where(self.scope.space.feasible(found), self._value(found), -np.inf)
         better = reached > values
         return np.where(better[:, None], found, rows), np.where(better, reached, values)

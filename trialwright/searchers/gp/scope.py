@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from trialwright.searchers.drawing import FEW, inside
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.untried import every_row
+from trialwright.searchers.untried import WALKED, every_row
 from trialwright.space import Space
 from trialwright.space.values import Bools, Floats
 
@@ -49,7 +50,10 @@ class Scope:
         if self._configs is not None:
             return np.unique(self.allowed(self._configs), axis=0)
         shifted = (self._points(count) + generator.random(self.space.dimension)) % 1.0  # Cranley and Patterson 1976
-        return self.allowed(self.space.tilt(shifted))
+        rows = self.allowed(self.space.tilt(shifted))
+        if not self.space.has_constraints or len(rows) > FEW * count:
+            return rows
+        return np.concatenate([rows, self.allowed(self.space.allowed(WALKED, generator, index=self.sample))])
 
     def nearby(self, centres: Floats, count: int, generator: np.random.Generator) -> Floats:
         """Return about so many rows near the centres, shape (k, d): smooth columns move by a thousandth to a fifth."""
@@ -60,7 +64,7 @@ class Scope:
         share = np.where(self.smooth, 1.0, max(0.1, 1.0 / d)) * min(1.0, MOVED / d)
         moved = generator.random((count, d)) < share
         moved[np.arange(count), generator.integers(d, size=count)] = True
-        return self.allowed(np.where(moved, near, chosen))
+        return inside(self.space, np.where(moved, near, chosen), chosen, self.sample, generator)
 
     def neighbours(self, rows: Floats) -> tuple[Floats, Integers]:
         """Return the allowed rows that differ from one of these in one discrete column, and from which they do."""

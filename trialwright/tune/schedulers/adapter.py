@@ -10,6 +10,7 @@ from trialwright.callbacks import TrialInfo
 from trialwright.messages import (
     EVERY_REPORT,
     Choice,
+    Clone,
     Continue,
     Drop,
     Metric,
@@ -18,6 +19,7 @@ from trialwright.messages import (
     Pause,
     Plain,
     Report,
+    Resize,
     Resume,
     Start,
     Stop,
@@ -27,6 +29,7 @@ from trialwright.messages import (
 from trialwright.schedulers import TrialView
 from trialwright.storage.checkpoints import located
 from trialwright.streams import Streams
+from trialwright.tune.schedulers.built_in import Answer, BuiltInScheduler
 from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
 from trialwright.tune.trial import RunFacts, Trial
 
@@ -40,23 +43,29 @@ class Asked:
     """
 
     def __init__(self, scheduler: TrialScheduler, facts: RunFacts) -> None:
-        self._scheduler = scheduler
-        self._facts = facts
+        self._scheduler = self.wraps = scheduler
+        self.facts = facts
         self._trials: dict[int, Trial] = {}
         self._doomed: list[Trial] = []  # the user's scheduler wants them ended
         self._coming: Trial | None = None  # stands for a new trial that could be had
+        self._donors: dict[int, int | None] = {}  # of the trial that a built-in scheduler resumes
+        if isinstance(scheduler, BuiltInScheduler):
+            self.on_capacity = scheduler.on_capacity
 
     def setup(self, rng: Streams) -> None:
         """Begin with no trials. The user's object cannot be made to forget: it is for one run."""
-        self._trials, self._doomed, self._coming = {}, [], None
-        self._scheduler.set_search_properties(self._facts.metric, self._facts.mode)
+        self.rng, self._trials, self._doomed, self._coming, self._donors = rng, {}, [], None, {}
+        if isinstance(self._scheduler, BuiltInScheduler):
+            self._scheduler.begin(self, self.facts)
+        self._scheduler.set_search_properties(self.facts.metric, self.facts.mode)
 
     # What the engine asks -------------------------------------------------------------------------------------------
 
     def on_start(self, trial: TrialView) -> Start:
         """Show the new trial, and have it wait at its first report."""
         info = self._picture(trial, "running", {})
-        known = self._trials[trial.id] = Trial(self._facts, info)
+        known = self._trials[trial.id] = Trial(self.facts, info)
+        known.view = trial
         self._scheduler.on_trial_add(self, known)
         return Start(EVERY_REPORT)
 
@@ -64,16 +73,28 @@ class Asked:
         """Ask, and carry the answer over."""
         known = self._see(trial, "running", report.metrics)
         answer = self._scheduler.on_trial_result(self, known, known.note(report.metrics))
+        if isinstance(answer, Answer):
+            return self._carried(trial, report, answer.verdict)
         if answer == TrialScheduler.CONTINUE:
             return Continue(EVERY_REPORT)
         if answer == TrialScheduler.PAUSE:
-            self._see(trial, "paused", report.metrics)
-            return Pause()
+            return self._carried(trial, report, Pause())
         if answer == TrialScheduler.STOP:
             return Stop(f"scheduler {type(self._scheduler).__name__}")
         raise ValueError(
             f"{type(self._scheduler).__name__}.on_trial_result must return CONTINUE, PAUSE, or STOP, not {answer!r}"
         )
+
+    def _carried(self, trial: TrialView, report: Report, verdict: Verdict) -> Verdict:
+        """Return a built-in scheduler's verdict: it is asked at every report."""
+        if isinstance(verdict, Pause):
+            self._see(trial, "paused", report.metrics)
+        if isinstance(verdict, Clone) and getattr(self._scheduler, "searcher", None) is None:
+            raise ValueError(
+                f"{type(self._scheduler).__name__} asks PopulationBasedTraining, whose variations nothing makes: "
+                "subclass PopulationBasedTraining instead"
+            )
+        return replace(verdict, until=EVERY_REPORT) if isinstance(verdict, Continue | Clone | Resize) else verdict
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         """Tell how it ended."""
@@ -93,11 +114,14 @@ class Asked:
             trial = self._doomed.pop()
             if trial.number in self._trials:
                 return Drop(trial.number, f"scheduler {type(self._scheduler).__name__}")
-        self._coming = Trial(self._facts, _STAND_IN) if can_ask else None
+        self._coming = Trial(self.facts, _STAND_IN) if can_ask else None
+        self._donors.clear()
         chosen = self._scheduler.choose_trial_to_run(self)
+        if chosen is None and any(trial.number in self._trials for trial in self._doomed):
+            return self.next(can_ask)
         if chosen is not None and chosen.status == Trial.PAUSED:
             chosen.update(replace(chosen.info, state="running"))
-            return Resume(chosen.number, EVERY_REPORT)
+            return Resume(chosen.number, EVERY_REPORT, self._donors.get(chosen.number))
         return New() if can_ask else Wait()
 
     def state(self) -> Plain:
@@ -111,9 +135,9 @@ class Asked:
         return self._trials[trial.id].update(self._picture(trial, state, metrics))
 
     def _picture(self, trial: TrialView, state: str, metrics: dict[str, Metric]) -> TrialInfo:
-        root = Path(self._facts.directory) if self._facts.directory else None
+        root = Path(self.facts.directory) if self.facts.directory else None
         saved = None if trial.checkpoint is None else located(trial.checkpoint.path, root)
-        config = self._facts.resolve(trial.config)
+        config = self.facts.resolve(trial.config)
         return TrialInfo(trial.id, config, state, None, 0, trial.step, metrics, "", saved, None)
 
     # What the user's scheduler asks ---------------------------------------------------------------------------------
@@ -135,6 +159,10 @@ class Asked:
     def stop_trial(self, trial: Trial) -> None:
         """End a trial with the next choice."""
         self._doomed.append(trial)
+
+    def propose(self, choice: Resume) -> None:
+        """Resume the trial so, if it is the one that is chosen."""
+        self._donors[choice.trial] = choice.donor
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it only raises
         known = ", ".join(name for name in ("get_trials", "get_live_trials", "get_trial", "stop_trial"))

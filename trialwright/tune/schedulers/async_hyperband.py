@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from trialwright.schedulers import ASHA, Scheduler
 from trialwright.tune import names
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.trial import RunFacts
 
 
-class AsyncHyperBandScheduler(TrialScheduler):
+class AsyncHyperBandScheduler(BuiltInScheduler):
     """Ends at each rung the trials that are not among the best. ``trialwright.schedulers.ASHA`` also promotes.
 
     Args:
@@ -49,7 +49,7 @@ class AsyncHyperBandScheduler(TrialScheduler):
             stop_last_trials=stop_last_trials,
         )
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
         return self._asha
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from trialwright.schedulers import HyperBand, Scheduler
 from trialwright.tune import names
 from trialwright.tune.schedulers.async_hyperband import metric_and_mode
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.trial import RunFacts
 
 
-class HyperBandScheduler(TrialScheduler):
+class HyperBandScheduler(BuiltInScheduler):
     """Halves brackets of trials until one of each is left. See ``trialwright.schedulers.HyperBand``.
 
     Args:
@@ -41,6 +41,6 @@ class HyperBandScheduler(TrialScheduler):
             stop_last_trials=stop_last_trials,
         )
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
         return self._hyperband

@@ -5,11 +5,11 @@ from __future__ import annotations
 from trialwright.schedulers import MedianStopping, Scheduler
 from trialwright.tune import names
 from trialwright.tune.schedulers.async_hyperband import metric_and_mode
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.trial import RunFacts
 
 
-class MedianStoppingRule(TrialScheduler):
+class MedianStoppingRule(BuiltInScheduler):
     """Ends trials that are worse than the median of the others. See ``trialwright.schedulers.MedianStopping``.
 
     Trials are compared at every iteration; by any other time, at every multiple of the grace period.
@@ -46,6 +46,6 @@ class MedianStoppingRule(TrialScheduler):
             pause=not hard_stop,
         )
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
         return self._rule

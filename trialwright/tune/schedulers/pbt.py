@@ -10,14 +10,14 @@ from trialwright.schedulers import PBT, Scheduler
 from trialwright.searchers import Perturb, Searcher
 from trialwright.tune import names
 from trialwright.tune.schedulers.async_hyperband import metric_and_mode
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
 from trialwright.tune.trial import RunFacts
 
 __all__ = ["PopulationBasedTraining", "PopulationBasedTrainingReplay"]
 
 
-class PopulationBasedTraining(TrialScheduler):
+class PopulationBasedTraining(BuiltInScheduler):
     """Replaces the worst members of a population by variations of the best. See ``trialwright.schedulers.PBT``.
 
     Unlike Ray Tune's it goes together with any searcher, which makes the first population.
@@ -81,7 +81,7 @@ class PopulationBasedTraining(TrialScheduler):
             synchronous=synch,
         )
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler; it needs ``searcher`` and ``complete`` as well."""
         return self._pbt
 

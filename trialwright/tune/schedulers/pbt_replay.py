@@ -10,13 +10,13 @@ from typing import Any
 from trialwright import space
 from trialwright.schedulers import PBTReplay, Scheduler
 from trialwright.searchers import Schedule, Searcher
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.trial import RunFacts
 
 Policy = list[tuple[int, dict[str, Any]]]  # from which step on which configuration
 
 
-class PopulationBasedTrainingReplay(TrialScheduler):
+class PopulationBasedTrainingReplay(BuiltInScheduler):
     """Takes one trial through the configurations of a population's best. See ``trialwright.schedulers.PBTReplay``.
 
     Args:
@@ -38,7 +38,7 @@ class PopulationBasedTrainingReplay(TrialScheduler):
         except (ValueError, TypeError) as error:
             raise ValueError(f"policy_file={policy_file!r} holds no policy: {error}") from error
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler; it needs ``searcher`` and ``complete`` as well."""
         return self._replay
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from trialwright.schedulers import EvenShare, ResourceChanging, Scheduler, TopJob
 from trialwright.tune import resources
+from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
 from trialwright.tune.trial import RunFacts
 
@@ -71,7 +72,7 @@ class DistributeResourcesToTopJob(DistributeResources):
         super().__init__(add_bundles, increase_by, increase_by_times, reserve_resources)
 
 
-class ResourceChangingScheduler(TrialScheduler):
+class ResourceChangingScheduler(BuiltInScheduler):
     """Resizes the trials that another scheduler lets go on. See ``trialwright.schedulers.ResourceChanging``.
 
     Args:
@@ -88,13 +89,14 @@ class ResourceChangingScheduler(TrialScheduler):
         base_scheduler: TrialScheduler | None = None,
         resources_allocation_function: DistributeResources | Callable[..., object] = DistributeResources(),  # noqa: B008 - a value
     ) -> None:
-        if not isinstance(resources_allocation_function, DistributeResources):
+        given = resources_allocation_function
+        if not isinstance(given, DistributeResources) or callable(given):  # a subclass may have a rule of its own
             raise ValueError(  # noqa: TRY004 - it is refused, as other values are that cannot be honoured
-                f"resources_allocation_function={resources_allocation_function!r} is none of DistributeResources and "
+                f"resources_allocation_function={given!r} is none of DistributeResources and "
                 "DistributeResourcesToTopJob: a policy of your own goes into trialwright.ResourceChanging"
             )
         self._base = base_scheduler or FIFOScheduler()
-        self._policy = resources_allocation_function.to_engine()
+        self._policy = given.to_engine()
 
     @property
     def metric(self) -> str | None:
@@ -116,6 +118,6 @@ class ResourceChangingScheduler(TrialScheduler):
         """What completes the space by what the base varies."""
         return getattr(self._base, "complete", None)
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
+    def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
         return ResourceChanging(self._base.to_engine(facts), self._policy)

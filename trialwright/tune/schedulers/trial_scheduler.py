@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from trialwright.messages import Resume
 from trialwright.schedulers import FIFO, Scheduler
+from trialwright.streams import Streams
 from trialwright.tune.trial import RunFacts, Trial
 
 
 class Controller(Protocol):
     """What a user's scheduler may ask of the run, and do to it."""
+
+    rng: Streams  # of the run, for the built-in schedulers
+    facts: RunFacts  # about the run
 
     def get_trials(self) -> list[Trial]:
         """Return the trials that live; the last may stand for one that could be had: PENDING, and without config."""
@@ -27,11 +32,14 @@ class Controller(Protocol):
     def stop_trial(self, trial: Trial) -> None:
         """Have a trial ended, as soon as a slot is free to be asked about."""
 
+    def propose(self, choice: Resume) -> None:
+        """Say how a built-in scheduler would resume the trial that it chooses."""
+
 
 class TrialScheduler:
     """Subclass this to decide which trials go on. Every report waits for the answer of ``on_trial_result``.
 
-    The same object must not be used for two runs.
+    One object is for one run at a time; one whose memory must begin anew is made anew.
     """
 
     CONTINUE = "CONTINUE"  # go on

@@ -42,8 +42,21 @@ class BasicVariantGenerator:
         self._constant = constant_grid_search
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
-        """Return the engine's random search. The points, the limit, and the seed are for the engine itself."""
+        """Return the engine's random search. The points, the limit, and the seed are for the engine itself.
+
+        Raises:
+            TypeError: a subclass has methods that Ray Tune would call and nothing here does.
+        """
+        own = [hook for hook in _NOT_CALLED if hasattr(self, hook)]
+        if own:
+            raise TypeError(
+                f"{type(self).__name__}.{own[0]} would never be called: a searcher of your own is a subclass of "
+                "tune.search.Searcher"
+            )
         return ConstantGrid() if self._constant else Random()
+
+
+_NOT_CALLED = ("next_trial", "suggest", "on_trial_result", "on_trial_complete", "add_configurations", "is_finished")
 
 
 def _seed(given: int | np.random.Generator | np.random.RandomState | None) -> int | None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trialwright.errors import import_instead
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.streams import Streams
-from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.searcher import Searcher, overrides
 from trialwright.tune.trial import RunFacts
 
 
@@ -31,16 +32,20 @@ class ConcurrencyLimiter(Searcher):
 
     def __init__(self, searcher: Searcher, max_concurrent: int, batch: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
         if not isinstance(searcher, Searcher):
-            raise TypeError(f"ConcurrencyLimiter wants a Searcher, not {searcher!r}: BasicVariantGenerator has a limit")
+            hint = import_instead(searcher) or ": BasicVariantGenerator has a limit of its own"
+            raise TypeError(f"ConcurrencyLimiter wants a Searcher, not {searcher!r}{hint}")
         if max_concurrent < 1:
             raise ValueError(f"max_concurrent must be at least 1, not {max_concurrent!r}")
         super().__init__(searcher.metric, searcher.mode)
         self.searcher, self.max_concurrent, self.batch = searcher, max_concurrent, batch
         self._limits_itself = searcher.set_max_concurrency(max_concurrent)
         self._live: set[str] = set()
+        self._over: dict[str, dict[str, Any]] = {}  # of a batch: what is told when all of it have ended
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
         """Return the searcher's: the limit is the run's. In batches it is held back."""
+        if overrides(self, ConcurrencyLimiter):
+            return super().to_engine(facts, config)
         searcher = self.searcher.to_engine(facts, config)
         return Batched(searcher, self.max_concurrent) if self.batch else searcher
 
@@ -55,8 +60,9 @@ class ConcurrencyLimiter(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ask the searcher, or answer "not now"."""
-        if len(self._live) >= self.max_concurrent and not self._limits_itself:
+        if len(self._live) >= self.max_concurrent and (self.batch or not self._limits_itself):
             return None
+        self.searcher.rng = self.rng
         answer = self.searcher.suggest(trial_id)
         if answer is not None and answer != self.FINISHED:
             self._live.add(trial_id)
@@ -66,11 +72,17 @@ class ConcurrencyLimiter(Searcher):
         self.searcher.on_trial_result(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
-        self._live.discard(trial_id)
-        self.searcher.on_trial_complete(trial_id, result=result, error=error)
+        self._over[trial_id] = {"result": result, "error": error}
+        if self.batch and self._live and len(self._live & self._over.keys()) < self.max_concurrent:
+            return
+        for ended, told in self._over.items():
+            self._live.discard(ended)
+            self.searcher.on_trial_complete(ended, **told)
+        self._over = {}
 
     def on_experiment_end(self, result: Result) -> None:
         """Hand it on."""
+        super().on_experiment_end(result)
         self.searcher.on_experiment_end(result)
 
     def save(self, checkpoint_path: str) -> None:

@@ -39,6 +39,7 @@ class Driven:
 
     def __init__(self, searcher: Searcher, metrics: Sequence[str], modes: Sequence[str], facts: RunFacts) -> None:
         self._searcher, self._metrics, self._facts = searcher, list(metrics), facts
+        self.wraps = searcher
         self._signs = signs(list(modes)) * (1 if modes else max(len(self._metrics), 1))
         self._reports = _overrides(searcher, "on_trial_result")
         self._takes_points = _overrides(searcher, "add_evaluated_point")
@@ -54,6 +55,7 @@ class Driven:
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Tell it what is new, then ask it."""
+        self._searcher.rng = rng
         for record in map(history.record, history.changed(self._seen).tolist()):
             if TAG in record.tags and record.id not in self._ended:
                 self._tell(record)
@@ -111,7 +113,8 @@ class Driven:
         self._told[record.id] = len(results)
         if record.outcome is not None:
             failed = record.outcome.kind in ("failed", "lost")
-            self._complete(record.id, {**results[-1], "done": True} if results and not failed else None, failed=failed)
+            last = names.Shown(results[-1], done=True) if results and not failed else None
+            self._complete(record.id, last, failed=failed)
 
     def _complete(self, trial: int, result: dict[str, Any] | None, *, failed: bool) -> None:
         self._ended.add(trial)
@@ -147,6 +150,9 @@ class Driven:
             if trial.id in self._suggested - self._ended:
                 failed = trial.outcome in ("failed", "lost")
                 trial_id = self._facts.trial_id(trial.id)
+                for late in trial.history[self._told.get(trial.id, 0) :] if self._reports else ():
+                    told = names.result_of(late, trial_id=trial_id, config=trial.config)
+                    self._searcher.on_trial_result(trial_id, told)
                 row = names.result_of(trial.metrics, done=True, trial_id=trial_id, config=trial.config)
                 self._complete(trial.id, row if trial.metrics and not failed else None, failed=failed)
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trialwright.errors import import_instead
 from trialwright.messages import Config
 from trialwright.results import Result
 from trialwright.searchers import Problem, Repeat
 from trialwright.searchers import Searcher as EngineSearcher
-from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.searcher import Searcher, overrides
 from trialwright.tune.trial import RunFacts
 
 TRIAL_INDEX = "__trial_index__"  # in a configuration: which of the repetitions this is
@@ -31,7 +32,7 @@ class Repeater(Searcher):
 
     def __init__(self, searcher: Searcher, repeat: int = 1, set_index: bool = True) -> None:  # noqa: FBT002 - Ray Tune's order
         if not isinstance(searcher, Searcher):
-            raise TypeError(f"Repeater wants a Searcher, not {searcher!r}")
+            raise TypeError(f"Repeater wants a Searcher, not {searcher!r}{import_instead(searcher)}")
         if repeat < 1:
             raise ValueError(f"repeat must be at least 1, not {repeat!r}")
         super().__init__(searcher.metric, searcher.mode)
@@ -43,7 +44,16 @@ class Repeater(Searcher):
         return getattr(self.searcher, "max_concurrent", None)
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
-        """Return a searcher that asks the searcher's for every ``repeat``-th trial."""
+        """Return a searcher that asks the searcher's for every ``repeat``-th trial.
+
+        Raises:
+            TypeError: a subclass has hooks of its own.
+        """
+        if overrides(self, Repeater):
+            raise TypeError(
+                f"{type(self).__name__} overrides hooks of Repeater, which the run does not call: override "
+                "those of the searcher in it instead"
+            )
         return Repeated(self.searcher.to_engine(facts, config), self.repeat, set_index=self.set_index)
 
     def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401

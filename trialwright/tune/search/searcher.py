@@ -10,11 +10,11 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from trialwright.history import HistoryLog, Values
 from trialwright.integrations import Adapter
-from trialwright.messages import Outcome, Request
+from trialwright.messages import Config, Outcome, Request
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
@@ -23,7 +23,11 @@ from trialwright.streams import Streams
 from trialwright.tune import names
 from trialwright.tune.trial import RunFacts
 
+if TYPE_CHECKING:
+    from trialwright.tune.search.driven import Driven
+
 Names = str | Sequence[str]
+HOOKS = ("set_search_properties", "suggest", "on_trial_result", "on_trial_complete", "add_evaluated_point")
 
 
 class Searcher:
@@ -41,6 +45,8 @@ class Searcher:
     """
 
     FINISHED: ClassVar[str] = "FINISHED"
+    rng: Streams | None = None  # of the run that asks
+    _driven: Driven | None = None
 
     def __init__(self, metric: Names | None = None, mode: Names | None = None) -> None:
         for one in listed(mode):
@@ -133,7 +139,13 @@ class Searcher:
         Args:
             result: of the engine's run.
         """
-        self._driven.finish(result)
+        if self._driven is not None:
+            self._driven.finish(result)
+
+
+def overrides(searcher: Searcher, base: type[Searcher]) -> bool:
+    """Tell whether a searcher has hooks of its own, besides those of a built-in class."""
+    return any(getattr(type(searcher), hook) is not getattr(base, hook) for hook in HOOKS)
 
 
 def listed(given: Names | None) -> list[str]:
@@ -170,6 +182,7 @@ class LibrarySearcher(Searcher):
         self._results: list[tuple[dict[str, Any], Values | None]] = []
         self._log = HistoryLog()
         self._numbers: dict[str, int] = {}
+        self._configs: dict[int, Config] = {}
         self._asked: EngineSearcher | None = None  # where users call ``suggest``
 
     def adapter(self, mode: Names) -> Adapter:
@@ -177,9 +190,13 @@ class LibrarySearcher(Searcher):
         raise NotImplementedError
 
     def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
-        """Return the engine's own searcher for this library."""
+        """Return the engine's own searcher for this library; where a hook is overridden, one that asks this object."""
+        self._asked, self._driven = None, None
         if facts is not None:
             self._metric, self._mode = self._metric or facts.metric, self._mode or facts.mode
+        return super().to_engine(facts, config) if overrides(self, LibrarySearcher) else self._library()
+
+    def _library(self) -> Adapter:
         adapter = self.adapter(self._mode or "min")
         adapter.earlier = [*adapter.earlier, *self._results]
         return adapter
@@ -194,30 +211,64 @@ class LibrarySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return a configuration, or ``FINISHED``."""
-        if self._asked is None:
-            self._space, self._streams = Space(self._config), Streams(secrets.randbits(32))
-            self._asked = self.to_engine()
-            self._asked.setup(Problem(self._space))
-        number = self._numbers.setdefault(trial_id, len(self._numbers))
+        asked, number = self._begun(), self._numbers.setdefault(trial_id, len(self._numbers))
         history, request = self._log.until(len(self._log)), Request(number, sample=number)
-        answers = self._asked.suggest(history, [request], self._streams)
+        answers = asked.suggest(history, [request], self._streams)
         if not answers:
             return self.FINISHED
         if answers[0] is None:
             return None
+        self._configs[number] = answers[0].config
         self._log.born(number, answers[0].config, answers[0].tags)
         return self._space.resolve(answers[0].config)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - as above
-        number = self._numbers[trial_id]
-        costs = None if error or not result else self._costs(result)
+        self._begun()
+        known, config = trial_id in self._numbers, (result or {}).get("config")
+        number = self._numbers.setdefault(trial_id, len(self._numbers))
+        if config is not None:
+            self._correct(number, dict(config))
+        elif not known:
+            return  # a subclass has suggested it, and it failed: what it was is not known here
+        self._end(number, None if error or not result else self._costs(result))
+
+    def add_evaluated_point(
+        self,
+        parameters: dict[str, Any],
+        value: Any,  # noqa: ANN401 - a number, or one for each metric
+        error: bool = False,  # noqa: FBT002 - Ray Tune's order
+        pruned: bool = False,  # noqa: FBT002 - as above
+        intermediate_values: list[float] | None = None,
+    ) -> None:
+        self._begun()
+        number = self._numbers.setdefault(f"point {len(self._numbers)}", len(self._numbers))
+        self._correct(number, parameters)
+        values = value if isinstance(value, list | tuple) else [value]
+        self._end(number, None if error else self._costs(dict(zip(listed(self._metric), values, strict=True))))
+
+    def _begun(self) -> EngineSearcher:
+        if self._asked is None:
+            self._space, self._streams = Space(self._config), self.rng or Streams(secrets.randbits(32))
+            self._log, self._numbers, self._configs = HistoryLog(), {}, {}
+            self._asked = self._library()
+            self._asked.setup(Problem(self._space, max(len(listed(self._metric)), 1)))
+        return self._asked
+
+    def _correct(self, number: int, config: dict[str, Any]) -> None:
+        """Note what was really tried: a subclass may have suggested something else."""
+        plain = cast(Config, self._space.plain(config))
+        if self._configs.get(number) != plain:
+            self._configs[number] = plain
+            self._log.born(number, plain, {})
+
+    def _end(self, number: int, costs: Values | None) -> None:
         if costs is not None:
             self._log.seen(number, 1, [costs])
         self._log.ended(number, Outcome("failed" if costs is None else "completed"))
 
     def _costs(self, result: Mapping[str, Any]) -> Values | None:
         """Return the costs in a result; None where it lacks one."""
-        values = [result.get(metric) for metric in listed(self._metric)]
+        values = [names.found(dict(result), metric) for metric in listed(self._metric)]
         if not values or not all(isinstance(value, int | float) for value in values):
             return None
         return tuple(sign * float(cast(float, value)) for sign, value in zip(signs(self._mode), values, strict=True))
@@ -226,7 +277,8 @@ class LibrarySearcher(Searcher):
 
     def on_experiment_end(self, result: Result) -> None:
         """Note what the run found, so that it can be saved."""
-        for trial in result:
+        super().on_experiment_end(result)
+        for trial in () if self._driven else result:
             failed = trial.outcome in ("failed", "lost", "cancelled")
             self._results.append((trial.config, None if failed else self._costs(names.unescape(trial.metrics))))
 

@@ -72,7 +72,8 @@ class FunctionCall:
         runs."""
         try:
             for result in results:
-                session.report(self._named(result))
+                if not isinstance(result, Reply):  # `yield tune.report(...)`: it has been reported
+                    session.report(self._named(result))
         finally:
             cast("Any", results).close()
 

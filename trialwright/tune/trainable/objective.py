@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+from trialwright.errors import import_instead
 from trialwright.tune import registry
 from trialwright.tune.session import Attempt, serving
 from trialwright.tune.trainable.function import FunctionCall
@@ -67,7 +68,9 @@ def is_class(trainable: object) -> TypeGuard[type[Trainable]]:
     if not isinstance(trainable, type):
         return False
     if not issubclass(trainable, Trainable):
-        raise TypeError(f"{trainable.__name__} is a class, but not a subclass of tune.Trainable")
+        raise TypeError(
+            f"{trainable.__name__} is a class, but not a subclass of tune.Trainable{import_instead(trainable)}"
+        )
     return True
 
 

@@ -138,7 +138,7 @@ class Trainable:
         self._time_total += time.monotonic() - began
         counted = {"training_iteration": self._iteration, "time_total_s": self._time_total, "config": self.config}
         automatic = names.result_of(self._stamp.on({}), done=bool(result.get("done", False)), **counted)
-        full = {**automatic, **result}
+        full = names.Shown({**automatic, **result})
         self.log_result(full)
         return dict(result), full
 
