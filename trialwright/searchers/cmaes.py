@@ -24,7 +24,7 @@ from trialwright.history import History, Record
 from trialwright.messages import Plain, Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import inside, suggest_rows
-from trialwright.searchers.observations import DONE, PENDING, Observations, worth
+from trialwright.searchers.observations import PENDING, SHORT, Observations
 from trialwright.searchers.threads import one_thread
 from trialwright.space import Category, Domain, Stepped
 from trialwright.space.values import Floats
@@ -87,12 +87,13 @@ class CMAES:
         self._known.update(history)
         state = self._replayed(history, rng)
         members = _generation(history, state.generation)
-        ended = [record for record in members if worth(record)[0] != PENDING]
+        known = [record for record in members if self._known.state[self._row(record)] != PENDING]
         size = state.optimiser.population_size
-        if len(ended) >= size - 1:
-            better = self._better_elsewhere(history, ended[: size - 1])
-            if better or len(ended) >= size:
-                state.advance([*better, *ended][:size])
+        if len(known) >= size - 1:
+            better = self._better_elsewhere(known[: size - 1])
+            if better or len(known) >= size:
+                chosen = [*better, *known][:size]
+                state.advance(chosen, self._costs(chosen))
         return [self._draw(state, request, rng) for request in requests]
 
     def _replayed(self, history: History, rng: Streams) -> _State:
@@ -107,24 +108,36 @@ class CMAES:
             self._state = _State(self, rng, _tag(_generation(history, 0)[0]).of)
         if newest > self._state.generation:
             by_id = {record.id: record for record in history.trials}
-            made_of = {_tag(record).generation: _tag(record).of for record in _newest_first(history)}
+            tags = {tag.generation: tag for tag in map(_tag, _newest_first(history))}
             for generation in range(self._state.generation + 1, newest + 1):
-                self._state.advance([by_id[trial] for trial in made_of[generation]])
+                tag = tags[generation]
+                costs = [math.inf if cost is None else cost for cost in tag.costs]
+                self._state.advance([by_id[trial] for trial in tag.of], costs)
         return self._state
 
     def _start(self) -> list[int]:
-        """Return the best of the trials that are done."""
-        done = self._known.rows(DONE)
-        best = done[np.argsort(self._known.values[done, 0], kind="stable")][: math.ceil(KNOWN_SHARE * len(done))]
+        """Return the best of the trials that are known."""
+        best = self._known.best_first(math.ceil(KNOWN_SHARE * self._known.count))
         return [int(number) for number in self._known.ids[best]]
 
-    def _better_elsewhere(self, history: History, members: Sequence[Record]) -> list[Record]:
+    def _better_elsewhere(self, members: Sequence[Record]) -> list[Record]:
         """Return the best trial that was not drawn here, if it is better than all of these; else nothing."""
-        known, least = self._known, min(map(_cost, members), default=math.inf)
-        done = known.rows(DONE)
-        rows = done[known.values[done, 0] < least]
-        records = (history.trials[row] for row in rows[np.argsort(known.values[rows, 0], kind="stable")].tolist())
+        rows = {self._row(record) for record in members}
+        better = takewhile(lambda row: row not in rows, self._known.best_first().tolist())
+        records = (self._known.records[row] for row in better)
         return [*islice((record for record in records if TAG not in record.tags), 1)]
+
+    def _costs(self, members: Sequence[Record]) -> list[float]:
+        """Return what members are worth: their values, or where some have not come as far as others their places among
+        all; infinite for what failed. They ride in tags: later reports must not change what a generation is made of."""
+        known, rows = self._known, [self._row(record) for record in members]
+        places = np.full(len(known), math.inf)
+        order = known.best_first()
+        places[order] = np.arange(len(order)) if len(known.rows(SHORT)) else known.values[order, 0]
+        return [*map(float, places[rows])]
+
+    def _row(self, record: Record) -> int:
+        return int(np.searchsorted(self._known.ids, record.id))
 
     def point_of(self, trial: int) -> Floats:
         """Return the place of a trial that was not drawn here, shape (columns,)."""
@@ -141,13 +154,13 @@ class CMAES:
             row = self._pulled(row, request, rng)
             drawn = np.r_[row[0, self._columns], drawn[len(self._columns) :]]
         (suggestion,) = suggest_rows(self._space, [request], row, rng)
-        tag: dict[str, Plain] = {"generation": state.generation, "of": [*state.made_of], "x": [*map(float, drawn)]}
-        return Suggestion(suggestion.config, {TAG: tag})
+        costs: list[Plain] = [cost if math.isfinite(cost) else None for cost in state.costs]
+        tag: dict[str, Plain] = {"of": [*state.made_of], "costs": costs, "x": [*map(float, drawn)]}
+        return Suggestion(suggestion.config, {TAG: {"generation": state.generation, **tag}})
 
     def _pulled(self, row: Floats, request: Request, rng: Streams) -> Floats:
         """Return the row, shape (1, d), moved towards the best trial, until it satisfies the constraints."""
-        done = self._known.rows(DONE)
-        best = self._known.units[done[np.argsort(self._known.values[done, 0], kind="stable")[:1]]]
+        best = self._known.units[self._known.best_first(1)]
         near = inside(self._space, row, best if len(best) else row, request.sample, rng("cmaes inside", request.sample))
         return near if len(near) else row
 
@@ -188,6 +201,7 @@ def _step(domain: Domain) -> float:
 class _Tag:
     generation: int
     of: list[int]
+    costs: list[float | None]
     x: list[float]
 
 
@@ -215,6 +229,7 @@ class _State:
         self.optimiser = searcher.open(0, rng, np.array([searcher.point_of(trial) for trial in start]))
         self.generation = 0
         self.made_of = start  # the trials of the generation before
+        self.costs: list[float] = []  # what they were worth
 
     def follows(self, history: History, newest: int) -> bool:
         """Tell whether this is on the way to the newest generation of a history: made of the same trials."""
@@ -224,13 +239,14 @@ class _State:
         said = [tag.of for tag in tags if tag.generation == self.generation]
         return not said or said[-1] == self.made_of  # the first: it was drawn before anything else was known
 
-    def advance(self, members: Sequence[Record]) -> None:
+    def advance(self, members: Sequence[Record], costs: list[float]) -> None:
         """Make the next generation of these trials; what failed is worse than all that did not."""
-        own = [(np.array(_tag(record).x), _cost(record)) for record in members if TAG in record.tags]
+        worth = [*zip(members, costs, strict=True)]
+        own = [(np.array(_tag(record).x), cost) for record, cost in worth if TAG in record.tags]
         reach = max(float(np.linalg.norm(x - self.optimiser.mean)) for x, _ in own)
-        others = [(self._near(record, reach), _cost(record)) for record in members if TAG not in record.tags]
+        others = [(self._near(record, reach), cost) for record, cost in worth if TAG not in record.tags]
         self.optimiser.tell([*others, *own])
-        self.generation, self.made_of = self.generation + 1, [record.id for record in members]
+        self.generation, self.made_of, self.costs = self.generation + 1, [record.id for record in members], costs
         if self.optimiser.should_stop():
             self._restarts += 1
             self.optimiser = self._searcher.open(self._restarts, self._rng)
@@ -246,8 +262,3 @@ class _State:
         self.optimiser.reseed_rng(seed)
         point = self.optimiser.ask()
         return (point[1], point[0]) if isinstance(point, tuple) else (point, point)
-
-
-def _cost(record: Record) -> float:
-    state, values = worth(record)
-    return values[0] if state == DONE else math.inf

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from trialwright.history import History, Record, Values
+from trialwright.history import History, Record
 from trialwright.history.log import NONE
 from trialwright.messages import Config
 from trialwright.searchers.base import Problem
@@ -260,15 +260,3 @@ class Observations:
 
 _LIVES, _COMPLETED, _STOPPED, _CRASHED = range(4)
 _END = {"completed": _COMPLETED, "stopped": _STOPPED, "cancelled": _STOPPED, "failed": _CRASHED, "lost": _CRASHED}
-
-
-def worth(record: Record) -> tuple[int, Values]:
-    """Return the state of a trial whose config is known, and its values where it is DONE."""
-    if record.outcome is None:
-        return PENDING, ()
-    if record.outcome.kind in ("failed", "lost"):
-        return FAILED, ()
-    last = record.last
-    if last is None:
-        return (FAILED if record.outcome.kind == "completed" else UNKNOWN), ()
-    return (DONE, last) if all(map(math.isfinite, last)) else (FAILED, ())
