@@ -28,6 +28,7 @@ from trialwright.errors import import_instead, refuse
 from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
 from trialwright.progress import Progress
+from trialwright.ray_calls import refuse_ray_calls
 from trialwright.resources import to_units
 from trialwright.schedulers import FIFO, Scheduler
 from trialwright.searchers import Problem, Searcher
@@ -64,6 +65,7 @@ class _Check:
         objective = given["objective"]
         if not callable(objective) and not isinstance(objective, Workload):
             self.problems.append(f"objective must be something to call, not {objective!r}")
+        refuse_ray_calls(objective)
         space = self._try(lambda: as_space(given["space"]))
         scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
         searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))

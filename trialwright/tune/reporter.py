@@ -222,9 +222,10 @@ class JupyterNotebookReporter(TuneReporterBase):
             ImportError: IPython is not installed, so this is no notebook.
         """
         try:
-            from IPython import display
+            from IPython import display as untyped
         except ImportError as error:
             raise ImportError("JupyterNotebookReporter needs IPython; elsewhere use CLIReporter") from error
+        display: Any = untyped
         if self._overwrite:
             display.clear_output(wait=True)
         display.display({"text/plain": self._text(trials, done, *sys_info)}, raw=True)

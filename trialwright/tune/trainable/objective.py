@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from trialwright.errors import import_instead
+from trialwright.ray_calls import refuse_ray_calls
 from trialwright.tune import registry
 from trialwright.tune.session import Attempt, serving
 from trialwright.tune.trainable.function import FunctionCall
@@ -41,13 +42,14 @@ def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callabl
 
     Raises:
         ValueError: there is none of this name.
-        TypeError: it is no trainable.
+        TypeError: it is no trainable, or it reports to Ray's own Tune.
     """
     found = registry.find(trainable)
     name = registry.name_of(trainable)
     if is_class(found):
         loop = ClassLoop(found, wishes.saving, wishes.reuse)
         return _named(lambda config: _served(loop, config, wishes.experiment, name), name)
+    refuse_ray_calls(found)
     call = FunctionCall(found, wishes.metric)
     if not inspect.iscoroutinefunction(found):
         return _named(lambda config: _served(call, config, wishes.experiment, name), name)
