@@ -40,8 +40,8 @@ class Backend(Protocol):
     def at_least(self, x: Floats, floor: float) -> Floats:
         """Elementwise."""
 
-    def lift(self, x: Floats, amount: float) -> None:
-        """Add to the diagonal, in place."""
+    def lift(self, x: Floats, amount: float | Floats) -> None:
+        """Add to the diagonal, in place: a number, or one for each row, shape (n,)."""
 
     def cholesky(self, x: Floats) -> Floats | None:
         """Return L, L L' = x, or None where x is not positive."""
@@ -79,7 +79,7 @@ class Numpy:
     def at_least(self, x: Floats, floor: float) -> Floats:
         return np.asarray(np.maximum(x, floor, out=x))
 
-    def lift(self, x: Floats, amount: float) -> None:
+    def lift(self, x: Floats, amount: float | Floats) -> None:
         np.fill_diagonal(x, x.diagonal() + amount)
 
     def cholesky(self, x: Floats) -> Floats | None:
@@ -120,8 +120,8 @@ class Torch:
     def at_least(self, x: Floats, floor: float) -> Floats:
         return cast(Floats, _tensor(x).clamp_(min=floor))
 
-    def lift(self, x: Floats, amount: float) -> None:
-        _tensor(x).diagonal().add_(amount)
+    def lift(self, x: Floats, amount: float | Floats) -> None:
+        _tensor(x).diagonal().add_(self._torch.as_tensor(amount, device=self._device))
 
     def cholesky(self, x: Floats) -> Floats | None:
         lower, failed = self._torch.linalg.cholesky_ex(_tensor(x))

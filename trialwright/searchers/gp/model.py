@@ -3,7 +3,7 @@
 F: features of the observations, shape (n, p). y: their values, warped and standardised, shape (n,).
 l: length-scales, one for each of d columns; a column has one feature, or several where it is a category.
 theta: (log l_1 .. log l_d, log of the signal variance, log of the noise variance), shape (d + 2,).
-K: signal * k(D) + noise * I = L L'. a: K^-1 y. W: a a' - K^-1.
+K: signal * k(D) + noise * I = L L'; where more is known of the noise of each observation, that is added. a: K^-1 y. W: a a' - K^-1.
 
 Learning curves: the last feature is then the logarithm t of the step, theta has log l_t and log c before the last two,
 shape (d + 4,), and the kernel is k(D) (k(T) + c), a product over configs and steps (Swersky et al. 2014, arXiv
@@ -25,6 +25,9 @@ from trialwright.searchers.gp.optimise import descend
 from trialwright.space.values import Floats
 
 Integers = npt.NDArray[np.int64]
+NOISY = 0.01
+"""From this ratio of noise to signal on, the lowest value seen is luck, and the lowest mean of the model counts."""
+NOISY_START = 0.3  # of the variance of the values
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Prior:
         return self._densities[:, 0]
 
     @property
+    def noisy(self) -> Floats:
+        """Where another descent starts, to the mode in which the values are a smooth function and noise."""
+        return np.append(self.mean[:-1], math.log(NOISY_START))
+
+    @property
     def sd(self) -> Floats:
         """Their standard deviations, of theta's shape."""
         return self._densities[:, 1]
@@ -66,13 +74,15 @@ class Prior:
 class Data:
     """What a model is made from: features (n, p) with the column of each, groups (p,), and where to calculate.
 
-    Where it has steps, the last feature is the logarithm of the step, and its group is d.
+    Where it has steps, the last feature is the logarithm of the step, and its group is d. ``known`` is the variance of
+    each observation as far as it is known, shape (n,); theta's noise comes on top.
     """
 
     features: Floats
     groups: Integers
     backend: Backend = field(default_factory=Numpy)
     has_steps: bool = False
+    known: Floats | float = 0.0
 
     def scaled(self, theta: Floats, features: Floats) -> Floats:
         """Return rows divided by their length-scales, as an array of the backend."""
@@ -111,7 +121,7 @@ def loss(theta: Floats, data: Data, y: Floats, prior: Prior) -> tuple[float, Flo
     kernel, slope = data.kernel(theta, z, z)
     kernel *= signal
     covariance = kernel + 0.0
-    backend.lift(covariance, noise)
+    backend.lift(covariance, noise + data.known)
     lower = backend.cholesky(covariance)
     if lower is None:
         return math.inf, np.zeros_like(theta)
@@ -160,7 +170,7 @@ class Model:
     """A Gaussian process given theta and the data, ready to be asked.
 
     y may have several columns, shape (n, f): several tales of the same rows, which share all but the mean. Rows,
-    `lower` and `weights` are arrays of the backend.
+    `lower` and `weights` are arrays of the backend; `noises` are the variances of the observations, shape (n,).
     """
 
     theta: Floats
@@ -169,6 +179,7 @@ class Model:
     rows: Floats = field(repr=False)  # scaled, shape (n, p)
     lower: Floats = field(repr=False)
     weights: Floats = field(repr=False)  # K^-1 y, shape (n, f)
+    noises: Floats = field(repr=False)
 
     @classmethod
     def of(cls, theta: Floats, data: Data, y: Floats) -> Self:
@@ -176,8 +187,9 @@ class Model:
         y = y.reshape(len(y), -1)
         rows = data.scaled(theta, data.features)
         covariance = math.exp(theta[-2]) * data.kernel(theta, rows, rows)[0]
-        lower = _factor(covariance, math.exp(theta[-1]), data.backend)
-        return cls(theta, data, y, rows, lower, data.solve(lower, data.backend.array(y)))
+        noises = np.full(len(y), math.exp(theta[-1])) + data.known
+        lower = _factor(covariance, noises, data.backend)
+        return cls(theta, data, y, rows, lower, data.solve(lower, data.backend.array(y)), noises)
 
     @property
     def signal(self) -> float:
@@ -186,12 +198,28 @@ class Model:
 
     @property
     def noise(self) -> float:
-        """The variance of one observation of it."""
-        return math.exp(self.theta[-1])
+        """The variance of one observation of it: their median."""
+        return float(np.median(self.noises))
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the lowest value seen is luck."""
+        return self.noise > NOISY * self.signal
 
     def smoothed(self) -> Floats:
         """Return the mean at the observations, shape (n, f): (K - noise I) K^-1 y."""
-        return self.y - self.noise * self.data.backend.host(self.weights)
+        return self.y - self.noises[:, None] * self.data.backend.host(self.weights)
+
+    def covariances(self, rows: Integers) -> tuple[Floats, Floats]:
+        """Return the posterior covariance of the function at b observations, shape (b, b), and weights, shape (n, b), by
+        which a prior covariance k(x, X) becomes the posterior one of f(x) with them: k(x, X) (E - K^-1 K_b)."""
+        backend = self.data.backend
+        prior = self.signal * self.data.kernel(self.theta, self.rows, self.rows[rows])[0]
+        solved = backend.host(self.data.solve(self.lower, prior))
+        prior, weights = backend.host(prior), -solved
+        weights[rows, np.arange(len(rows))] += 1.0
+        covariance = prior[rows] - prior.T @ solved
+        return 0.5 * (covariance + covariance.T), weights
 
     def at(self, features: Floats) -> Posterior:
         """Return the posterior of the function at rows, shape (m, p)."""
@@ -206,8 +234,10 @@ class Model:
         rows, lower = backend.zeros(n + q, features.shape[1]), backend.zeros(n + q, n + q)
         rows[:n], rows[n:] = self.rows, more
         lower[:n, :n], lower[n:, :n] = self.lower, cross.T
-        lower[n:, n:] = _factor(own - cross.T @ cross, self.noise, backend)
-        return replace(self, y=y, rows=rows, lower=lower, weights=self.data.solve(lower, backend.array(y)))
+        noises = np.r_[self.noises, np.full(q, self.noise)]
+        lower[n:, n:] = _factor(own - cross.T @ cross, noises[n:], backend)
+        weights = self.data.solve(lower, backend.array(y))
+        return replace(self, y=y, rows=rows, lower=lower, weights=weights, noises=noises)
 
 
 class Posterior:
@@ -241,13 +271,13 @@ class Posterior:
         return np.asarray(2.0 * model.signal * np.exp(-model.theta[model.data.groups]) * steep)
 
 
-def _factor(matrix: Floats, noise: float, backend: Backend) -> Floats:
-    """Return L of the matrix with noise on its diagonal; where rounding makes that not positive, with ten times as
+def _factor(matrix: Floats, noise: Floats, backend: Backend) -> Floats:
+    """Return L of the matrix with noise, shape (n,), on its diagonal; where rounding makes that not positive, with ten times as
     much, and so on. Changes the matrix."""
     for _ in range(20):
         backend.lift(matrix, noise)
         lower = backend.cholesky(matrix)
         if lower is not None:
             return lower
-        noise *= 9.0
+        noise = 9.0 * noise
     raise AssertionError("a matrix with so much on its diagonal is positive")

@@ -12,14 +12,14 @@ import numpy as np
 
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Model
+from trialwright.searchers.gp.noisy import noisy_improvement
 from trialwright.searchers.gp.utility import Utility, constrained, improvement, improvement_of_several
+from trialwright.searchers.pareto import Ints
 from trialwright.space import Space
 from trialwright.space.values import Bools, Floats
 
 FAILED_AS = 1.0
 """A failure is as bad as a value one standard deviation above the mean."""
-NOISY = 0.01
-"""From this ratio of noise to signal on, the lowest value seen is luck, and the lowest mean of the model counts."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,20 @@ class Outlook:
             return replace(self, models=extended)
         return Outlook(extended, np.concatenate([self.values, np.concatenate(expected, axis=1)]))
 
-    def utility(self, objectives: int, generator: np.random.Generator) -> Utility:
-        """Return what improves on the values that are allowed."""
-        allowed = self.values[np.all(self.values[:, objectives:] <= 0.0, axis=1), :objectives]
+    def is_uncertain(self, objectives: int) -> bool:
+        """Whether it is not known which row is the best, and that is reckoned with: for one objective, at its end."""
+        return objectives == 1 and self.models[0].is_noisy and not self.models[0].data.has_steps
+
+    def worth(self, objectives: int, generator: np.random.Generator) -> tuple[Sequence[Model], Utility]:
+        """Return what improves on the rows that are allowed, and the models to ask for its moments."""
+        rows = np.flatnonzero(np.all(self.values[:, objectives:] <= 0.0, axis=1))
+        if not len(rows) or not self.is_uncertain(objectives):
+            return self.models, self._utility(rows, objectives, generator)
+        wide, gain = noisy_improvement(self.models[0], rows, generator)
+        return [wide, *self.models[1:]], gain if len(self.models) == 1 else constrained(gain, 1)
+
+    def _utility(self, rows: Ints, objectives: int, generator: np.random.Generator) -> Utility:
+        allowed = self.values[rows, :objectives]
         if objectives == 1:
             gain = improvement(allowed.min(axis=0)) if len(allowed) else None
         else:
@@ -121,6 +132,4 @@ def outlook(models: Sequence[Model], counted: Bools) -> Outlook:
 
 def _worth(model: Model) -> Floats:
     """Return what each observation is worth, shape (n,)."""
-    if model.noise > NOISY * model.signal:
-        return model.smoothed()[:, 0]
-    return model.y[:, 0]
+    return model.smoothed()[:, 0] if model.is_noisy else model.y[:, 0]

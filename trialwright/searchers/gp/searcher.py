@@ -100,16 +100,15 @@ class GP:
         last = self._surrogate.last_fit(self._known.records, seen)
         fit = self._surrogate.fitted(seen, n, last)
         view = outlook(self._surrogate.models(seen, fit), seen.is_counted)
+        centres = (seen.ranked(view.values) if view.is_uncertain(self._problem.objectives) else seen).best(CENTRES)
         view = view.with_failed(self._failed(at)).with_pending(self._pending(at))
-        centres = seen.best(CENTRES)
         belief = Belief(self._space, (self._problem.num_samples or 100) / (10.0 * n))
         asked = np.empty((0, self._space.dimension))
         answers = []
         for request in requests:
             generator = rng("gp", request.sample)
             self._scope.sample = request.sample
-            utility = view.utility(self._problem.objectives, generator)
-            score = Acquisition(self._features, view.models, utility, belief, at)
+            score = Acquisition(self._features, *view.worth(self._problem.objectives, generator), belief, at)
             rows, _ = Maximiser(score, self._scope, self.effort).maximise(centres, generator)
             row = self._untried(rows, np.concatenate([self._known.units, asked]), generator)
             asked = np.concatenate([asked, row])

@@ -32,6 +32,7 @@ from trialwright.searchers.pareto import Ints, best_first
 from trialwright.space.values import Bools, Floats
 
 TAG = "gp"
+NOISY_FROM = 20  # observations: of fewer, "all is noise" explains too much
 
 
 class Limits(NamedTuple):
@@ -83,6 +84,12 @@ class Observed:
         order = np.argsort(self.badness, kind="stable")
         firsts = np.unique(self.badness[order], return_index=True)[1]
         return self.units[order[firsts[:count]]]
+
+    def ranked(self, worth: Floats) -> Observed:
+        """Return it with trials ranked by what they are worth, objective and constraints, shape (n, o)."""
+        badness = np.empty(len(worth))
+        badness[best_first(worth[:, :1], worth[:, 1:])] = np.arange(len(worth))
+        return replace(self, badness=badness)
 
     def _of(self, rows: Ints) -> Observed:
         names = ("units", "features", "outputs", "trials", "badness", "is_counted")
@@ -162,7 +169,8 @@ class Surrogate:
         """Return the last fit while it will do, else a new one, with n trials that have values.
 
         A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning,
-        lest a bad optimum be inherited for ever.
+        lest a bad optimum be inherited for ever. A noisy objective has two good optima, of which one has no noise: to
+        find the other, one objective at its end has a start of its own there.
         """
         if last is not None and n < last.due:
             return last
@@ -171,7 +179,8 @@ class Surrogate:
         data = self._data(few)
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
-            starts += [prior.mean] if last is None or n % 4 == 0 else []
+            if last is None or n % 4 == 0:
+                starts += [prior.mean, prior.noisy] if o == 0 and self._may_be_noisy(seen, n) else [prior.mean]
             thetas.append(fit(data, few.outputs[:, o], prior, np.stack(starts)))
         return Fitted(n, np.round(thetas, 6))
 
@@ -179,6 +188,9 @@ class Surrogate:
         """Return a model for each output."""
         data = self._data(seen)
         return [Model.of(theta, data, y) for theta, y in zip(fitted.thetas, seen.outputs.T, strict=True)]
+
+    def _may_be_noisy(self, seen: Observed, n: int) -> bool:
+        return n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
 
     def _prior(self, seen: Observed) -> Prior:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)

@@ -1,0 +1,109 @@
+"""Expected improvement under noise."""
+
+import numpy as np
+import pytest
+
+from tests.searchers.gp.test_searcher import SQUARE, Run, bowl
+from trialwright.searchers import Problem
+from trialwright.searchers.gp.features import Features
+from trialwright.searchers.gp.model import Data, Model
+from trialwright.searchers.gp.noisy import noisy_improvement
+from trialwright.searchers.gp.proposal import outlook
+from trialwright.searchers.gp.surrogate import Surrogate
+from trialwright.searchers.observations import Observations
+
+ALL = np.arange(30)
+
+
+def modelled(noise, seed=0):
+    generator = np.random.default_rng(seed)
+    features = Features(SQUARE).of(generator.random((30, 2)), np.ones((30, 2), bool))
+    y = generator.standard_normal(30) + 2 * np.sum((features - 0.4) ** 2, axis=1)
+    return Model.of(np.log([1.0, 1.5, 1.0, noise]), Data(features, Features(SQUARE).groups), y)
+
+
+def rows(count, seed=1):
+    return np.random.default_rng(seed).random((count, 2))
+
+
+def asked(wide, utility, features):
+    posterior = wide.at(features)
+    value, ((d_mean, d_sd),) = utility([posterior.moments])
+    return value, posterior.pull_back(d_mean, d_sd)
+
+
+def test_its_gradient_agrees_with_differences():
+    wide, utility = noisy_improvement(modelled(0.3), ALL, np.random.default_rng(0))
+    features = rows(20)
+    _, gradient = asked(wide, utility, features)
+    for j in range(features.shape[1]):
+        step = np.zeros(features.shape[1])
+        step[j] = 1e-5
+        higher, lower = (asked(wide, utility, features + sign * step)[0] for sign in (1, -1))
+        assert gradient[:, j] == pytest.approx((higher - lower) / 2e-5, rel=1e-4, abs=1e-5)
+
+
+def test_its_value_is_the_mean_improvement_over_joint_draws():
+    model, features = modelled(0.3), rows(200)
+    wide, utility = noisy_improvement(model, ALL, np.random.default_rng(0))
+    value, _ = asked(wide, utility, features)
+    together = np.concatenate([model.rows, model.data.scaled(model.theta, features)])
+    cross = model.signal * model.data.kernel(model.theta, together, model.rows)[0]
+    prior = model.signal * model.data.kernel(model.theta, together, together)[0]
+    covariance = prior - cross @ np.linalg.solve(cross[:30] + model.noise * np.eye(30), cross.T)
+    root = np.linalg.cholesky(covariance + 1e-8 * np.eye(len(covariance)))
+    draws = cross @ model.weights[:, 0] + np.random.default_rng(2).standard_normal((10_000, len(root))) @ root.T
+    gain = np.maximum(draws[:, :30].min(axis=1)[:, None] - draws[:, 30:], 0.0).mean(axis=0)
+    large = gain > 0.02
+    assert large.sum() > 5
+    assert value[large] == pytest.approx(np.log(gain[large]), abs=0.3)
+
+
+def test_what_was_tried_and_is_known_well_is_worth_less_than_what_is_not_known():
+    model = modelled(0.3)
+    wide, utility = noisy_improvement(model, ALL, np.random.default_rng(0))
+    best = int(np.argmin(model.smoothed()[:, 0]))
+    many = np.repeat(model.data.features[[best]], 200, axis=0)
+    often = model.extended(many, np.r_[model.y, np.full((200, 1), model.smoothed()[best, 0])])
+    at_best = model.data.features[[best]]
+    once, _ = asked(wide, utility, at_best)
+    again, _ = asked(*noisy_improvement(often, np.arange(230), np.random.default_rng(0)), at_best)
+    assert again[0] < once[0]
+
+
+def test_without_noise_improvement_is_measured_by_the_best_value_seen():
+    view = outlook([modelled(1e-4)], np.ones(30, bool))
+    assert view.worth(1, np.random.default_rng(0))[0] is view.models
+    view = outlook([modelled(0.3)], np.ones(30, bool))
+    assert view.worth(1, np.random.default_rng(0))[0][0].y.shape[1] > 1
+
+
+def test_only_rows_that_meet_the_constraints_may_be_the_best():
+    objective, constraint = modelled(0.3), modelled(1e-4, seed=5)
+    view = outlook([objective, constraint], np.ones(30, bool))
+    models, utility = view.worth(1, np.random.default_rng(0))
+    allowed = np.flatnonzero(view.values[:, 1] <= 0)
+    wide, gain = noisy_improvement(objective, allowed, np.random.default_rng(0))
+    assert np.array_equal(models[0].weights, wide.weights)
+    features = rows(10)
+    moments = [model.at(features).moments for model in models]
+    assert np.all(utility(moments)[0] <= gain(moments[:1])[0] + 1e-12)
+
+
+def test_from_twenty_observations_on_a_fit_finds_the_noise():
+    run, generator = Run(SQUARE), np.random.default_rng(0)
+    run.drive(lambda config: bowl(config) + 0.5 * generator.standard_normal(), 40)
+    known = Observations(Problem(SQUARE))
+    known.update(run.log.until(len(run.log)))
+    surrogate = Surrogate(Problem(SQUARE), Features(SQUARE), None)
+    seen = surrogate.observed(known)
+    assert surrogate.models(seen, surrogate.fitted(seen, 40, None))[0].is_noisy
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_under_noise_no_place_is_tried_again_and_again(batch):
+    run, generator = Run(SQUARE), np.random.default_rng(0)
+    run.drive(lambda config: bowl(config) + 0.3 * generator.standard_normal(), 48, batch)
+    units = np.array([[config["x"], config["y"]] for config in run.configs])[24:]
+    apart = np.sqrt(np.mean((units[:, None] - units) ** 2, axis=2)) + np.eye(len(units))
+    assert np.mean(apart.min(axis=1) < 0.015) < 0.4
