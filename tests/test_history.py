@@ -157,7 +157,13 @@ ENTRIES = st.lists(
             lambda trial, step, values: Entry(
                 Kind.SEEN,
                 trial,
-                (step, [(value, -1.0) for value in values], [], [value + step for value in values]),
+                (
+                    step,
+                    [(value, -1.0) for value in values],
+                    [],
+                    [value + step for value in values],
+                    [(0.1 * step,)] * len(values) if step else [],
+                ),
             ),
             NUMBERS,
             st.integers(0, 6),
@@ -184,11 +190,13 @@ def folded(entries: list[Entry]) -> list[Record]:
             record.config, record.tags, record.outcome = *what, None
             born.add(trial)
         elif kind is Kind.SEEN:
-            first, values, _, times = what
+            first, values, _, times, sems = what
             kept = [place for place, step in enumerate(record.steps) if step < first]
             record.steps = [record.steps[place] for place in kept] + [*range(first, first + len(values))]
             record.values = [record.values[place] for place in kept] + values
             record.times = [record.times[place] for place in kept] + times
+            known = [record.sems[place] if record.sems else (0.0,) for place in kept] + (sems or [(0.0,)] * len(values))
+            record.sems = known if any(map(any, known)) else []
             record.inherited = min(record.inherited, len(kept))
         elif kind is Kind.ENDED:
             record.outcome, record.paused = what[0], False

@@ -15,7 +15,7 @@ from operator import index
 from threading import RLock
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from trialwright.core.scores import number, violations
+from trialwright.core.scores import number, standard_errors, violations
 from trialwright.engine import catalogue
 from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
@@ -182,7 +182,7 @@ class AskTell:
     @_alone
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
         """Say what a trial was worth: the metric, or a dict with it (and with what the constraints need); None if it
-        failed.
+        failed. The metric's name with ``_sem`` after it is the standard error of what was told, where that is known.
 
         Raises:
             ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
@@ -295,7 +295,7 @@ class AskTell:
         if metrics:
             costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
             values = (*costs, *violations(self._goals, metrics))
-            self._log.seen(trial, 1, [values])
+            self._log.seen(trial, 1, [values], sems=[standard_errors(self.metrics, metrics)])
             if self._is_feasible(values):
                 self._best = min(self._best or (math.inf, trial), (values[0], trial))
         self._log.ended(trial, COMPLETED if metrics else FAILED)

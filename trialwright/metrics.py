@@ -51,13 +51,22 @@ def clean(metrics: Mapping[str, object], notes: dict[str, str] | None = None) ->
 
 
 def require(row: dict[str, Metric], names: tuple[str, ...], notes: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Refuse a report that lacks an objective, or in which one is no number; ``notes`` are those of ``clean``."""
+    """Refuse a report that lacks an objective, or in which one is no number, or has a standard error that is none;
+    ``notes`` are those of ``clean``."""
     for name in names:
         if name not in row:
             raise ValueError(f"the report lacks the metric {name!r}{nearest(name, row)}")
         if not isinstance(row[name], int | float):
             why = f": {notes[name]}" if name in notes else ""
             raise TypeError(f"metric {name!r} must be a number, not {row[name]!r}{why}")
+        error = row.get(sem(name))
+        if error is not None and (not isinstance(error, int | float) or error < 0):
+            raise ValueError(f"{sem(name)!r} is the standard error of {name!r}: a number from 0 on, not {error!r}")
+
+
+def sem(metric: str) -> str:
+    """Return the name under which a report gives the standard error of the mean of a metric."""
+    return metric + "_sem"
 
 
 def spelled(key: object) -> str:

@@ -144,7 +144,7 @@ def test_a_report_is_told_once():
     log.seen(0, 1001, [(7.0,)])
     log.born(1, {}, {})
     assert [*log.until(len(log)).entries(told)] == [
-        Entry(Kind.SEEN, 0, (1001, [(7.0,)], [], [])),
+        Entry(Kind.SEEN, 0, (1001, [(7.0,)], [], [], [])),
         Entry(Kind.BORN, 1, ({}, {})),
     ]
 

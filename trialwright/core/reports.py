@@ -95,4 +95,4 @@ class Reports:
         history = self._trials.history
         values = [(*scores.values(columns, index), *scores.violations(event, index)) for index in count]
         metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
-        history.seen(event.trial, event.first_step, values, metrics, event.time_s)
+        history.seen(event.trial, event.first_step, values, metrics, event.time_s, scores.sems(columns, len(count)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from trialwright.core.plan import Plan
 from trialwright.core.trial import Trial
 from trialwright.messages import Boundary, Metric, Reported
+from trialwright.metrics import sem
 
 Columns = Mapping[str, Sequence[Metric]]
 
@@ -47,6 +48,12 @@ class Scores:
             ]
         )
 
+    def sems(self, columns: Columns, count: int) -> list[tuple[float, ...]]:
+        """Return the standard errors of the objectives at each of so many reports; none where none was reported."""
+        known = {name: columns[name] for name in map(sem, self._metrics) if name in columns}
+        rows = ({name: column[index] for name, column in known.items()} for index in range(count))
+        return [standard_errors(self._metrics, row) for row in rows] if known else []
+
     def violations(self, event: Reported, index: int) -> tuple[float, ...]:
         """Return how far one report of a frame is beyond each outcome constraint, which may be on ``time_s`` too."""
         return violations(self._constraints, event.row(index)) if self._constraints else ()
@@ -65,6 +72,12 @@ class Scores:
 def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:
     """Return how far a report is beyond each constraint: at most 0 where it is met, NaN where nothing was reported."""
     return tuple(_sign(each) * (number(metrics.get(each.metric)) - each.value) for each in constraints)
+
+
+def standard_errors(metrics: Sequence[str], row: Mapping[str, Metric]) -> tuple[float, ...]:
+    """Return the standard error of each metric that a report gives; 0 where it gives none, or none that is finite."""
+    found = [number(row.get(sem(metric))) for metric in metrics]
+    return tuple([each if 0.0 < each < math.inf else 0.0 for each in found])
 
 
 def _sign(constraint: Boundary) -> float:

@@ -57,6 +57,7 @@ class Log:
         self.tags: list[Tags] = []
         self.outcomes: list[Outcome] = []
         self.metrics: dict[int, dict[str, Metric]] = {}  # by row
+        self.sems: dict[int, Values] = {}  # by row, where they are known
         self._numbers: dict[Outcome, int] = {}
         self._length = 0
 
@@ -78,6 +79,7 @@ class Log:
         values: Sequence[Values],
         metrics: Sequence[dict[str, Metric]] = (),
         times: Sequence[float] = (),
+        sems: Sequence[Values] = (),
     ) -> None:
         """A trial reported values at consecutive steps, at least at one.
 
@@ -87,6 +89,7 @@ class Log:
             values: of each report; all reports of a log have as many.
             metrics: the whole reports, where they are kept.
             times: running time in seconds at each report, where it was measured.
+            sems: standard errors of the objectives at each report, where they are known.
         """
         first, count = len(self.steps), len(values)
         if not first:
@@ -103,6 +106,8 @@ class Log:
             self.times.extend(times or math.nan, count)
         if metrics:
             self.metrics.update(enumerate(metrics, first))
+        if sems:
+            self.sems.update((row, each) for row, each in enumerate(sems, first) if any(each))
         self._write(Kind.SEEN, trial, first + count)
 
     def launched(self, trial: int, until: Until) -> None:
@@ -144,7 +149,7 @@ class Log:
         for _, group in groupby(places, lambda place: record.steps[place] - place):  # steps without a gap
             run = [*group]
             part = slice(run[0], run[-1] + 1)
-            rest = record.metrics[part], record.times[part]
+            rest = record.metrics[part], record.times[part], record.sems[part]
             self.seen(record.id, record.steps[run[0]], record.values[part], *rest)
 
     def _write(self, kind: Kind, trial: int, place: int) -> None:
@@ -175,7 +180,7 @@ class Log:
                 return self.configs[place], self.tags[place]
             case Kind.SEEN:
                 reports = self.reports(range(first_row, place))
-                return reports.steps[0], reports.values, reports.metrics, reports.times
+                return reports.steps[0], reports.values, reports.metrics, reports.times, reports.sems
             case Kind.LAUNCHED | Kind.EXTENDED:
                 return (at_step(place) if place != NONE else (),)
             case Kind.PAUSED:
@@ -186,7 +191,7 @@ class Log:
     def reports(self, rows: Sequence[int], first: int = 0) -> Reports:
         """Return the reports in these rows, of which those before ``first`` are inherited."""
         if not rows:
-            return Reports([], [], [], [])
+            return Reports([], [], [], [], [])
         part = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == len(rows) - 1 else rows
         times = self.times.room[part].tolist()
         return Reports(
@@ -194,8 +199,14 @@ class Log:
             [tuple(row) for row in self.values.room[part].tolist()],
             [] if math.isnan(times[0]) else times,
             [self.metrics[row] for row in rows if row in self.metrics] if self.metrics else [],
+            self._sems(rows) if self.sems else [],
             bisect_left(rows, first),
         )
+
+    def _sems(self, rows: Sequence[int]) -> list[Values]:
+        found = [self.sems.get(row) for row in rows]
+        unknown = (0.0,) * max(map(len, filter(None, found)), default=0)
+        return [each or unknown for each in found] if unknown else []
 
 
 def _next_step(until: Until) -> int:

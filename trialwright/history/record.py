@@ -24,6 +24,7 @@ class Record:
             0. ``values[i]`` belongs to ``steps[i]``.
         outcome: how it ended; None while it lives.
         metrics: all of each report, for searchers that have asked for it: else there is none.
+        sems: standard errors of the objectives at each report, 0 where it is not known; empty where none is.
         times: running time in seconds at each report, to seven digits; empty where nobody has measured it.
         paused: it has given its resources back, and may be resumed.
         until: the step up to which it was let go last; None where no step ends its lease, or it was never launched.
@@ -42,6 +43,7 @@ class Record:
     paused: bool = False
     until: int | None = None
     inherited: int = 0
+    sems: list[Values] = field(default_factory=list)
 
     @property
     def last(self) -> Values | None:
@@ -57,12 +59,13 @@ class Record:
 
 
 class Reports(NamedTuple):
-    """A trial's reports, an entry each; ``times`` and ``metrics`` may be empty. ``inherited`` is as in ``Record``."""
+    """A trial's reports, an entry each; all lists after the second may be empty. ``inherited`` is as in ``Record``."""
 
     steps: list[int]
     values: list[Values]
     times: list[float]
     metrics: list[dict[str, Metric]]
+    sems: list[Values]
     inherited: int = 0
 
 
@@ -95,7 +98,7 @@ class Unread(Record):
         """Fill the lists. Python comes here only for what is not there yet."""
         if name not in Reports._fields:
             raise AttributeError(name)
-        self.steps, self.values, self.times, self.metrics, self.inherited = self._read()
+        self.steps, self.values, self.times, self.metrics, self.sems, self.inherited = self._read()
         return getattr(self, name)
 
     def __reduce__(self) -> tuple[type[Record], tuple[object, ...]]:

@@ -165,10 +165,23 @@ class Observations:
     def outputs_at(self, rows: Ints, level: float) -> Floats:
         """Return the objectives and constraints that these rows reported at a level, shape (k, m + c); NaN where they
         have not come so far. Of a trial that has ended earlier by itself, its last ones."""
+        return self._reports(self._heads_at(rows, level))
+
+    def sems_at(self, rows: Ints, level: float) -> Floats:
+        """Return the standard errors of the objectives there, shape (k, m); 0 where they are not known."""
+        sems = np.zeros((len(rows), self._problem.objectives))
+        known = self._history.log.sems
+        for place, head in enumerate(self._heads_at(rows, level).tolist() if known else ()):
+            if head in known:
+                sems[place] = known[head]
+        return sems
+
+    def _heads_at(self, rows: Ints, level: float) -> npt.NDArray[np.int32]:
+        """Return the rows of the log in which these rows reported at a level, NONE where they did not."""
         heads = np.where(self.reach[rows] >= level, self._head[rows], NONE)
         heads = self._history.view.back_to(heads, level)
         before = heads < self._history.view.firsts(rows)  # another config reported it
-        return self._reports(np.where(before, NONE, heads))
+        return np.where(before, NONE, heads).astype(np.int32)
 
     def _reports(self, heads: npt.NDArray[np.int32]) -> Floats:
         """Return what was reported in these rows of the log, shape (k, m + c); NaN where there is none."""

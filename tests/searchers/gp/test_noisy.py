@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.searchers.gp.test_searcher import SQUARE, Run, bowl
+from trialwright.messages import Outcome
 from trialwright.searchers import Problem
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model
@@ -107,3 +108,35 @@ def test_under_noise_no_place_is_tried_again_and_again(batch):
     units = np.array([[config["x"], config["y"]] for config in run.configs])[24:]
     apart = np.sqrt(np.mean((units[:, None] - units) ** 2, axis=2)) + np.eye(len(units))
     assert np.mean(apart.min(axis=1) < 0.015) < 0.4
+
+
+def test_a_standard_error_is_as_wide_in_the_model_as_the_warp_makes_it_there():
+    run = Run(SQUARE)
+    for x in np.linspace(0, 1, 12):
+        trial = len(run.configs)
+        run.log.born(trial, {"x": float(x), "y": 0.5}, {})
+        run.configs.append({})
+        run.log.seen(trial, 1, [(float(np.exp(4 * x)),)], sems=[(0.01,)] if trial % 2 else [(0.0,)])
+        run.log.ended(trial, Outcome("completed"))
+    known = Observations(Problem(SQUARE))
+    known.update(run.log.until(len(run.log)))
+    seen = Surrogate(Problem(SQUARE), Features(SQUARE), None).observed(known)
+    values = np.exp(4 * np.linspace(0, 1, 12))
+    slope = np.gradient(seen.outputs[:, 0], values)
+    assert seen.noises[1::2, 0] == pytest.approx((0.01 * slope[1::2]) ** 2)
+    assert not seen.noises[::2].any()
+
+
+def test_what_is_known_to_be_noisy_moves_a_model_less():
+    features = Features(SQUARE).of(rows(20), np.ones((20, 2), bool))
+    y, known = np.zeros(20), np.zeros(20)
+    y[3] = 5.0
+    theta = np.log([1.0, 1.0, 1.0, 1e-3])
+    without = Model.of(theta, Data(features, Features(SQUARE).groups), y)
+    known[3] = 100.0
+    loose = Model.of(theta, Data(features, Features(SQUARE).groups, known=known), y)
+    assert abs(loose.smoothed()[3, 0]) < 0.3 < 4 < without.smoothed()[3, 0]
+    more = np.random.default_rng(5).random((3, features.shape[1]))
+    grown = loose.extended(more, np.zeros((23, 1)))
+    assert grown.noises[:20] == pytest.approx(loose.noises)
+    assert grown.noises[20:] == pytest.approx(loose.noise)

@@ -26,7 +26,7 @@ from trialwright.searchers.gp.backends import backend_of
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model, Prior, fit
 from trialwright.searchers.gp.thinning import representative
-from trialwright.searchers.gp.warp import signed, warped
+from trialwright.searchers.gp.warp import signed, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints, best_first
 from trialwright.space.values import Bools, Floats
@@ -55,6 +55,7 @@ class Observed:
         units: shape (n, d).
         features: shape (n, p).
         outputs: warped and standardised, shape (n, o); constraints are met where at most 0.
+        noises: variances of the outputs as far as they are known, shape (n, o); 0 where they are not.
         trials: of which trial each row is, shape (n,).
         badness: how bad that trial is, shape (n,): 0 for the best.
         is_counted: which rows were observed at the level, shape (n,): by these an improvement is measured.
@@ -64,6 +65,7 @@ class Observed:
     units: Floats
     features: Floats
     outputs: Floats
+    noises: Floats
     trials: Ints
     badness: Floats
     is_counted: Bools
@@ -92,7 +94,7 @@ class Observed:
         return replace(self, badness=badness)
 
     def _of(self, rows: Ints) -> Observed:
-        names = ("units", "features", "outputs", "trials", "badness", "is_counted")
+        names = ("units", "features", "outputs", "noises", "trials", "badness", "is_counted")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -133,11 +135,12 @@ class Surrogate:
             return None
         raw = np.concatenate([known.values[rows], known.violations[rows]], axis=1)
         outputs = self._warped(raw)
+        noises = self._noises(known.sems_at(rows, known.level), raw, outputs)
         badness = np.empty(len(rows))
         badness[best_first(outputs[:, : self._objectives], outputs[:, self._objectives :])] = np.arange(len(rows))
         units, features = known.units[rows], self._features.of(known.units[rows], known.active[rows])
         everywhere = np.ones(len(rows), np.bool_)
-        return Observed(units, features, outputs, rows, badness, everywhere).thinned(self._limits.rows)
+        return Observed(units, features, outputs, noises, rows, badness, everywhere).thinned(self._limits.rows)
 
     def _curves(self, known: Observations) -> Observed:
         """Return a row for each trial and each level that it has reached."""
@@ -147,14 +150,23 @@ class Surrogate:
         rows, log_steps = order[trial], np.log(steps[level])
         features = self._features.of(known.units[rows], known.active[rows], log_steps)
         outputs = self._warped(raw[trial, level])
+        errors = np.stack([known.sems_at(order, each) for each in known.levels], axis=1)
+        noises = self._noises(errors[trial, level], raw[trial, level], outputs)
         at = known.levels.index(known.level)
         badness, at_level = trial.astype(np.float64), level == at
-        return Observed(known.units[rows], features, outputs, rows, badness, at_level, math.log(steps[at]))
+        return Observed(known.units[rows], features, outputs, noises, rows, badness, at_level, math.log(steps[at]))
 
     def _warped(self, raw: Floats) -> Floats:
         """Return raw outputs, shape (n, o), as models see them."""
         warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
         return np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+
+    def _noises(self, errors: Floats, raw: Floats, outputs: Floats) -> Floats:
+        """Return the variances of outputs, shape (n, o), given the standard errors of objectives, shape (n, m)."""
+        noises = np.zeros_like(outputs)
+        for o in np.flatnonzero(errors.any(axis=0)):
+            noises[:, o] = (errors[:, o] * steepness(raw[:, o], outputs[:, o])) ** 2
+        return noises
 
     def last_fit(self, records: Sequence[Record], seen: Observed) -> Fitted | None:
         """Return what the newest trial that brought a fit remembers; nothing if that was for other models."""
@@ -176,18 +188,17 @@ class Surrogate:
             return last
         limits = self._limits if seen.log_step is None else self._limits_of_curves
         few, thetas, prior = seen.thinned(limits.fitted), [], self._prior(seen)
-        data = self._data(few)
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
             if last is None or n % 4 == 0:
                 starts += [prior.mean, prior.noisy] if o == 0 and self._may_be_noisy(seen, n) else [prior.mean]
-            thetas.append(fit(data, few.outputs[:, o], prior, np.stack(starts)))
+            thetas.append(fit(self._data(few, o), few.outputs[:, o], prior, np.stack(starts)))
         return Fitted(n, np.round(thetas, 6))
 
     def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
         """Return a model for each output."""
-        data = self._data(seen)
-        return [Model.of(theta, data, y) for theta, y in zip(fitted.thetas, seen.outputs.T, strict=True)]
+        outputs = enumerate(zip(fitted.thetas, seen.outputs.T, strict=True))
+        return [Model.of(theta, self._data(seen, o), y) for o, (theta, y) in outputs]
 
     def _may_be_noisy(self, seen: Observed, n: int) -> bool:
         return n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
@@ -195,7 +206,7 @@ class Surrogate:
     def _prior(self, seen: Observed) -> Prior:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)
 
-    def _data(self, seen: Observed) -> Data:
+    def _data(self, seen: Observed, output: int) -> Data:
         groups, has_steps = self._features.groups, seen.log_step is not None
         groups = np.append(groups, len(self._features.columns)) if has_steps else groups
-        return Data(seen.features, groups, self._backend, has_steps)
+        return Data(seen.features, groups, self._backend, has_steps, seen.noises[:, output])

@@ -27,6 +27,12 @@ def warped(y: Floats) -> Floats:
     return yeo_johnson(standardised(winsorised(scaled(y))))
 
 
+def steepness(y: Floats, z: Floats) -> Floats:
+    """Return by how much z changes with y at each value, shape (n,), where z is y warped."""
+    values, first, place = np.unique(y, return_index=True, return_inverse=True)
+    return np.asarray(np.gradient(z[first], values)[place] if len(values) > 1 else np.ones(len(y)))
+
+
 def scaled(y: Floats) -> Floats:
     """Return y between 0 and 1, without overflow where values are huge; diverged values are clipped first, else one of
     1e14 spreads would leave all others at one number."""
