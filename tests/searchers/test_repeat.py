@@ -7,7 +7,7 @@ from tests.contracts.searcher import SearcherContract
 from trialwright import Engine, space
 from trialwright.history import History, HistoryLog, Record
 from trialwright.messages import Outcome, Request
-from trialwright.searchers import Problem, Random, Repeat
+from trialwright.searchers import TPE, Problem, Race, Random, Repeat
 from trialwright.space import Space
 from trialwright.streams import Streams
 
@@ -112,3 +112,74 @@ def test_it_remembers_nothing_that_is_not_in_the_history():
     assert searcher.suggest(History(), [Request(1, 1)], rng) == [None]  # the first of its group is not there
     known = History((Record(0, first.config, first.tags),))
     assert searcher.suggest(known, [Request(1, 1)], rng) == [second]
+
+
+# Race ----------------------------------------------------------------------------------------------------------------
+
+
+class TestRace(SearcherContract):
+    def make(self):
+        return Race(TPE(), 2)
+
+
+def groups_of(result):
+    groups = {}
+    for trial in result:
+        groups.setdefault(trial.config["x"], []).append(trial.metrics["loss"])
+    return groups
+
+
+def test_only_what_may_be_the_best_is_tried_again_and_the_best_most_often():
+    groups = groups_of(tune(searcher=Race(TPE(), most=4), num_samples=60, max_concurrent_trials=1))
+    counts = [len(losses) for losses in groups.values()]
+    assert max(counts) == 4
+    assert counts.count(1) > 15
+    to_beat = min(np.mean(losses) for losses in groups.values() if len(losses) == 4)
+    assert all(np.mean(losses) >= to_beat for losses in groups.values())
+
+
+def race(history, count=1, most=3):
+    searcher = Race(TPE(), most)
+    searcher.setup(Problem(Space({"x": space.uniform(0, 1)})))
+    return searcher.suggest(history, [Request(50 + place, 50 + place) for place in range(count)], Streams(0))
+
+
+def raced(*groups):
+    """A history: of each group the losses of its trials; None for one that runs."""
+    records = []
+    for group, losses in enumerate(groups):
+        for index, loss in enumerate(losses):
+            record = Record(len(records), {"x": group / 10}, {"race": [group, index]})
+            if loss is not None:
+                record.steps, record.values, record.outcome = [1], [(loss,)], Outcome("completed")
+            records.append(record)
+    return History(records)
+
+
+@pytest.mark.parametrize(
+    ("groups", "again"),
+    [
+        ([[1.0]], [[0, 1]]),
+        ([[1.0, 2.0, 1.5], [1.6]], []),
+        ([[1.0, 2.0, 1.5], [1.4]], [[1, 1]]),
+        ([[1.0, 2.0, 1.5], [1.0, 3.0]], []),
+        ([[1.0, 2.0, 1.5], [1.0, None]], []),
+        ([[1.0, 2.0, 1.5], [1.0], [0.5]], [[2, 1], [1, 1]]),
+        ([[1.0, 2.0, 1.5], [float("nan")]], []),
+    ],
+)
+def test_a_configuration_is_repeated_while_its_mean_is_no_worse_than_that_of_the_one_to_beat(groups, again):
+    answers = race(raced(*groups), count=3)
+    assert len(answers) == 3
+    assert [answer.tags["race"] for answer in answers[: len(again)]] == again
+    assert [answer.tags["race"] for answer in answers[len(again) :]] == [[50 + n, 0] for n in range(len(again), 3)]
+
+
+def test_a_race_is_of_searchers_that_learn_and_of_one_objective():
+    what = Space({"x": space.uniform(0, 1)})
+    with pytest.raises(ValueError, match="Repeat takes any"):
+        Race(Random()).setup(Problem(what))
+    with pytest.raises(ValueError, match="one objective"):
+        Race(TPE()).setup(Problem(what, objectives=2))
+    with pytest.raises(ValueError, match="once at least"):
+        Race(TPE(), 0).setup(Problem(what))

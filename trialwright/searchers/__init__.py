@@ -9,7 +9,7 @@ from trialwright.searchers.grid import Grid
 from trialwright.searchers.perturb import Perturb
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialwright.searchers.random import Random
-from trialwright.searchers.repeat import Repeat
+from trialwright.searchers.repeat import Race, Repeat
 from trialwright.searchers.schedule import Schedule
 from trialwright.searchers.tpe import TPE
 
@@ -24,6 +24,7 @@ __all__ = [
     "LatinHypercube",
     "Perturb",
     "Problem",
+    "Race",
     "Random",
     "Repeat",
     "Schedule",

@@ -1,11 +1,15 @@
-"""Repeat: the same configuration several times, with other seeds, where results are noisy; searchers see the mean."""
+"""Repeat, and Race: the same configuration several times, with other seeds, where results are noisy; searchers see the
+mean."""
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -16,7 +20,7 @@ from trialwright.searchers.base import Problem, Searcher
 from trialwright.space.values import fresh
 from trialwright.streams import Streams
 
-TAG = "repeat"  # of each trial: its group, and its place in it
+TAG, RACE = "repeat", "race"  # of each trial: its group, and its place in it
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Repeat:
         """
         if self.times < 1:
             raise ValueError(f"Repeat(times={self.times!r}): a configuration has to be tried once at least")
-        self._groups = _Groups(self._fold)
+        self._groups = _Groups(TAG, self._fold)
         return self.base.setup(problem) * self.times
 
     @property
@@ -61,9 +65,7 @@ class Repeat:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Ask the base for the first of each group, and repeat its answer; of a group whose first is not in the history
         yet, not now."""
-        if not self._groups.follow(history):
-            self._groups = _Groups(self._fold)
-            self._groups.follow(history)
+        self._groups = self._groups.following(history)
         folded, fresh = self._groups.folded, dict[int, Suggestion]()
         answers: list[Suggestion | None] = []
         for request in requests:
@@ -95,24 +97,109 @@ class Repeat:
     def _fold(self, members: list[Record]) -> Record:
         first = members[0]
         config = self._unmarked(first.config)
-        tags = {key: value for key, value in first.tags.items() if key != TAG}
-        record = Record(first.id, config, tags)
-        if len(members) == self.times and all(member.outcome for member in members):
-            last = [member.last for member in members if member.last is not None and _well(member)]
-            record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
-            record.outcome = Outcome("completed" if last else "failed")
-        return record
+        is_over = len(members) == self.times and all(member.outcome for member in members)
+        return _folded(TAG, config, members, members if is_over else [])
+
+
+@dataclass
+class Race:
+    """Tries a configuration again only while it might be the best, and shows its base the mean of each one.
+
+    A configuration that has been tried ``most`` times with the least mean is the one to beat; another one goes on while
+    its mean is no worse, and is tried no more once it is (as the intensifier of SMAC: Hutter et al. 2011). So nearly all
+    trials are of new configurations, and the one that leads has been tried ``most`` times.
+
+    Args:
+        base: where configurations come from; it learns.
+        most: how often each is tried at most.
+    """
+
+    base: Searcher
+    most: int = 3
+
+    repeats = True
+    learns = True
+
+    def setup(self, problem: Problem) -> int:
+        """Take a problem of one objective, of the base's.
+
+        Raises:
+            ValueError: there are several objectives, or constraints; ``most`` is less than 1; or the base learns
+                nothing, and so has no use for a mean.
+        """
+        problem.single("race")
+        if self.most < 1:
+            raise ValueError(f"Race(most={self.most!r}): a configuration has to be tried once at least")
+        if not self.base.learns:
+            raise ValueError(f"Race wants a searcher that learns, not {type(self.base).__name__}; Repeat takes any")
+        self._groups = _Groups(RACE, partial(_mean_so_far, RACE))
+        return self.base.setup(problem)
+
+    @property
+    def process_from(self) -> int | None:
+        """As the base does."""
+        return getattr(self.base, "process_from", None)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
+        """Repeat what may be the best, the least mean first; ask the base for the rest."""
+        self._groups = self._groups.following(history)
+        again = [self._repeated(group) for group in islice(self._challengers(), len(requests))]
+        rest = requests[len(again) :]
+        new = self.base.suggest(self._groups.folded, rest, rng) if rest else ()
+        pairs = zip(rest, new, strict=False)
+        return [*again, *(answer and _tagged(answer, request.sample, 0) for request, answer in pairs)]
+
+    def _repeated(self, group: int) -> Suggestion:
+        first = self._groups.members(group)[0]
+        return _tagged(Suggestion(fresh(first.config), {}), group, len(self._groups.members(group)))
+
+    def _challengers(self) -> Iterator[int]:
+        """Yield the groups to go on with: whose mean is no worse than that of the one to beat, and of which none runs.
+        A group with a failure is out."""
+        costs = {group: mean for group in self._groups if (mean := _cost(self._groups.members(group))) is not None}
+        count = {group: len(self._groups.members(group)) for group in costs}
+        top = max(count.values(), default=0)
+        to_beat = min((cost for group, cost in costs.items() if count[group] == top), default=0.0)
+        ranked = sorted(costs, key=lambda group: (costs[group], group))
+        return (group for group in ranked if count[group] < self.most and costs[group] <= to_beat)
+
+
+def _tagged(answer: Suggestion, group: int, index: int) -> Suggestion:
+    return replace(answer, tags=cast(Tags, {**answer.tags, RACE: [group, index]}))
+
+
+def _cost(members: Sequence[Record]) -> float | None:
+    """Return the mean of the last values; None where one runs, failed, or is not finite."""
+    last = [member.last[0] if member.last and _well(member) else math.nan for member in members]
+    mean = sum(last) / len(last)
+    return mean if math.isfinite(mean) else None
+
+
+def _mean_so_far(tag: str, members: list[Record]) -> Record:
+    return _folded(tag, members[0].config, members, [member for member in members if member.outcome])
+
+
+def _folded(tag: str, config: Config, members: list[Record], ended: list[Record]) -> Record:
+    """Return one trial for all members: the mean of those that ended well; pending where none has ended."""
+    first = members[0]
+    record = Record(first.id, config, {key: value for key, value in first.tags.items() if key != tag})
+    if ended:
+        last = [member.last for member in ended if member.last is not None and _well(member)]
+        record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
+        record.outcome = Outcome("completed" if last else "failed")
+    return record
 
 
 class _Groups:
     """A history with one trial for each group, kept at the cost of what is new; what somebody enqueued stays as it is.
 
     Args:
+        tag: under which a trial has its group, and its place in it.
         fold: makes one trial of those of a group.
     """
 
-    def __init__(self, fold: Callable[[list[Record]], Record]) -> None:
-        self._fold = fold
+    def __init__(self, tag: str, fold: Callable[[list[Record]], Record]) -> None:
+        self._tag, self._fold = tag, fold
         self._seen: History | None = None
         self._log = HistoryLog()
         self._group_of: dict[int, int | None] = {}
@@ -129,7 +216,22 @@ class _Groups:
         shown = self._shown.get(group)
         return None if shown is None else Suggestion(shown.config, shown.tags)
 
-    def follow(self, history: History) -> bool:
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._shown)
+
+    def members(self, group: int) -> list[Record]:
+        """Return the trials of a group."""
+        return [cast(History, self._seen).record(trial) for trial in self._members[group]]
+
+    def following(self, history: History) -> _Groups:
+        """Become this history; return itself, or where what was shown of a group has changed, a fresh one."""
+        if self._follow(history):
+            return self
+        fresh = _Groups(self._tag, self._fold)
+        fresh._follow(history)
+        return fresh
+
+    def _follow(self, history: History) -> bool:
         """Become this history. False where it takes a fresh object, because what was shown of a group has changed."""
         if self._seen is not None and not history.follows(self._seen):
             return False
@@ -140,12 +242,12 @@ class _Groups:
             if self._group_of[entry.trial] is None:
                 self._log.write(entry)
         self._seen = history
-        groups = {group for record in changed if (group := _group(record)) is not None}
+        groups = {group for record in changed if (group := self._group(record)) is not None}
         return all(self._show(group, history) for group in groups)
 
     def _sort_in(self, record: Record) -> bool:
         """Tell whether the trial is new, or where it was: a clone has the tags of its donor."""
-        group = _group(record)
+        group = self._group(record)
         if record.id not in self._group_of and group is not None:
             insort(self._members[group], record.id)
         return self._group_of.setdefault(record.id, group) == group
@@ -158,10 +260,9 @@ class _Groups:
             self._shown[group] = record
         return before is None or record == before or (record.id == before.id and before.outcome is None)
 
-
-def _group(record: Record) -> int | None:
-    place = cast("list[int] | None", record.tags.get(TAG))
-    return place[0] if place else None
+    def _group(self, record: Record) -> int | None:
+        place = cast("list[int] | None", record.tags.get(self._tag))
+        return place[0] if place else None
 
 
 def _well(record: Record) -> bool:
