@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from operator import index
 from threading import RLock
-from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from trialwright.core.scores import number, standard_errors, violations
 from trialwright.engine import catalogue
@@ -30,6 +30,9 @@ from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.streams import Streams
+
+if TYPE_CHECKING:
+    from trialwright.searchers.gp.recommend import Recommended
 
 Told: TypeAlias = float | Mapping[str, Metric] | None
 Mode: TypeAlias = Literal["min", "max"]
@@ -230,6 +233,23 @@ class AskTell:
         if self._best is None:
             raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
         return self._told[self._best[1]]
+
+    @property
+    @_alone
+    def recommended(self) -> Recommended:
+        """The configuration with the best mean of a model of all that was told, among those tried, with its interval.
+        Where results are noisy, ``best`` is the luckiest, and this is the better choice. Computed when it is asked for.
+
+        Raises:
+            ValueError: no trial was told a finite value that meets the constraints.
+        """
+        from trialwright.searchers.gp.recommend import recommend  # half a second: only who asks waits for it
+
+        if self._best is None:
+            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+        problem = Problem(self.space, len(self.metrics), len(self._goals))
+        found = cast("Recommended", recommend(problem, self._log.until(len(self._log))))
+        return found.of_maximum() if self._signs[self.metrics[0]] < 0 else found
 
     @_alone
     def pareto_front(self) -> list[ToldTrial]:

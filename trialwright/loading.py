@@ -60,6 +60,7 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
         logarithmic=frozenset() if known is None else known.logarithmic,
+        _space=known,
     )
 
 

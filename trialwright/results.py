@@ -6,18 +6,25 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import le
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
+from trialwright.core.scores import standard_errors, violations
 from trialwright.core.trial import Descent
-from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Plain, Reported, Resume, Verdict
+from trialwright.history import History, Record
+from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
 from trialwright.progress import Statistics, settings
+from trialwright.searchers.base import Problem
+from trialwright.space import Space
 from trialwright.storage import checkpoints
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from trialwright.searchers.gp.recommend import Recommended
 
 Frames = Callable[[int], Iterable[Reported]]
 Scope = Literal["last", "best", "mean"]
@@ -137,6 +144,7 @@ class Result:
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
     logarithmic: frozenset[str] = frozenset()  # parameters ("model/lr") whose numbers were drawn on a logarithmic axis
+    _space: Space | None = field(repr=False, compare=False, default=None)
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __len__(self) -> int:
@@ -167,6 +175,37 @@ class Result:
         if scope == "mean":
             scored = _meant(scored)
         return min(scored, key=lambda item: (item[0], item[1].id))[1]
+
+    @cached_property
+    def recommended(self) -> Recommended:
+        """The configuration with the best mean of a model of all results, among those tried, with its interval. Where
+        results are noisy, the best value is the luckiest one, and this is the better choice.
+
+        Like ``best``, it goes by the first metric, and by reports that meet the outcome constraints; but by the last
+        report of each trial. It is computed when it is first asked for, in about a second for 500 trials.
+
+        Raises:
+            ValueError: no trial has reported such a value; or a run that was loaded does not know its space.
+        """
+        from trialwright.searchers.gp.recommend import recommend  # half a second: only who asks waits for it
+
+        if self._space is None:
+            raise ValueError("the space of this run is not known here: load(path, space=...) brings it back")
+        problem = Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
+        found = recommend(problem, History([*map(self._record, self.trials)])) if self.metric else None
+        if found is None:
+            raise ValueError(self._why_no_best())
+        return found.of_maximum() if self.mode == "max" else found
+
+    def _record(self, trial: TrialResult) -> Record:
+        """Return what a searcher would be shown of a trial's last report."""
+        record = Record(trial.id, cast(Space, self._space).plain(trial.config), {}, until=trial.step)
+        if trial.metrics:
+            values = (*self._costs(trial), *violations(self.constraints, trial.metrics))
+            record.steps, record.values = [max(trial.step, 1)], [values]
+            record.sems = [standard_errors([name for name, _ in self.objectives], trial.metrics)]
+        record.outcome = Outcome(cast(Any, trial.outcome)) if trial.outcome else None
+        return record
 
     def pareto_front(self) -> list[TrialResult]:
         """Return the trials that no other is better than in one objective without being worse in another, by their

@@ -40,6 +40,7 @@ def build_result(
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
         logarithmic=arguments.space.logarithmic,
+        _space=arguments.space,
     )
 
 

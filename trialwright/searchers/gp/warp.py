@@ -48,6 +48,17 @@ def clipped(y: Floats) -> Floats:
     return np.minimum(y, middle + BEYOND * spread) if spread > 0.0 else y
 
 
+def sobered(y: Floats) -> Floats:
+    """Pull in what lies below the median by more than 5 spreads of the good half, by its logarithm: for models to which
+    a value may be too good to be true."""
+    middle = float(np.median(y))
+    spread = middle - float(np.quantile(y, 0.25))
+    if not 0.0 < spread < np.inf:
+        return y
+    edge = middle - REACH * spread
+    return np.asarray(np.maximum(y, edge) - spread * np.log1p(np.maximum(edge - y, 0.0) / spread))
+
+
 def standardised(z: Floats) -> Floats:
     """Return z with mean 0 and variance 1; zeros where all are equal."""
     sd = float(np.std(z))
