@@ -497,3 +497,82 @@ def test_a_users_program_type_checks(tmp_path):
     command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "program.py")]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.stdout.startswith("Success"), checked.stdout
+
+
+# Noise ---------------------------------------------------------------------------------------------------------------
+
+
+def told_with_noise(mode="min", outliers=0, seed=0):
+    """The best x is 0.3 with a value of 2, and the luckiest value is not there."""
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="random", mode=mode, seed=seed)
+    generator, sign = np.random.default_rng(seed), -1.0 if mode == "max" else 1.0
+    for number in range(60):
+        trial = study.ask()
+        off = 0.2 * generator.standard_normal()
+        if number % 20 == 7 and outliers:
+            off = -0.2 * outliers
+        study.tell(trial, sign * (2 + 9 * (trial.config["x"] - 0.3) ** 2 + off))
+    return study
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("outliers", [0, 10, 100])
+def test_what_is_recommended_is_not_the_luckiest_and_no_outlier_moves_it(mode, outliers):
+    found = told_with_noise(mode, outliers).recommended
+    sign = -1.0 if mode == "max" else 1.0
+    assert found.config["x"] == pytest.approx(0.3, abs=0.15)
+    low, high = found.interval
+    assert low < found.mean < high
+    assert low - 0.15 < sign * 2 < high + 0.15
+    assert high - low < 1
+
+
+def test_without_noise_the_best_is_recommended_or_one_as_good():
+    study = AskTell({"x": space.uniform(0, 1), "k": space.choice(["a", "b"])}, searcher="gp", seed=0)
+    for _ in range(25):
+        trial = study.ask()
+        study.tell(trial, (trial.config["x"] - 0.3) ** 2 + (trial.config["k"] == "a"))
+    assert study.recommended.mean == pytest.approx(study.best.metrics["value"], abs=1e-3)
+
+
+def test_what_is_recommended_meets_the_constraints():
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0, outcome_constraints=["c <= 0"])
+    for _ in range(30):
+        trial = study.ask()
+        study.tell(trial, {"value": trial.config["x"], "c": 0.5 - trial.config["x"]})
+    assert study.recommended.config["x"] >= 0.5
+
+
+def test_where_all_values_are_equal_or_there_is_one_something_is_recommended():
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
+    with pytest.raises(ValueError, match="no trial was told"):
+        _ = study.recommended
+    for _ in range(3):
+        study.tell(study.ask(), 1.5)
+        assert study.recommended.mean == 1.5
+    empty = AskTell({}, searcher="random", seed=0, num_samples=3)
+    for value in (3.0, 1.0, 2.0):
+        empty.tell(empty.ask(), value)
+    assert empty.recommended.config == {}
+
+
+def test_a_standard_error_is_learnt_from():
+    """Of two values one is known well, and one is not: the model believes the first."""
+
+    def recommended(first, second):
+        study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
+        for x in np.linspace(0.5, 1, 6):
+            study.add({"x": float(x)}, {"value": 0.5 + 0.1 * x, "value_sem": 0.05})
+        study.add({"x": 0.2}, {"value": 0.0, "value_sem": first})
+        study.add({"x": 0.2}, {"value": 1.0, "value_sem": second})
+        return study.recommended
+
+    assert recommended(0.01, 1.0).config["x"] == 0.2
+    assert recommended(1.0, 0.01).config["x"] != 0.2
+
+
+@pytest.mark.parametrize("error", [-0.1, "wide"])
+def test_a_standard_error_that_is_none_is_refused(error):
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
+    with pytest.raises(ValueError, match="standard error of 'value'"):
+        study.tell(study.ask(), {"value": 1.0, "value_sem": error})

@@ -6,9 +6,10 @@ import copy
 import json
 import pickle
 
+import numpy as np
 import pytest
 
-from trialwright import Engine, Local, load, report, space, tune
+from trialwright import Engine, Local, context, load, report, space, tune
 from trialwright.loggers import FileLogger
 from trialwright.plots.data import coordinates
 from trialwright.storage import formats
@@ -158,3 +159,26 @@ def test_a_parameter_named_like_the_metric_has_another_name_in_plots_and_tables(
     assert titles[:3] == ["trial", "status", "config/loss"]
     assert titles[-1] == "loss"
     assert found.get_dataframe()[["config/loss", "loss"]].to_numpy().tolist() == [[1.0, 1.0], [2.0, 4.0]]
+
+
+def noisy_objective(config):
+    off = 0.2 * np.random.default_rng(context().seed).standard_normal()
+    return {"loss": 9 * (config["x"] - 0.3) ** 2 + off, "loss_sem": 0.2}
+
+
+def test_a_loaded_run_recommends_what_the_run_does(tmp_path):
+    what, settings = {"x": space.uniform(0, 1)}, {"metric": "loss", "executor": "local", "verbose": 0, "seed": 0}
+    result = Engine(noisy_objective, what, num_samples=30, storage=tmp_path, searcher="random", **settings).run()
+    assert result.recommended.config["x"] == pytest.approx(0.3, abs=0.15)
+    assert result.trials[result.recommended.trial].config == result.recommended.config
+    assert load(result.path).recommended == result.recommended
+
+
+def test_a_result_of_a_space_with_functions_is_sent_without_it_and_keeps_what_was_recommended():
+    what = space.Space({"x": space.uniform(0, 1)}, constraints=[lambda config: config["x"] < 0.9])
+    settings = {"metric": "loss", "executor": "local", "storage": None, "verbose": 0, "seed": 0}
+    result = Engine(noisy_objective, what, num_samples=5, searcher="random", **settings).run()
+    early = pickle.loads(pickle.dumps(result))
+    with pytest.raises(ValueError, match="space"):
+        _ = early.recommended
+    assert pickle.loads(pickle.dumps(result if result.recommended else None)).recommended == result.recommended

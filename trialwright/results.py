@@ -147,6 +147,11 @@ class Result:
     _space: Space | None = field(repr=False, compare=False, default=None)
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Go elsewhere without a space that holds functions or objects, which may not be sent."""
+        can_go = self._space is None or self._space.to_plain() is not None
+        return vars(self) if can_go else {**vars(self), "_space": None}
+
     def __len__(self) -> int:
         return len(self.trials)
 

@@ -125,7 +125,9 @@ def test_news_told_piece_by_piece_are_the_history(happened):
             case "born":
                 log.born(trial, {"count": count}, {"tag": count})
             case "seen":
-                log.seen(trial, step, [(0.5,), (float(count),), (-1.0,)], [{"m": 1}, {"m": count}, {}])
+                log.seen(
+                    trial, step, [(0.5,), (float(count),), (-1.0,)], [{"m": 1}, {"m": count}, {}], sems=[(0.1,)] * 3
+                )
             case "ended":
                 log.ended(trial, Outcome("completed"))
             case "told":

@@ -72,7 +72,7 @@ class Log:
         self.tags.append(tags)
         self._write(Kind.BORN, trial, len(self.configs) - 1)
 
-    def seen(
+    def seen(  # noqa: PLR0917 - what an entry has, in its order
         self,
         trial: int,
         first_step: int,

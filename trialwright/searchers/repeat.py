@@ -105,8 +105,8 @@ class Repeat:
 class Race:
     """Tries a configuration again only while it might be the best, and shows its base the mean of each one.
 
-    A configuration that has been tried ``most`` times with the least mean is the one to beat; another one goes on while
-    its mean is no worse, and is tried no more once it is (as the intensifier of SMAC: Hutter et al. 2011). So nearly all
+    Of those that have been tried ``most`` times, the one of least mean is the one to beat. Another one goes on while
+    its mean is no worse, and is tried no more once it is (as the intensifier of SMAC: Hutter et al. 2011). So most
     trials are of new configurations, and the one that leads has been tried ``most`` times.
 
     Args:

@@ -3,7 +3,8 @@
 F: features of the observations, shape (n, p). y: their values, warped and standardised, shape (n,).
 l: length-scales, one for each of d columns; a column has one feature, or several where it is a category.
 theta: (log l_1 .. log l_d, log of the signal variance, log of the noise variance), shape (d + 2,).
-K: signal * k(D) + noise * I = L L'; where more is known of the noise of each observation, that is added. a: K^-1 y. W: a a' - K^-1.
+K: signal * k(D) + noise * I = L L', and on its diagonal what is known of each observation's noise. a: K^-1 y.
+W: a a' - K^-1.
 
 Learning curves: the last feature is then the logarithm t of the step, theta has log l_t and log c before the last two,
 shape (d + 4,), and the kernel is k(D) (k(T) + c), a product over configs and steps (Swersky et al. 2014, arXiv
@@ -211,8 +212,8 @@ class Model:
         return self.y - self.noises[:, None] * self.data.backend.host(self.weights)
 
     def covariances(self, rows: Integers) -> tuple[Floats, Floats]:
-        """Return the posterior covariance of the function at b observations, shape (b, b), and weights, shape (n, b), by
-        which a prior covariance k(x, X) becomes the posterior one of f(x) with them: k(x, X) (E - K^-1 K_b)."""
+        """Return the posterior covariance of the function at b observations, shape (b, b), and weights, shape (n, b):
+        their product with the prior covariance k(x, X) is that of f(x) with them, k(x, X) (E - K^-1 K_b)."""
         backend = self.data.backend
         prior = self.signal * self.data.kernel(self.theta, self.rows, self.rows[rows])[0]
         solved = backend.host(self.data.solve(self.lower, prior))
@@ -272,8 +273,8 @@ class Posterior:
 
 
 def _factor(matrix: Floats, noise: Floats, backend: Backend) -> Floats:
-    """Return L of the matrix with noise, shape (n,), on its diagonal; where rounding makes that not positive, with ten times as
-    much, and so on. Changes the matrix."""
+    """Return L of the matrix with noise, shape (n,), on its diagonal; where rounding makes that not positive, with ten
+    times as much, and so on. Changes the matrix."""
     for _ in range(20):
         backend.lift(matrix, noise)
         lower = backend.cholesky(matrix)

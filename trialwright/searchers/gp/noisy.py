@@ -25,7 +25,7 @@ from trialwright.space.values import Floats
 
 DRAWS = 64
 BASELINE_MAX = 16
-CANDIDATES, RACES = 60, 512  # the baseline are those of so many rows of least mean that are the least in a draw of so many
+CANDIDATES, RACES = 60, 512  # rows of least mean; those that are the least in one of so many draws are the baseline
 JITTER = 1e-6  # of the signal, on the diagonal of C
 FLOOR = 1e-8  # of the signal: variance that is left given a draw
 
@@ -40,7 +40,8 @@ def noisy_improvement(model: Model, rows: Ints, generator: np.random.Generator) 
     covariance, weights = model.covariances(rows)
     lower, z = _root(covariance, JITTER * model.signal), _normals(len(rows))
     best = (model.smoothed()[rows, 0] + z @ lower.T).min(axis=1)
-    return _with_columns(model, np.linalg.solve(lower, weights.T).T), _improvement(best, z, FLOOR * model.signal)
+    to_g = np.asarray(np.linalg.solve(lower, weights.T).T)
+    return _with_columns(model, to_g), _improvement(best, z, FLOOR * model.signal)
 
 
 def _improvement(best: Floats, z: Floats, floor: float) -> Utility:
@@ -81,7 +82,7 @@ def _root(covariance: Floats, jitter: float) -> Floats:
     """Return L; where rounding makes C not positive, of C with ten times as much on its diagonal, and so on."""
     for _ in range(20):
         try:
-            return np.linalg.cholesky(covariance + jitter * np.eye(len(covariance)))
+            return np.asarray(np.linalg.cholesky(covariance + jitter * np.eye(len(covariance))))
         except np.linalg.LinAlgError:
             jitter *= 10.0
     raise AssertionError("a matrix with so much on its diagonal is positive")

@@ -1,8 +1,8 @@
 """Recommend: which of the configurations that were tried is the best in truth; the least value seen is the luckiest.
 
-A Gaussian process is fitted to all values, whatever the searcher was, and the least posterior mean wins. A value that is
-far from what the model says of it without it is left out, and the model fitted again: a normal distribution believes
-every value, and one that is a hundred standard deviations too good would win.
+A Gaussian process is fitted to all values, whatever the searcher was, and the least posterior mean wins. A value far
+from what the model says of it without it is left out, and the model fitted again: a normal distribution believes every
+value, and one that is a hundred standard deviations too good would win.
 
 n: observations.
 """
@@ -56,13 +56,12 @@ def recommend(problem: Problem, history: History) -> Recommended | None:
     meet the outcome constraints. The same history gives the same answer."""
     known = Observations(problem)
     known.update(history)
-    rows = known.rows(DONE)
+    rows = known.best_first()
+    rows = rows[known.state[rows] == DONE]
+    rows = rows[representative(np.arange(float(len(rows))), ROWS_MAX)]
     allowed = np.all(known.violations[rows] <= 0.0, axis=1)
     if not allowed.any():
         return None
-    badness = np.where(allowed, known.values[rows, 0], np.inf)
-    rows = rows[representative(badness, ROWS_MAX)]
-    allowed = np.all(known.violations[rows] <= 0.0, axis=1)
     features, y = Features(problem.space), known.values[rows, 0]
     with one_thread():
         sems = known.sems_at(rows, known.level)[:, 0]
@@ -74,9 +73,7 @@ def recommend(problem: Problem, history: History) -> Recommended | None:
     return Recommended(record.id, problem.space.resolve(record.config), mean, (low, high))
 
 
-def _robust(
-    features: Features, rows: Floats, y: Floats, sems: Floats, allowed: Bools
-) -> tuple[np.ndarray, Model]:
+def _robust(features: Features, rows: Floats, y: Floats, sems: Floats, allowed: Bools) -> tuple[np.ndarray, Model]:
     """Return which observations are believed, of shape (at most n,), and the model of these."""
     kept = np.arange(len(y))
     model = _fitted(features, rows, y, sems)
