@@ -183,3 +183,15 @@ def test_a_race_is_of_searchers_that_learn_and_of_one_objective():
         Race(TPE()).setup(Problem(what, objectives=2))
     with pytest.raises(ValueError, match="once at least"):
         Race(TPE(), 0).setup(Problem(what))
+
+
+@pytest.mark.parametrize("searcher", [Repeat(Random(), 2), Race(TPE(), 2)])
+def test_the_mean_of_known_values_is_known_better(searcher):
+    shown = []
+    searcher.base.suggest = lambda history, requests, rng: shown.append(history.trials[0]) or []
+    searcher.setup(Problem(Space({"x": space.uniform(0, 1)})))
+    tags = [{"repeat": [0, index], "race": [0, index]} for index in range(2)]
+    members = [Record(n, {"x": 0.5}, tags[n], [1], [(1.0 + n,)], Outcome("completed"), sems=[(0.2,)]) for n in range(2)]
+    searcher.suggest(History(members), [Request(4, 4)], Streams(0))
+    assert shown[0].values == [(1.5,)]
+    assert shown[0].sems == [(pytest.approx(0.2 / 2**0.5),)]

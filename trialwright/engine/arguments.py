@@ -41,6 +41,7 @@ class Earlier:
 
     config: Config
     values: Values
+    sems: Values
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Arguments:
         """Begin the history with what is known already, as trials that have numbers below 0."""
         for trial, known in enumerate(self.earlier, -len(self.earlier)):
             history.born(trial, cast(Config, self.space.plain(known.config)), {})
-            history.seen(trial, 1, [known.values])
+            history.seen(trial, 1, [known.values], sems=[known.sems])
             history.ended(trial, Outcome("completed"))
 
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from trialwright.callbacks import Callback
 from trialwright.core.plan import Mode, Plan
-from trialwright.core.scores import number, violations
+from trialwright.core.scores import number, standard_errors, violations
 from trialwright.engine import catalogue
 from trialwright.engine.arguments import (
     Arguments,
@@ -151,7 +151,8 @@ class _Check:
         for index, (config, row) in enumerate(given or ()):
             self.problems += [f"earlier[{index}]: {text}" for text in space.validate(config)]
             costs = [sign * number(row.get(metric)) for sign, metric in zip(signs, metrics, strict=False)]
-            found.append(Earlier(cast(Config, config), (*costs, *violations(goals, row))))
+            values = (*costs, *violations(goals, row))
+            found.append(Earlier(cast(Config, config), values, standard_errors(metrics, row)))
         return tuple(found)
 
     def _plan(

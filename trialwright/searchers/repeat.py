@@ -186,6 +186,9 @@ def _folded(tag: str, config: Config, members: list[Record], ended: list[Record]
     if ended:
         last = [member.last for member in ended if member.last is not None and _well(member)]
         record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
+        sems = [member.sems[-1] for member in ended if member.sems and member.last is not None and _well(member)]
+        if sems and len(sems) == len(last):
+            record.sems = [tuple((np.linalg.norm(sems, axis=0) / len(sems)).tolist())]
         record.outcome = Outcome("completed" if last else "failed")
     return record
 

@@ -51,6 +51,8 @@ def test_posteriors_and_their_gradients_agree_with_rows_appended_too(pair):
         assert np.allclose(a.sd, b.sd, atol=1e-6)
         assert np.allclose(a.pull_back(d_mean, d_sd), b.pull_back(d_mean, d_sd), atol=1e-6)
         assert np.allclose(numpy_model.smoothed(), torch_model.smoothed(), atol=1e-6)
+        both = zip(*(model.covariances(np.array([1, 5])) for model in (numpy_model, torch_model)), strict=True)
+        assert all(np.allclose(*each, atol=1e-6) for each in both)
 
 
 def test_a_search_on_a_device_finds_what_one_without_finds(torch_backend):

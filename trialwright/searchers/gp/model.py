@@ -166,6 +166,14 @@ def fit(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
     return np.asarray(thetas[int(np.argmin(values))])
 
 
+def fit_noisy(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
+    """As ``fit``. But of noisy values there are two good explanations, and one is a rough function without noise. So
+    descend to the other as well, and take it where it is better and has noise: else the fit is what it was."""
+    rough, noisy = fit(data, y, prior, starts), fit(data, y, prior, prior.noisy[None])
+    is_better = loss(noisy, data, y, prior)[0] < loss(rough, data, y, prior)[0]
+    return noisy if is_better and noisy[-1] > math.log(NOISY) + noisy[-2] else rough
+
+
 @dataclass(frozen=True)
 class Model:
     """A Gaussian process given theta and the data, ready to be asked.

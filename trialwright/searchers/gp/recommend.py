@@ -17,7 +17,7 @@ import numpy as np
 from trialwright.history import History
 from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.gp.model import Data, Model, Prior, fit
+from trialwright.searchers.gp.model import Data, Model, Prior, fit_noisy
 from trialwright.searchers.gp.thinning import representative
 from trialwright.searchers.gp.warp import sobered, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
@@ -89,7 +89,7 @@ def _robust(features: Features, rows: Floats, y: Floats, sems: Floats, allowed: 
 def _fitted(features: Features, rows: Floats, y: Floats, sems: Floats) -> Model:
     z, prior = warped(sobered(y)), Prior(len(features.columns))
     data = Data(rows, features.groups, known=(sems * steepness(y, z)) ** 2)
-    return Model.of(fit(data, z, prior, np.stack([prior.mean, prior.noisy])), data, z)
+    return Model.of(fit_noisy(data, z, prior, prior.mean[None]), data, z)
 
 
 def _far(model: Model) -> Bools:

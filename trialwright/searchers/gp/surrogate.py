@@ -24,7 +24,7 @@ from trialwright.messages import Plain, Tags
 from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.backends import backend_of
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.gp.model import Data, Model, Prior, fit
+from trialwright.searchers.gp.model import Data, Model, Prior, fit, fit_noisy
 from trialwright.searchers.gp.thinning import representative
 from trialwright.searchers.gp.warp import signed, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
@@ -181,8 +181,7 @@ class Surrogate:
         """Return the last fit while it will do, else a new one, with n trials that have values.
 
         A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning,
-        lest a bad optimum be inherited for ever. A noisy objective has two good optima, of which one has no noise: to
-        find the other, one objective at its end has a start of its own there.
+        lest a bad optimum be inherited for ever.
         """
         if last is not None and n < last.due:
             return last
@@ -190,9 +189,10 @@ class Surrogate:
         few, thetas, prior = seen.thinned(limits.fitted), [], self._prior(seen)
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
-            if last is None or n % 4 == 0:
-                starts += [prior.mean, prior.noisy] if o == 0 and self._may_be_noisy(seen, n) else [prior.mean]
-            thetas.append(fit(self._data(few, o), few.outputs[:, o], prior, np.stack(starts)))
+            is_long = last is None or n % 4 == 0
+            starts += [prior.mean] if is_long else []
+            find = fit_noisy if is_long and o == 0 and self._may_be_noisy(seen, n) else fit
+            thetas.append(find(self._data(few, o), few.outputs[:, o], prior, np.stack(starts)))
         return Fitted(n, np.round(thetas, 6))
 
     def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
