@@ -187,7 +187,8 @@ class Result:
         results are noisy, the best value is the luckiest one, and this is the better choice.
 
         Like ``best``, it goes by the first metric, and by reports that meet the outcome constraints; but by the last
-        report of each trial. It is computed when it is first asked for, in about a second for 500 trials.
+        report of each trial. It is computed when it is first asked for, in
+        some seconds at most: of more than 300 trials, 300 that stand for all are looked at.
 
         Raises:
             ValueError: no trial has reported such a value; or a run that was loaded does not know its space.

@@ -24,7 +24,7 @@ from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.threads import one_thread
 from trialwright.space.values import Bools, Floats
 
-ROWS_MAX = 500
+ROWS_MAX = 300  # observations that are fitted: time grows with their cube
 ROUNDS = 3  # of leaving out
 FAR = 5.0  # standard deviations, as the middle half of the values has them
 ENOUGH = 10  # values, to tell which one is far
@@ -56,9 +56,10 @@ def recommend(problem: Problem, history: History) -> Recommended | None:
     meet the outcome constraints. The same history gives the same answer."""
     known = Observations(problem)
     known.update(history)
-    rows = known.best_first()
-    rows = rows[known.state[rows] == DONE]
-    rows = rows[representative(np.arange(float(len(rows))), ROWS_MAX)]
+    order = known.best_first()
+    order = order[known.state[order] == DONE]
+    rows = np.sort(order)
+    rows = rows[representative(np.argsort(order).astype(np.float64), ROWS_MAX)]
     allowed = np.all(known.violations[rows] <= 0.0, axis=1)
     if not allowed.any():
         return None
