@@ -16,7 +16,7 @@ from trialwright.schedulers import (
     MedianStopping,
     ResourceChanging,
 )
-from trialwright.searchers import CMAES, GP, NSGA2, TPE, Auto
+from trialwright.searchers import CMAES, GP, NSGA2, TPE
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.space import uniform
 

@@ -17,7 +17,7 @@ from trialwright.core.plan import Plan
 from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
 from trialwright.errors import PolicyError
-from trialwright.messages import Asked, Drop, Granted, New, Resume, Tags, Wait
+from trialwright.messages import Asked, Consult, Drop, Granted, New, Resume, Tags, Wait
 from trialwright.resources import describe
 
 
@@ -101,6 +101,10 @@ class Filling:
         if not self._has_room:
             return False
         choice = self._judge.next(can_ask=self._can_ask)
+        if isinstance(choice, Consult):
+            if not self._trials.supply:
+                return self._consult(choice)
+            choice = New(choice.tags)  # what is there already comes first
         if isinstance(choice, New) and not self._trials.supply:
             return self._choose_new(choice)
         if isinstance(choice, Wait):
@@ -134,6 +138,15 @@ class Filling:
             return False
         is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
         return is_over and self._choose_wait(Wait())  # there is nothing to be had
+
+    def _consult(self, choice: Consult) -> bool:
+        """Ask the searcher what is best next. One question at a time: its answer changes what the next is about."""
+        self._cause = "searcher"
+        supply = self._trials.supply
+        if not (supply.asking or supply.waiting or self._head_waits):
+            self._judge.write(choice)
+            self._ask_best(choice)
+        return False
 
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
@@ -187,6 +200,8 @@ class Filling:
                     self._ask_new(count, tags)
                 case Wait():
                     self._close()
+                case Consult():
+                    self._ask_best(step)
                 case New() if not trials.supply:
                     pass  # new ones were asked for: that is the next step
                 case _:
@@ -195,6 +210,10 @@ class Filling:
     def _ask_new(self, count: int, tags: Tags) -> None:
         trials = self._trials
         trials.commands.append(trials.supply.ask_new(count, tags, len(trials.history)))
+
+    def _ask_best(self, choice: Consult) -> None:
+        trials = self._trials
+        trials.commands.append(trials.supply.consult(choice.tags, len(trials.history)))
 
     def _carry_out(self, choice: New | Resume | Drop) -> None:
         match choice:

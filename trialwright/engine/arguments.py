@@ -98,7 +98,7 @@ class Arguments:
         """
         answers = [*self.searcher.suggest(seen, requests, streams)]
         for request, answer in zip(requests, answers, strict=False):
-            if answer is None or request.kind != "new":
+            if answer is None or request.kind == "explore":
                 continue
             if problems := self.space.misfits(self.space.resolve(answer.config)):
                 raise PolicyError(f"the searcher suggested a value outside its domain: {problems[0]}")
@@ -113,9 +113,10 @@ class Arguments:
         points = len(self.points)
         if not points:
             return [], requests
-        given = [request.kind == "new" and request.sample < points for request in requests]
+        given = [request.kind != "explore" and 0 <= request.sample < points for request in requests]
         rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
-        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
+        rest = [replace(each, sample=each.sample - points) if each.sample >= points else each for each in rest]
+        return list(compress(requests, given)), rest
 
     def _sized(self, answer: Suggestion | None) -> Suggestion | None:
         return answer and replace(answer, resources=self.needed(answer.config))

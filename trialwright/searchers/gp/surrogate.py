@@ -13,13 +13,12 @@ fits it is what is used. So the models are a function of the history, and none i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 import numpy as np
 
-from trialwright.history import Record
+from trialwright.history import History
 from trialwright.messages import Plain, Tags
 from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.backends import backend_of
@@ -120,7 +119,7 @@ class Surrogate:
     def observed(self, known: Observations) -> Observed | None:
         """Return what the models can learn from, or None where nothing has been evaluated."""
         if len(known.levels) > 1:
-            return self._curves(known).thinned(self._limits_of_curves.rows)
+            return self.curves(known)
         rows = known.rows(DONE)
         if not rows.size:
             return None
@@ -132,8 +131,8 @@ class Surrogate:
         everywhere = np.ones(len(rows), np.bool_)
         return Observed(units, features, outputs, rows, badness, everywhere).thinned(self._limits.rows)
 
-    def _curves(self, known: Observations) -> Observed:
-        """Return a row for each trial and each level that it has reached."""
+    def curves(self, known: Observations) -> Observed:
+        """Return a row for each trial and each level that it has reached; something must have been evaluated."""
         order, steps = known.best_first(), np.array([known.step_of(level) for level in known.levels])
         raw = np.stack([known.outputs_at(order, level) for level in known.levels], axis=1)  # (trials, levels, o)
         trial, level = np.nonzero(np.isfinite(raw).all(axis=2))
@@ -142,18 +141,19 @@ class Surrogate:
         outputs = self._warped(raw[trial, level])
         at = known.levels.index(known.level)
         badness, at_level = trial.astype(np.float64), level == at
-        return Observed(known.units[rows], features, outputs, rows, badness, at_level, math.log(steps[at]))
+        seen = Observed(known.units[rows], features, outputs, rows, badness, at_level, math.log(steps[at]))
+        return seen.thinned(self._limits_of_curves.rows)
 
     def _warped(self, raw: Floats) -> Floats:
         """Return raw outputs, shape (n, o), as models see them."""
         warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
         return np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
 
-    def last_fit(self, records: Sequence[Record], seen: Observed) -> Fitted | None:
-        """Return what the newest trial that brought a fit remembers; nothing if that was for other models."""
-        for record in reversed(records):
-            if TAG in record.tags:
-                said = cast(dict[str, object], record.tags[TAG])
+    def last_fit(self, history: History, seen: Observed) -> Fitted | None:
+        """Return what the newest suggestion that brought a fit remembers; nothing if that was for other models."""
+        for tags in history.view.newest_tags():
+            if TAG in tags:
+                said = cast(dict[str, object], tags[TAG])
                 found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
                 return found if found.thetas.shape == (self._outputs, len(self._prior(seen).mean)) else None
         return None
