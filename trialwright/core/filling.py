@@ -29,6 +29,7 @@ class Filling:
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._trials = trials
         self._judge = judge
+        self._consults = False  # new trials are wanted one by one, where the searcher finds that best
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
         self._cause = ""  # why no more trials were started
         self._idle_slots = 0  # how many stand empty because of that
@@ -82,7 +83,7 @@ class Filling:
                 all_taken = self._cause == "resources"
                 break
         free = self._free
-        if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
+        if len(trials.supply) < ready and not self._consults:  # some of those that were asked for ahead are used up
             self._ask(self._wanted(free, {}), {})
         trials.is_full = all_taken and trials.active > 0
         self._idle_slots = free
@@ -101,6 +102,7 @@ class Filling:
         if not self._has_room:
             return False
         choice = self._judge.next(can_ask=self._can_ask)
+        self._consults = isinstance(choice, Consult)
         if isinstance(choice, Consult):
             if not self._trials.supply:
                 return self._consult(choice)

@@ -24,6 +24,7 @@ from trialwright.schedulers import (
     PBT,
     AsyncHyperBand,
     EvenShare,
+    FreezeThaw,
     HyperBand,
     MedianStopping,
     PBTReplay,
@@ -50,6 +51,7 @@ from trialwright.searchers import (
 
 SCHEDULERS: dict[str, type] = {
     "fifo": FIFO,
+    "freeze-thaw": FreezeThaw,
     "asha": ASHA,
     "asynchyperband": AsyncHyperBand,
     "hyperband": HyperBand,
@@ -113,12 +115,28 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
         TypeError: it is no searcher.
     """
     found = cast(Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
+    asks = hasattr(scheduler, "on_resume")
     while isinstance(scheduler, ResourceChanging):
         scheduler = scheduler.base
+    if hasattr(scheduler, "on_resume"):
+        return _adviser(found, scheduler, asks=asks)
     if isinstance(scheduler, PBTReplay):
         return Schedule([config for _, config in scheduler.policy])
     if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
         return Perturb(found)
+    return found
+
+
+def _adviser(found: Searcher, scheduler: Scheduler, *, asks: bool) -> Searcher:
+    """Return a searcher that can say what goes on."""
+    name = type(scheduler).__name__
+    if not asks:
+        raise ValueError(f"{name} asks the searcher what goes on: it cannot be inside another scheduler")
+    if isinstance(found, Auto):
+        return GP()
+    if not getattr(found, "answers_next", False):
+        what = f"{type(found).__name__} cannot answer: use searcher='gp'"
+        raise ValueError(f"{name} asks the searcher which paused trial goes on, and {what}")
     return found
 
 
