@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> Traces:
     """Return normalised regrets of each method, of shape (tasks, seeds, points)."""
-    makers = {name: partial(_ours, name) for name in given.methods}
+    makers = {name: partial(_ours, name, given.ask_s) for name in given.methods}
     if given.peer_python:
         makers[PEER] = partial(_theirs, given.peer_python)
     found = {}
@@ -65,8 +65,8 @@ def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> T
     return found
 
 
-def _ours(method: str, workers: int, seeds: int, task: Task) -> Floats:
-    return np.stack([task.regret(run(task, method, workers, seed)) for seed in range(seeds)])
+def _ours(method: str, ask_s: float, workers: int, seeds: int, task: Task) -> Floats:
+    return np.stack([task.regret(run(task, method, workers, seed, ask_s)) for seed in range(seeds)])
 
 
 def _theirs(python: str, workers: int, seeds: int, task: Task) -> Floats:
@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("--data", type=Path, help="a directory with curves.py and the data of LCBench and TaskSet")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
+    parser.add_argument("--ask-s", type=float, default=0.03, help="what an answer of a searcher that learns takes")
     parser.add_argument("--tasks", nargs="+", default=[""], help="only tasks with one of these texts in their names")
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 4, 16, 64])
     parser.add_argument("--seeds", type=int, default=20)
