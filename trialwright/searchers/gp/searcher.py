@@ -23,6 +23,7 @@ from trialwright.searchers.gp.maximise import Effort, Maximiser
 from trialwright.searchers.gp.proposal import Acquisition, Belief, Outlook, outlook
 from trialwright.searchers.gp.scope import Scope
 from trialwright.searchers.gp.surrogate import Observed, Surrogate
+from trialwright.searchers.gp.warp import rank_normal
 from trialwright.searchers.observations import FAILED, PENDING, SHORT, UNKNOWN, Observations
 from trialwright.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
 from trialwright.searchers.random import Random
@@ -31,6 +32,7 @@ from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
+NEW = 128  # configs beside which paused trials are weighed
 WAITING_MAX = 100  # trials below the level, the best: another one like them would tell no more
 CENTRES = 5  # around so many of the best rows is looked more closely
 SAME = 1e-9  # rows that differ by no more in any column are one config
@@ -109,10 +111,10 @@ class GP:
         paused = paused[known.paused[paused]]
         if known.count < 2:  # nothing to learn from
             return self._resumed(paused[0], {}) if len(paused) else None
-        seen, generator = self._surrogate.curves(known), rng("gp next", known.history.moment)
+        seen, generator = self._surrogate.curves(known, rank_normal), rng("gp next", known.history.moment)
         view, tags = self._fitted(seen, with_waiting=False)
         self._scope.sample = max(request.sample, 0)
-        new = self._untried_rows(seen, generator) if is_new else known.units[:0]
+        new = self._untried_rows(generator) if is_new else known.units[:0]
         units = np.concatenate([known.units[paused], new])
         if not len(units):
             return None
@@ -131,13 +133,10 @@ class GP:
         record = self._known.records[int(row)]
         return Suggestion(record.config, tags, resume=record.id)
 
-    def _untried_rows(self, seen: Observed, generator: np.random.Generator) -> Floats:
-        rows = np.concatenate(
-            [
-                self._scope.everywhere(self.effort.everywhere, generator),
-                self._scope.nearby(seen.best(CENTRES), self.effort.nearby, generator),
-            ]
-        )
+    def _untried_rows(self, generator: np.random.Generator) -> Floats:
+        """Return new rows from all over the space. There are few, and none near the best: of many, one would nearly
+        always seem better than to go on with what is good, of which more is known."""
+        rows = self._scope.everywhere(NEW, generator)
         taken = {row.tobytes() for row in self._known.units.round(9)}
         return rows[[row.tobytes() not in taken for row in rows.round(9)]]
 

@@ -13,8 +13,9 @@ fits it is what is used. So the models are a function of the history, and none i
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from trialwright.searchers.pareto import Ints, best_first
 from trialwright.space.values import Bools, Floats
 
 TAG = "gp"
+Warp: TypeAlias = Callable[[Floats], Floats]
 
 
 class Limits(NamedTuple):
@@ -131,23 +133,24 @@ class Surrogate:
         everywhere = np.ones(len(rows), np.bool_)
         return Observed(units, features, outputs, rows, badness, everywhere).thinned(self._limits.rows)
 
-    def curves(self, known: Observations) -> Observed:
-        """Return a row for each trial and each level that it has reached; something must have been evaluated."""
+    def curves(self, known: Observations, warp: Warp = warped) -> Observed:
+        """Return a row for each trial and each level that it has reached, objectives warped; something must have been
+        evaluated."""
         order, steps = known.best_first(), np.array([known.step_of(level) for level in known.levels])
         raw = np.stack([known.outputs_at(order, level) for level in known.levels], axis=1)  # (trials, levels, o)
         trial, level = np.nonzero(np.isfinite(raw).all(axis=2))
         rows, log_steps = order[trial], np.log(steps[level])
         features = self._features.of(known.units[rows], known.active[rows], log_steps)
-        outputs = self._warped(raw[trial, level])
+        outputs = self._warped(raw[trial, level], warp)
         at = known.levels.index(known.level)
         badness, at_level = trial.astype(np.float64), level == at
         seen = Observed(known.units[rows], features, outputs, rows, badness, at_level, math.log(steps[at]))
         return seen.thinned(self._limits_of_curves.rows)
 
-    def _warped(self, raw: Floats) -> Floats:
+    def _warped(self, raw: Floats, warp: Warp = warped) -> Floats:
         """Return raw outputs, shape (n, o), as models see them."""
-        warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
-        return np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+        warps = [warp] * self._objectives + [signed] * (self._outputs - self._objectives)
+        return np.stack([each(column) for each, column in zip(warps, raw.T, strict=True)], axis=1)
 
     def last_fit(self, history: History, seen: Observed) -> Fitted | None:
         """Return what the newest suggestion that brought a fit remembers; nothing if that was for other models."""
