@@ -92,7 +92,8 @@ def test_a_config_that_is_no_dict_is_refused_at_the_call(run, config):
         inbox.enqueue(run, config)
 
 
-def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run):
+def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run, monkeypatch):
+    monkeypatch.setattr(inbox, "COMMIT_S", 0.05)
     show(run, (0, "completed"), (1, None), (2, None))
     with pytest.raises(ValueError, match=r"there is no trial 7 in .*; trials that go on: \[1, 2\]"):
         inbox.stop(run, 7)

@@ -95,9 +95,9 @@ class Arguments:
         Raises:
             PolicyError: it suggested a value outside its domain. A variation of a trial may have one: mutations have
                 domains of their own.
-            TypeError: it suggested something that is no suggestion, or cannot be written down.
+            TypeError: it suggested something that is no suggestion at all.
         """
-        answers = [_check_plain(answer) for answer in self.searcher.suggest(seen, requests, streams)]
+        answers = [_suggestion(answer) for answer in self.searcher.suggest(seen, requests, streams)]
         for request, answer in zip(requests, answers, strict=False):
             if answer is None or request.kind != "new":
                 continue
@@ -126,15 +126,24 @@ class Arguments:
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
 
 
-def _check_plain(answer: object) -> Suggestion | None:
-    """Return a searcher's answer, if it is one that can be written down."""
+def _suggestion(answer: object) -> Suggestion | None:
     if not isinstance(answer, Suggestion | None):
         raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
-    try:
-        encode(answer)
-    except (TypeError, RecursionError) as error:
-        raise TypeError(f"it suggested {answer!r}, which is no plain data: {error}") from error
     return answer
+
+
+def check_plain(suggested: Suggested) -> Suggested:
+    """Return what a searcher has suggested, if it can be written down.
+
+    Raises:
+        TypeError: it holds something that is no plain data.
+    """
+    for answer in suggested.suggestions:
+        try:
+            encode(answer)
+        except (TypeError, RecursionError) as error:
+            raise TypeError(f"it suggested {answer!r}, which is no plain data: {error}") from error
+    return suggested
 
 
 def needed(needs: object, space: Space, config: Config) -> dict[str, float] | None:

@@ -23,7 +23,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
 from trialwright.engine import catalogue, settings
 from trialwright.engine.additions import Additions
-from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
+from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
 from trialwright.engine.build_result import Found, build_result, summarised
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
@@ -393,7 +393,7 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
 
     def suggest(ask: Ask) -> Suggested:
         began = time.perf_counter()
-        suggested = arguments.suggest(ask, experiment.history, streams)
+        suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
         meter.searcher_s += time.perf_counter() - began
         again = [variety.repeats(each.config) for each in suggested.suggestions if each]
         if any(again) and arguments.is_varied:
