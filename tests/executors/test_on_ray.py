@@ -248,25 +248,20 @@ class TestMachinesOfOthers:
 
 
 class TestRayOfOurs:
-    def test_the_last_engine_out_stops_it(self, tmp_path):
-        first, second = (Driver(OnRay(), tmp_path, objective) for _ in range(2))
+    def test_the_last_engine_out_stops_it_and_nothing_is_left_of_it(self, tmp_path):
+        before = family()
+        variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
+        first, second = (Driver(OnRay(num_cpus=cpus), tmp_path, objective) for cpus in (1, None))
         first.open()
         second.open()
         first.close()
         assert isinstance(second.run(report_thrice)[-1], Finished)
-        second.close()
-        assert not ray_session.is_running()
-
-    def test_nothing_is_left_of_it(self, tmp_path):
-        before = family()
-        variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
-        driver = Driver(OnRay(num_cpus=1), tmp_path, objective)
-        driver.open()
-        driver.launch(hang, stubborn=True)
+        second.launch(hang, stubborn=True)
         assert len(family()) > len(before)
         assert dict(os.environ) == variables
-        driver.close()
-        driver.wait_until(lambda: family() <= before)
+        second.close()
+        assert not ray_session.is_running()
+        second.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
 
