@@ -30,7 +30,7 @@ def _function_of(value: object) -> object:
     while isinstance(value, partial):
         value = value.func
     if not isinstance(value, FunctionType | MethodType | type):
-        value = getattr(type(value), "__call__", None)
+        value = getattr(type(value), "__call__", None)  # noqa: B004 - it is the code that is wanted
     return getattr(value, "__func__", value)
 
 
@@ -88,7 +88,7 @@ def _named(code: CodeType, names: Mapping[str, object]) -> Iterator[tuple[str, o
         yield path, value
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            yield from _named(part, {**names, **{name: None for name in part.co_varnames}})
+            yield from _named(part, {**names, **dict.fromkeys(part.co_varnames)})
 
 
 def _path_of(value: object) -> str:
