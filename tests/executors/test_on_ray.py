@@ -161,9 +161,10 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         assert driver.wait_for(trial)[-1].preempted
         assert driver.executor._pool._misses == 0
 
-    def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, drive):
+    @pytest.mark.parametrize("stubborn", [False, True])  # True: it has to be killed
+    def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, drive, stubborn):
         driver = drive(grace_s=1.0)
-        working = driver.launch(hang, stubborn=False)
+        working = driver.launch(hang, stubborn=stubborn)
         driver.wait_for(working, Reported)
         driver.executor._pool.rules = replace(driver.executor._pool.rules, start_s=0.01)
         for _ in range(4):

@@ -207,11 +207,13 @@ class Pool:
             return
         stillborn = slot.peer is None and not slot.leaving
         if launch is not None and slot.killed:
+            self._misses = 0  # its trial has ended as it should
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn and not slot.preempted and not self._is_crowded_out(slot)
-        if self._misses >= MISSES_MAX and not self._there():  # else others work, and the rest may wait for them
+        missed = stillborn and not slot.preempted and not self._is_crowded_out(slot)
+        self._misses += missed
+        if missed and self._misses >= MISSES_MAX and not self._there():  # else the rest may wait for those that work
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
