@@ -30,6 +30,12 @@ SPACE = {"x": space.uniform(0, 1)}
 DEADLINE_S = 30.0
 
 
+def endless(config):
+    while True:
+        report(loss=2.0)
+        time.sleep(0.001)
+
+
 class Signalling:
     """An objective that trains without an end. Its third trial sends this process a signal."""
 
@@ -43,9 +49,7 @@ class Signalling:
             return config["x"]
         report(loss=2.0)
         self.send(os.getpid(), self.number)
-        while True:
-            report(loss=2.0)
-            time.sleep(0.001)
+        return endless(config)
 
 
 def an_engine(objective, **keywords) -> Engine:
@@ -123,9 +127,10 @@ def test_before_the_first_trial_nothing_has_been_found():
     def needs(config):
         if not sent:
             sent.append(os.kill(os.getpid(), signal.SIGINT))
+            assert eventually(lambda: signal.getsignal(signal.SIGINT) is signal.SIG_DFL)  # the main thread has heard
         return {"cpu": 1}
 
-    error = interrupt(lambda config: 1.0, resources=needs)
+    error = interrupt(endless, resources=needs)
     assert error.result is None or completed(error) == []
 
 

@@ -42,6 +42,13 @@ from trialwright.tune.schedulers import (
 from trialwright.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
 from trialwright.tune.trial import RunFacts
 
+
+@pytest.fixture(autouse=True)
+def without_loggers(monkeypatch):
+    """No process of its own for log files, in each of many runs."""
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+
+
 # The engine's, by Ray Tune's names ------------------------------------------------------------------------------------
 
 

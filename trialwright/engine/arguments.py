@@ -95,8 +95,9 @@ class Arguments:
         Raises:
             PolicyError: it suggested a value outside its domain. A variation of a trial may have one: mutations have
                 domains of their own.
+            TypeError: it suggested something that is no suggestion at all.
         """
-        answers = [*self.searcher.suggest(seen, requests, streams)]
+        answers = [_suggestion(answer) for answer in self.searcher.suggest(seen, requests, streams)]
         for request, answer in zip(requests, answers, strict=False):
             if answer is None or request.kind == "explore":
                 continue
@@ -126,15 +127,19 @@ class Arguments:
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
 
 
+def _suggestion(answer: object) -> Suggestion | None:
+    if not isinstance(answer, Suggestion | None):
+        raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
+    return answer
+
+
 def check_plain(suggested: Suggested) -> Suggested:
     """Return what a searcher has suggested, if it can be written down.
 
     Raises:
-        TypeError: it holds something that is no plain data, or is no suggestion at all.
+        TypeError: it holds something that is no plain data.
     """
     for answer in suggested.suggestions:
-        if not isinstance(answer, Suggestion | None):
-            raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
         try:
             encode(answer)
         except (TypeError, RecursionError) as error:
