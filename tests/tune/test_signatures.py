@@ -40,6 +40,7 @@ MIRRORED = {  # module -> what of it is mirrored
         *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
         "ResourceChangingScheduler",
     ),
+    "tune.schedulers.pb2": ("PB2",),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
@@ -115,6 +116,9 @@ REFUSED = [
     Refused("tune:Trainable", "storage", object(), "`self.logdir`", {}),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
+    Refused(
+        "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
+    ),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
@@ -122,13 +126,13 @@ REFUSED = [
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
     "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
-    "PB2": "`PopulationBasedTraining`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
     ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
+    ("tune.schedulers.pb2:PB2", "log_config"): "the journal holds it always",
     ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "nobody is paused for lack of others to compare with",
     (f"{_RESIZING}:DistributeResources", "add_bundles"): "what a trial has is booked as one sum",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",

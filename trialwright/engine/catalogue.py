@@ -33,8 +33,10 @@ from trialwright.schedulers import (
 )
 from trialwright.searchers import (
     CMAES,
+    DEHB,
     GP,
     NSGA2,
+    PB2,
     TPE,
     Auto,
     Grid,
@@ -47,6 +49,7 @@ from trialwright.searchers import (
     Searcher,
     Sobol,
 )
+from trialwright.searchers.perturb import Explorer
 
 SCHEDULERS: dict[str, type] = {
     "fifo": FIFO,
@@ -61,6 +64,7 @@ SCHEDULERS: dict[str, type] = {
 _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "even_share": EvenShare,
     "pbt_replay": PBTReplay,
+    "pb2": PB2,
     "perturb": Perturb,
     "repeat": Repeat,
     "resource_changing": ResourceChanging,
@@ -77,6 +81,7 @@ SEARCHERS: dict[str, type] = {
     "halton": Halton,
     "lhs": LatinHypercube,
     "cmaes": CMAES,
+    "dehb": DEHB,
     "nsga2": NSGA2,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
@@ -117,7 +122,7 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
         scheduler = scheduler.base
     if isinstance(scheduler, PBTReplay):
         return Schedule([config for _, config in scheduler.policy])
-    if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
+    if isinstance(scheduler, PBT) and not isinstance(found, Explorer):
         return Perturb(found)
     return found
 
