@@ -22,7 +22,7 @@ class TestDEHB(SearcherContract):
 def ready(log, **arguments):
     searcher = DEHB(**{"population": 4, **arguments})
     searcher.setup(Problem(SPACE))
-    searcher._known.update(log.until(len(log)))
+    answered(searcher, log.until(len(log)), news(1000, 1))
     return searcher
 
 

@@ -7,9 +7,8 @@ import json
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
-from trialwright import Local, tune
+from trialwright import Local, searchers, tune
 from trialwright import space as s
-from trialwright import searchers
 from trialwright.errors import PolicyError
 from trialwright.history import History
 from trialwright.messages import Request

@@ -18,7 +18,7 @@ import pytest
 from trialwright import PBT, Perturb, tune
 from trialwright.tune.config import ResumeType
 from trialwright.tune.conversion import Job
-from trialwright.tune.schedulers import PopulationBasedTraining
+from trialwright.tune.schedulers import PB2, PopulationBasedTraining
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
@@ -318,4 +318,15 @@ def test_what_a_population_mutates_is_searched_and_varied():
     keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
     assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
     assert isinstance(keywords["searcher"], Perturb)
+    assert isinstance(keywords["scheduler"], PBT)
+
+
+def test_what_pb2_varies_is_searched_and_varied():
+    scheduler = PB2(metric="score", mode="max", hyperparam_bounds={"rate": [0, 1]})
+    keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
+    assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
+    assert (type(keywords["searcher"]).__module__, keywords["searcher"].bounds) == (
+        "trialwright.searchers.pb2",
+        {"rate": (0, 1)},
+    )
     assert isinstance(keywords["scheduler"], PBT)

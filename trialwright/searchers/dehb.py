@@ -69,6 +69,8 @@ class DEHB:
             )
         self._space = problem.space
         self._known = Observations(problem, enough=PARENTS)
+        self._history: History | None = None
+        self._slots: dict[int, int] = {}  # by trial
         self._untried = Untried(problem.space)
         self._first = Sobol()
         return self._first.setup(problem)
@@ -76,6 +78,7 @@ class DEHB:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Answer one by one."""
         self._known.update(history)
+        self._note_slots(history)
         if self._known.count < self.population or not self._space.dimension:
             first = self._untried.instead(
                 self._first.suggest(History(), requests, rng), requests, self._known.units, rng
@@ -96,16 +99,19 @@ class DEHB:
     def _members(self) -> dict[int, int]:
         """Return the population at the level: of each slot that has one, the row of its best trial."""
         rows = self._known.rows(DONE)
-        slots = np.array([self._slot(row) for row in rows.tolist()], np.int64)
+        slots = np.fromiter(map(self._slots.__getitem__, self._known.ids[rows].tolist()), np.int64, len(rows))
         order = np.lexsort((-rows, self._known.values[rows, 0], slots))  # of equal ones, the child
         first = np.unique(slots[order], return_index=True)[1]
         return dict(zip(slots[order[first]].tolist(), rows[order[first]].tolist(), strict=True))
 
-    def _slot(self, row: int) -> int:
-        """Return the slot that a trial is for; one that was not bred here has some."""
-        record = self._known.records[row]
-        said = cast("dict[str, int]", record.tags.get(TAG, {}))
-        return said.get("slot", record.id) % self.population
+    def _note_slots(self, history: History) -> None:
+        """Note which slot each trial is for; one that was not bred here has some. Costs what is new."""
+        if not history.follows(self._history):
+            self._slots.clear()
+        for trial in history.changed(self._history).tolist():
+            said = cast("dict[str, int]", history.record(trial).tags.get(TAG, {}))
+            self._slots[trial] = said.get("slot", trial) % self.population
+        self._history = history
 
     def _breeders(self, members: dict[int, int]) -> Ints:
         """Return the rows of the best of the population, best first; where they are few, of others as well."""
@@ -137,7 +143,7 @@ class DEHB:
         mutant = np.where((mutant < 0) | (mutant > 1), generator.random(mutant.shape), mutant)
         crossed = generator.random(mutant.shape) < self.crossing
         crossed[generator.integers(len(mutant))] = True
-        return np.where(crossed, mutant, self._known.units[target])[None, :]
+        return np.asarray(np.where(crossed, mutant, self._known.units[target])[None, :])
 
 
 def _is_among(row: Floats, rows: Floats) -> bool:

@@ -3,7 +3,7 @@
 A Gaussian process learns how much a member gained in an interval, from its settings, the cost it had, and the time. A
 clone goes on with the settings of which the upper bound is highest now. What other members will gain with theirs is not
 known yet: it is hallucinated, so that members try different settings. Beside the paper: a Matern kernel with a
-length-scale for each setting, a bound that adds standard deviations, not variances, and categories and branches.
+length-scale for each setting, warped gains, a bound that adds standard deviations, not variances; categories, branches.
 
 d: columns of what varies. n: intervals. q: other members.
 """
@@ -26,7 +26,7 @@ from trialwright.searchers.gp.drifting import UpperBound, fitted, wide
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.maximise import Effort, Maximiser
 from trialwright.searchers.gp.scope import Scope
-from trialwright.searchers.gp.warp import standardised
+from trialwright.searchers.gp.warp import warped
 from trialwright.searchers.perturb import Explorer, place_of
 from trialwright.searchers.random import Random
 from trialwright.searchers.threads import one_thread
@@ -37,7 +37,6 @@ from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams
 
 FEW = 3  # intervals, before which settings are drawn
-CLIP = 2.0  # standard deviations of gains
 EFFORT = 64  # rows that are looked at all over the space, and as many near the donor's
 SPREAD = (0.5, 1.5)
 """The bound's width is multiplied by a draw from here (Berk et al. 2020, arXiv 2006.08136): of members that are cloned
@@ -154,9 +153,9 @@ class PB2(Explorer):
             context = np.array([((each.cost - lowest) / spread, each.step / interval) for each in places])
             return np.concatenate([self._features.of(units, active), context], axis=1)
 
-        gains = standardised(np.array([each.gain for each in known]))
+        gains = -warped(-np.array([each.gain for each in known]))  # great losses are pulled in
         d = len(self._features.columns)
-        model = fitted(seen(known), np.r_[self._features.groups, d, d + 1], np.clip(gains, -CLIP, CLIP))
+        model = fitted(seen(known), np.r_[self._features.groups, d, d + 1], gains)
         pending = seen(others) if others else np.empty((0, model.data.features.shape[1]))
         how_wide = wide(len(known)) * generator.uniform(*SPREAD)
         return UpperBound(self._features, model, pending, seen([now])[0, -2:], how_wide)

@@ -16,7 +16,7 @@ from trialwright.tune.trial import RunFacts
 
 class PB2(BuiltInScheduler):
     """Replaces the worst members of a population by the best, with settings that a model of their gains chooses. See
-    ``trialwright.PB2``.
+    ``trialwright.searchers.PB2``.
 
     Unlike Ray Tune's it goes together with any searcher, which makes the first population, and needs no other package.
 
