@@ -88,6 +88,15 @@ def test_bounds_say_what_varies_and_how_far():
     assert searcher._part.logarithmic == {"lr"}, "as the space's own domain"
 
 
+def test_bounds_of_what_not_every_config_has_are_refused():
+    space = Space({"lr": loguniform(1e-5, 1), "model": choice([{"depth": randint(1, 4)}, "dummy"])})
+    for path in ("lrr", "model/depth", "lr/x"):
+        with pytest.raises(ValueError, match=f"not every config of the space has {path!r}"):
+            PB2(bounds={path: (0.1, 0.2)}).setup(Problem(space))
+    with pytest.raises(ValueError, match="two numbers are wanted"):
+        PB2(bounds={"lr": (0.1,)}).setup(Problem(space))
+
+
 def test_members_that_are_cloned_at_the_same_moment_try_different_settings():
     space = Space({"x": uniform(0, 1)})
     log = lived(space, lambda config: config["x"] * (1 - config["x"]), members=4)

@@ -17,6 +17,7 @@ from typing import cast
 
 import numpy as np
 
+from trialwright.errors import nearest
 from trialwright.history import History
 from trialwright.messages import Config, Request
 from trialwright.searchers.base import Problem, Searcher
@@ -83,8 +84,15 @@ class PB2(Explorer):
         return samples
 
     def _domain(self, path: str, bound: Sequence[float] | Domain) -> Domain:
+        try:
+            _value(self._space.definition, path)
+        except (KeyError, TypeError):
+            known = nearest(path, self._domains)
+            raise ValueError(f"PB2(bounds=...): not every config of the space has {path!r}{known}") from None
         if isinstance(bound, Domain):
             return bound
+        if len(bound) != 2:
+            raise ValueError(f"PB2(bounds={{{path!r}: {bound!r}}}): two numbers are wanted, (low, high), or a domain")
         own, (low, high) = self._domains.get(path), bound
         is_log = path in self._space.logarithmic and low > 0
         if isinstance(own, Stepped) and own.grain.integer:
