@@ -23,7 +23,7 @@ from trialwright.searchers import Grid, Random, Repeat, Sobol
 from trialwright.space import Space
 
 SQUARE = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
-OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2"]
+OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2", "dehb"]
 
 
 def bowl(config):

@@ -16,7 +16,7 @@ from trialwright.schedulers import (
     MedianStopping,
     ResourceChanging,
 )
-from trialwright.searchers import CMAES, GP, NSGA2, TPE
+from trialwright.searchers import CMAES, DEHB, GP, NSGA2, TPE
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.space import uniform
 
@@ -39,12 +39,14 @@ SEARCHERS = {
     "GP": lambda: GP(effort=Effort(everywhere=64, nearby=32, starts=1, rounds=10)),
     "TPE": TPE,
     "CMAES": CMAES,
+    "DEHB": lambda: DEHB(population=12),
     "NSGA2": lambda: NSGA2(population=12),
 }
 EXCEPTIONS = {
     "PBT": "the members of a population begin together; what they explore later are their own variations",
     "PBTReplay": "one trial follows a schedule that is known",
     "Auto": "it is the GP or TPE",
+    "PB2": "as PBT: it explores what members go on with, and the first population is its base's",
     "Perturb": "it varies members of a population, around any other searcher",
     "Repeat": "it repeats what another searcher suggests",
     "Schedule": "it suggests what a replay says",

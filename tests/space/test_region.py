@@ -12,7 +12,7 @@ from trialwright.space import Space, region
 from trialwright.space.constraints import Constraints
 from trialwright.space.region import pulled
 
-SEARCHERS = ["random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2"]
+SEARCHERS = ["random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "dehb"]
 
 
 def units(count):

@@ -18,7 +18,7 @@ import pytest
 from trialwright import PBT, Perturb, tune
 from trialwright.tune.config import ResumeType
 from trialwright.tune.conversion import Job
-from trialwright.tune.schedulers import PopulationBasedTraining
+from trialwright.tune.schedulers import PB2, PopulationBasedTraining
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
@@ -40,6 +40,7 @@ MIRRORED = {  # module -> what of it is mirrored
         *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
         "ResourceChangingScheduler",
     ),
+    "tune.schedulers.pb2": ("PB2",),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
@@ -121,6 +122,9 @@ REFUSED = [
     Refused("tune:Trainable", "storage", object(), "`self.logdir`", {}),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
+    Refused(
+        "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
+    ),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
@@ -128,13 +132,13 @@ REFUSED = [
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
     "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
-    "PB2": "`PopulationBasedTraining`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
     ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
+    ("tune.schedulers.pb2:PB2", "log_config"): "the journal holds it always",
     ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "nobody is paused for lack of others to compare with",
     (f"{_RESIZING}:DistributeResources", "add_bundles"): "what a trial has is booked as one sum",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
@@ -320,4 +324,15 @@ def test_what_a_population_mutates_is_searched_and_varied():
     keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
     assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
     assert isinstance(keywords["searcher"], Perturb)
+    assert isinstance(keywords["scheduler"], PBT)
+
+
+def test_what_pb2_varies_is_searched_and_varied():
+    scheduler = PB2(metric="score", mode="max", hyperparam_bounds={"rate": [0, 1]})
+    keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
+    assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
+    assert (type(keywords["searcher"]).__module__, keywords["searcher"].bounds) == (
+        "trialwright.searchers.pb2",
+        {"rate": (0, 1)},
+    )
     assert isinstance(keywords["scheduler"], PBT)

@@ -34,8 +34,10 @@ from trialwright.schedulers import (
 )
 from trialwright.searchers import (
     CMAES,
+    DEHB,
     GP,
     NSGA2,
+    PB2,
     TPE,
     Auto,
     Grid,
@@ -48,6 +50,7 @@ from trialwright.searchers import (
     Searcher,
     Sobol,
 )
+from trialwright.searchers.perturb import Explorer
 
 SCHEDULERS: dict[str, type] = {
     "fifo": FIFO,
@@ -63,6 +66,7 @@ SCHEDULERS: dict[str, type] = {
 _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "even_share": EvenShare,
     "pbt_replay": PBTReplay,
+    "pb2": PB2,
     "perturb": Perturb,
     "repeat": Repeat,
     "resource_changing": ResourceChanging,
@@ -79,6 +83,7 @@ SEARCHERS: dict[str, type] = {
     "halton": Halton,
     "lhs": LatinHypercube,
     "cmaes": CMAES,
+    "dehb": DEHB,
     "nsga2": NSGA2,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
@@ -122,7 +127,7 @@ def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
         return _adviser(found, scheduler, asks=asks)
     if isinstance(scheduler, PBTReplay):
         return Schedule([config for _, config in scheduler.policy])
-    if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
+    if isinstance(scheduler, PBT) and not isinstance(found, Explorer):
         return Perturb(found)
     return found
 

@@ -97,8 +97,8 @@ class Engine:
         metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
-        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "random",
-            "sobol", "halton", "lhs", "grid"; or an object.
+        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "dehb",
+            "random", "sobol", "halton", "lhs", "grid"; or an object.
         scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
             ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function

@@ -3,9 +3,11 @@
 from trialwright.searchers.auto import Auto
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.cmaes import CMAES
+from trialwright.searchers.dehb import DEHB
 from trialwright.searchers.evolution import NSGA2
 from trialwright.searchers.gp import GP
 from trialwright.searchers.grid import Grid
+from trialwright.searchers.pb2 import PB2
 from trialwright.searchers.perturb import Perturb
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialwright.searchers.random import Random
@@ -15,8 +17,10 @@ from trialwright.searchers.tpe import TPE
 
 __all__ = [
     "CMAES",
+    "DEHB",
     "GP",
     "NSGA2",
+    "PB2",
     "TPE",
     "Auto",
     "Grid",

@@ -18,9 +18,5 @@ class _Refused(TrialScheduler):
         cls._instead = instead or cls._instead
 
 
-class PB2(_Refused, instead="use PopulationBasedTraining"):
-    """Not in Trialwright."""
-
-
 class HyperBandForBOHB(_Refused, instead="use HyperBandScheduler or ASHAScheduler; each goes with any searcher"):
     """Not in Trialwright."""
