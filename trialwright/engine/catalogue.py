@@ -1,6 +1,8 @@
 """Names for schedulers, searchers and executors: what a user writes as a string, and what the journal keeps of the
 objects.
 
+Some names stand for a method that is a pair: a scheduler and the searcher that it is made for.
+
 An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
 a resumed run needs neither. An object of another class has to be given again.
 """
@@ -10,7 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
@@ -41,6 +43,7 @@ from trialwright.searchers import (
     Halton,
     LatinHypercube,
     Perturb,
+    PriorBand,
     Random,
     Repeat,
     Schedule,
@@ -78,9 +81,28 @@ SEARCHERS: dict[str, type] = {
     "lhs": LatinHypercube,
     "cmaes": CMAES,
     "nsga2": NSGA2,
+    "priorband": PriorBand,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
+}
+
+
+class Pair(NamedTuple):
+    """A scheduler, and the searcher that the method of this name has with it."""
+
+    scheduler: Callable[[], Scheduler]
+    searcher: Callable[[], Searcher]
+
+
+RANDOM_IN_BOHB = 0.1
+"""A third in the paper. Measured in virtual time, where HyperBand's many starts are even draws anyway, more is not
+better."""
+_HEDGED = AsyncHyperBand(reduction_factor=3, promote=True)
+PAIRS: dict[str, Pair] = {
+    "mobster": Pair(lambda: ASHA(reduction_factor=3, promote=True), GP),
+    "bohb": Pair(HyperBand, lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
+    "priorband": Pair(lambda: copy.copy(_HEDGED), lambda: PriorBand(_HEDGED.count, _HEDGED.reduction_factor)),
 }
 
 
@@ -92,34 +114,67 @@ def _on_ray(**options: object) -> Executor:
 
 EXECUTORS: dict[str, Callable[..., Executor]] = {"ray": _on_ray, "processes": Processes, "local": Local}
 _EXECUTORS = EXECUTORS | {"simulated": Simulated}
+_SCHEDULERS_OF_PAIRS = {name: pair.scheduler for name, pair in PAIRS.items()}
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
 
 
 def scheduler(given: str | Scheduler) -> Scheduler:
-    """Return the scheduler of this name, with its defaults, or the object itself.
+    """Return the scheduler of this name, or of the pair of this name, with its defaults; or the object itself.
 
     Raises:
         ValueError: there is none of this name; the nearest is named.
         TypeError: it is no scheduler.
     """
-    return cast(Scheduler, _find("scheduler", given, SCHEDULERS, ("on_start", "on_report", "on_end", "next")))
+    return cast(Scheduler, _find("scheduler", given, SCHEDULERS | _SCHEDULERS_OF_PAIRS, ("on_start", "on_report", "on_end", "next")))
 
 
-def searcher(given: str | Searcher, scheduler: Scheduler) -> Searcher:
+def searcher(given: str | Searcher, scheduler: Scheduler, name: object = None) -> Searcher:
     """Return the searcher of this name, or the object; one that also answers what the scheduler asks for.
 
+    Args:
+        given: a name or an object. Where the scheduler was named as a pair, "auto" is the pair's own searcher.
+        scheduler: that it goes with.
+        name: of the scheduler, if it was named.
+
     Raises:
-        ValueError: there is none of this name; the nearest is named.
+        ValueError: there is none of this name, the nearest is named; or the pair has a searcher of another kind.
         TypeError: it is no searcher.
     """
+    if isinstance(given, str) and given.lower() in PAIRS.keys() - SEARCHERS.keys():
+        raise ValueError(f"searcher={given!r} is not known: give it as scheduler={given!r}")
     found = cast(Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
+    found = _of_pair(name, found) if isinstance(name, str) and name.lower() in PAIRS else found
     while isinstance(scheduler, ResourceChanging):
         scheduler = scheduler.base
+    _check_brackets(found, scheduler)
     if isinstance(scheduler, PBTReplay):
         return Schedule([config for _, config in scheduler.policy])
     if isinstance(scheduler, PBT) and not isinstance(found, Perturb):
         return Perturb(found)
     return found
+
+
+def _of_pair(name: str, found: Searcher) -> Searcher:
+    """Return the searcher of a pair: one of the user's, if it is of the pair's kind."""
+    own_one = PAIRS[name.lower()].searcher()
+    if isinstance(found, Auto):
+        return own_one
+    if isinstance(found, type(own_one)):
+        return found
+    kind, made = type(own_one).__name__, type(scheduler(name)).__name__
+    raise ValueError(
+        f"scheduler={name!r} is a method with the searcher {kind}, not {type(found).__name__}: leave searcher out, give "
+        f"an object of {kind}, or give scheduler={made}(...) for another searcher"
+    )
+
+
+def _check_brackets(searcher: Searcher, scheduler: Scheduler) -> None:
+    """Refuse a searcher that names brackets which the scheduler does not have."""
+    named = searcher.brackets if isinstance(searcher, PriorBand) else 1
+    there = scheduler.count if isinstance(scheduler, ASHA) else 1
+    if named not in (1, there):
+        one, other = type(searcher).__name__, type(scheduler).__name__
+        raise ValueError(f"{one}(brackets={named}) names the bracket of each trial, but the scheduler {other} has {there}")
 
 
 def executor(given: object) -> Executor:
@@ -138,7 +193,7 @@ def executor(given: object) -> Executor:
     return cast(Executor, given)
 
 
-def _find(role: str, given: object, known: Mapping[str, type], methods: tuple[str, ...]) -> object:
+def _find(role: str, given: object, known: Mapping[str, Callable[[], object]], methods: tuple[str, ...]) -> object:
     if isinstance(given, str):
         if given.lower() not in known:
             raise ValueError(f"{role}={given!r} is not known{nearest(given.lower(), known)}")

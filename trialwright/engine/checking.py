@@ -68,7 +68,7 @@ class _Check:
         refuse_ray_calls(objective)
         space = self._try(lambda: as_space(given["space"]))
         scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
-        searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
+        searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler, given["scheduler"]))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         executor = self._try(lambda: _executor(given["executor"], objective))
         goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()

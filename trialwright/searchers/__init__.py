@@ -7,6 +7,7 @@ from trialwright.searchers.evolution import NSGA2
 from trialwright.searchers.gp import GP
 from trialwright.searchers.grid import Grid
 from trialwright.searchers.perturb import Perturb
+from trialwright.searchers.priorband import PriorBand
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialwright.searchers.random import Random
 from trialwright.searchers.repeat import Repeat
@@ -23,6 +24,7 @@ __all__ = [
     "Halton",
     "LatinHypercube",
     "Perturb",
+    "PriorBand",
     "Problem",
     "Random",
     "Repeat",
