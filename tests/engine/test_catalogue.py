@@ -81,3 +81,9 @@ def test_a_run_of_a_pair_is_resumed_without_naming_it_again(name, tmp_path):
 
 def test_what_a_pair_is_made_of_is_made_anew_for_each_run():
     assert all(pair.scheduler() is not pair.scheduler() for pair in catalogue.PAIRS.values())
+
+
+@pytest.mark.parametrize("name", catalogue.SEARCHERS)
+def test_a_searcher_as_an_object_is_kept_as_its_name_is(name):
+    made = catalogue.SEARCHERS[name]()
+    assert catalogue.from_plain(catalogue.to_plain(made)) == made

@@ -30,7 +30,6 @@ from trialwright.tune.schedulers import (
     ASHAScheduler,
     AsyncHyperBandScheduler,
     FIFOScheduler,
-    HyperBandForBOHB,
     HyperBandScheduler,
     MedianStoppingRule,
     PopulationBasedTraining,
@@ -211,7 +210,7 @@ def test_pbt_wants_to_know_what_varies():
         PopulationBasedTraining()
 
 
-@pytest.mark.parametrize("missing", [PB2, HyperBandForBOHB])
+@pytest.mark.parametrize("missing", [PB2])
 def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
     with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialwright: "):
         missing(metric="loss", mode="min")

@@ -38,13 +38,14 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers": (
         *("FIFOScheduler", "AsyncHyperBandScheduler", "ASHAScheduler", "HyperBandScheduler"),
         *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
-        "ResourceChangingScheduler",
+        *("ResourceChangingScheduler", "HyperBandForBOHB"),
     ),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.optuna": ("OptunaSearch",),
     "tune.search.bayesopt": ("BayesOptSearch",),
+    "tune.search.bohb": ("TuneBOHB",),
     "tune.stopper": (
         *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),
@@ -116,12 +117,12 @@ REFUSED = [
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
+    Refused("tune.search.bohb:TuneBOHB", "space", {"x": (0, 1)}, "`param_space`", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
-    "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
     "PB2": "`PopulationBasedTraining`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change

@@ -50,6 +50,8 @@ from trialwright.searchers import (
     Searcher,
     Sobol,
 )
+from trialwright.searchers.gp.maximise import Effort
+from trialwright.searchers.parzen import Bandwidths
 
 SCHEDULERS: dict[str, type] = {
     "fifo": FIFO,
@@ -62,6 +64,8 @@ SCHEDULERS: dict[str, type] = {
     "pbt": PBT,
 }
 _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
+    "bandwidths": Bandwidths,
+    "effort": Effort,
     "even_share": EvenShare,
     "pbt_replay": PBTReplay,
     "perturb": Perturb,

@@ -20,7 +20,3 @@ class _Refused(TrialScheduler):
 
 class PB2(_Refused, instead="use PopulationBasedTraining"):
     """Not in Trialwright."""
-
-
-class HyperBandForBOHB(_Refused, instead="use HyperBandScheduler or ASHAScheduler; each goes with any searcher"):
-    """Not in Trialwright."""
