@@ -41,6 +41,7 @@ from trialwright.searchers import (
     Auto,
     Grid,
     Halton,
+    HyperTune,
     LatinHypercube,
     Perturb,
     PriorBand,
@@ -85,6 +86,7 @@ SEARCHERS: dict[str, type] = {
     "lhs": LatinHypercube,
     "cmaes": CMAES,
     "nsga2": NSGA2,
+    "hyper-tune": HyperTune,
     "priorband": PriorBand,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
@@ -103,10 +105,12 @@ RANDOM_IN_BOHB = 0.1
 """A third in the paper. Measured in virtual time, where HyperBand's many starts are even draws anyway, more is not
 better."""
 _HEDGED = AsyncHyperBand(reduction_factor=3, promote=True)
+_AS_HEDGED = {"brackets": _HEDGED.count, "reduction_factor": _HEDGED.reduction_factor}
 PAIRS: dict[str, Pair] = {
     "mobster": Pair(lambda: ASHA(reduction_factor=3, promote=True), GP),
     "bohb": Pair(HyperBand, lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
-    "priorband": Pair(lambda: copy.copy(_HEDGED), lambda: PriorBand(_HEDGED.count, _HEDGED.reduction_factor)),
+    "hyper-tune": Pair(lambda: copy.copy(_HEDGED), lambda: HyperTune(**_AS_HEDGED)),
+    "priorband": Pair(lambda: copy.copy(_HEDGED), lambda: PriorBand(**_AS_HEDGED)),
 }
 
 
@@ -174,7 +178,7 @@ def _of_pair(name: str, found: Searcher) -> Searcher:
 
 def _check_brackets(searcher: Searcher, scheduler: Scheduler) -> None:
     """Refuse a searcher that names brackets which the scheduler does not have."""
-    named = searcher.brackets if isinstance(searcher, PriorBand) else 1
+    named = searcher.brackets if isinstance(searcher, PriorBand | HyperTune) else 1
     there = scheduler.count if isinstance(scheduler, ASHA) else 1
     if named not in (1, there):
         one, other = type(searcher).__name__, type(scheduler).__name__

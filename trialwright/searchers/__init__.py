@@ -6,6 +6,7 @@ from trialwright.searchers.cmaes import CMAES
 from trialwright.searchers.evolution import NSGA2
 from trialwright.searchers.gp import GP
 from trialwright.searchers.grid import Grid
+from trialwright.searchers.hypertune import HyperTune
 from trialwright.searchers.perturb import Perturb
 from trialwright.searchers.priorband import PriorBand
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
@@ -22,6 +23,7 @@ __all__ = [
     "Auto",
     "Grid",
     "Halton",
+    "HyperTune",
     "LatinHypercube",
     "Perturb",
     "PriorBand",
