@@ -1,5 +1,5 @@
-"""Hyper-Tune (Li et al. 2022, arXiv 2201.06834): a Gaussian process that also learns at which rung a trial should first be
-compared.
+"""Hyper-Tune (Li et al. 2022, arXiv 2201.06834): a Gaussian process that also learns at which rung a trial should
+first be compared.
 
 n: trials that have come to the level r* that the searcher compares trials at. s: draws. eta: reduction factor.
 A level is as good as what is known there ranks these n trials as r* does; for r* itself, as what is known of the others
@@ -81,10 +81,8 @@ class HyperTune(GP):
             rung, bracket = rung * self.reduction_factor, bracket + 1
         return bracket
 
-    def _merits(
-        self, levels: Sequence[float], at_top: Ints, theta: Floats, generator: np.random.Generator
-    ) -> Floats:
-        """Return theta_r of each level, of which the last is r*, shape (levels,), by the trials that have come there."""
+    def _merits(self, levels: Sequence[float], at_top: Ints, theta: Floats, generator: np.random.Generator) -> Floats:
+        """Return theta_r of each level, of which the last is r*, shape (levels,), by the trials that came there."""
         drawn = [self._drawn(level, at_top, theta, generator) for level in levels[:-1]]
         drawn.append(self._drawn_apart(levels[-1], at_top, theta, generator))
         values = self._known.outputs_at(at_top, levels[-1])[:, 0]
@@ -113,7 +111,7 @@ class HyperTune(GP):
     def _predicted(
         self, level: float, rows: Ints, asked: Ints, theta: Floats, generator: np.random.Generator
     ) -> Floats:
-        """Return draws at the trials that are asked, shape (s, k), of a model of what these rows reported at a level."""
+        """Return draws at the asked trials, shape (s, k), of a model of what these rows reported at a level."""
         known, log_step = self._known, math.log(self._known.step_of(level))
         values = known.outputs_at(rows, level)[:, 0]
         rows, values = rows[np.isfinite(values)], values[np.isfinite(values)]

@@ -1,5 +1,5 @@
-"""PriorBand (Mallik et al. 2023, arXiv 2306.12370): even draws, draws from the user's beliefs, and draws near the best so
-far, mixed by how early the trial is compared and by what the results say of the beliefs.
+"""PriorBand (Mallik et al. 2023, arXiv 2306.12370): even draws, draws from the user's beliefs, and draws near the best
+so far, mixed by how early the trial is compared and by what the results say of the beliefs.
 
 d: columns of the space. k: rows. eta: reduction factor. r: the bracket, by the rung at which its trials are first
 compared.

@@ -67,7 +67,7 @@ class TuneBOHB(LibrarySearcher):
         Raises:
             ValueError: always.
         """
-        raise ValueError("TuneBOHB.restore is not there: Tuner.restore goes on with the run, Engine(earlier=) learns from it")
+        raise ValueError("TuneBOHB.restore is not there: Tuner.restore resumes a run, Engine(earlier=) learns from one")
 
 
 def _model(config: Mapping[str, Any]) -> TPE:
