@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.drawing import bracket_shares
 from trialwright.searchers.gp.model import Model
 from trialwright.searchers.gp.searcher import GP
+from trialwright.searchers.gp.surrogate import Observed
 from trialwright.searchers.gp.warp import warped
 from trialwright.searchers.pareto import Ints
-from trialwright.searchers.threads import one_thread
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
@@ -43,31 +42,37 @@ class HyperTune(GP):
     brackets: int = 1
     reduction_factor: float = 3
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
-        """Answer one by one, as GP does, and name a bracket for each."""
-        answers = super().suggest(history, requests, rng)
+    def _beginnings(self, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        answers = super()._beginnings(requests, rng)
+        return self._in_brackets(requests, answers, bracket_shares(self.brackets, self.reduction_factor), rng)
+
+    def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        answers = super()._proposals(seen, requests, rng)
+        return self._in_brackets(requests, answers, self._shares(seen, rng("hyper-tune, draws", len(self._known))), rng)
+
+    def _in_brackets(
+        self, requests: Sequence[Request], answers: Sequence[Suggestion], shares: Floats, rng: Streams
+    ) -> list[Suggestion]:
+        """Return the answers, each with a bracket, where there are some to choose from."""
         if self.brackets == 1:
-            return answers
-        with one_thread():
-            shares = self._shares(rng("hyper-tune, draws", len(history)))
+            return [*answers]
         found = []
         for request, answer in zip(requests, answers, strict=False):
             bracket = int(rng("hyper-tune", request.sample).choice(self.brackets, p=shares))
-            found.append(answer and replace(answer, tags={**answer.tags, "bracket": bracket}))
+            found.append(replace(answer, tags={**answer.tags, "bracket": bracket}))
         return found
 
-    def _shares(self, generator: np.random.Generator) -> Floats:
+    def _shares(self, seen: Observed, generator: np.random.Generator) -> Floats:
         """Return which part of the trials each bracket gets, shape (brackets,): HyperBand's until enough is known, and
         always for brackets that start above r*."""
         shares, known = bracket_shares(self.brackets, self.reduction_factor), self._known
-        seen = self._surrogate.observed(known) if len(known.levels) > 1 else None
-        last = None if seen is None else self._surrogate.last_fit(known.records, seen)
-        order = known.best_first()
+        last, order = self._surrogate.last_fit(known.records, seen), known.best_first()
         at_top = order[known.reach[order] >= known.level][:ROWS_MAX]
-        if seen is None or last is None or len(at_top) < FOLDS:
+        if self.brackets == 1 or seen.log_step is None or last is None or len(at_top) < FOLDS:
             return shares
+        rows = np.union1d(at_top, order[:: 1 + len(order) // ROWS_MAX])
         levels, theta = known.levels[: known.levels.index(known.level) + 1], np.zeros(self.brackets)
-        for level, share in zip(levels, self._merits(levels, at_top, last.thetas[0], generator), strict=True):
+        for level, share in zip(levels, self._merits(levels, rows, at_top, last.thetas[0], generator), strict=True):
             theta[self._bracket(level)] += share
         learnt = slice(0, self._bracket(known.level) + 1)
         wanted = theta[learnt] * float(self.reduction_factor) ** -np.arange(self.brackets)[learnt]
@@ -81,47 +86,38 @@ class HyperTune(GP):
             rung, bracket = rung * self.reduction_factor, bracket + 1
         return bracket
 
-    def _merits(self, levels: Sequence[float], at_top: Ints, theta: Floats, generator: np.random.Generator) -> Floats:
-        """Return theta_r of each level, of which the last is r*, shape (levels,), by the trials that came there."""
-        drawn = [self._drawn(level, at_top, theta, generator) for level in levels[:-1]]
+    def _merits(
+        self, levels: Sequence[float], rows: Ints, at_top: Ints, theta: Floats, generator: np.random.Generator
+    ) -> Floats:
+        """Return theta_r of each level, shape (levels,): how well what these rows reported there ranks the trials that
+        came to the last level, which is r*."""
+        drawn = [self._drawn(level, rows, at_top, theta, generator) for level in levels[:-1]]
         drawn.append(self._drawn_apart(levels[-1], at_top, theta, generator))
         values = self._known.outputs_at(at_top, levels[-1])[:, 0]
         losses = np.stack([_mistakes(each, values) for each in drawn], axis=1)
         is_least = losses == losses.min(axis=1, keepdims=True)
         return np.asarray((is_least / is_least.sum(axis=1, keepdims=True)).mean(axis=0))
 
-    def _drawn(self, level: float, at_top: Ints, theta: Floats, generator: np.random.Generator) -> Floats:
-        """Return draws of the model of a level at these trials, shape (s, n)."""
-        rows = np.union1d(at_top, self._known.best_first()[:: self._stride])
-        return self._predicted(level, rows, at_top, theta, generator)
-
     def _drawn_apart(self, level: float, at_top: Ints, theta: Floats, generator: np.random.Generator) -> Floats:
-        """Return the same of r* itself: each trial from a model that has not seen it."""
-        fold = np.arange(len(at_top)) % min(len(at_top), FOLDS)
-        drawn = np.empty((DRAWS, len(at_top)))
-        for number in range(fold.max() + 1):
+        """Return draws at the trials that came to r*, shape (s, n), each from a model that has not seen it."""
+        fold, drawn = np.arange(len(at_top)) % FOLDS, np.empty((DRAWS, len(at_top)))
+        for number in range(FOLDS):
             others, held = at_top[fold != number], at_top[fold == number]
-            drawn[:, fold == number] = self._predicted(level, others, held, theta, generator)
+            drawn[:, fold == number] = self._drawn(level, others, held, theta, generator)
         return drawn
 
-    @property
-    def _stride(self) -> int:
-        return 1 + self._known.count // ROWS_MAX
-
-    def _predicted(
-        self, level: float, rows: Ints, asked: Ints, theta: Floats, generator: np.random.Generator
-    ) -> Floats:
+    def _drawn(self, level: float, rows: Ints, asked: Ints, theta: Floats, generator: np.random.Generator) -> Floats:
         """Return draws at the asked trials, shape (s, k), of a model of what these rows reported at a level."""
         known, log_step = self._known, math.log(self._known.step_of(level))
         values = known.outputs_at(rows, level)[:, 0]
         rows, values = rows[np.isfinite(values)], values[np.isfinite(values)]
-        if len(rows) < 2:
-            return generator.standard_normal((DRAWS, len(asked)))
-        data = self._surrogate.data(self._features.of(known.units[rows], known.active[rows], log_step), has_steps=True)
-        at = Model.of(theta, data, warped(values)).at(
-            self._features.of(known.units[asked], known.active[asked], log_step)
-        )
-        return at.mean[:, 0] + at.sd * generator.standard_normal((DRAWS, len(asked)))
+        noise = generator.standard_normal((DRAWS, len(asked)))
+        if len(rows) < 2:  # nothing is known there
+            return noise
+        data, at = self._features.of(known.units[rows], known.active[rows], log_step), known.units[asked]
+        model = Model.of(theta, self._surrogate.data(data, has_steps=True), warped(values))
+        posterior = model.at(self._features.of(at, known.active[asked], log_step))
+        return posterior.mean[:, 0] + posterior.sd * noise
 
 
 def _mistakes(drawn: Floats, values: Floats) -> Floats:
