@@ -20,9 +20,9 @@ class TestContract(SearcherContract):
         return HyperTune(effort=QUICK, brackets=3)
 
 
-def brackets_of(first: str, later: str, count: int = 60) -> Counter[int]:
-    """In which brackets trials begin after 30 others, of which a third each came to steps 1, 3, and 9 (of 3 brackets):
-    at step 1 they reported one number, later another."""
+def told(first: str, later: str) -> tuple[HyperTune, HistoryLog]:
+    """A searcher, and 30 trials, of which a third each came to steps 1, 3, and 9 (of 3 brackets): at step 1 they
+    reported one number, later another."""
     searcher, log, points = HyperTune(effort=QUICK, brackets=3), HistoryLog(), np.random.default_rng(0).random((30, 2))
     searcher.setup(Problem(PLANE))
     for trial, (x, y) in enumerate(points.tolist()):
@@ -34,7 +34,20 @@ def brackets_of(first: str, later: str, count: int = 60) -> Counter[int]:
             log.launched(trial, at_step(step))
             log.seen(trial, step, [(float(numbers[first if step == 1 else later]),)])
         log.ended(trial, Outcome("completed" if len(steps) == 3 else "stopped"))
+    return searcher, log
+
+
+def brackets_of(first: str, later: str, count: int = 60) -> Counter[int]:
+    """In which brackets trials begin after these."""
+    searcher, log = told(first, later)
     return Counter(each.tags["bracket"] for each in answered(searcher, log.until(len(log)), news(30, count)))
+
+
+def test_a_fresh_instance_names_the_same_brackets():
+    (live, log), fresh = told("none", "good"), HyperTune(effort=QUICK, brackets=3)
+    fresh.setup(Problem(PLANE))
+    history = log.until(len(log))
+    assert answered(fresh, history, news(30, 6)) == answered(live, history, news(30, 6))
 
 
 def test_trials_begin_at_the_first_rung_where_that_tells_all():

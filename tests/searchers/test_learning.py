@@ -107,10 +107,12 @@ def test_the_last_suggestions_are_nearer_to_the_optimum_than_random_ones(searche
     assert nearer >= len(seeds) - (len(seeds) > 4), "by chance: p = 0.06 with 4 seeds, 0.01 with 9 of 10"
 
 
-OF_PAIRS = {"mobster": lambda: GP(effort=QUICK), "hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
+OF_PAIRS = {"hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize(
+    "name", [name for name in PAIRS if name != "mobster"]
+)  # that one is tried above: GP with ASHA, promoting
 def test_a_named_method_learns(name, at_random):
     seeds = SEEDS[:4] if name in OF_PAIRS else SEEDS
     found = [distances(OF_PAIRS.get(name, lambda: "auto")(), name, seed) for seed in seeds]

@@ -102,8 +102,8 @@ class Pair(NamedTuple):
 
 
 RANDOM_IN_BOHB = 0.1
-"""A third in the paper. On crossing curves in virtual time, with 40 seeds, a fifth and a third were as good, and where
-curves hardly cross a third was 6 % worse than none."""
+"""A third in the paper. In virtual time a third was 6 % worse than none where curves cross less, and no part was surely
+better where they cross most (docs/methods.md)."""
 _HEDGED = AsyncHyperBand(reduction_factor=3, promote=True)
 PAIRS: dict[str, Pair] = {
     "mobster": Pair(lambda: ASHA(reduction_factor=3, promote=True), GP),
