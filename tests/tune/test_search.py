@@ -484,10 +484,11 @@ def test_searchers_are_made_by_name():
 def test_the_old_paths_import_the_same():
     from trialwright.tune import suggest
     from trialwright.tune.suggest.bayesopt import BayesOptSearch as OldBayes
+    from trialwright.tune.suggest.bohb import TuneBOHB as OldBOHB
     from trialwright.tune.suggest.hyperopt import HyperOptSearch as OldHyper
     from trialwright.tune.suggest.optuna import OptunaSearch as OldOptuna
 
-    assert (OldBayes, OldHyper, OldOptuna) == (BayesOptSearch, HyperOptSearch, OptunaSearch)
+    assert (OldBayes, OldHyper, OldOptuna, OldBOHB) == (BayesOptSearch, HyperOptSearch, OptunaSearch, TuneBOHB)
     assert suggest.ConcurrencyLimiter is ConcurrencyLimiter
 
 
