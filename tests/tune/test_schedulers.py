@@ -30,7 +30,6 @@ from trialwright.tune.schedulers import (
     ASHAScheduler,
     AsyncHyperBandScheduler,
     FIFOScheduler,
-    HyperBandForBOHB,
     HyperBandScheduler,
     MedianStoppingRule,
     PopulationBasedTraining,
@@ -255,12 +254,6 @@ def test_pbt_wants_to_know_what_varies():
         PopulationBasedTraining(hyperparam_mutations={"lr": 0.1})
     with pytest.raises(ValueError, match="hyperparam_mutations"):
         PopulationBasedTraining()
-
-
-@pytest.mark.parametrize("missing", [HyperBandForBOHB])
-def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
-    with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialwright: "):
-        missing(metric="loss", mode="min")
 
 
 def test_schedulers_are_made_by_name():

@@ -38,7 +38,7 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers": (
         *("FIFOScheduler", "AsyncHyperBandScheduler", "ASHAScheduler", "HyperBandScheduler"),
         *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
-        "ResourceChangingScheduler",
+        *("ResourceChangingScheduler", "HyperBandForBOHB"),
     ),
     "tune.schedulers.pb2": ("PB2",),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
@@ -46,6 +46,7 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.optuna": ("OptunaSearch",),
     "tune.search.bayesopt": ("BayesOptSearch",),
+    "tune.search.bohb": ("TuneBOHB",),
     "tune.stopper": (
         *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),
@@ -126,12 +127,12 @@ REFUSED = [
         "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
     ),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
+    Refused("tune.search.bohb:TuneBOHB", "space", {"x": (0, 1)}, "`param_space`", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
-    "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,

@@ -63,6 +63,7 @@ class Arguments:
     sweep: int  # how many trials one sample means
     progress: Progress | None
     needs: Needs | None  # what a trial needs, where that depends on its config
+    why_scheduler: str = ""  # which one was chosen, and why, where that was left to the engine
 
     @property
     def is_varied(self) -> bool:

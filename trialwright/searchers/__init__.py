@@ -7,8 +7,10 @@ from trialwright.searchers.dehb import DEHB
 from trialwright.searchers.evolution import NSGA2
 from trialwright.searchers.gp import GP
 from trialwright.searchers.grid import Grid
+from trialwright.searchers.hypertune import HyperTune
 from trialwright.searchers.pb2 import PB2
 from trialwright.searchers.perturb import Perturb
+from trialwright.searchers.priorband import PriorBand
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialwright.searchers.random import Random
 from trialwright.searchers.repeat import Repeat
@@ -25,8 +27,10 @@ __all__ = [
     "Auto",
     "Grid",
     "Halton",
+    "HyperTune",
     "LatinHypercube",
     "Perturb",
+    "PriorBand",
     "Problem",
     "Random",
     "Repeat",

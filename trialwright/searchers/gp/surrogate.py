@@ -187,6 +187,10 @@ class Surrogate:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)
 
     def _data(self, seen: Observed) -> Data:
-        groups, has_steps = self._features.groups, seen.log_step is not None
+        return self.data(seen.features, has_steps=seen.log_step is not None)
+
+    def data(self, features: Floats, *, has_steps: bool) -> Data:
+        """Return features, shape (n, p), as models take them."""
+        groups = self._features.groups
         groups = np.append(groups, len(self._features.columns)) if has_steps else groups
-        return Data(seen.features, groups, self._backend, has_steps)
+        return Data(features, groups, self._backend, has_steps)
