@@ -66,7 +66,7 @@ class HyperTune(GP):
         """Return which part of the trials each bracket gets, shape (brackets,): HyperBand's until enough is known, and
         always for brackets that start above r*."""
         shares, known = bracket_shares(self.brackets, self.reduction_factor), self._known
-        last, order = self._surrogate.last_fit(known.records, seen), known.best_first()
+        last, order = self._surrogate.last_fit(known.history, seen), known.best_first()
         at_top = order[known.reach[order] >= known.level][:ROWS_MAX]
         if self.brackets == 1 or seen.log_step is None or last is None or len(at_top) < FOLDS:
             return shares
