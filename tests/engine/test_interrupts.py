@@ -30,6 +30,18 @@ SPACE = {"x": space.uniform(0, 1)}
 DEADLINE_S = 30.0
 
 
+@pytest.fixture(autouse=True)
+def _pythons_own_handlers():
+    """Whatever has run in this process before: Ray takes signals below Python, where only Python's handlers count."""
+    before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        if handler is not None:
+            signal.signal(number, handler)
+
+
 def endless(config):
     while True:
         report(loss=2.0)
