@@ -29,6 +29,7 @@ from trialwright.messages import (
     Checkpoint,
     Clone,
     Config,
+    Consult,
     Drop,
     Metric,
     New,
@@ -169,7 +170,7 @@ class World:
     def _fill(self) -> None:
         while len(self._running) < self._slots:
             choice = self._ask(self._scheduler.next, self._begun < self._trials)
-            if isinstance(choice, Wait):
+            if isinstance(choice, Wait | Consult):  # who consults has its decisions made by a searcher
                 return
             self._carry_out(choice)
 

@@ -3,11 +3,13 @@
 import copy
 import json
 import math
+import os
 import pickle
 import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import numpy as np
@@ -21,7 +23,7 @@ from trialwright.searchers import Grid, Random, Repeat, Sobol
 from trialwright.space import Space
 
 SQUARE = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
-OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2"]
+OURS = ["auto", "random", "sobol", "halton", "lhs", "gp", "tpe", "cmaes", "nsga2", "dehb"]
 
 
 def bowl(config):
@@ -492,10 +494,24 @@ print(result.best_trial.config["x"] - 1)
 """
 
 
+MYPY = """
+[mypy]
+strict = True
+follow_imports = skip
+[mypy-trialwright.*]
+follow_imports = silent
+[mypy-numpy.*,ray.*]
+follow_imports = skip
+follow_imports_for_stubs = True
+"""  # to read what others have written takes most of the time
+
+
 def test_a_users_program_type_checks(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
-    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "program.py")]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    (tmp_path / "mypy.ini").write_text(MYPY)
+    command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "program.py"]
+    found = {**os.environ, "MYPYPATH": str(Path(__file__).parents[1])}
+    checked = subprocess.run(command, cwd=tmp_path, env=found, capture_output=True, text=True, check=False)
     assert checked.stdout.startswith("Success"), checked.stdout
 
 
@@ -576,3 +592,72 @@ def test_a_standard_error_that_is_none_is_refused(error):
     study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
     with pytest.raises(ValueError, match="standard error of 'value'"):
         study.tell(study.ask(), {"value": 1.0, "value_sem": error})
+
+
+def learnt(study, pauses):
+    """Trials that are stopped after a step or go on to their end, in a loop of the user's own."""
+    best = 1.0
+    for _ in range(40):
+        trial = study.ask()
+        loss = (trial.config["x"] - 0.2) ** 2
+        study.report(trial, 1, loss + 1)
+        if pauses and loss > best:
+            study.pause(trial)
+        else:
+            best = min(best, loss)
+            study.tell(trial, loss)
+    return study
+
+
+@pytest.mark.parametrize("searcher", ["tpe", "gp"])
+def test_a_loop_that_stops_trials_early_learns_from_their_reports(searcher):
+    study = learnt(AskTell({"x": space.uniform(0, 1)}, searcher=searcher, seed=0), pauses=True)
+    assert len(study.trials) < 20
+    assert abs(study.best.config["x"] - 0.2) < 0.02
+
+
+def test_a_paused_trial_may_go_on_and_is_told_at_its_end():
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=0)
+    trial = study.ask()
+    study.report(trial, 1, 0.5)
+    study.pause(trial)
+    with pytest.raises(ValueError, match="no trial was told"):
+        _ = study.best
+    study.resume(trial)
+    study.report(trial, 2, 0.4)
+    study.tell(trial, 0.3)
+    assert (study.best.metrics, study.pareto_front()) == ({"value": 0.3}, [study.best])
+
+
+def test_reports_that_make_no_sense_are_refused():
+    study = AskTell({"x": space.uniform(0, 1)}, seed=0)
+    trial = study.ask()
+    study.report(trial, 2, 0.5)
+    for step in (2, 1, 0, -1):
+        with pytest.raises(ValueError, match=f"step must be above 2, where trial 0 reported last, not {step}"):
+            study.report(trial, step, 0.5)
+    with pytest.raises(ValueError, match="trial 0 is not paused; paused are none"):
+        study.resume(trial)
+    study.tell(trial, 0.1)
+    for call in (study.pause, study.resume, lambda told: study.report(told, 3, 0.1)):
+        with pytest.raises(ValueError, match="trial 0 was told before"):
+            call(trial)
+
+
+@pytest.mark.parametrize("searcher", ["tpe", "gp"])
+def test_a_state_has_the_reports_too(searcher):
+    study = learnt(AskTell({"x": space.uniform(0, 1)}, searcher=searcher, seed=0), pauses=True)
+    again = AskTell({"x": space.uniform(0, 1)}, searcher=searcher)
+    again.load_state(json.loads(json.dumps(study.state())))
+    assert again.ask() == study.ask()
+
+
+def test_a_state_has_the_standard_errors_of_reports_too():
+    study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
+    trial = study.ask()
+    study.report(trial, 1, {"value": 1.0, "value_sem": 0.5})
+    study.report(trial, 2, 1.0)
+    again = AskTell({"x": space.uniform(0, 1)}, searcher="random")
+    again.load_state(json.loads(json.dumps(study.state())))
+    assert again.state() == study.state()
+    assert json.loads(json.dumps(again.state()))["reports"] == [[0, [1, 2], [[1.0], [1.0]], False, [[0.5], [0.0]]]]

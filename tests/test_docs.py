@@ -8,6 +8,7 @@ import inspect
 import io
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import cloudpickle
 import pytest
@@ -239,18 +241,18 @@ class TestClimb(SearcherContract):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("MPLBACKEND", "Agg")
+    own = {"TRIALWRIGHT_HOME": str(tmp_path / "home"), "MPLBACKEND": "Agg"}
     monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
     module = ModuleType("a_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where classes look for what their annotations mean
     cloudpickle.register_pickle_by_value(module)  # as what is written in a main module is: workers have no such page
     try:
-        for block in blocks(DOCS / name):
-            if block.kind == "python":
-                code = compile("\n" * block.line + block.text, f"docs/{name}", "exec", dont_inherit=True)
-                with contextlib.redirect_stdout(io.StringIO()):
-                    exec(code, vars(module))
+        with patch.dict(os.environ, own):  # what a page changes in it is put back too
+            for block in blocks(DOCS / name):
+                if block.kind == "python":
+                    code = compile("\n" * block.line + block.text, f"docs/{name}", "exec", dont_inherit=True)
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        exec(code, vars(module))
     finally:
         cloudpickle.unregister_pickle_by_value(module)
 

@@ -14,7 +14,6 @@ import pytest
 
 from trialwright import Engine, report, space
 from trialwright.executors import Local
-from trialwright.executors.on_ray import OnRay
 from trialwright.executors.processes import Processes
 from trialwright.metrics import clean, require
 
@@ -243,10 +242,9 @@ async def reports_in_a_task(config: dict[str, Any]) -> None:
     [
         (reports_all_kinds, Local()),
         (reports_in_a_task, Local()),
-        (reports_all_kinds, Processes(2)),
-        (reports_all_kinds, OnRay(num_cpus=2)),
+        (reports_all_kinds, Processes(2)),  # as on Ray: the slots are the same
     ],
-    ids=["local", "task", "processes", "ray"],
+    ids=["local", "task", "processes"],
 )
 def test_a_report_with_more_than_metrics_completes_its_trial_with_one_warning_a_name(objective, executor):
     what = {"x": space.uniform(0, 1)}

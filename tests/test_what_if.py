@@ -107,3 +107,9 @@ def test_a_run_without_a_metric_or_reports_has_nothing_to_compare():
         what_if(Engine(Curve(), what, **keywords).run(), FIFO())
     with pytest.raises(ValueError, match="no trial of this run has made any"):
         what_if(Engine(Curve(steps=0), what, metric="loss", **keywords).run(), FIFO())
+
+
+@pytest.mark.parametrize("name", ["mobster", "BOHB"])
+def test_a_method_with_a_searcher_of_its_own_is_refused_by_name(everything, name):
+    with pytest.raises(ValueError, match=rf"cannot ask '{name}'.* ask its scheduler, (ASHA|HyperBand)\("):
+        what_if(everything, name)

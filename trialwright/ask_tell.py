@@ -21,6 +21,7 @@ from trialwright.engine.arguments import as_number, as_space, number_problem
 from trialwright.engine.goals import outcome_constraints
 from trialwright.engine.in_use import take, uses
 from trialwright.history import History, HistoryLog, Record
+from trialwright.history.log import STEP_MAX
 from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
 from trialwright.metrics import clean, require
 from trialwright.schedulers import FIFO
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 Told: TypeAlias = float | Mapping[str, Metric] | None
 Mode: TypeAlias = Literal["min", "max"]
+
+_Reports: TypeAlias = (
+    "tuple[int, list[int], list[list[float]], bool, list[list[float]]]"  # a trial's steps and values; it is paused
+)
 
 COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
 
@@ -137,6 +142,8 @@ class AskTell:
         self._log = HistoryLog()
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
         self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
+        self._steps: dict[int, int] = {}  # of trials that have reported, the last
+        self._paused: set[int] = set()
         self._told: dict[int, ToldTrial] = {}
         self._noted: set[str] = set()  # metrics that are none, and were warned of
         self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
@@ -191,12 +198,57 @@ class AskTell:
             ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
             TypeError: a metric is no number.
         """
+        key = self._open_key(trial)
+        metrics = self._metrics(told)
+        self._end(key, self._open.pop(key), metrics)
+
+    @_alone
+    def report(self, trial: AskedTrial | int, step: int, told: Told) -> None:
+        """Say what an open trial has reached at a step, as ``tell`` says what it was worth at its end.
+
+        Raises:
+            ValueError: the trial is not open, a metric is lacking, or the step is not above the last one.
+            TypeError: a metric is no number.
+        """
+        key, metrics = self._open_key(trial), self._metrics(told)
+        if not 0 <= self._steps.get(key, 0) < step <= STEP_MAX:
+            raise ValueError(
+                f"step must be above {self._steps.get(key, 0)}, where trial {key} reported last, not {step}"
+            )
+        self._steps[key] = step
+        self._log.seen(key, step, [self._values(metrics)], sems=[standard_errors(self.metrics, metrics)])
+
+    @_alone
+    def pause(self, trial: AskedTrial | int) -> None:
+        """Say that an open trial does not go on for now. Its reports count for what they are, at the step that it has
+        reached; until it is paused, a trial counts as one of which more is to come.
+
+        Raises:
+            ValueError: the trial is not open.
+        """
+        key = self._open_key(trial)
+        self._paused.add(key)
+        self._log.paused(key)
+
+    @_alone
+    def resume(self, trial: AskedTrial | int) -> None:
+        """Say that a paused trial goes on.
+
+        Raises:
+            ValueError: the trial is not paused.
+        """
+        key = self._open_key(trial)
+        if key not in self._paused:
+            raise ValueError(f"trial {key} is not paused; paused are {sorted(self._paused) or 'none'}")
+        self._paused.remove(key)
+        self._log.launched(key, ())
+
+    def _open_key(self, trial: AskedTrial | int) -> int:
         key = trial.id if isinstance(trial, AskedTrial) else index(trial)
         if key not in self._open:
             known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
             raise ValueError(f"trial {key} {known}")
-        metrics = self._metrics(told)
-        self._end(key, self._open.pop(key), metrics)
+        return key
 
     @_alone
     def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
@@ -268,6 +320,7 @@ class AskTell:
             "seed": self.seed,
             "samples": self._samples,
             "trials": [[r.id, _plain(r.config), r.tags, self._plain_metrics(r.id)] for r in records],
+            "reports": cast(Plain, [self._plain_reports(r) for r in records if r.id in self._steps]),
         }
 
     @_alone
@@ -281,13 +334,30 @@ class AskTell:
             raise ValueError("load_state is for an object that has not been used yet")
         self.seed, self._samples = cast(int, state["seed"]), cast(int, state["samples"])
         self._streams = Streams(self.seed)
+        reports = {known[0]: known for known in cast("list[_Reports]", state.get("reports", []))}
         for _, config, tags, metrics in fresh(
             cast("list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"])
         ):
             self._variety.repeats(config)
             trial = self._opened(config, tags).id
+            self._report_again(reports.get(trial))
             if metrics is not None:
                 self._end(trial, self._open.pop(trial), metrics)
+
+    @staticmethod
+    def _plain_reports(record: Record) -> _Reports:
+        values, sems = ([[*row] for row in rows] for rows in (record.values, record.sems))
+        return record.id, record.steps, values, record.paused, sems
+
+    def _report_again(self, known: _Reports | None) -> None:
+        if known is None:
+            return
+        trial, steps, values, is_paused, sems = known
+        for place, (step, row) in enumerate(zip(steps, values, strict=True)):
+            self._log.seen(trial, step, [tuple(row)], sems=[*map(tuple, sems[place : place + 1])])
+        self._steps[trial] = steps[-1]
+        if is_paused:
+            self.pause(trial)
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name != "_lock"}
@@ -313,12 +383,16 @@ class AskTell:
     def _end(self, trial: int, config: Config, metrics: dict[str, Metric]) -> None:
         self._told[trial] = ToldTrial(trial, self.space.resolve(config), metrics)
         if metrics:
-            costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
-            values = (*costs, *violations(self._goals, metrics))
-            self._log.seen(trial, 1, [values], sems=[standard_errors(self.metrics, metrics)])
+            values, sems = self._values(metrics), [standard_errors(self.metrics, metrics)]
+            self._log.seen(trial, self._steps.get(trial, 1), [values], sems=sems)
             if self._is_feasible(values):
                 self._best = min(self._best or (math.inf, trial), (values[0], trial))
+        self._paused.discard(trial)
         self._log.ended(trial, COMPLETED if metrics else FAILED)
+
+    def _values(self, metrics: dict[str, Metric]) -> tuple[float, ...]:
+        costs = [sign * number(metrics.get(name)) for name, sign in self._signs.items()]
+        return (*costs, *violations(self._goals, metrics))
 
     def _metrics(self, told: Told) -> dict[str, Metric]:
         if told is None:
@@ -339,7 +413,7 @@ class AskTell:
 
     def _feasible(self) -> Iterator[Record]:
         for record in self._log.until(len(self._log)).trials:
-            if record.values and self._is_feasible(record.values[-1]):
+            if record.id in self._told and record.values and self._is_feasible(record.values[-1]):
                 yield record
 
     def _is_feasible(self, values: Sequence[float]) -> bool:

@@ -97,15 +97,16 @@ class Checkpoint(Message):
 
 @dataclass(frozen=True, slots=True)
 class Request(Message):
-    """One wish to a searcher: a new configuration, or (``explore``) a variation of ``donor`` for a trial that clones
-    it.
+    """One wish to a searcher: a new configuration; or (``explore``) a variation of ``donor`` for a trial that clones
+    it; or (``next``) the best of a new configuration and the trials that are paused.
 
-    ``sample`` numbers the new configurations that are asked for, from 0 without gaps.
+    ``sample`` numbers the new configurations that are asked for, from 0 without gaps; where it is below 0, there may be
+    no new one.
     """
 
     trial: int
     sample: int = 0
-    kind: Literal["new", "explore"] = "new"
+    kind: Literal["new", "explore", "next"] = "new"
     tags: Tags = field(default_factory=dict)
     donor: Config | None = None
     attempt: int = 0  # how often the trial has been launched
@@ -118,6 +119,7 @@ class Suggestion(Message):
     config: Config
     tags: Tags = field(default_factory=dict)
     resources: dict[str, float] | None = None  # where they depend on the config: added to the searcher's answer
+    resume: int | None = None  # to ``next``: this paused trial, whose config it is, goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,15 @@ class Wait(Message):
     dropped."""
 
 
-Choice: TypeAlias = Resume | New | Drop | Wait
+@dataclass(frozen=True, slots=True)
+class Consult(Message):
+    """Choice: what the searcher finds best, a new trial or one that is paused; of the latter, ``on_resume`` says how
+    far it goes. The tags are shown to the searcher."""
+
+    tags: Tags = field(default_factory=dict)
+
+
+Choice: TypeAlias = Resume | New | Drop | Wait | Consult
 
 
 # The experiment's own decisions: journalled, so that a replay goes by them and not by today's rules

@@ -30,7 +30,7 @@ def _function_of(value: object) -> object:
     while isinstance(value, partial):
         value = value.func
     if not isinstance(value, FunctionType | MethodType | type):
-        value = getattr(type(value), "__call__", None)
+        value = getattr(type(value), "__call__", None)  # noqa: B004 - it is the code that is wanted
     return getattr(value, "__func__", value)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Literal, cast
 
+from trialwright.engine.catalogue import PAIRS
 from trialwright.engine.engine import Engine
 from trialwright.executors import Simulated
 from trialwright.loading import load
@@ -136,11 +137,17 @@ def what_if(
         seed: of the scheduler's dice.
 
     Raises:
-        ValueError: the run was told no metric, or has no reports; or the scheduler is one that changes configurations.
+        ValueError: the run was told no metric, or has no reports; or the scheduler is one that changes configurations,
+            or a pair with a searcher.
     """
     if isinstance(scheduler, PBT | PBTReplay) or scheduler == "pbt":
         raise ValueError(
             f"what_if cannot ask {scheduler!r}: of other configurations than those that ran nothing is known"
+        )
+    if isinstance(scheduler, str) and scheduler.lower() in PAIRS:
+        other = PAIRS[scheduler.lower()].scheduler()
+        raise ValueError(
+            f"what_if cannot ask {scheduler!r}, which has a searcher of its own: ask its scheduler, {other!r}"
         )
     recording = _recording(run if isinstance(run, Result) else load(run))
     if not recording.metrics:

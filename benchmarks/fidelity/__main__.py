@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.fidelity import report
 from benchmarks.fidelity.comparison import lines
 from benchmarks.fidelity.methods import ETA, METHODS, PEER
-from benchmarks.fidelity.populations import SEEDS, outcomes
+from benchmarks.fidelity.populations import SEEDS, duels, outcomes
 from benchmarks.fidelity.runs import budget_s, order, run, trace
 from benchmarks.fidelity.tasks import Floats, Task, all_tasks
 
@@ -30,14 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     traces = {workers: _traces(given, tasks, workers) for workers in given.workers}
     found = [line for workers, of_methods in traces.items() for line in lines(workers, of_methods)]
     played = outcomes(given.population_seeds) if given.population_seeds else []
+    fought = duels(given.population_seeds) if given.population_seeds else []
     told = {"tasks": [task.id for task in tasks], "seeds": given.seeds, "workers": given.workers}
     peer = f", Syne Tune {_version(given.peer_python)}" if given.peer_python else ""
     head = f"Measured on {report.machine()}{peer}; {len(tasks)} tasks, {given.seeds} seeds."
-    text = "\n\n".join([head, report.table(found), report.populations(played)])
+    text = "\n\n".join([head, report.table(found), report.populations(played), report.duels(fought)])
     print(text)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(report.as_json(found, played, told), encoding="utf-8")
+        given.json.write_text(report.as_json(found, played, fought, told), encoding="utf-8")
     if given.plot:
         report.draw(traces, given.plot)
     if given.write_docs:
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> Traces:
     """Return normalised regrets of each method, of shape (tasks, seeds, points)."""
-    makers = {name: partial(_ours, name) for name in given.methods}
+    makers = {name: partial(_ours, name, given.ask_s) for name in given.methods}
     if given.peer_python:
         makers[PEER] = partial(_theirs, given.peer_python)
     found = {}
@@ -65,8 +66,8 @@ def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> T
     return found
 
 
-def _ours(method: str, workers: int, seeds: int, task: Task) -> Floats:
-    return np.stack([task.regret(run(task, method, workers, seed)) for seed in range(seeds)])
+def _ours(method: str, ask_s: float, workers: int, seeds: int, task: Task) -> Floats:
+    return np.stack([task.regret(run(task, method, workers, seed, ask_s)) for seed in range(seeds)])
 
 
 def _theirs(python: str, workers: int, seeds: int, task: Task) -> Floats:
@@ -87,10 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fidelity", description=__doc__)
     parser.add_argument("--data", type=Path, help="a directory with curves.py and the data of LCBench and TaskSet")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
+    parser.add_argument("--ask-s", type=float, default=0.03, help="what an answer of a searcher that learns takes")
     parser.add_argument("--tasks", nargs="+", default=[""], help="only tasks with one of these texts in their names")
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 4, 16, 64])
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--population-seeds", type=int, default=SEEDS, help="of PBT; 0 leaves it out")
+    parser.add_argument("--population-seeds", type=int, default=SEEDS, help="of PBT and PB2; 0 leaves them out")
     parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
     parser.add_argument("--peer-python", metavar="PATH", help="an interpreter that has Syne Tune")
     parser.add_argument("--traces", type=Path, help="where traces are kept, and taken from if they are there")

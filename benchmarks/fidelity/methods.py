@@ -1,4 +1,5 @@
-"""Methods: schedulers that are compared, by name, for trainings of R steps."""
+"""Methods: schedulers that are compared, by name, for trainings of R steps; some with a searcher that learns, the
+others with one order of configurations for all."""
 
 from __future__ import annotations
 
@@ -6,7 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trialwright.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
-from trialwright.schedulers import ASHA, FIFO, PASHA, AsyncHyperBand, HyperBand, MedianStopping, Scheduler, TrialView
+from trialwright.schedulers import (
+    ASHA,
+    FIFO,
+    PASHA,
+    AsyncHyperBand,
+    FreezeThaw,
+    HyperBand,
+    MedianStopping,
+    Scheduler,
+    TrialView,
+)
+from trialwright.searchers import GP, TPE, Searcher
 from trialwright.streams import Streams
 
 ETA = 3
@@ -64,7 +76,7 @@ class OneEpochTopK:
         """Nothing."""
 
 
-METHODS: dict[str, Callable[[int], Scheduler]] = {
+SCHEDULERS: dict[str, Callable[[int], Scheduler]] = {
     "random": lambda _: FIFO(),
     "one-epoch-top-k": lambda steps: OneEpochTopK(KEPT * steps),
     "asha": lambda steps: ASHA(steps, reduction_factor=ETA),
@@ -74,4 +86,10 @@ METHODS: dict[str, Callable[[int], Scheduler]] = {
     "median": lambda steps: MedianStopping(grace_period=max(1, steps // 10)),
     "pasha": lambda steps: PASHA(steps, reduction_factor=ETA),
 }
+PAIRS: dict[str, tuple[Callable[[int], Scheduler], Callable[[], Searcher]]] = {
+    "mobster": (SCHEDULERS["asha-promoting"], GP),
+    "tpe-asha-promoting": (SCHEDULERS["asha-promoting"], TPE),
+    "freeze-thaw": (FreezeThaw, GP),
+}
+METHODS = (*SCHEDULERS, *PAIRS)
 PEER = "syne-tune-asha"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fidelity.comparison import MOMENTS, Line
-from benchmarks.fidelity.populations import Outcome
+from benchmarks.fidelity.populations import Duel, Outcome
 from benchmarks.fidelity.runs import POINTS
 from benchmarks.fidelity.tasks import Floats
 
@@ -69,9 +69,25 @@ def populations(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(rows)
 
 
-def as_json(lines: Sequence[Line], outcomes: Sequence[Outcome], told: Mapping[str, object]) -> str:
+def duels(found: Sequence[Duel]) -> str:
+    """Return the table of PB2 against PBT, with few members."""
+    head = ["dynamics, 4 members", "PB2", "PBT", "seeds better : worse", "p"]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for each in found:
+        cells = [f"{mean:.4g} ({low:.4g} to {high:.4g})" for mean, low, high in (each.pb2, each.pbt)]
+        rows.append(f"| {each.dynamics} | {' | '.join(cells)} | {each.better} : {each.worse} | {each.p:.1g} |")
+    return "\n".join(rows)
+
+
+def as_json(
+    lines: Sequence[Line], outcomes: Sequence[Outcome], duels: Sequence[Duel], told: Mapping[str, object]
+) -> str:
     """Return everything that was compared."""
-    results = {"schedulers": [line.plain() for line in lines], "populations": [asdict(each) for each in outcomes]}
+    results = {
+        "schedulers": [line.plain() for line in lines],
+        "populations": [asdict(each) for each in outcomes],
+        "few members": [asdict(each) for each in duels],
+    }
     return json.dumps({"machine": machine(), "told": told, **results}, indent=1)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.fidelity.methods import METHODS
+from benchmarks.fidelity.methods import PAIRS, SCHEDULERS
 from benchmarks.fidelity.tasks import Floats, Task
 from trialwright import Engine, Simulated
+from trialwright.executors import Delays
 from trialwright.history import History
-from trialwright.messages import Event, Reported, Request, Suggestion
-from trialwright.searchers import Problem
+from trialwright.messages import Event, Plain, Reported, Request, Suggestion
+from trialwright.searchers import Problem, Searcher
+from trialwright.space import uniform
 from trialwright.streams import Streams
 from trialwright.workloads import Table
+from trialwright.workloads.base import State, Step
 
 BUDGET = 20  # full trainings, over all workers
 LEAST = 1  # full training a worker at least, so that some can end
@@ -41,6 +44,71 @@ class InOrder:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """The next rows."""
         return [Suggestion({"row": int(self.order[request.sample % len(self.order)])}) for request in requests]
+
+
+@dataclass
+class FromPool:
+    """Suggests, in place of what a searcher that learns would have tried, the nearest row that no trial has.
+
+    Args:
+        searcher: of the unit cube, whose axes are ``x0``, ``x1``, ...
+        points: of the rows, shape (n, d).
+    """
+
+    searcher: Searcher
+    points: Floats
+    learns = True
+    answers_next = True
+
+    def setup(self, problem: Problem) -> int:
+        """All rows are there."""
+        self._taken = np.zeros(len(self.points), np.bool_)
+        return self.searcher.setup(problem)
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
+        """The searcher's answers, moved to rows."""
+        return [answer and self._moved(answer) for answer in self.searcher.suggest(history, requests, rng)]
+
+    def _moved(self, answer: Suggestion) -> Suggestion:
+        if answer.resume is not None:
+            return answer
+        wanted = np.array([cast(float, value) for value in answer.config.values()])
+        distances = np.where(self._taken, np.inf, ((self.points - wanted) ** 2).sum(axis=1))
+        row = int(np.argmin(distances))
+        self._taken[row] = True
+        return replace(answer, config=config_of(self.points[row]))
+
+
+def config_of(point: Floats) -> dict[str, Plain]:
+    """Return a row's configuration where searchers see points."""
+    return {f"x{axis}": float(value) for axis, value in enumerate(point)}
+
+
+@dataclass
+class ByPoint:
+    """The curves of a table, whose rows are found by their points."""
+
+    table: Table
+    points: Floats
+
+    def __post_init__(self) -> None:
+        self._rows = {tuple(config_of(point).values()): row for row, point in enumerate(self.points)}
+
+    @property
+    def space(self) -> dict[str, object]:
+        """The unit cube."""
+        return {f"x{axis}": uniform(0, 1) for axis in range(self.points.shape[1])}
+
+    def start(self, config: dict[str, Any], seed: int) -> State:
+        """As the table."""
+        return self.table.start(self._row(config), seed)
+
+    def step(self, config: dict[str, Any], state: State) -> Step | None:
+        """As the table."""
+        return self.table.step(self._row(config), state)
+
+    def _row(self, config: dict[str, Any]) -> dict[str, Any]:
+        return {"row": self._rows[tuple(config.values())]}
 
 
 @dataclass
@@ -71,17 +139,20 @@ def trace(seen: Sequence[tuple[float, float]], end_s: float) -> Floats:
     return best[np.searchsorted(found[:, 0], times, side="right")]
 
 
-def run(task: Task, method: str, workers: int, seed: int) -> Floats:
-    """Return the trace of one run."""
-    executor = Watched(workers=workers)
+def run(task: Task, method: str, workers: int, seed: int, ask_s: float = 0.0) -> Floats:
+    """Return the trace of one run, in which an answer of a searcher that learns takes so many virtual seconds."""
+    learns = method in PAIRS
+    executor = Watched(workers=workers, delays=Delays(ask_s=ask_s if learns else 0.0))
     table = Table({"loss": task.losses}, np.diff(task.seconds, prepend=0.0))
+    scheduler, searcher = PAIRS[method] if learns else (SCHEDULERS[method], None)
+    workload = ByPoint(table, task.points) if searcher else table
     Engine(
-        table,
-        table.space,
+        workload,
+        workload.space,
         metric="loss",
-        num_samples=-1,
-        searcher=InOrder(order(task, seed)),
-        scheduler=METHODS[method](task.losses.shape[1]),
+        num_samples=len(task.losses) if learns else -1,
+        searcher=FromPool(searcher(), task.points) if searcher else InOrder(order(task, seed)),
+        scheduler=scheduler(task.losses.shape[1]),
         executor=executor,
         storage=None,
         seed=seed,

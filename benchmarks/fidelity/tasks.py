@@ -6,6 +6,7 @@ n = configurations, R = steps of a full training.
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ POOL = 1000  # configurations of a task
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Curves that a run may see: ``losses`` and ``seconds`` (cumulative) of shape (n, R)."""
+    """Curves that a run may see: ``losses`` and ``seconds`` (cumulative) of shape (n, R), and where each configuration
+    lies in the unit cube: ``points`` of shape (n, d)."""
 
     family: str
     name: str
     losses: Floats
     seconds: Floats
+    points: Floats
 
     @property
     def id(self) -> str:
@@ -62,7 +65,7 @@ def computed() -> Iterator[Task]:
         losses = curves.loss(quality[:, None], pace[:, None], np.arange(1.0, curves.steps + 1))
         losses += noise * rng.standard_normal(losses.shape)
         seconds = np.cumsum(np.ones_like(losses), axis=1) * (0.5 + pace[:, None])
-        yield Task("computed", name, losses, seconds)
+        yield Task("computed", name, losses, seconds, np.stack([quality, pace], axis=1))
 
 
 # Data -----------------------------------------------------------------------------------------------------------------
@@ -85,7 +88,11 @@ def _lcbench(directory: Path) -> Iterator[Task]:
         rng = np.random.default_rng(place)
         configs = [_draw(reader.LCBench.space, rng) for _ in range(POOL)]
         losses, seconds = reader.LCBench(name).curves(configs)
-        yield Task("lcbench", name, np.asarray(losses, float), np.asarray(np.maximum(seconds, 1e-3), float))
+        points = np.array(
+            [[_unit(config[key], *how) for key, how in reader.LCBench.space.items()] for config in configs]
+        )
+        seconds = np.asarray(np.maximum(seconds, 1e-3), float)
+        yield Task("lcbench", name, np.asarray(losses, float), seconds, points)
 
 
 def _draw(space: dict[str, tuple[float, float, bool, bool]], rng: np.random.Generator) -> dict[str, float]:
@@ -96,9 +103,23 @@ def _draw(space: dict[str, tuple[float, float, bool, bool]], rng: np.random.Gene
     return config
 
 
+def _unit(value: float, low: float, high: float, log: bool, _whole: bool) -> float:
+    share = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
+    return min(max(share, 0.0), 1.0)
+
+
 def _taskset(directory: Path) -> Iterator[Task]:
     """TaskSet (Metz et al. 2020): validation losses at 50 checkpoints, a second each; some diverge."""
     reader = _reader(directory)
     for name in reader.TaskSet.tasks():
-        losses = np.asarray(reader.TaskSet(name).valid, float)[:, 1:]
-        yield Task("taskset", name, losses, np.cumsum(np.ones_like(losses), axis=1))
+        table = reader.TaskSet(name)
+        losses = np.asarray(table.valid, float)[:, 1:]
+        points = np.stack([*map(_spread, np.asarray(table.X, float).T)], axis=1)
+        yield Task("taskset", name, losses, np.cumsum(np.ones_like(losses), axis=1), points)
+
+
+def _spread(column: Floats) -> Floats:
+    """Return a column of hyper-parameters between 0 and 1; on a logarithmic axis where it has many sizes."""
+    if column.min() >= 0 and column.max() > 50 * column[column > 0].min():
+        column = np.log(np.maximum(column, column[column > 0].min()))
+    return np.asarray((column - column.min()) / (column.max() - column.min()))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.fidelity import comparison, populations
+from benchmarks.fidelity import comparison, populations, report
 from benchmarks.fidelity.__main__ import main
 from benchmarks.fidelity.methods import METHODS
 from benchmarks.fidelity.runs import POINTS, budget_s, order, run, trace
@@ -70,6 +70,11 @@ def test_a_population_beats_both_on_dynamics_that_change():
     assert score > 133.33
 
 
+def test_a_duel_compares_four_members_of_each_on_the_same_seeds():
+    told = report.duels([populations.Duel("toy", (1.0, 0.9, 1.1), (0.5, 0.4, 0.6), 7, 1, 0.012)])
+    assert told.splitlines()[-1] == "| toy | 1 (0.9 to 1.1) | 0.5 (0.4 to 0.6) | 7 : 1 | 0.01 |"
+
+
 def test_the_command_prints_tables_and_writes_json(tmp_path, capsys):
     target = tmp_path / "out" / "fidelity.json"
     flags = ["--tasks", "ordered", "--methods", "random", "asha", "--workers", "4", "--seeds", "2", "--jobs", "1"]
@@ -77,5 +82,8 @@ def test_the_command_prints_tables_and_writes_json(tmp_path, capsys):
     assert "| asha |" in capsys.readouterr().out
     results = json.loads(target.read_text())
     assert {line["method"] for line in results["schedulers"]} == {"random", "asha"}
-    assert len(results["populations"]) == 4
+    assert [(each["dynamics"], each["method"]) for each in results["populations"]] == [
+        (name, method) for name in populations.DYNAMICS for method in ("pbt", "pbt, synchronous")
+    ]
+    assert [each["dynamics"] for each in results["few members"]] == [*populations.DYNAMICS]
     assert (tmp_path / "plot.png").exists()

@@ -18,6 +18,7 @@ from trialwright.executors.simulated import Delays, Faults, Simulated
 from trialwright.messages import (
     Choice,
     Clone,
+    Consult,
     Continue,
     Decision,
     Drop,
@@ -31,11 +32,12 @@ from trialwright.messages import (
     Resume,
     Start,
     Stop,
+    Until,
     Verdict,
     Wait,
 )
 from trialwright.schedulers import Scheduler, TrialView
-from trialwright.searchers import Perturb, Random
+from trialwright.searchers import Perturb, Random, Searcher
 from trialwright.streams import Streams
 
 
@@ -80,6 +82,9 @@ class Recorder:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         return self._ask("on_report", trial, report)  # type: ignore[no-any-return]
 
+    def on_resume(self, trial: TrialView) -> Until:
+        return self._ask("on_resume", trial)  # type: ignore[no-any-return]
+
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         self._ask("on_end", trial, outcome)
 
@@ -109,6 +114,10 @@ class SchedulerContract:
     def make(self) -> Scheduler:
         raise NotImplementedError
 
+    def searcher(self) -> Searcher:
+        """Where it needs answers that not every searcher has."""
+        return Perturb(Random())
+
     def test_what_it_is_shown_stays_as_it_is(self):
         for method, shown, after in self.recorded().shown:
             assert shown == after, method
@@ -120,7 +129,7 @@ class SchedulerContract:
         modes = ("min",) * len(self.objectives)
         goals = {"metrics": self.objectives, "modes": modes}
         told: dict[str, Any] = {"samples": 20, "max_failures": -1, **goals, **plan}
-        return simulate(Training(), Recorder(self.make()), executor, searcher=Perturb(Random()), **told)
+        return simulate(Training(), Recorder(self.make()), executor, searcher=self.searcher(), **told)
 
     def recorded(self, **settings: Any) -> Recorder:
         recorder = self.run(**settings).scheduler
@@ -149,6 +158,7 @@ class SchedulerContract:
             answered += method == "on_report" and isinstance(answer, Verdict)
             paused |= {arguments[0].id} if isinstance(answer, Pause) else set()
             paused -= {answer.trial} if isinstance(answer, Resume) else set()
+            paused -= {arguments[0].id} if method == "on_resume" else set()
             paused -= {arguments[0].id} if method == "on_end" else set()
         assert not paused
         assert answered == len(simulation.scheduler.of("on_report"))  # type: ignore[attr-defined]
@@ -168,7 +178,7 @@ class SchedulerContract:
                         break
                     until = verdict.until
             scheduler.on_end(trial, Outcome("failed"))
-        assert scheduler.next(can_ask=True) == New()
+        assert isinstance(scheduler.next(can_ask=True), New | Consult)
 
     @pytest.mark.parametrize("step", range(1, 13))
     def test_a_stop_rule_may_outweigh_any_verdict(self, step):
@@ -221,7 +231,7 @@ class SchedulerContract:
             elif isinstance(answer, Resume):
                 assert answer.trial in paused, "only what is paused is resumed"
                 paused.remove(answer.trial)
-            elif method == "on_end":
+            elif method in ("on_end", "on_resume"):
                 paused.discard(arguments[0].id)
         assert not paused
 

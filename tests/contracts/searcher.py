@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trialwright.history import History, HistoryLog
-from trialwright.messages import Config, Outcome, Request, Suggestion
+from trialwright.messages import Config, Outcome, Request, Suggestion, at_step
 from trialwright.searchers import Problem, Searcher
 from trialwright.space import (
     Space,
@@ -155,6 +155,27 @@ class SearcherContract:
         self.drive(live, log, [6, 2, 3])
         history, requests = log.until(len(log)), news(11, 4)
         assert answered(self.ready(space), history, requests) == answered(live, history, requests)
+
+    def test_a_fresh_instance_goes_on_as_the_live_one_where_trials_are_paused_at_rungs(self, space):
+        log, live = HistoryLog(), self.ready(space)
+        for number in range(18):
+            [suggestion] = answered(live, log.until(len(log)), news(number, 1))
+            self.halve(log, number, suggestion)
+        history, requests = log.until(len(log)), news(18, 2)
+        assert answered(self.ready(space), history, requests) == answered(live, history, requests)
+
+    @staticmethod
+    def halve(log: HistoryLog, number: int, suggestion: Suggestion) -> None:
+        """A trial reports up to rung 1, 3, or its end at 9, as successive halving has it."""
+        log.born(number, suggestion.config, suggestion.tags)
+        rungs = [1, 3, 9][: 1 + (number % 3 == 0) + (number % 9 == 0)]
+        for rung, before in zip(rungs, [0, 1, 3], strict=False):
+            log.launched(number, at_step(rung))
+            steps = range(before + 1, rung + 1)
+            log.seen(number, steps[0], [(value(suggestion.config) + 1 / step,) for step in steps])
+            log.paused(number)
+        if rungs[-1] == 9:
+            log.ended(number, Outcome("completed"))
 
     def test_a_sequence_of_a_thousand_does_not_depend_on_where_it_was_cut(self, space):
         searcher = self.ready(space)

@@ -156,10 +156,12 @@ class SuggestingInProcess(Suggesting):
     process_from = 0
 
 
-@pytest.mark.parametrize("kind", [Suggesting, SuggestingInProcess])
+NO_DATA = [Suggestion({"x": object()}), Suggestion({"x": {1}}), Suggestion({"x": 0.5}, {"tag": 1j}), {"x": 0.5}, 0.5]
+
+
 @pytest.mark.parametrize(
-    "answer",
-    [Suggestion({"x": object()}), Suggestion({"x": {1}}), Suggestion({"x": 0.5}, {"tag": 1j}), {"x": 0.5}, 0.5],
+    ("kind", "answer"),
+    [*((Suggesting, answer) for answer in NO_DATA), *((SuggestingInProcess, answer) for answer in NO_DATA[2:4])],
 )
 def test_a_suggestion_that_is_no_data_is_the_searchers_fault_and_not_the_disks(tmp_path, kind, answer):
     with pytest.raises(PolicyError, match="the searcher .*suggest"):

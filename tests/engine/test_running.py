@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import sys
@@ -11,6 +12,7 @@ import warnings
 import pytest
 
 from trialwright import Callback, Engine, Local, space
+from trialwright.engine.running import LoopThread
 from trialwright.results import Result
 
 SPACE = {"x": space.uniform(0, 1)}
@@ -111,3 +113,21 @@ def test_a_damaged_file_of_tunes_notes_does_not_keep_a_run_from_being_read(tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(tune.ExperimentAnalysis(result.path).trials) == 2
+
+
+def test_what_cleans_up_is_not_cancelled_however_often_a_coroutine_is():
+    cleaned = []
+
+    async def main():
+        try:
+            thread.cancel()
+            await asyncio.sleep(60)
+        finally:
+            thread.cancel()
+            await asyncio.sleep(0.01)
+            cleaned.append(True)
+
+    thread = LoopThread(main)
+    with pytest.raises(asyncio.CancelledError):
+        thread.wait()
+    assert cleaned == [True]

@@ -46,6 +46,15 @@ def test_what_is_waited_for_is_told_once_it_lasts(monkeypatch):
     assert said == ["room"]
 
 
+def test_a_searcher_that_takes_most_of_the_slots_time_is_told_once_it_lasts(monkeypatch):
+    monkeypatch.setattr(watchers, "WAIT_S", 0.0)
+    waited, said = [0.0, 0.1, 3.1, 3.2, 6.2, 9.2], []
+    looks = [watchers.Spent(float(now), each, 1) for now, each in enumerate(waited)]
+    asyncio.run(watchers.tell_of_a_slow_searcher(iter(looks).__next__, said.append))
+    assert len(said) == 1
+    assert said[0].startswith("the searcher takes 75% of the slots' time: where trials are this short, searcher='tpe'")
+
+
 def test_a_watcher_that_fails_is_warned_of_and_begins_again(monkeypatch):
     monkeypatch.setattr(watchers, "AGAIN_S", 0.0)
     warnings = []

@@ -18,11 +18,13 @@ from trialwright.executors.base import Run
 from trialwright.executors.on_ray import OnRay
 from trialwright.messages import CapacityChanged, Finished, Halt, Halted, Lost, Reported
 
+PROMPT = {"gcs_pull_resource_loads_period_milliseconds": 100}  # else what Ray counts is up to a second behind
+
 
 @pytest.fixture(scope="class")
 def ray_of_others():
     ray = pytest.importorskip("ray")
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config=PROMPT)
     yield ray
     ray.shutdown()
 
@@ -30,17 +32,59 @@ def ray_of_others():
 @pytest.fixture
 def cluster(ray_of_others):
     """It, with all that it has free: what the test before has ended may still be counted."""
-    began = time.monotonic()
-    while ray_of_others.available_resources().get("CPU") != 2:
-        assert time.monotonic() < began + DEADLINE_S
-        time.sleep(0.05)
+    wait_for_free(ray_of_others, cpus=2)
     return ray_of_others
 
 
+@pytest.fixture
+def drive(cluster, tmp_path):
+    """Make an open driver. It is closed also where the test fails: the next test needs its room."""
+    drivers = []
+
+    def make(objective=objective, **options):
+        drivers.append(Driver(OnRay(**options), tmp_path, objective))
+        drivers[-1].open()
+        return drivers[-1]
+
+    yield make
+    for driver in drivers:
+        driver.close()
+
+
+@pytest.fixture
+def neighbour(cluster):
+    """Let others hold both CPUs, or one, and Ray know it; they let go at the end of the test, if not before."""
+    actors = []
+
+    def make(cpus):
+        actors.append(cluster.remote(num_cpus=cpus)(Neighbour).remote())
+        cluster.get(actors[-1].ping.remote())
+        wait_for_free(cluster, cpus=2 - cpus)
+        return actors[-1]
+
+    yield make
+    for actor in actors:
+        cluster.kill(actor)
+
+
+class Neighbour:
+    def ping(self):
+        return 1
+
+
+def wait_for_free(ray, cpus):
+    """Wait until Ray tells an executor that so many CPUs are free: it keeps several books, and one is a little late."""
+    asked = OnRay()._cluster
+    asked._ray = ray
+    began = time.monotonic()
+    while asked.look().nodes[0].free.get("CPU", 0) != cpus or ray.available_resources().get("CPU", 0) != cpus:
+        assert time.monotonic() < began + DEADLINE_S
+        time.sleep(0.02)
+
+
 class TestRayOfOthers:  # first, while no other test has a Ray open
-    def test_it_is_left_running(self, cluster, tmp_path):
-        driver = Driver(OnRay(), tmp_path, objective)
-        driver.open()
+    def test_it_is_left_running(self, drive, cluster):
+        driver = drive()
         pid = driver.result(look_around, cpus=0.25)["pid"]
         driver.launch(hang, stubborn=True)
         driver.close()
@@ -57,17 +101,14 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
             assert isinstance(driver.run(report_thrice)[-1], Finished)
             driver.close()
 
-    def test_slots_that_cannot_dial_are_called(self, cluster, tmp_path, caplog):
-        driver = Driver(OnRay(), tmp_path, objective)
-        driver.open()
+    def test_slots_that_cannot_dial_are_called_which_is_said(self, drive, caplog):
+        driver = drive()
         driver.executor._pool._address = ("127.0.0.1", 1)  # where nobody listens
         assert losses(driver.run(report_thrice)) == [3.0, 2.0, 1.0]
         assert "cannot connect" in caplog.text
-        driver.close()
 
-    def test_a_slot_that_never_comes_is_lost_and_then_the_run_ends(self, cluster, tmp_path):
-        driver = Driver(OnRay(start_s=0.01), tmp_path, objective)
-        driver.open()
+    def test_a_slot_that_never_comes_is_lost_and_then_the_run_ends(self, drive):
+        driver = drive(start_s=0.01)
         for _ in range(2):
             lost = driver.run(report_thrice)[-1]
             assert isinstance(lost, Lost)
@@ -75,18 +116,14 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
             assert "could be started" in lost.reason
         with pytest.raises(ExecutorError, match="3 workers in a row"):
             driver.run(report_thrice)
-        driver.close()
 
-    def test_shapes_take_turns_where_there_is_no_room_for_both(self, cluster, tmp_path):
-        driver = Driver(OnRay(), tmp_path, objective)
-        driver.open()
+    def test_shapes_take_turns_where_there_is_no_room_for_both(self, drive):
+        driver = drive()
         for cpus in (2, 1, 2):  # an idle process of the other shape has to make room in Ray's books
             assert isinstance(driver.run(report_thrice, cpus=cpus)[-1], Finished)
-        driver.close()
 
-    def test_what_a_trial_starts_has_the_room_that_was_granted_for_it(self, cluster, tmp_path):
-        driver = Driver(OnRay(children=[{"cpu": 1}]), tmp_path, objective)
-        driver.open()
+    def test_what_a_trial_starts_has_the_room_that_was_granted_for_it(self, drive, cluster):
+        driver = drive(children=[{"cpu": 1}])
         report = driver.result(have_a_child, cpus=2)
         assert report["own"] != report["child"]
         driver.launch(have_a_child, cpus=2, hang=True)  # of the same shape: it runs in the slot that is there
@@ -95,9 +132,8 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.wait_until(lambda: {group["state"] for group in groups().values()} == {"REMOVED"})
         driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
 
-    def test_a_trial_that_waits_for_its_room_can_be_halted(self, cluster, tmp_path):
-        driver = Driver(OnRay(children=[{"cpu": 2}]), tmp_path, objective)
-        driver.open()
+    def test_a_trial_that_waits_for_its_room_can_be_halted(self, drive, cluster):
+        driver = drive(children=[{"cpu": 2}])
         trial = driver.launch(report_thrice, cpus=4)  # Ray has two
         driver.do(Halt(trial, 1))
         assert isinstance(driver.wait_for(trial)[-1], Halted)
@@ -108,34 +144,27 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         with pytest.raises(ExecutorError, match="num_cpus"):
             Driver(OnRay(num_cpus=3), tmp_path, objective).open()
 
-    def test_what_a_neighbour_holds_is_not_granted(self, cluster, tmp_path):
-        neighbour = cluster.remote(num_cpus=1)(Neighbour).remote()
-        cluster.get(neighbour.ping.remote())
-        driver = Driver(OnRay(), tmp_path, objective)
-        driver.open()
+    def test_what_a_neighbour_holds_is_not_granted(self, drive, cluster, neighbour):
+        other = neighbour(cpus=1)
+        driver = drive()
         assert driver.nodes[0].others == {"cpu": 1.0}
         assert isinstance(driver.run(report_thrice)[-1], Finished)  # its slot stays, and is not a neighbour
-        cluster.kill(neighbour)
+        cluster.kill(other)
         driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {})
-        driver.close()
 
-    def test_a_worker_whose_room_others_have_taken_is_no_miss(self, cluster, tmp_path):
-        driver = Driver(OnRay(start_s=4.0), tmp_path, objective)
-        driver.open()
-        neighbour = cluster.remote(num_cpus=2)(Neighbour).remote()
-        cluster.get(neighbour.ping.remote())
+    def test_a_worker_whose_room_others_have_taken_is_no_miss(self, drive, neighbour):
+        driver = drive(start_s=2.0)
+        neighbour(cpus=2)
         trial = driver.launch(report_thrice)
         beat(driver)
         driver.wait_until(lambda: look(driver) or driver.executor._nodes[0][0].others == {"cpu": 2.0})
         assert driver.wait_for(trial)[-1].preempted
         assert driver.executor._pool._misses == 0
-        cluster.kill(neighbour)
-        driver.close()
 
-    def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, cluster, tmp_path):
-        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
-        driver.open()
-        working = driver.launch(hang, stubborn=False)
+    @pytest.mark.parametrize("stubborn", [False, True])  # True: it has to be killed
+    def test_workers_that_cannot_start_do_not_end_a_run_in_which_others_work(self, drive, stubborn):
+        driver = drive(grace_s=1.0)
+        working = driver.launch(hang, stubborn=stubborn)
         driver.wait_for(working, Reported)
         driver.executor._pool.rules = replace(driver.executor._pool.rules, start_s=0.01)
         for _ in range(4):
@@ -143,22 +172,18 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.do(Halt(working, 1))
         assert isinstance(driver.wait_for(working)[-1], Halted)
         assert driver.executor._pool._misses == 0
-        driver.close()
 
-    def test_an_idle_worker_lets_go_of_what_others_could_use(self, cluster, tmp_path):
-        driver = Driver(OnRay(), tmp_path, objective)
-        driver.open()
+    def test_an_idle_worker_lets_go_of_what_others_could_use(self, drive, cluster):
+        driver = drive()
         assert isinstance(driver.run(report_thrice)[-1], Finished)
         for _ in range(3):  # beats, five seconds apart
             beat(driver)
         driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
         assert isinstance(driver.run(report_thrice)[-1], Finished)
-        driver.close()
 
-    def test_a_task_that_waits_for_what_trials_hold_is_told(self, cluster, tmp_path):
+    def test_a_task_that_waits_for_what_trials_hold_is_told(self, drive):
         said = []
-        driver = Driver(OnRay(grace_s=1.0), tmp_path, objective)
-        driver.open()
+        driver = drive(grace_s=1.0)
         driver.executor._warn = said.append
         trial = driver.launch(have_a_child, cpus=2)
         driver.wait_until(lambda: look(driver) or said)
@@ -166,20 +191,17 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         assert "OnRay(children=" in said[0]
         driver.do(Halt(trial, 1))
         driver.wait_for(trial)
-        driver.close()
 
-    def test_rays_handles_work_in_trials(self, cluster, tmp_path):
-        data, neighbour = cluster.put([1, 2, 3]), cluster.remote(num_cpus=0)(Neighbour).remote()
+    def test_rays_handles_work_in_trials(self, cluster, drive):
+        data, other = cluster.put([1, 2, 3]), cluster.remote(num_cpus=0)(Neighbour).remote()
 
         def use(config):
             import ray
 
-            return {"loss": sum(ray.get(data, timeout=30)) + ray.get(neighbour.ping.remote(), timeout=30)}
+            return {"loss": sum(ray.get(data, timeout=30)) + ray.get(other.ping.remote(), timeout=30)}
 
-        driver = Driver(OnRay(), tmp_path, use)
-        driver.open()
+        driver = drive(use)
         assert driver.result(report_thrice)["loss"] == 7
-        driver.close()
 
 
 def look(driver):
@@ -192,11 +214,6 @@ def beat(driver):
 
     driver.runner.run(inside())
     driver.runner.run(asyncio.sleep(0.1))
-
-
-class Neighbour:
-    def ping(self):
-        return 1
 
 
 class TestMachinesOfOthers:
@@ -232,25 +249,20 @@ class TestMachinesOfOthers:
 
 
 class TestRayOfOurs:
-    def test_the_last_engine_out_stops_it(self, tmp_path):
-        first, second = (Driver(OnRay(), tmp_path, objective) for _ in range(2))
+    def test_the_last_engine_out_stops_it_and_nothing_is_left_of_it(self, tmp_path):
+        before = family()
+        variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
+        first, second = (Driver(OnRay(num_cpus=cpus), tmp_path, objective) for cpus in (1, None))
         first.open()
         second.open()
         first.close()
         assert isinstance(second.run(report_thrice)[-1], Finished)
-        second.close()
-        assert not ray_session.is_running()
-
-    def test_nothing_is_left_of_it(self, tmp_path):
-        before = family()
-        variables, terminate = dict(os.environ), signal.getsignal(signal.SIGTERM)
-        driver = Driver(OnRay(num_cpus=1), tmp_path, objective)
-        driver.open()
-        driver.launch(hang, stubborn=True)
+        second.launch(hang, stubborn=True)
         assert len(family()) > len(before)
         assert dict(os.environ) == variables
-        driver.close()
-        driver.wait_until(lambda: family() <= before)
+        second.close()
+        assert not ray_session.is_running()
+        second.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
 

@@ -7,8 +7,11 @@ from trialwright.executors.ray_state import (
     amounts,
     lasting,
     machines,
+    own_share,
     starved,
+    to_bundle,
     to_come,
+    to_request,
 )
 from trialwright.messages import Node
 from trialwright.resources import to_units
@@ -41,6 +44,18 @@ def test_a_resource_of_the_users_own_may_have_any_name():
     own = {"my_group_a": 1.0, "bundle_group": 2.0, "bundle_groups": 3.0, "object_store_memory_2": 4.0, "disk": 5.0}
     assert amounts(own) == own
     assert amounts({"CPU": 2, "GPU": 1, "memory": 3}) == {"cpu": 2.0, "gpu": 1.0, "memory": 3.0}
+
+
+def test_ray_is_asked_by_its_own_names_and_for_nothing_that_is_not_wanted():
+    share = to_units({"cpu": 1.5, "memory": 3.0, "disk": 2.0})
+    assert to_request(share) == {"num_cpus": 1.5, "num_gpus": 0, "memory": 3, "resources": {"disk": 2.0}}
+    assert to_bundle(share | {"gpu": 0}) == {"CPU": 1.5, "memory": 3.0, "disk": 2.0}
+
+
+def test_a_trial_has_what_its_children_leave():
+    children = [to_units({"cpu": 1, "gpu": 1}), to_units({"cpu": 3})]
+    assert own_share(to_units({"cpu": 5, "gpu": 1}), children) == {"cpu": 10_000, "gpu": 0}
+    assert own_share(to_units({"cpu": 2}), children) == {"cpu": 0}
 
 
 # What others hold -----------------------------------------------------------------------------------------------------

@@ -58,11 +58,11 @@ def with_grid() -> Simulation:
 
 
 def test_the_same_seed_gives_the_same_events_with_random_search():
-    assert digest(with_random()) == "021e1133390dbe15901ad788099cab43eaddbe4aacc038a4e8e2209843f9b3c3"
+    assert digest(with_random()) == "fe7ace1cc740585df3147b0339fe3a9a8ef5f1b6ef4af5063cfb04875061ba26"
 
 
 def test_the_same_seed_gives_the_same_events_with_grid_search():
-    assert digest(with_grid()) == "cfad5387a48a0bd944e17ff442ae58e3aec27c673e5029a4184ef07b8f7c6770"
+    assert digest(with_grid()) == "971a231dcbdabb2211982a998e06362839f00ac59f3112a68d33d58db646461c"
 
 
 def test_another_seed_gives_other_events():
@@ -76,7 +76,7 @@ def with_sobol() -> Simulation:
 
 
 def test_the_same_seed_gives_the_same_events_with_sobols_points():
-    assert digest(with_sobol()) == "5d1ee3f2a86d2f83c7d019f35e4a634f53cdeddb106eda043965fba9a24bc104"
+    assert digest(with_sobol()) == "9161acca81af4fd9602ed363f4d6106c798021dbfb1cbf4717a87263508ed899"
 
 
 # Time -----------------------------------------------------------------------------------------------------------------

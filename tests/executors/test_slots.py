@@ -23,6 +23,7 @@ from tests.executors.in_workers import (
     print_much,
     skip_steps,
 )
+from trialwright.executors import pool
 from trialwright.executors.on_ray import OnRay
 from trialwright.executors.processes import Processes
 from trialwright.executors.slots import Rules, Slot
@@ -43,8 +44,8 @@ from trialwright.messages import (
 GRACE_S = 1.0
 EXECUTORS = {
     "processes": lambda: Processes(2, gpus=2, grace_s=GRACE_S),
-    "ray": lambda: OnRay(num_cpus=2, num_gpus=2, grace_s=GRACE_S),
-    "ray calls": lambda: OnRay(num_cpus=2, num_gpus=2, grace_s=GRACE_S, carrier="ray"),
+    "ray": lambda: OnRay(grace_s=GRACE_S),
+    "ray calls": lambda: OnRay(grace_s=GRACE_S, carrier="ray"),
 }
 
 
@@ -54,7 +55,19 @@ def is_in_main_thread(driver):
 
 
 @pytest.fixture(scope="module")
+def ray_of_ours(tmp_path_factory):
+    """An engine has started Ray: the others of this process share it, and it need not start again."""
+    first = Driver(OnRay(num_cpus=2, num_gpus=2), tmp_path_factory.mktemp("run"), objective)
+    first.open()
+    yield
+    first.close()
+    first.runner.close()
+
+
+@pytest.fixture(scope="module")
 def driver(request, tmp_path_factory) -> Iterator[Driver]:
+    if request.param != "processes":
+        request.getfixturevalue("ray_of_ours")
     driver = Driver(EXECUTORS[request.param](), tmp_path_factory.mktemp("run"), objective)
     driver.open()
     yield driver
@@ -85,12 +98,13 @@ class TestTrials(ExecutorContract):
         assert isinstance(driver.wait_for(trial)[-1], Halted | Finished)
         assert isinstance(driver.run(report_thrice, cpus=0.5)[-1], Finished)
 
-    def test_a_driver_that_lags_behind_makes_its_workers_wait(self, driver):
+    def test_a_driver_that_lags_behind_makes_its_workers_wait(self, driver, monkeypatch):
+        monkeypatch.setattr(pool, "UNREAD_BYTES_MAX", 2**20)
         trial = driver.launch(report_many, count=10**9)
         driver.wait_for(trial, Reported)
         driver.wait_until(lambda: driver.executor._pool._paused)
         before = driver.executor._pool._unread
-        driver.runner.run(asyncio.sleep(0.5))
+        driver.runner.run(asyncio.sleep(0.2))
         assert driver.executor._pool._unread - before < 2**20
         driver.do(Halt(trial, 1))
         assert isinstance(driver.wait_for(trial)[-1], Halted)
@@ -202,7 +216,7 @@ class TestDeaths:
 
     def test_one_death_is_told_once(self, driver):
         driver.run(die, how="kill")
-        assert driver.take(seconds=1.0) == [Ticked()]
+        assert driver.take(seconds=0.5) == [Ticked()]
 
 
 @everywhere
@@ -216,8 +230,8 @@ class TestDevices:
         assert not driver.result(devices)["visible"]
 
     def test_gpu_trials_get_a_fresh_process_each(self, driver):
-        pids = [driver.result(devices, gpu=1, gpus=(0,))["pid"] for _ in range(3)]
-        assert len(set(pids)) == 3
+        pids = [driver.result(devices, gpu=1, gpus=(0,))["pid"] for _ in range(2)]
+        assert len(set(pids)) == 2
 
     def test_numeric_libraries_get_as_many_threads_as_the_trial_has_cpus(self, driver, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

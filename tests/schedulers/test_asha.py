@@ -64,8 +64,8 @@ def an_asha(**arguments: Any) -> Any:
     return scheduler
 
 
-def trial(number: int) -> Any:
-    return SimpleNamespace(id=number)
+def trial(number: int, **tags: Any) -> Any:
+    return SimpleNamespace(id=number, tags=tags)
 
 
 def report(scheduler: ASHA, number: int, step: int, value: float) -> Any:
@@ -369,3 +369,16 @@ def test_a_promoted_trial_goes_on_from_where_it_paused():
 def test_bad_arguments_are_refused_with_their_values(arguments, text):
     with pytest.raises(ValueError, match=text):
         ASHA(**arguments)
+
+
+def test_a_bracket_that_the_searcher_names_is_the_trials():
+    scheduler = an_asha(max_t=27, reduction_factor=3, brackets=3, promote=True)
+    for bracket in (2, 0, 1):
+        assert scheduler.on_start(trial(bracket, bracket=bracket)) == Start(at_step(3**bracket), {"bracket": bracket})
+    assert an_asha(max_t=27, reduction_factor=3).on_start(trial(0, bracket=2)) == Start(at_step(1)), "it has only one"
+
+
+@pytest.mark.parametrize("named", [3, -1, "1"])
+def test_a_bracket_that_there_is_not_is_refused(named):
+    with pytest.raises(ValueError, match=f"trial 4 name bracket {named!r}; there are 0 to 2"):
+        an_asha(max_t=27, reduction_factor=3, brackets=3).on_start(trial(4, bracket=named))

@@ -73,6 +73,42 @@ def test_it_goes_on_with_another_where_trials_are_many(monkeypatch):
     assert fresh.suggest(history, news(20, 3), Streams(0)) == expected
 
 
+def timed(searcher, seconds, count=12):
+    """Trials that took so long."""
+    log = HistoryLog()
+    for number in range(count):
+        (suggestion,) = searcher.suggest(log.until(len(log)), news(number, 1), Streams(0))
+        log.born(number, suggestion.config, suggestion.tags)
+        log.seen(number, 1, [((suggestion.config["x"] - 0.3) ** 2,)], times=[seconds])
+        log.ended(number, Outcome("completed"))
+    return log
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parallelism", "has_gp"), [(1e-4, 1, False), (0.1, 1, False), (1.0, 1, True), (1.0, 32, False)]
+)
+def test_where_a_suggestion_would_take_more_than_a_tenth_of_a_trial_it_is_tpe(seconds, parallelism, has_gp):
+    (searcher := Auto()).setup(Problem(SQUARE, num_samples=100, parallelism=parallelism))
+    log = timed(searcher, seconds)
+    tags = [record.tags for record in log.until(len(log)).trials]
+    assert any("gp" in each for each in tags) == has_gp
+    assert all(each.get("auto") == "tpe" for each in tags[4:]) == (not has_gp)
+
+
+def test_once_trials_were_short_it_stays_with_tpe():
+    (searcher := Auto()).setup(Problem(SQUARE, num_samples=100))
+    log = timed(searcher, 1e-4)
+    for number in range(12, 40):
+        log.born(number, {"x": 0.5, "y": 0.5}, {})
+        log.seen(number, 1, [(1.0,)], times=[1000.0])
+        log.ended(number, Outcome("completed"))
+    for each in (searcher, Auto()):
+        if each is not searcher:
+            each.setup(Problem(SQUARE, num_samples=100))
+        [answer] = each.suggest(log.until(len(log)), news(40, 1), Streams(0))
+        assert answer.tags["auto"] == "tpe"
+
+
 def test_it_is_what_an_ask_and_tell_study_has_by_default():
     study = AskTell({"x": uniform(0, 1), "kind": choice(["a", "b"])}, seed=0)
     for _ in range(25):

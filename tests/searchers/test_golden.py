@@ -26,7 +26,7 @@ MIXED = {
     "kernel": space.choice(["rbf", "linear", None]),
     "model": space.choice([{"depth": space.randint(1, 9)}, {"C": space.loguniform(1e-3, 1e3)}]),
 }
-SEARCHERS = ["random", "sobol", "halton", "lhs", "grid", "tpe", "nsga2", "cmaes", "gp", "auto"]
+SEARCHERS = ["random", "sobol", "halton", "lhs", "grid", "tpe", "nsga2", "dehb", "cmaes", "gp", "auto"]
 MODELS = ["gp", "auto"]  # the last digits of whose linear algebra decide between points that are equally good
 COUNT = 5
 

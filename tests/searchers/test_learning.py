@@ -1,11 +1,15 @@
 """Every searcher that learns, with every scheduler: later trials are nearer to the optimum than random ones."""
 
+from itertools import product
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import trialwright.schedulers
 import trialwright.searchers
 from trialwright import Engine, Simulated
+from trialwright.engine.catalogue import PAIRS
 from trialwright.schedulers import (
     ASHA,
     FIFO,
@@ -16,9 +20,9 @@ from trialwright.schedulers import (
     MedianStopping,
     ResourceChanging,
 )
-from trialwright.searchers import CMAES, GP, NSGA2, TPE, Auto
+from trialwright.searchers import CMAES, DEHB, GP, NSGA2, TPE, HyperTune, PriorBand
 from trialwright.searchers.gp.maximise import Effort
-from trialwright.space import uniform
+from trialwright.space import choice, uniform
 
 STEPS, SEEDS = 27, range(10)
 BEST = {"w": 0.2, "x": 0.4, "y": 0.6, "z": 0.8}
@@ -35,19 +39,27 @@ SCHEDULERS = {
     "PASHA": lambda: PASHA(STEPS, reduction_factor=3),
     "ResourceChanging": lambda: ResourceChanging(ASHA(STEPS, reduction_factor=3, promote=True)),
 }
+QUICK = Effort(everywhere=64, nearby=32, starts=1, rounds=10)
 SEARCHERS = {
-    "GP": lambda: GP(effort=Effort(everywhere=64, nearby=32, starts=1, rounds=10)),
+    "GP": lambda: GP(effort=QUICK),
     "TPE": TPE,
     "CMAES": CMAES,
+    "DEHB": lambda: DEHB(population=12),
     "NSGA2": lambda: NSGA2(population=12),
+    "PriorBand": PriorBand,
 }
 EXCEPTIONS = {
     "PBT": "the members of a population begin together; what they explore later are their own variations",
     "PBTReplay": "one trial follows a schedule that is known",
     "Auto": "it is the GP or TPE",
+    "PB2": "as PBT: it explores what members go on with, and the first population is its base's",
+    "HyperTune": "it suggests what the GP does; the brackets that it names are tried with its own scheduler",
     "Perturb": "it varies members of a population, around any other searcher",
     "Repeat": "it repeats what another searcher suggests",
     "Schedule": "it suggests what a replay says",
+}
+APART = {
+    ("PriorBand", "PASHA"): "no trial comes to its end before the ranking is unsettled, and no best is trusted before",
 }
 
 
@@ -87,13 +99,81 @@ def at_random():
     return [distances("random", FIFO(), seed) for seed in SEEDS]
 
 
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("searcher", SEARCHERS)
+@pytest.mark.parametrize(
+    ("searcher", "scheduler"), [each for each in product(SEARCHERS, SCHEDULERS) if each not in APART]
+)
 def test_the_last_suggestions_are_nearer_to_the_optimum_than_random_ones(searcher, scheduler, at_random):
     seeds = SEEDS[:4] if searcher == "GP" else SEEDS  # a fit takes time
     found = [distances(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed) for seed in seeds]
     nearer = sum(here < there for here, there in zip(found, at_random, strict=False))
     assert nearer >= len(seeds) - (len(seeds) > 4), "by chance: p = 0.06 with 4 seeds, 0.01 with 9 of 10"
+
+
+OF_PAIRS = {"hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in PAIRS if name != "mobster"]
+)  # that one is tried above: GP with ASHA, promoting
+def test_a_named_method_learns(name, at_random):
+    seeds = SEEDS[:4] if name in OF_PAIRS else SEEDS
+    found = [distances(OF_PAIRS.get(name, lambda: "auto")(), name, seed) for seed in seeds]
+    nearer = sum(here < there for here, there in zip(found, at_random, strict=False))
+    assert nearer >= len(seeds) - (len(seeds) > 4)
+
+
+class Branches:
+    """Two losses that fall with each step, of which a wide net makes one small and the other large; a net that is too
+    large for the machine; and a tree, which is worse."""
+
+    def start(self, config, seed):
+        return 0
+
+    def step(self, config, state):
+        if state == STEPS:
+            return None
+        model = config["model"]
+        width, off = (model["width"], abs(model["rate"] - 0.3)) if model["kind"] == "net" else (0.5, 1.0)
+        loss, time = 1 - width + off, width + off
+        return state + 1, {"loss": loss + 1 / (state + 1), "time": time + 1 / (state + 1), "size": width}, 1.0
+
+
+KINDS = choice(
+    [{"kind": "net", "width": uniform(0, 1), "rate": uniform(0, 1)}, {"kind": "tree", "depth": uniform(0, 1)}]
+)
+
+
+def aims(searcher, scheduler, seed):
+    """How far the last 20 of 60 trials are from the best rate, in the median, a tree counting as 1."""
+    result = Engine(
+        Branches(),
+        {"model": KINDS},
+        metric=["loss", "time"],
+        outcome_constraints=["size <= 0.6"],
+        num_samples=60,
+        searcher=searcher,
+        scheduler=scheduler,
+        executor=Simulated(workers=4),
+        storage=None,
+        seed=seed,
+        verbose=0,
+    ).run()
+    assert len(result) == 60
+    front = result.pareto_front()
+    assert front
+    assert all(trial.metrics["size"] <= 0.6 for trial in front)
+    if not isinstance(scheduler, FIFO):
+        assert sum(trial.metrics["step"] for trial in result) < 0.75 * 60 * STEPS
+    models = [trial.config["model"] for trial in result][-20:]
+    return np.median([abs(model["rate"] - 0.3) if model["kind"] == "net" else 1.0 for model in models])
+
+
+@pytest.mark.parametrize("scheduler", ["MOASHA", "ASHA, promoting", "HyperBand"])
+@pytest.mark.parametrize("searcher", ["GP", "TPE"])
+def test_several_objectives_a_constraint_branches_and_early_stopping_go_together(searcher, scheduler):
+    seeds = SEEDS[:2]
+    found = [aims(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed) for seed in seeds]
+    assert np.median(found) < np.median([aims("random", FIFO(), seed) for seed in seeds]) / 2
 
 
 def test_whoever_learns_is_tried_or_has_a_reason():
@@ -107,3 +187,23 @@ def test_whoever_learns_is_tried_or_has_a_reason():
         if getattr(each, "learns", False) and hasattr(each, "suggest")
     }
     assert (schedulers | searchers) - {"Scheduler", "Searcher"} <= named
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+
+
+def compatibility():
+    """The table of the page: which searcher learns below which scheduler, by the tests above."""
+    notes = [*APART.values()]
+    rows = [f"| scheduler | {' | '.join(f'`{each}`' for each in SEARCHERS)} |", f"|---|{'---|' * len(SEARCHERS)}"]
+    for scheduler in SCHEDULERS:
+        why = [APART.get((searcher, scheduler)) for searcher in SEARCHERS]
+        cells = ["learns" if each is None else f"does not learn ({notes.index(each) + 1})" for each in why]
+        rows.append(f"| {scheduler} | {' | '.join(cells)} |")
+    lines = ["", *(f"{number}. {note[0].upper()}{note[1:]}." for number, note in enumerate(notes, 1))]
+    lines += ["", "| not in the table | because |", "|---|---|"]
+    return "\n".join([*rows, *lines, *(f"| `{name}` | {why} |" for name, why in EXCEPTIONS.items())])
+
+
+def test_the_page_has_the_table_of_what_goes_together():
+    assert compatibility() in PAGE.read_text(encoding="utf-8"), f"docs/methods.md should have:\n\n{compatibility()}"

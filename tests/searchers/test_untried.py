@@ -33,7 +33,7 @@ def asked(searcher, what, count, at_once=1, **keywords):
 
 
 @pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("searcher", ["tpe", "nsga2"])
+@pytest.mark.parametrize("searcher", ["tpe", "nsga2", "dehb"])
 def test_a_finite_space_is_used_up_before_a_config_comes_twice(searcher, name):
     what, size = SPACES[name]
     assert asked(searcher, what, size) == size
@@ -47,7 +47,7 @@ def test_batches_hold_no_config_twice_either(seed, at_once):
     assert asked(NSGA2(population=4), what, size, at_once, seed=seed) == size
 
 
-@pytest.mark.parametrize("searcher", ["tpe", "nsga2"])
+@pytest.mark.parametrize("searcher", ["tpe", "nsga2", "dehb"])
 def test_a_space_that_is_used_up_begins_again_where_more_trials_are_wanted(searcher):
     assert asked(searcher, SPACES["six"][0], 20, num_samples=20) == 6
 
@@ -76,7 +76,7 @@ def test_repeats_on_purpose_are_no_used_up_space():
     assert [study.ask().config["a"] for _ in range(6)] == [1, 1, 1, 2, 2, 2]
 
 
-@pytest.mark.parametrize("searcher", ["tpe", "nsga2"])
+@pytest.mark.parametrize("searcher", ["tpe", "nsga2", "dehb"])
 def test_a_branch_without_parameters_is_tried_once(searcher):
     assert asked(searcher, {"model": space.choice(["dummy", {"c": space.uniform(0, 1)}])}, 50) == 50
 

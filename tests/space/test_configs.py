@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trialwright import space
+from trialwright.space import region
 from trialwright.space.plain import data_of, known_of, plain_data
 
 from .strategies import RELAXED, spaces
@@ -151,7 +152,8 @@ def test_grid_points_are_kept_under_constraints():
     assert [config["g"] for config in what.sample(6, rng(), grid=range(6))] == [1, 2, 3, 1, 2, 3]
 
 
-def test_impossible_constraints_are_named():
+def test_impossible_constraints_are_named(monkeypatch):
+    monkeypatch.setattr(region, "SEARCHED", 5_000)
     what = space.Space(AB, constraints=[lambda config: config["a"] < 0.9, a_less_than_b, lambda config: False])
     with pytest.raises(ValueError, match="no config was found that satisfies the constraints") as caught:
         what.sample(2, rng())

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from trialwright import AskTell, Engine, space
-from trialwright.space import Space
+from trialwright.space import Space, region
 from trialwright.space.constraints import Constraints
 from trialwright.space.region import pulled
 
-SEARCHERS = ["random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2"]
+SEARCHERS = ["random", "sobol", "lhs", "tpe", "gp", "cmaes", "nsga2", "dehb"]
 
 
 def units(count):
@@ -87,14 +87,15 @@ def test_values_of_functions_count_and_differ():
     assert len({config["s"] for config in configs}) > 1
 
 
-def test_what_is_impossible_is_refused_with_its_name():
+def test_what_is_impossible_is_refused_with_its_name(monkeypatch):
+    monkeypatch.setattr(region, "SEARCHED", 5_000)
     calls = []
     what = Space({"x": space.uniform(0, 1)}, ["x > 2"])
     with pytest.raises(ValueError, match="no config was found .* constraint 'x > 2' rejected most"):
         what.sample(1, rng())
     with pytest.raises(ValueError, match="no config was found"):
         Space({"x": space.uniform(0, 1)}, [lambda config: calls.append(1) or False]).sample(1, rng())
-    assert len(calls) < 400_000
+    assert len(calls) < 20_000
 
 
 @pytest.mark.parametrize(
@@ -136,10 +137,10 @@ def test_every_searcher_keeps_them(searcher, name):
 @pytest.mark.parametrize("searcher", ["tpe", "gp"])
 def test_models_learn_inside_the_region(searcher):
     study = AskTell(RARE["ordered"], searcher=searcher, seed=0)
-    for _ in range(30):
+    for _ in range(22):
         study.tell(trial := study.ask(), sum(value**2 for value in trial.config.values()))
     losses = [trial.metrics["value"] for trial in study.trials]
-    assert np.mean(losses[20:]) < 0.6 * np.mean(losses[:6])
+    assert np.mean(losses[16:]) < 0.6 * np.mean(losses[:6])
 
 
 def test_a_run_does_not_end_for_want_of_luck_nor_does_its_resume(tmp_path):
@@ -155,9 +156,9 @@ def test_a_run_does_not_end_for_want_of_luck_nor_does_its_resume(tmp_path):
         "storage": tmp_path,
         "seed": 1,
     }
-    run = Engine(objective, what, num_samples=40, **keywords).run()
-    again = Engine.resume(run.path, objective, num_samples=60, executor="local", verbose=0).run()
-    assert [trial.outcome for trial in again] == ["completed"] * 60
+    run = Engine(objective, what, num_samples=15, **keywords).run()
+    again = Engine.resume(run.path, objective, num_samples=25, executor="local", verbose=0).run()
+    assert [trial.outcome for trial in again] == ["completed"] * 25
 
 
 def test_points_that_cannot_be_completed_are_refused_at_the_start():

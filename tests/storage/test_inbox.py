@@ -1,6 +1,5 @@
 """What other processes send to a run is read row by row: a row that is none is told by its number."""
 
-import json
 import sqlite3
 
 import pytest
@@ -10,6 +9,7 @@ from trialwright.errors import StorageError
 from trialwright.messages import Enqueued, StopRequested
 from trialwright.space import Space, choice, uniform
 from trialwright.storage import inbox
+from trialwright.storage.base import TrialRow, Turn
 from trialwright.storage.sqlite import SqliteStore
 
 TRIAL = Enqueued({"x": 0.5}, letter=1)
@@ -24,11 +24,10 @@ def run(tmp_path):
 
 def show(run, *trials):
     """Write trials into the journal: pairs of a number and an outcome."""
-    rest = ["", 1, 0, {}, {}, {}, None, "", "", None, None]
-    with sqlite3.connect(run / "journal.sqlite") as database:
-        lines = [(number, json.dumps([number, "running", outcome, *rest])) for number, outcome in trials]
-        database.executemany("INSERT INTO trials (id, line) VALUES (?, ?)", lines)
-    database.close()
+    rows = [TrialRow(number, "", outcome, "", 1, 0, {}, {}, {}, None, "", "", None, None) for number, outcome in trials]
+    store = SqliteStore.open(run)
+    store.append(Turn(0.0, [], trials=rows)).result()
+    store.close()
 
 
 def row(run, kind, body):
@@ -93,7 +92,8 @@ def test_a_config_that_is_no_dict_is_refused_at_the_call(run, config):
         inbox.enqueue(run, config)
 
 
-def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run):
+def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run, monkeypatch):
+    monkeypatch.setattr(inbox, "COMMIT_S", 0.05)
     show(run, (0, "completed"), (1, None), (2, None))
     with pytest.raises(ValueError, match=r"there is no trial 7 in .*; trials that go on: \[1, 2\]"):
         inbox.stop(run, 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
@@ -155,7 +156,14 @@ def test_a_snapshot_of_the_engine_is_shown_with_the_trials(tmp_path):
     assert "7 reports" in recorder.reports[-1][2][0]
 
 
-def test_a_notebooks_reporter_says_that_it_needs_a_notebook():
+def test_a_notebooks_reporter_shows_its_tables_as_ipython_does(capsys):
+    pytest.importorskip("IPython")
+    JupyterNotebookReporter(overwrite=False).report([], True)
+    assert "== Status ==" in capsys.readouterr().out
+
+
+def test_a_notebooks_reporter_says_that_it_needs_a_notebook(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", None)  # as where it is not installed
     with pytest.raises(ImportError, match="CLIReporter"):
         JupyterNotebookReporter(overwrite=False).report([], True)
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
-from trialwright import Local, tune
+from trialwright import Local, searchers, tune
 from trialwright import space as s
 from trialwright.errors import PolicyError
 from trialwright.history import History
@@ -30,7 +30,6 @@ from trialwright.tune.schedulers import (
     ASHAScheduler,
     AsyncHyperBandScheduler,
     FIFOScheduler,
-    HyperBandForBOHB,
     HyperBandScheduler,
     MedianStoppingRule,
     PopulationBasedTraining,
@@ -41,6 +40,13 @@ from trialwright.tune.schedulers import (
 )
 from trialwright.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
 from trialwright.tune.trial import RunFacts
+
+
+@pytest.fixture(autouse=True)
+def without_loggers(monkeypatch):
+    """No process of its own for log files, in each of many runs."""
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+
 
 # The engine's, by Ray Tune's names ------------------------------------------------------------------------------------
 
@@ -142,6 +148,45 @@ def test_pbt_may_compare_all_members_together():
     assert pbt.to_engine() == PBT(interval=60.0, time_attr="time_s", synchronous=True)
 
 
+def test_pb2_is_pbt_with_a_searcher_that_models_gains(tmp_path):
+    pb2 = PB2(
+        "training_iteration",
+        perturbation_interval=2,
+        hyperparam_bounds={"weight": [0.0, 1.0], "model": {"width": (8, 16)}},
+        quantile_fraction=0.5,
+        custom_explore_fn=lambda config: {**config, "explored": True},
+    )
+    searcher = pb2.searcher(Random())
+    assert pb2.to_engine() == PBT(interval=2, quantile=0.5)
+    assert isinstance(searcher, searchers.PB2)
+    assert searcher.bounds == {"weight": (0, 1), "model/width": (8, 16)}
+    space = pb2.complete({"model": {"width": 8}})
+    assert space == {"weight": s.uniform(0, 1), "model": {"width": 8}}
+    result = run(
+        saving,
+        tmp_path,
+        space=space,
+        num_samples=4,
+        max_concurrent_trials=4,
+        scheduler=pb2.to_engine(),
+        searcher=searcher,
+    )
+    assert {trial.outcome for trial in result} == {"completed"}
+    clones = [trial.config for trial in result if trial.config.get("explored")]
+    assert clones
+    assert all(0 <= config["weight"] <= 1 and config["model"]["width"] in range(8, 17) for config in clones)
+
+
+def test_pb2_wants_to_know_what_varies_and_between_which_numbers():
+    with pytest.raises(ValueError, match="needs hyperparam_bounds"):
+        PB2()
+    for bound in ([1], [1, 2, 3], "ab", 0.1, s.uniform(0, 1), [True, False]):
+        with pytest.raises(TypeError, match=r"hyperparam_bounds\['model/lr'\] must be two numbers"):
+            PB2(hyperparam_bounds={"model": {"lr": bound}})
+    with pytest.raises(ValueError, match="must rise"):
+        PB2(hyperparam_bounds={"lr": [2, 1]})
+
+
 def test_the_median_rule_is_the_engines():
     rule = MedianStoppingRule("training_iteration", grace_period=3, min_samples_required=5, hard_stop=False)
     assert rule.to_engine() == MedianStopping(3, 5, interval=1, pause=True)
@@ -209,12 +254,6 @@ def test_pbt_wants_to_know_what_varies():
         PopulationBasedTraining(hyperparam_mutations={"lr": 0.1})
     with pytest.raises(ValueError, match="hyperparam_mutations"):
         PopulationBasedTraining()
-
-
-@pytest.mark.parametrize("missing", [PB2, HyperBandForBOHB])
-def test_a_scheduler_that_is_not_there_says_what_to_use(missing):
-    with pytest.raises(ValueError, match=f"{missing.__name__} is not in Trialwright: "):
-        missing(metric="loss", mode="min")
 
 
 def test_schedulers_are_made_by_name():
@@ -408,6 +447,7 @@ BUILT_IN = [
     (MedianStoppingRule, {"time_attr": "training_iteration", "grace_period": 2, "hard_stop": False}),
     (PopulationBasedTraining, {**EVERY_2, "hyperparam_mutations": {"weight": s.uniform(0, 1)}}),
     (PopulationBasedTraining, {**EVERY_2, "hyperparam_mutations": {"weight": s.uniform(0, 1)}, "synch": True}),
+    (PB2, {**EVERY_2, "hyperparam_bounds": {"weight": [0, 1]}}),
     (ResourceChangingScheduler, {"base_scheduler": ASHAScheduler(max_t=9, reduction_factor=3)}),
 ]
 

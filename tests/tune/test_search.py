@@ -9,9 +9,10 @@ from trialwright import Engine, Local, space, tune
 from trialwright.history import History, HistoryLog
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Outcome, Request
-from trialwright.searchers import Problem, Random
+from trialwright.searchers import TPE, Problem, Random
 from trialwright.space import Space
 from trialwright.streams import Streams
+from trialwright.tune.schedulers import HyperBandForBOHB
 from trialwright.tune.search import (
     BasicVariantGenerator,
     BayesOptSearch,
@@ -20,6 +21,7 @@ from trialwright.tune.search import (
     OptunaSearch,
     Repeater,
     Searcher,
+    TuneBOHB,
     create_searcher,
 )
 from trialwright.tune.trial import RunFacts
@@ -412,6 +414,56 @@ def test_what_is_drawn_may_stay_the_same_over_the_grid():
         assert len({trial.config["x"] for trial in result}) == different
 
 
+# BOHB ----------------------------------------------------------------------------------------------------------------
+
+
+def test_bohb_is_the_engines_own_model_with_hpbandsters_settings():
+    searcher = TuneBOHB(bohb_config={"min_points_in_model": 9, "top_n_percent": 15, "random_fraction": 1 / 3})
+    assert searcher.to_engine() == TPE(startup=9, share=0.15, random_fraction=1 / 3)
+    assert 0 < TuneBOHB().to_engine().random_fraction < 1 / 3
+    with pytest.raises(ValueError, match="bohb_config has 'bandwidth_factor', which .* does not have"):
+        TuneBOHB(bohb_config={"bandwidth_factor": 3})
+
+
+def test_bohb_begins_with_the_points_and_draws_from_its_own_seed():
+    configs = [
+        [trial.config for trial in run(TuneBOHB(points_to_evaluate=[{"x": 1.0}], seed=4), num_samples=9, seed=seed)]
+        for seed in (0, 1)
+    ]
+    assert configs[0] == configs[1]
+    assert configs[0][0]["x"] == 1.0
+    assert len({config["x"] for config in configs[0]}) == 9
+    with pytest.raises(ValueError, match=r"points_to_evaluate\[0\]"):
+        run(TuneBOHB(points_to_evaluate=[{"x": 99.0}]))
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+def test_bohb_learns_below_its_scheduler_and_is_restored():
+    def falling(config):
+        for step in range(9):
+            tune.report({"loss": config["x"] ** 2 + config["y"] ** 2 + 1 / (step + 1)})
+
+    settings = tune.RunConfig(executor="local", storage_path="runs", verbose=0)
+    config = tune.TuneConfig(
+        metric="loss", mode="min", num_samples=60, seed=1, scheduler=HyperBandForBOHB(max_t=9), search_alg=TuneBOHB()
+    )
+    results = tune.Tuner(falling, param_space=PLANE, tune_config=config, run_config=settings).fit()
+    distances = [abs(each.config["x"]) + abs(each.config["y"]) for each in results]
+    assert np.median(distances[40:]) < np.median(distances[:10]) / 1.5
+    assert {each.metrics["training_iteration"] for each in results} <= {1, 3, 9}
+    again = tune.Tuner.restore(results.experiment_path, falling, run_config=settings).fit()
+    assert [each.config for each in again] == [each.config for each in results]
+
+
+@pytest.mark.usefixtures("in_an_empty_place")
+def test_a_subclass_of_bohb_is_asked():
+    class Own(TuneBOHB):
+        def suggest(self, trial_id):
+            return {**super().suggest(trial_id), "x": 0.25}
+
+    assert {config["x"] for config in tuned(Own())} == {0.25}
+
+
 # Names ---------------------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +472,7 @@ def test_searchers_are_made_by_name():
     assert create_searcher("HyperOpt", metric="loss", mode="min", gamma=0.5).metric == "loss"
     assert isinstance(create_searcher("optuna"), OptunaSearch)
     assert isinstance(create_searcher("bayesopt", random_state=1), BayesOptSearch)
+    assert isinstance(create_searcher("bohb", seed=1), TuneBOHB)
     with pytest.raises(ValueError, match="'bayesopt' instead"):
         create_searcher("ax")
     with pytest.raises(ValueError, match="did you mean 'hyperopt'"):
@@ -431,10 +484,11 @@ def test_searchers_are_made_by_name():
 def test_the_old_paths_import_the_same():
     from trialwright.tune import suggest
     from trialwright.tune.suggest.bayesopt import BayesOptSearch as OldBayes
+    from trialwright.tune.suggest.bohb import TuneBOHB as OldBOHB
     from trialwright.tune.suggest.hyperopt import HyperOptSearch as OldHyper
     from trialwright.tune.suggest.optuna import OptunaSearch as OldOptuna
 
-    assert (OldBayes, OldHyper, OldOptuna) == (BayesOptSearch, HyperOptSearch, OptunaSearch)
+    assert (OldBayes, OldHyper, OldOptuna, OldBOHB) == (BayesOptSearch, HyperOptSearch, OptunaSearch, TuneBOHB)
     assert suggest.ConcurrencyLimiter is ConcurrencyLimiter
 
 
@@ -443,6 +497,7 @@ def test_the_old_paths_import_the_same():
     [
         "basic_variant.BasicVariantGenerator",
         "bayesopt.BayesOptSearch",
+        "bohb.bohb_search.TuneBOHB",
         "concurrency_limiter.ConcurrencyLimiter",
         "hyperopt.HyperOptSearch",
         "optuna.OptunaSearch",
@@ -451,7 +506,7 @@ def test_the_old_paths_import_the_same():
     ],
 )
 def test_the_parameters_are_those_of_ray_tune(path):
-    module, name = path.split(".")
+    module, _, name = path.rpartition(".")
     ray = pytest.importorskip(f"ray.tune.search.{module}")
     ours = getattr(__import__(f"trialwright.tune.search.{module}", fromlist=[name]), name)
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(getattr(ray, name)).parameters)

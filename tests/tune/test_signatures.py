@@ -18,7 +18,7 @@ import pytest
 from trialwright import PBT, Perturb, tune
 from trialwright.tune.config import ResumeType
 from trialwright.tune.conversion import Job
-from trialwright.tune.schedulers import PopulationBasedTraining
+from trialwright.tune.schedulers import PB2, PopulationBasedTraining
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
@@ -38,13 +38,15 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers": (
         *("FIFOScheduler", "AsyncHyperBandScheduler", "ASHAScheduler", "HyperBandScheduler"),
         *("PopulationBasedTraining", "TrialScheduler", "MedianStoppingRule", "PopulationBasedTrainingReplay"),
-        "ResourceChangingScheduler",
+        *("ResourceChangingScheduler", "HyperBandForBOHB"),
     ),
+    "tune.schedulers.pb2": ("PB2",),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.optuna": ("OptunaSearch",),
     "tune.search.bayesopt": ("BayesOptSearch",),
+    "tune.search.bohb": ("TuneBOHB",),
     "tune.stopper": (
         *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),
@@ -97,7 +99,13 @@ REFUSED = [
     Refused("tune:Experiment", "restore", "/x", "load it in `setup`", {"name": "x", "run": score}),
     Refused("tune:Experiment", "storage_filesystem", object(), _DISK, {"name": "x", "run": score}),
     Refused("tune:RunConfig", "storage_filesystem", object(), _DISK, {}),
-    Refused("tune:RunConfig", "log_to_file", "x.txt", "the trial's files `stdout` and `stderr`", {}),
+    Refused(
+        "tune:RunConfig",
+        "log_to_file",
+        "x.txt",
+        'the trial\'s files `stdout` and `stderr`; on `"local"` `True` too: `executor="processes"`',
+        {},
+    ),
     Refused("tune:SyncConfig", "sync_period", 10, _OWN, {}),
     Refused("tune:SyncConfig", "sync_timeout", 10, _OWN, {}),
     Refused("tune:ResumeConfig", "finished", ResumeType.RESUME, _SAME_RUN, {}),
@@ -115,20 +123,23 @@ REFUSED = [
     Refused("tune:Trainable", "storage", object(), "`self.logdir`", {}),
     Refused("tune:PlacementGroupFactory", "strategy", "SPREAD", "`PACK`: one machine", {"bundles": [{"CPU": 1}]}),
     Refused("tune.schedulers:PopulationBasedTraining", "require_attrs", False, "report the metric", _CONFIG),
+    Refused(
+        "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
+    ),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
+    Refused("tune.search.bohb:TuneBOHB", "space", {"x": (0, 1)}, "`param_space`", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 REFUSED_WHOLE = {
     "register_env": "RLlib's own",
-    "HyperBandForBOHB": "`HyperBandScheduler` with any searcher",
-    "PB2": "`PopulationBasedTraining`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
     ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
+    ("tune.schedulers.pb2:PB2", "log_config"): "the journal holds it always",
     ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "nobody is paused for lack of others to compare with",
     (f"{_RESIZING}:DistributeResources", "add_bundles"): "what a trial has is booked as one sum",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
@@ -314,4 +325,15 @@ def test_what_a_population_mutates_is_searched_and_varied():
     keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
     assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
     assert isinstance(keywords["searcher"], Perturb)
+    assert isinstance(keywords["scheduler"], PBT)
+
+
+def test_what_pb2_varies_is_searched_and_varied():
+    scheduler = PB2(metric="score", mode="max", hyperparam_bounds={"rate": [0, 1]})
+    keywords = Job(score, {"x": 1}, tune.TuneConfig(scheduler=scheduler)).keywords()
+    assert [parameter.path for parameter in keywords["space"].parameters if parameter.column is not None] == ["rate"]
+    assert (type(keywords["searcher"]).__module__, keywords["searcher"].bounds) == (
+        "trialwright.searchers.pb2",
+        {"rate": (0, 1)},
+    )
     assert isinstance(keywords["scheduler"], PBT)

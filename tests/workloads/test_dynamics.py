@@ -3,7 +3,7 @@
 import pytest
 
 from tests.contracts.workload import WorkloadContract
-from trialwright.workloads import DriftingQuadratic, JaderbergToy
+from trialwright.workloads import DriftingQuadratic, JaderbergToy, NoisyDescent
 
 
 class TestContractToy(WorkloadContract):
@@ -18,6 +18,13 @@ class TestContractDrift(WorkloadContract):
 
     def make(self):
         return DriftingQuadratic(steps=30)
+
+
+class TestContractDescent(WorkloadContract):
+    metric = "score"
+
+    def make(self):
+        return NoisyDescent(steps=30)
 
 
 def last(workload, schedule):
@@ -43,3 +50,16 @@ def test_what_drifts_is_followed_by_a_schedule_and_not_by_a_constant():
     constant = {h: last(drift, lambda _, h=h: {"h": h}) for h in (0.0, 0.5, 0.995, 1.0, 1.5, 2.0)}
     assert max(constant, key=constant.__getitem__) == 0.995
     assert constant[0.995] == pytest.approx(200 - 66.665)
+
+
+def test_a_rate_that_falls_ends_lower_than_any_constant_rate():
+    descent = NoisyDescent(steps=99)
+    assert last(descent, lambda step: {"lr": 1 / (step + 2)}) == pytest.approx(2)  # L = 1 / (steps + 1)
+    assert max(last(descent, lambda _, lr=lr: {"lr": lr}) for lr in (0.005, 0.01, 0.02, 0.03, 0.05, 0.1)) < 1.8
+
+
+def test_a_high_rate_is_ahead_first_and_behind_later():
+    high, low = {"lr": 0.3}, {"lr": 0.03}
+    early, late = NoisyDescent(steps=5), NoisyDescent(steps=99)
+    assert last(early, lambda _: high) > last(early, lambda _: low)
+    assert last(late, lambda _: high) < last(late, lambda _: low)

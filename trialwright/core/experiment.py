@@ -34,17 +34,20 @@ from trialwright.messages import (
     Noted,
     Outcome,
     Reported,
+    Request,
     RetryRequested,
     SamplesAdded,
     Started,
     StopRequested,
     Suggested,
+    Suggestion,
     Ticked,
     TrialEvent,
 )
 from trialwright.schedulers.base import Scheduler
 from trialwright.stopping import StopRule
 
+VOIDS_MAX = 1000  # answers about trials that are paused no more, before the searcher is to blame
 NOTED_MAX = 200  # metrics that are warned of in one run
 
 _COMPLETED = Outcome("completed")
@@ -67,6 +70,7 @@ class Experiment:
         self.judge = Judge(scheduler, rule)
         self.scores = Scores(plan)
         self.echoes = 0
+        self.voids = 0  # answers of the searcher that came too late
         self._noted: set[str] = set()  # metrics that were warned of
         self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
         self._trials = Trials(plan, self.judge, learns=learns)
@@ -305,10 +309,31 @@ class Experiment:
         for request, suggestion in trials.supply.answered(event):
             if request.kind == "explore":
                 trials.explored(event.ask, request, suggestion)
-            elif suggestion is not None and trials.stopped is None:
+            elif suggestion is None or trials.stopped is not None:
+                continue
+            elif suggestion.resume is not None or request.sample < 0:
+                self._advised(request, suggestion)
+            else:
                 tags = joined(request.tags, suggestion.tags)
                 trials.create(request.trial, suggestion.config, tags, suggestion.resources)
                 trials.supply.put(request.trial)
+
+    def _advised(self, request: Request, suggestion: Suggestion) -> None:
+        """A paused trial goes on, as the searcher has chosen. What it named may have ended since it was asked: then the
+        answer is void, and it is asked again."""
+        trials = self._trials
+        trial = trials.by_number.get(-1 if suggestion.resume is None else suggestion.resume)
+        if trial is None or request.kind != "next":
+            raise PolicyError(f"the searcher has answered {request} with {suggestion}: there is no such trial")
+        if not trials.is_resting(trial):
+            self.voids += 1
+            if self.voids == VOIDS_MAX:
+                raise PolicyError(f"the searcher named {VOIDS_MAX} trials that were not paused; the last: {trial.id}")
+            return
+        trial.until = self.judge.resume(trial)
+        if suggestion.tags:
+            trials.retag(trial, suggestion.tags)
+        trials.join_line(trial)
 
     def _enqueued(self, event: Enqueued) -> None:
         if self._is_known(event.letter):

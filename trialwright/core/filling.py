@@ -17,7 +17,7 @@ from trialwright.core.plan import Plan
 from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
 from trialwright.errors import PolicyError
-from trialwright.messages import Asked, Drop, Granted, New, Resume, Tags, Wait
+from trialwright.messages import Asked, Consult, Drop, Granted, New, Resume, Tags, Wait
 from trialwright.resources import describe
 
 
@@ -29,6 +29,7 @@ class Filling:
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._trials = trials
         self._judge = judge
+        self._consults = False  # new trials are wanted one by one, where the searcher finds that best
         self._closed = False  # the scheduler has waited, knowing that no new trial will come
         self._cause = ""  # why no more trials were started
         self._idle_slots = 0  # how many stand empty because of that
@@ -82,7 +83,7 @@ class Filling:
                 all_taken = self._cause == "resources"
                 break
         free = self._free
-        if len(trials.supply) < ready:  # some of those that were asked for ahead are used up
+        if len(trials.supply) < ready and not self._consults:  # some of those that were asked for ahead are used up
             self._ask(self._wanted(free, {}), {})
         trials.is_full = all_taken and trials.active > 0
         self._idle_slots = free
@@ -101,6 +102,11 @@ class Filling:
         if not self._has_room:
             return False
         choice = self._judge.next(can_ask=self._can_ask)
+        self._consults = isinstance(choice, Consult)
+        if isinstance(choice, Consult):
+            if not self._trials.supply:
+                return self._consult(choice)
+            choice = New(choice.tags)  # what is there already comes first
         if isinstance(choice, New) and not self._trials.supply:
             return self._choose_new(choice)
         if isinstance(choice, Wait):
@@ -134,6 +140,15 @@ class Filling:
             return False
         is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
         return is_over and self._choose_wait(Wait())  # there is nothing to be had
+
+    def _consult(self, choice: Consult) -> bool:
+        """Ask the searcher what is best next. One question at a time: its answer changes what the next is about."""
+        self._cause = "searcher"
+        supply = self._trials.supply
+        if not (supply.asking or supply.waiting or self._head_waits):
+            self._judge.write(choice)
+            self._ask_best(choice)
+        return False
 
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
@@ -187,6 +202,8 @@ class Filling:
                     self._ask_new(count, tags)
                 case Wait():
                     self._close()
+                case Consult():
+                    self._ask_best(step)
                 case New() if not trials.supply:
                     pass  # new ones were asked for: that is the next step
                 case _:
@@ -195,6 +212,10 @@ class Filling:
     def _ask_new(self, count: int, tags: Tags) -> None:
         trials = self._trials
         trials.commands.append(trials.supply.ask_new(count, tags, len(trials.history)))
+
+    def _ask_best(self, choice: Consult) -> None:
+        trials = self._trials
+        trials.commands.append(trials.supply.consult(choice.tags, len(trials.history)))
 
     def _carry_out(self, choice: New | Resume | Drop) -> None:
         match choice:

@@ -23,6 +23,7 @@ from trialwright.messages import (
     Start,
     Stop,
     TooLarge,
+    Until,
     Verdict,
 )
 from trialwright.schedulers.base import Scheduler, TrialView
@@ -92,6 +93,11 @@ class Judge:
     def next(self, *, can_ask: bool) -> Choice:
         """Say what a free slot is for; the caller writes it down if it acts on it."""
         return self.scheduler.next(can_ask)
+
+    def resume(self, trial: TrialView) -> Until:
+        """Say how far a paused trial goes that the searcher has chosen."""
+        verdict = Continue(self.scheduler.on_resume(trial))  # type: ignore[attr-defined]  # who consults has it
+        return self.write(verdict if self._written is None else self._read(verdict)).until
 
     def next_step(self, *, can_ask: bool) -> Choice | Granted | Asked | None:
         """On replay: the next step of filling free room that was written for this event; None if there is no more."""

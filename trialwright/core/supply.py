@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from trialwright.messages import Ask, Request, Suggested, Suggestion, Tags
 
@@ -28,6 +29,7 @@ class Supply:
         self._enqueued: deque[int] = deque()  # trials that were enqueued, or are tried again: they come first
         self._fresh: deque[int] = deque()  # trials that the searcher has suggested
         self._later: deque[Request] = deque()  # what the searcher would not answer yet
+        self._unused: deque[Request] = deque()  # for a new trial, where a paused one was chosen instead
         self._exhausted = False  # the searcher has no more
         self._ended = False
         self.news = False  # more is known than when the searcher was asked last
@@ -48,7 +50,8 @@ class Supply:
     @property
     def may_ask(self) -> bool:
         """There are samples left, and the searcher has more."""
-        return not (self._exhausted or self._ended) and self._asked < self._samples + len(self._later)
+        given_back = len(self._later) + len(self._unused)
+        return not (self._exhausted or self._ended) and self._asked < self._samples + given_back
 
     @property
     def waiting(self) -> bool:
@@ -82,6 +85,17 @@ class Supply:
         new = [Request(self.number(), sample, tags=tags) for sample in range(first, self._asked)]
         return self.ask([*again, *new], seen)
 
+    def consult(self, tags: Tags, seen: int) -> Ask:
+        """Ask for the best of a new trial, if there may be one, and those that are paused."""
+        if not self.may_ask:
+            return self.ask([Request(-1, -1, "next", tags)], seen)
+        if not (self._unused or self._later):
+            self._unused.append(Request(self.number(), self._asked))
+            self._asked += 1
+        request = (self._unused or self._later).popleft()
+        self._coming += 1
+        return self.ask([replace(request, kind="next", tags=tags)], seen)
+
     def ask(self, requests: Sequence[Request], seen: int) -> Ask:
         """Open an ask; ``seen`` is how much of the history it may see."""
         self._asks, self.news = self._asks + 1, False
@@ -91,11 +105,13 @@ class Supply:
     def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
         """Close an ask: yield each request with its suggestion, None where the searcher had none."""
         requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
-        self._coming -= sum(request.kind == "new" for request in requests)
+        self._coming -= sum(map(_may_be_new, requests))
         rest = requests[len(event.suggestions) :]
-        self._exhausted = self._exhausted or any(request.kind == "new" for request in rest)
+        self._exhausted = self._exhausted or any(map(_may_be_new, rest))
         answers = list(zip(requests, event.suggestions, strict=False))
-        self._later.extend(request for request, answer in answers if request.kind == "new" and answer is None)
+        self._later.extend(request for request, answer in answers if _may_be_new(request) and answer is None)
+        resumed = (request for request, answer in answers if answer is not None and answer.resume is not None)
+        self._unused.extend(filter(_may_be_new, resumed))
         yield from answers
         yield from ((request, None) for request in rest)
 
@@ -103,6 +119,7 @@ class Supply:
         """The searcher waits for results, and none will come: it has no more."""
         self._exhausted = True
         self._later.clear()
+        self._unused.clear()
 
     def outstanding(self) -> list[Ask]:
         """Return the open asks as they were, for a run that is resumed."""
@@ -129,7 +146,7 @@ class Supply:
     def end(self) -> None:
         """Ask for no more, and forget what was asked for."""
         self._ended = True
-        self._later.extend(r for ask in self._open.values() for r in ask.requests if r.kind == "new")
+        self._later.extend(r for ask in self._open.values() for r in ask.requests if _may_be_new(r))
         self._open.clear()
         self._coming = 0
         self._enqueued.clear()
@@ -138,3 +155,8 @@ class Supply:
     def reopen(self) -> None:
         """Go on after all: what had not been suggested is asked for again."""
         self._ended, self.news = False, True
+
+
+def _may_be_new(request: Request) -> bool:
+    """Tell whether the answer may be a new trial."""
+    return request.kind != "explore" and request.sample >= 0

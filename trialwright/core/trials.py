@@ -298,6 +298,17 @@ class Trials:
         else:
             self.relaunches.answered(trial, suggestion.config, joined(request.tags, suggestion.tags), wanted)
 
+    def is_resting(self, trial: Trial) -> bool:
+        """Tell whether a trial is paused, and nothing else is to become of it yet."""
+        is_taken = trial.id in self.line or trial.id in self.resumed or trial.id in self.relaunches
+        return trial.state is State.PAUSED and not is_taken
+
+    def retag(self, trial: Trial, tags: Tags) -> None:
+        """Note what the searcher wants to remember about a trial that it has chosen."""
+        trial.tags = joined(trial.tags, tags)
+        if self.learns:
+            self.history.born(trial.id, trial.config, trial.tags)
+
     def rejoin_line(self, trial: Trial) -> None:
         """Line up again: as it was, or as what it is relaunched as once that is known."""
         if trial.id not in self.relaunches:

@@ -64,6 +64,7 @@ class Arguments:
     sweep: int  # how many trials one sample means
     progress: Progress | None
     needs: Needs | None  # what a trial needs, where that depends on its config
+    why_scheduler: str = ""  # which one was chosen, and why, where that was left to the engine
 
     @property
     def is_varied(self) -> bool:
@@ -96,10 +97,11 @@ class Arguments:
         Raises:
             PolicyError: it suggested a value outside its domain. A variation of a trial may have one: mutations have
                 domains of their own.
+            TypeError: it suggested something that is no suggestion at all.
         """
-        answers = [*self.searcher.suggest(seen, requests, streams)]
+        answers = [_suggestion(answer) for answer in self.searcher.suggest(seen, requests, streams)]
         for request, answer in zip(requests, answers, strict=False):
-            if answer is None or request.kind != "new":
+            if answer is None or request.kind == "explore":
                 continue
             if problems := self.space.misfits(self.space.resolve(answer.config)):
                 raise PolicyError(f"the searcher suggested a value outside its domain: {problems[0]}")
@@ -114,9 +116,10 @@ class Arguments:
         points = len(self.points)
         if not points:
             return [], requests
-        given = [request.kind == "new" and request.sample < points for request in requests]
+        given = [request.kind != "explore" and 0 <= request.sample < points for request in requests]
         rest = [request for request, is_given in zip(requests, given, strict=True) if not is_given]
-        return list(compress(requests, given)), [replace(each, sample=max(each.sample - points, 0)) for each in rest]
+        rest = [replace(each, sample=each.sample - points) if each.sample >= points else each for each in rest]
+        return list(compress(requests, given)), rest
 
     def _sized(self, answer: Suggestion | None) -> Suggestion | None:
         return answer and replace(answer, resources=self.needed(answer.config))
@@ -126,15 +129,19 @@ class Arguments:
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
 
 
+def _suggestion(answer: object) -> Suggestion | None:
+    if not isinstance(answer, Suggestion | None):
+        raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
+    return answer
+
+
 def check_plain(suggested: Suggested) -> Suggested:
     """Return what a searcher has suggested, if it can be written down.
 
     Raises:
-        TypeError: it holds something that is no plain data, or is no suggestion at all.
+        TypeError: it holds something that is no plain data.
     """
     for answer in suggested.suggestions:
-        if not isinstance(answer, Suggestion | None):
-            raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
         try:
             encode(answer)
         except (TypeError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from trialwright.engine.arguments import (
     number_problem,
     samples_of,
 )
+from trialwright.engine.choosing import AUTO, Facts, choose
 from trialwright.engine.goals import outcome_constraints
 from trialwright.errors import import_instead, refuse
 from trialwright.executors import Executor, Simulated, Workload
@@ -67,9 +69,11 @@ class _Check:
             self.problems.append(f"objective must be something to call, not {objective!r}")
         refuse_ray_calls(objective)
         space = self._try(lambda: as_space(given["space"]))
-        scheduler = self._try(lambda: catalogue.scheduler(cast("str | Scheduler", given["scheduler"]))) or FIFO()
-        searcher = self._try(lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
+        scheduler, why = self._try(lambda: self._scheduler(objective, rule, space)) or (FIFO(), "")
+        searcher = self._try(
+            lambda: catalogue.searcher(cast("str | Searcher", given["searcher"]), scheduler, given["scheduler"])
+        )
         executor = self._try(lambda: _executor(given["executor"], objective))
         goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()
         sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else None
@@ -109,6 +113,7 @@ class _Check:
             sweep or 1,
             progress,
             cast(Needs, given["resources"]) if callable(given["resources"]) else None,
+            why,
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -118,6 +123,16 @@ class _Check:
         except (ValueError, TypeError) as error:
             self.problems.append(str(error))
             return None
+
+    def _scheduler(self, objective: object, rule: StopRule | None, space: Space | None) -> tuple[Scheduler, str]:
+        """Return the scheduler; and why it is that one, if it was left to the engine."""
+        given = self.given
+        if given["scheduler"] != AUTO:
+            return catalogue.scheduler(cast("str | Scheduler", given["scheduler"])), ""
+        samples, slots = cast(int, given["num_samples"]), cast("int | None", given["max_concurrent_trials"])
+        planned = math.inf if samples == -1 else samples * (space.grid_size if space else 1)
+        until, objectives = (rule.boundaries if rule else ()), len(_listed(given["metric"]))
+        return choose(Facts.of(objective, until, objectives, planned, slots))
 
     def _points(self, space: Space) -> tuple[Config, ...]:
         given = self.given["points_to_evaluate"]

@@ -24,7 +24,7 @@ from trialwright.engine.ending import Ending
 from trialwright.engine.hooks import Hooks
 from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.statistics import Meter
-from trialwright.engine.watchers import Display, Watchers, tell_what_is_waited_for
+from trialwright.engine.watchers import Display, Spent, Watchers, tell_of_a_slow_searcher, tell_what_is_waited_for
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (
@@ -132,7 +132,11 @@ class Controller:
         watchers.begin("the display", lambda: self._show(display))
         watchers.begin("the inbox", self._read_inbox)
         watchers.begin("the word on waiting", lambda: tell_what_is_waited_for(self._waits_for, self.run.warn))
+        watchers.begin("the word on the searcher", lambda: tell_of_a_slow_searcher(self._spent, self.run.warn))
         self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
+
+    def _spent(self) -> Spent:
+        return Spent(self.now(), self.experiment.idle_s.get("searcher", 0.0), self.experiment.active)
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now, for people."""

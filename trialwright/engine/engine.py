@@ -97,10 +97,11 @@ class Engine:
         metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
         mode: "min" or "max", for each metric.
         num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
-        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "random",
-            "sobol", "halton", "lhs", "grid"; or an object.
-        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt", or an object:
-            ``ASHA(max_t=20)``.
+        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "dehb",
+            "random", "sobol", "halton", "lhs", "grid"; or an object.
+        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt"; a method that
+            comes with its searcher: "mobster", "freeze-thaw", "hyper-tune", "bohb", "dehb", "priorband", "pb2"; "auto",
+            which says what it chose; or an object: ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
             that says so of a config.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
@@ -318,6 +319,8 @@ class Engine:
         meter, wanted = Meter(), arguments.plan.samples
         if arguments.verbose > 0 and isinstance(arguments.searcher, Auto):
             say(f"searcher {arguments.searcher.reason}")
+        if arguments.verbose > 0 and arguments.why_scheduler:
+            say(f"scheduler {arguments.why_scheduler}")
         samples, optional = arguments.samples(self._first_samples), self._optional_metrics
         arguments = replace(arguments, plan=replace(arguments.plan, samples=samples, optional_metrics=optional))
         experiment, began_s, leftover = replay(arguments, past)
@@ -346,7 +349,8 @@ class Engine:
         if self._directory is not None:
             store = SqliteStore.open(self._directory)
             return store, self._directory, store
-        told = settings.write({**self._keywords, "seed": arguments.plan.seed, "name": arguments.name})
+        chosen = {"scheduler": arguments.scheduler} if arguments.why_scheduler else {}  # the same for each resume
+        told = settings.write({**self._keywords, **chosen, "seed": arguments.plan.seed, "name": arguments.name})
         if arguments.storage is None:
             return MemoryStore(told), None, None
         directory = arguments.storage.resolve() / run_id(arguments.name)

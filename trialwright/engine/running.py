@@ -70,11 +70,12 @@ class LoopThread(Generic[T]):
         return self._outcome.result()
 
     def cancel(self) -> None:
-        """Cancel its task. From any thread, and from signal handlers."""
+        """Cancel its task; again changes nothing, so that what cleans up is not cancelled. From any thread, and from
+        signal handlers."""
         self._is_cancelled = True
-        if self._loop is not None and self._task is not None:
+        if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: it has ended
-                self._loop.call_soon_threadsafe(self._task.cancel)
+                self._loop.call_soon_threadsafe(self._cancel_once)
 
     def leave(self, error: BaseException) -> None:
         """Have ``wait`` raise this; the thread goes on by itself. From any thread."""
@@ -92,9 +93,15 @@ class LoopThread(Generic[T]):
 
     async def _work(self) -> T:
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
-        if self._is_cancelled and self._task is not None:
-            self._task.cancel()
+        if self._is_cancelled:
+            self._cancel_once()
         return await self._main()
+
+    def _cancel_once(self) -> None:
+        """On the loop."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
     def _settle(self, settle: Callable[[], None]) -> None:
         with suppress(InvalidStateError):  # it was left

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from trialwright.errors import said
 from trialwright.executors.deputy import Deputy
 from trialwright.progress import Progress, Snapshot
 
 WAIT_S = 4.0  # a run that has stood still for so long says why
+SLOW_SHARE, SLOW_LOOKS = 0.5, 2  # a searcher that takes so much of the time, seen so often in a row, is slow
 AGAIN_S = 1.0  # how long a watcher that failed rests
 CLOSE_S = 10.0  # how long the end of a run waits for its display
 
@@ -54,6 +56,33 @@ async def tell_what_is_waited_for(waits_for: Callable[[], str], warn: Callable[[
         if now and now == before:
             warn(now)
         before = now
+
+
+async def tell_of_a_slow_searcher(look: Callable[[], Spent], warn: Callable[[str], None]) -> None:
+    """Tell, once, that slots stand empty most of the time because the searcher has not answered."""
+    before, slow = look(), 0
+    while slow < SLOW_LOOKS:
+        await asyncio.sleep(WAIT_S)
+        now = look()
+        share = now.share_since(before)
+        slow, before = (slow + 1 if share > SLOW_SHARE else 0), now
+    warn(
+        f"the searcher takes {share:.0%} of the slots' time: where trials are this short, searcher='tpe' or 'random' "
+        "gets more of them done"
+    )
+
+
+class Spent(NamedTuple):
+    """Where the time of a run's slots has gone until now."""
+
+    now_s: float
+    waited_s: float  # slot-seconds without work, because the searcher had not answered
+    running: int  # trials that run at this moment
+
+    def share_since(self, before: Spent) -> float:
+        """Return the part of the slots' time since then that went by in waiting for the searcher."""
+        waiting = (self.waited_s - before.waited_s) / max(self.now_s - before.now_s, 1e-9)
+        return waiting / (waiting + self.running) if waiting else 0.0
 
 
 class Display:

@@ -42,14 +42,16 @@ from trialwright.executors.ray_session import (
     signals_kept,
 )
 from trialwright.executors.ray_state import (
-    NAMES,
     Cluster,
     Held,
     RayNode,
     lasting,
     machines,
+    own_share,
     starved,
+    to_bundle,
     to_come,
+    to_request,
 )
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Node, Placement
@@ -160,12 +162,12 @@ class _Cluster:
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
         """Part of ``Starter``: the handle is the actor."""
         self._used.add(placement.node)
-        own = _less(placement.units, self.children)
+        own = own_share(placement.units, self.children)
         group = self._group(placement, own) if self.children and not self.ours else None
         options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": self._strategy(placement, group)}
-        environment = worker.environment(to_amounts(own).get("cpu", 0.0), self._visible(placement))
+        variables = worker.environment(to_amounts(own).get("cpu", 0.0), self._visible(placement))
         slot_class = self._called if dial is None else self._dialling
-        actor = slot_class.options(**options, **_request({} if self.ours else own)).remote(environment)
+        actor = slot_class.options(**options, **to_request({} if self.ours else own)).remote(variables)
         return _Handle(actor, group), actor.serve.remote(dial, self._payload, self._root).future()
 
     def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
@@ -225,30 +227,10 @@ class _Cluster:
         shares = [share for share in (own, *self.children) if any(share.values())]
         there = {"ray.io/node-id": placement.node}
         return self._ray.util.placement_group(
-            [_bundle(share) for share in shares],
+            [to_bundle(share) for share in shares],
             strategy="STRICT_PACK",
             bundle_label_selector=[there] * len(shares),
         )
-
-
-def _request(units: Units) -> dict[str, Any]:
-    """What Ray's ``options`` are told."""
-    amounts = to_amounts(units)
-    request = {"num_cpus": amounts.pop("cpu", 0), "num_gpus": amounts.pop("gpu", 0)}
-    memory = int(amounts.pop("memory", 0))
-    return {**request, **({"memory": memory} if memory else {}), "resources": amounts}
-
-
-def _bundle(units: Units) -> dict[str, float]:
-    """What Ray's placement groups are told."""
-    back = {own: theirs for theirs, own in NAMES.items()}
-    return {back.get(name, name): amount for name, amount in to_amounts(units).items() if amount}
-
-
-def _less(granted: Mapping[str, int], children: Sequence[Units]) -> Units:
-    """Return what a trial has for itself: what it was granted, less what its children get."""
-    rest = {name: amount - sum(child.get(name, 0) for child in children) for name, amount in granted.items()}
-    return {name: max(amount, 0) for name, amount in rest.items()}
 
 
 def _slot_class() -> type:
@@ -265,7 +247,6 @@ def _slot_class() -> type:
             self.carrier = worker.Exchange()
 
         def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str) -> None:
-
             from trialwright.executors import worker
 
             worker.serve(self.carrier if dial is None else worker.dial(*dial), payload, Path(root))
@@ -336,7 +317,7 @@ class OnRay(InSlots):
         return 'on one machine, executor="processes" starts at once' if self._cluster.ours else ""
 
     async def _begin(self, payload: bytes) -> None:
-        self._others: tuple[Node, ...] = ()  # the machines as they were at the last look
+        self._seen: tuple[Node, ...] = ()  # the machines as they were at the last look
         self._starved: tuple[Amounts, ...] = ()  # likewise
         with signals_kept():
             await asyncio.wait_for(self._deputy.call(self._cluster.open, payload, str(self._root)), JOIN_S)
@@ -371,8 +352,8 @@ class OnRay(InSlots):
 
     def _take_in(self, cluster: Cluster) -> None:
         held = self._pool.held()
-        before, self._others = self._others, machines(cluster, held)
-        self._take_note(lasting(before, self._others), to_come(cluster) if not self._cluster.ours else ())
+        before, self._seen = self._seen, machines(cluster, held)
+        self._take_note(lasting(before, self._seen), to_come(cluster) if not self._cluster.ours else ())
         self._say_who_starves(cluster, held)
 
     def _say_who_starves(self, cluster: Cluster, held: Held) -> None:

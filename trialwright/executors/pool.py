@@ -7,7 +7,6 @@ thread.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -114,7 +113,7 @@ class Pool:
         """Return what slots hold on each machine: those that are there, until they are known to have ended, and those
         that are starting, for half of the time that this may take. After that they rather wait for room."""
         half = self.rules.start_s / 2
-        return self._sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
+        return _sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: in an idle slot of its shape, else in a new one."""
@@ -208,20 +207,18 @@ class Pool:
             return
         stillborn = slot.peer is None and not slot.leaving
         if launch is not None and slot.killed:
+            self._misses = 0  # its trial has ended as it should
             self._inbox.put(Halted(launch.trial, launch.attempt))
         elif launch is not None:
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
-        self._misses += stillborn and not slot.preempted and not self._is_crowded_out(slot)
-        if self._misses >= MISSES_MAX and not self._sums(
-            self._there()
-        ):  # else others work, and the rest may wait for them
+        missed = stillborn and not slot.preempted and not self._is_crowded_out(slot)
+        self._misses += missed
+        if missed and self._misses >= MISSES_MAX and not self._there():  # else the rest may wait for those that work
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
         """A slot could not connect: from now on slots are called, and its trial gets another."""
-        logging.getLogger(__name__).warning(
-            "workers cannot connect to %s (%s): using the starter's calls", self._address, error
-        )
+        self._warn(f"workers cannot connect to {self._address} ({error}): they are called instead, which is slower")
         self._address = None
         launch = self._forget(slot)
         slot.leaving = True
@@ -263,14 +260,8 @@ class Pool:
         """How long to wait for the cause of a death."""
         return CAUSE_S if self._starter.ours else CAUSE_THERE_S
 
-    def _there(self) -> Iterable[Slot]:
+    def _there(self) -> list[Slot]:
         return [slot for slot in self._slots.values() if slot.peer is not None]
-
-    def _sums(self, slots: Iterable[Slot]) -> dict[str, Units]:
-        sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for slot in slots:
-            sums[slot.placement.node].update(slot.placement.units)
-        return {name: dict(units) for name, units in sums.items()}
 
     def _is_crowded_out(self, slot: Slot) -> bool:
         """Others have taken the room of a slot that was to start."""
@@ -278,7 +269,7 @@ class Pool:
         if not self._others.get(placement.node):
             return False
         left = self._left(placement)
-        _add(left, self._sums(self._there()).get(placement.node, {}), -1)
+        _add(left, _sums(self._there()).get(placement.node, {}), -1)
         return min(left.values(), default=0) < 0
 
     def _left(self, placement: Placement) -> Units:
@@ -343,9 +334,7 @@ class Pool:
         if dial is None:
             self._begin(self._call(slot))
         end = asyncio.wrap_future(leaving)
-        end.add_done_callback(
-            lambda ended: ended.cancelled() or ended.exception()
-        )  # somebody has looked, even after close()
+        end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # it is looked at after close() too
         await asyncio.wait([end])
         await self._look()
         slot.left(end)
@@ -378,6 +367,14 @@ class Pool:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _sums(slots: Iterable[Slot]) -> dict[str, Units]:
+    """Return what slots hold on each machine."""
+    sums: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for slot in slots:
+        sums[slot.placement.node].update(slot.placement.units)
+    return {name: dict(units) for name, units in sums.items()}
 
 
 def _add(left: dict[str, int], units: Units, sign: int) -> None:

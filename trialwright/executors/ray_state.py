@@ -1,4 +1,6 @@
-"""What Ray says of its cluster, as the ledger counts it. Pure: ``on_ray.py`` asks Ray, and hands over plain values.
+"""What Ray says of its cluster, as the ledger counts it; and what Ray is asked for, in Ray's words.
+
+Pure: ``on_ray.py`` asks Ray, and hands over plain values.
 
 Ray counts resources by its own names, in its users' amounts: a *bundle* is such a dict, ``{"CPU": 2.0}``.
 """
@@ -6,7 +8,7 @@ Ray counts resources by its own names, in its users' amounts: a *bundle* is such
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +18,7 @@ from trialwright.resources import Amounts, Units, to_amounts
 Bundle: TypeAlias = Mapping[str, float]
 Held: TypeAlias = Mapping[str, Units]  # what trials of this run hold, by the machine's name
 
-NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
+_NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 _OF_A_GROUP = re.compile(r"(.+_group|bundle_group)_(\d+_)?[0-9a-f]{36}")  # what placement groups name their shares
 _LEAST = 1e-4  # Ray's amounts are sums of floats
 
@@ -89,7 +91,27 @@ def _waiting(cluster: Cluster) -> list[Amounts]:
 
 def amounts(bundle: Bundle) -> Amounts:
     """Return a bundle by the ledger's names, without what Ray counts for itself."""
-    return {NAMES.get(name, name): float(amount) for name, amount in bundle.items() if not _is_internal(name)}
+    return {_NAMES.get(name, name): float(amount) for name, amount in bundle.items() if not _is_internal(name)}
+
+
+def to_request(units: Units) -> dict[str, object]:
+    """What Ray's ``options`` are told."""
+    rest = to_amounts(units)
+    asked = {"num_cpus": rest.pop("cpu", 0), "num_gpus": rest.pop("gpu", 0)}
+    memory = int(rest.pop("memory", 0))
+    return {**asked, **({"memory": memory} if memory else {}), "resources": rest}
+
+
+def to_bundle(units: Units) -> dict[str, float]:
+    """What Ray's placement groups are told."""
+    back = {own: theirs for theirs, own in _NAMES.items()}
+    return {back.get(name, name): amount for name, amount in to_amounts(units).items() if amount}
+
+
+def own_share(granted: Mapping[str, int], children: Sequence[Units]) -> Units:
+    """Return what a trial has for itself: what it was granted, less what its children get."""
+    rest = {name: amount - sum(child.get(name, 0) for child in children) for name, amount in granted.items()}
+    return {name: max(amount, 0) for name, amount in rest.items()}
 
 
 def _has_room(wanted: Amounts, cluster: Cluster, held: Held) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from trialwright.history.columns import Block
 from trialwright.history.log import NONE, Kind, Log
 from trialwright.history.record import Record, Reports, Unread
+from trialwright.messages import Tags
 
 RECORDS_MAX = 50_000  # kept for those who go through all trials at each ask: at some 500 bytes, no more than these
 
@@ -35,6 +37,7 @@ class View:
         self.ids = Block(np.int32)
         self.trials = Block(_TRIAL)
         self.previous = Block(np.int32)
+        self._births = 0  # entries that say that a trial exists, or has another config or tags
         self._firsts: dict[int, int] = {}  # of births as clones: the row of the first report that may come
         self._records: dict[int, Record] = {}  # those that were asked for, by number, while they hold
         self.advance(moment)
@@ -50,6 +53,7 @@ class View:
         birth, head, outcome, until, paused = self.trials.room[row].item()
         match kind:
             case Kind.BORN:
+                self._births = place + 1
                 if head != NONE:
                     self._note_clone(birth, place)
                 birth, outcome = place, NONE
@@ -82,6 +86,10 @@ class View:
         self.previous.append(head)
         self.previous.extend(np.arange(first, end - 1), end - 1 - first)
         return end - 1
+
+    def newest_tags(self) -> Iterator[Tags]:
+        """Yield all tags that searchers and schedulers have noted, the newest first."""
+        return (self.log.tags[place] for place in reversed(range(self._births)))
 
     def find(self, trial: int) -> int:
         """Return the row where this trial is, or would be."""

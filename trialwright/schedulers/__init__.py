@@ -3,6 +3,7 @@
 from trialwright.schedulers.asha import ASHA, AsyncHyperBand
 from trialwright.schedulers.base import Scheduler, TrialView
 from trialwright.schedulers.fifo import FIFO
+from trialwright.schedulers.freeze_thaw import FreezeThaw
 from trialwright.schedulers.hyperband import HyperBand
 from trialwright.schedulers.median import MedianStopping
 from trialwright.schedulers.moasha import MOASHA
@@ -19,6 +20,7 @@ __all__ = [
     "PBT",
     "AsyncHyperBand",
     "EvenShare",
+    "FreezeThaw",
     "HyperBand",
     "MedianStopping",
     "PBTReplay",

@@ -85,14 +85,14 @@ class ASHA:
         grace_period: the first rung: no trial is stopped earlier.
         reduction_factor: eta, more than 1.
         brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. Trials
-            are dealt as HyperBand would for equal budgets, in proportion to ``eta**-s / (rungs + 1)``. None: as many as
-            there are rungs, and one without any.
+            are dealt as HyperBand would for equal budgets, in proportion to ``eta**-s / (rungs + 1)``, unless their
+            searcher names a bracket in their tags. None: as many as there are rungs, and one without any.
         promote: pause and promote instead of stopping.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
         stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: the levels make no sense; later, that a searcher names a bracket that there is not.
     """
 
     max_t: float = 100
@@ -134,6 +134,11 @@ class ASHA:
         self.open = len(self._rungs[0])  # nobody is promoted from this rung, counted from 0, or a higher one
 
     @property
+    def count(self) -> int:
+        """How many brackets there are."""
+        return self._count
+
+    @property
     def levels(self) -> tuple[float, ...]:
         """Where the rungs of the first bracket stand."""
         return tuple(self._levels(0))
@@ -143,15 +148,20 @@ class ASHA:
         return self._places[trial][1]
 
     def on_start(self, trial: TrialView) -> Start:
-        """Deal the trial to a bracket and send it to the first rung."""
-        bracket = self._deal(trial.id)
+        """Deal the trial to a bracket, if its searcher names none, and send it to the first rung."""
+        bracket = self._deal(trial)
         self._places[trial.id] = (bracket, 0)
         return Start(self._boundary(bracket, 0), {"bracket": bracket} if self._count > 1 else {})
 
-    def _deal(self, trial: int) -> int:
+    def _deal(self, trial: TrialView) -> int:
         if self._count == 1:
             return 0
-        return int(self._rng("asha", trial).choice(self._count, p=self._weights))
+        named = trial.tags.get("bracket")
+        if named is None:
+            return int(self._rng("asha", trial.id).choice(self._count, p=self._weights))
+        if not isinstance(named, int) or not 0 <= named < self._count:
+            raise ValueError(f"the tags of trial {trial.id} name bracket {named!r}; there are 0 to {self._count - 1}")
+        return named
 
     def _boundary(self, bracket: int, place: int) -> Until:
         rungs = self._rungs[bracket]

@@ -38,9 +38,10 @@ RIVALS = 5  # how many of the best an explanation names
 class Scheduler(Protocol):
     """Decides how far each trial may go.
 
-    It may have two methods more. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
+    It may have more methods. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
     or ``Drop``: it is asked only when somebody wants to know, on a replay, so that it costs a run nothing.
-    ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes.
+    ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes. One that answers
+    ``Consult`` has ``on_resume(trial) -> Until``: how far a paused trial goes that the searcher has chosen.
     """
 
     def setup(self, rng: Streams) -> None:

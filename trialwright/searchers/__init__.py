@@ -3,10 +3,14 @@
 from trialwright.searchers.auto import Auto
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.cmaes import CMAES
+from trialwright.searchers.dehb import DEHB
 from trialwright.searchers.evolution import NSGA2
 from trialwright.searchers.gp import GP
 from trialwright.searchers.grid import Grid
+from trialwright.searchers.hypertune import HyperTune
+from trialwright.searchers.pb2 import PB2
 from trialwright.searchers.perturb import Perturb
+from trialwright.searchers.priorband import PriorBand
 from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
 from trialwright.searchers.random import Random
 from trialwright.searchers.repeat import Race, Repeat
@@ -15,14 +19,18 @@ from trialwright.searchers.tpe import TPE
 
 __all__ = [
     "CMAES",
+    "DEHB",
     "GP",
     "NSGA2",
+    "PB2",
     "TPE",
     "Auto",
     "Grid",
     "Halton",
+    "HyperTune",
     "LatinHypercube",
     "Perturb",
+    "PriorBand",
     "Problem",
     "Race",
     "Random",

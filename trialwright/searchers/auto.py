@@ -7,11 +7,14 @@ by ``python -m benchmarks.speed ask``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple
 
+import numpy as np
+
 from trialwright.history import History
+from trialwright.history.log import NONE
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.gp import GP
@@ -26,14 +29,23 @@ GP_TRIALS_MAX = 1000
 GP_DIMENSION_MAX = 200
 GP_PARALLELISM_MAX = 64
 """Each suggestion takes a Gaussian process tens of milliseconds; with more trials at a time, slots would wait."""
+SHARE_MAX = 0.1
+"""What a suggestion may take of a trial's time: where trials are shorter, slots would wait for the Gaussian process."""
+TIMED = 3
+"""So many trials say how long one takes."""
+COST_S = ((50, 0.013), (300, 0.027), (1000, 0.1))
+"""What a suggestion of the Gaussian process takes up to so many trials, in seconds: a table and no clock, so that the
+choice is a function of the history."""
+TAG = "auto"
 PLANNED_MAX = 10_000
 """Who plans more trials than this has trials that take no time, and neither may a suggestion."""
 
 
 @dataclass
 class Auto:
-    """Takes the searcher that suits the problem: GP for most, TPE where trials or parameters are many, points that look
-    at no results where there are none to look at. ``reason`` says which and why, once the problem is known."""
+    """Takes the searcher that suits the problem: GP for most, TPE where trials or parameters are many or trials take no
+    time, points that look at no results where there are none to look at. ``reason`` says which and why, once the
+    problem is known; where trials turn out to be short, suggestions have the tag ``auto``."""
 
     @property
     def learns(self) -> bool:
@@ -53,12 +65,28 @@ class Auto:
         self._later: Searcher = TPE() if isinstance(self._chosen, GP) else self._chosen
         self.reason = f"{make.__name__}: {why.format(**facts._asdict(), switch=GP_TRIALS_MAX)}"
         self._later.setup(problem)
+        self._parallelism = problem.parallelism
         return self._chosen.setup(problem)
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
-        """Ask the searcher that was chosen, or the one for many trials."""
-        searcher = self._chosen if len(history) < GP_TRIALS_MAX else self._later
-        return searcher.suggest(history, requests, rng)
+        """Ask the searcher that was chosen, or the one for many trials, or for short ones."""
+        if self._chosen is self._later or len(history) >= GP_TRIALS_MAX:
+            return self._later.suggest(history, requests, rng)
+        if not self._is_slow(history):
+            return self._chosen.suggest(history, requests, rng)
+        answers = self._later.suggest(history, requests, rng)
+        return [answer and replace(answer, tags={**answer.tags, TAG: "tpe"}) for answer in answers]
+
+    def _is_slow(self, history: History) -> bool:
+        """Trials are too short for a Gaussian process; if they have been once, that stays so."""
+        if any(tags.get(TAG) == "tpe" for tags in history.view.newest_tags()):
+            return True
+        view, log = history.view, history.log
+        heads = view.trials.filled["head"][view.trials.filled["outcome"] != NONE]
+        seconds = log.times.room[heads[heads != NONE]]
+        seconds = seconds[np.isfinite(seconds)]
+        cost_s = next((cost for trials, cost in COST_S if len(history) <= trials), COST_S[-1][1])
+        return len(seconds) >= TIMED and cost_s * self._parallelism > SHARE_MAX * float(np.median(seconds))
 
 
 class _Facts(NamedTuple):

@@ -55,9 +55,10 @@ class Searcher(Protocol):
 
     One with an attribute ``sees_metrics`` that is true finds in each record of the history all that was reported, not
     only the values. One with an attribute ``process_from`` is asked in a process of its own once the history has so
-    many trials, if it can be pickled; without it, or where it is None, in a thread. After as many suggestions as
-    ``setup`` says, one with an attribute ``is_exhaustive`` that is true has tried all, and begins again. One with an
-    attribute ``repeats`` that is true tries configurations more than once on purpose.
+    many trials, if it can be pickled; without it, or where it is None, in a thread. One with an attribute
+    ``answers_next`` that is true can say which paused trial is to go on, where it is asked for what is best next. After
+    as many suggestions as ``setup`` says, one with an attribute ``is_exhaustive`` that is true has tried all, and
+    begins again. One with an attribute ``repeats`` that is true tries configurations more than once on purpose.
     """
 
     @property

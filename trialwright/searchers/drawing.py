@@ -67,6 +67,16 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
     return [Suggestion(config) for config in cast("list[Config]", plain_ones)]
 
 
+def bracket_shares(brackets: int, reduction_factor: float) -> Rows:
+    """Return which part of the trials each bracket gets, shape (brackets,): as HyperBand would for equal budgets.
+
+    Later starts cost more, and so do more rungs, of which each costs the same (Li et al. 2016, algorithm 1).
+    """
+    numbers = np.arange(brackets)
+    shares = float(reduction_factor) ** -numbers / (brackets - numbers)
+    return np.asarray(shares / shares.sum())
+
+
 def inside(space: Space, units: Rows, anchors: Rows, sample: int, generator: np.random.Generator) -> Rows:
     """Return those of the units that satisfy the constraints, snapped, on the sample's grid point, shape (k, d).
 

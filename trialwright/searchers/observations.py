@@ -49,6 +49,7 @@ class Observations:
         state: UNKNOWN, PENDING, DONE, FAILED, or SHORT, shape (n,).
         reach: shape (n,); 0 where nothing was reported.
         runs: which run, or wait to, shape (n,).
+        paused: which may be resumed, shape (n,).
         levels: where trials stand, which rise; infinite for "at their end".
         level: the highest of them that enough have reached, where trials are compared.
     """
@@ -63,6 +64,7 @@ class Observations:
     _head: npt.NDArray[np.int32]
     _end: npt.NDArray[np.int8]
     runs: Bools
+    paused: Bools
     _is_strange: Bools
 
     def __init__(self, problem: Problem, enough: int | None = None) -> None:
@@ -83,13 +85,19 @@ class Observations:
             "reach": np.empty(0),
             "_head": np.empty(0, np.int32),  # row of the last report with this config, in the history's log
             "_end": np.empty(0, np.int8),
-            "runs": np.empty(0, np.bool_),  # or waits to
+            "runs": np.empty(0, np.bool_),
+            "paused": np.empty(0, np.bool_),
             "_is_strange": np.empty(0, np.bool_),  # the config is none of the space: a mutation made it
         }
         self._resize(0)
 
     def __len__(self) -> int:
         return len(self._configs)
+
+    @property
+    def history(self) -> History:
+        """The history behind the rows."""
+        return self._history
 
     @property
     def records(self) -> Sequence[Record]:
@@ -150,6 +158,11 @@ class Observations:
             is_new = found >= len(order)
             order = np.insert(order, np.cumsum(~is_new)[is_new], rows[found[is_new]])
         return order[:count]
+
+    def until(self, rows: Ints) -> Floats:
+        """Return the steps that these rows were let go to last, shape (k,); that of the level, where none was set."""
+        until = self._history.view.trials.room["until"][rows]
+        return np.where(until == NONE, self.step_of(self.level), until)
 
     def place(self, rows: Ints) -> Ints:
         """Return which level these rows have come to, -1 if to none."""
@@ -254,7 +267,7 @@ class Observations:
         is_whole = (head != NONE) & ((end == _COMPLETED) | ((end == _STOPPED) & ~is_cut))
         self._head[rows], self._end[rows] = head, end
         self.reach[rows] = np.where(is_whole, math.inf, step)
-        self.runs[rows] = (end == _LIVES) & ~known["paused"]
+        self.runs[rows], self.paused[rows] = (end == _LIVES) & ~known["paused"], known["paused"]
         self._standing.update(self.reach[rows[~self.runs[rows]]].tolist())
 
     def _compare(self, rows: Ints) -> None:

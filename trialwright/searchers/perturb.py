@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,24 +32,16 @@ TRIES = 20  # variations, of which one satisfies the constraints
 Mutation: TypeAlias = "Domain | Callable[[], object]"
 
 
-@dataclass
-class Perturb:
-    """Answers "explore" requests by perturbation, and hands the others on.
+def place_of(config: dict[str, object], path: str) -> tuple[dict[str, object], str]:
+    """Return the part of a config in which a path ends, and by which name."""
+    *way, name = path.split("/")
+    return reduce(lambda inner, key: cast("dict[str, dict[str, object]]", inner)[key], way, config), name
 
-    Args:
-        base: where new configurations come from.
-        factors: what a number is multiplied by, one of them drawn.
-        resample_probability: how often a parameter is drawn afresh instead.
-        mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
-            comes; None for every parameter of the space, over its own domain.
-        function: has the last word: it is given a variation, and returns one.
-    """
+
+class Explorer(ABC):
+    """Answers "explore" requests, and hands the others on to ``base``."""
 
     base: Searcher
-    factors: tuple[float, ...] = (0.8, 1.2)
-    resample_probability: float = 0.25
-    mutations: Mapping[str, Mutation] | None = None
-    function: Callable[[dict[str, object]], dict[str, object]] | None = None
 
     @property
     def learns(self) -> bool:
@@ -78,15 +71,39 @@ class Perturb:
         answers: list[Suggestion | None] = []
         for request in requests:
             if request.kind == "explore":
-                answers.append(self._explore(request, rng))
+                answers.append(Suggestion(self._explore(history, request, rng)))
             elif suggested:
                 answers.append(suggested.popleft())
         return answers
 
-    def _explore(self, request: Request, rng: Streams) -> Suggestion:
+    @abstractmethod
+    def _explore(self, history: History, request: Request, rng: Streams) -> Config:
+        """Return a variation of the donor."""
+
+
+@dataclass
+class Perturb(Explorer):
+    """Answers "explore" requests by perturbation, and hands the others on.
+
+    Args:
+        base: where new configurations come from.
+        factors: what a number is multiplied by, one of them drawn.
+        resample_probability: how often a parameter is drawn afresh instead.
+        mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
+            comes; None for every parameter of the space, over its own domain.
+        function: has the last word: it is given a variation, and returns one.
+    """
+
+    base: Searcher
+    factors: tuple[float, ...] = (0.8, 1.2)
+    resample_probability: float = 0.25
+    mutations: Mapping[str, Mutation] | None = None
+    function: Callable[[dict[str, object]], dict[str, object]] | None = None
+
+    def _explore(self, history: History, request: Request, rng: Streams) -> Config:
         donor = self._space.resolve(request.donor or {})
         generator = rng("explore", request.trial, request.attempt)
-        return Suggestion(self._vary(donor, generator))
+        return self._vary(donor, generator)
 
     def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
         """Return the first of some variations that satisfies the constraints; the donor's config if none does."""
@@ -112,8 +129,7 @@ class Perturb:
         """Move what the mutations name; the rest stays the donor's."""
         config = copy.deepcopy(donor)
         for path, mutation in (self.mutations or {}).items():
-            *way, name = path.split("/")
-            place = reduce(lambda inner, key: cast("dict[str, dict[str, object]]", inner)[key], way, config)
+            place, name = place_of(config, path)
             place[name] = self._kept(path, place[name], mutation, self._mutate(mutation, place[name], generator))
         return config
 

@@ -42,6 +42,11 @@ class TPE:
             the ratio is highest is worse: it is least known there.
         even: the weight of even draws in that density, where each good trial has 1 on average.
         bandwidths: of the kernels.
+        random_fraction: what part of the suggestions is drawn from the space, whatever is known: BOHB's guard against
+            levels that mislead (Falkner et al. 2018, arXiv 1807.01774, section 4).
+
+    Raises:
+        ValueError: ``random_fraction`` is not within [0, 1].
     """
 
     startup: int = 6
@@ -50,9 +55,14 @@ class TPE:
     candidates: int = 32
     even: float = 0.5
     bandwidths: Bandwidths = field(default_factory=Bandwidths)
+    random_fraction: float = 0.0
 
     learns: ClassVar[bool] = True
     process_from: ClassVar[int | None] = 10_000
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.random_fraction <= 1:
+            raise ValueError(f"random_fraction must be within [0, 1], not {self.random_fraction!r}")
 
     def setup(self, problem: Problem) -> int:
         """Take any problem with a metric."""
@@ -71,12 +81,15 @@ class TPE:
         return [self._answer(request, asked, rng) for request in requests]
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
-        if self._known.count < self.startup or not self._space.dimension:
+        if self._known.count < self.startup or not self._space.dimension or self._is_random(request, rng):
             return self._beginning(request, asked, rng)
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
         (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
         return suggestion
+
+    def _is_random(self, request: Request, rng: Streams) -> bool:
+        return self.random_fraction > 0 and rng("tpe, random", request.sample).random() < self.random_fraction
 
     def _beginning(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
         first = self._first.suggest(History(), [request], rng)

@@ -27,10 +27,9 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.logger.json": "tune.logger",
     "tune.logger.logger": "tune.logger",
     "tune.logger.tensorboardx": "tune.logger",
-    "tune.schedulers.hb_bohb": "tune.schedulers.refused",
-    "tune.schedulers.median_stopping_rule": "tune.schedulers.refused",
-    "tune.schedulers.resource_changing_scheduler": "tune.schedulers.refused",
+    "tune.schedulers.hb_bohb": "tune.schedulers.hyperband",
     "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
+    "tune.search.bohb.bohb_search": "tune.search.bohb",
     "tune.search.hyperopt.hyperopt_search": "tune.search.hyperopt",
     "tune.search.optuna.optuna_search": "tune.search.optuna",
     "tune.search.sample": "tune.spaces",
@@ -55,7 +54,6 @@ _SERVICE = "write a tune.LoggerCallback whose log_trial_result calls the service
 _SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
 _REPORTING = "call tune.report() in a callback of the library's own"
 _DOMAIN = "use trialwright.space.{}, or the function that makes one"
-_RESIZE = "write a trialwright.Scheduler that answers with Resize: it starts a trial again with other resources"
 _DICTS = "nested results are dicts here; pandas and result.metrics_dataframe have them flat"
 
 MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to use instead; holds for what is below
@@ -80,13 +78,11 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
     "tune.registry:validate_trainable": "Tuner and tune.run refuse an unknown name when they are called",
     "tune.schedulers.pb2_utils": _INSIDE,
-    "tune.schedulers.refused:DistributeResources": _RESIZE,
-    "tune.schedulers.refused:DistributeResourcesToTopJob": _RESIZE,
     "tune.schedulers.util": _INSIDE,
     "tune.search:SearchAlgorithm": "subclass tune.search.Searcher",
     "tune.search:SearchGenerator": "subclass tune.search.Searcher",
     "tune.search.ax": _SEARCH.format("bayesopt"),
-    "tune.search.bohb": _SEARCH.format("hyperopt"),
+    "tune.search.bohb:BOHB": "TuneBOHB has a model of the engine's own, without HpBandSter",
     "tune.search.hebo": _SEARCH.format("bayesopt"),
     "tune.search.nevergrad": _SEARCH.format("optuna"),
     "tune.search.search_algorithm": "subclass tune.search.Searcher",

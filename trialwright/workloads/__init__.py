@@ -2,7 +2,16 @@
 
 from trialwright.workloads.base import State, Step, Workload
 from trialwright.workloads.curves import CrossingCurves
-from trialwright.workloads.dynamics import DriftingQuadratic, JaderbergToy
+from trialwright.workloads.dynamics import DriftingQuadratic, JaderbergToy, NoisyDescent
 from trialwright.workloads.tables import Table
 
-__all__ = ["CrossingCurves", "DriftingQuadratic", "JaderbergToy", "State", "Step", "Table", "Workload"]
+__all__ = [
+    "CrossingCurves",
+    "DriftingQuadratic",
+    "JaderbergToy",
+    "NoisyDescent",
+    "State",
+    "Step",
+    "Table",
+    "Workload",
+]

@@ -6,10 +6,11 @@ other settings reaches what no constant setting can.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from trialwright.space import choice, uniform
+from trialwright.space import choice, loguniform, uniform
 from trialwright.workloads.base import Step
 
 
@@ -77,3 +78,37 @@ class DriftingQuadratic:
             return None
         score += 1 - (config["h"] - self.drift * done) ** 2
         return (done + 1, score), {"score": score}, 1.0
+
+
+@dataclass(frozen=True)
+class NoisyDescent:
+    """Gradient descent whose gradients are noisy, on a parabola: a high rate is fast and ends high, a low one is slow
+    and ends low, so that curves cross, and the best rate falls with what is left.
+
+    The expected loss L, from 1, becomes (1 - lr)^2 L + lr^2 noise in a step (Schaul et al. 2013, arXiv 1206.1106); the
+    "score", to be maximised, is -log10 L. The best rate is L / (L + noise) at each step.
+
+    Args:
+        steps: of a full training.
+        noise: the variance of the gradients.
+    """
+
+    steps: int = 200
+    noise: float = 1.0
+
+    @property
+    def space(self) -> dict[str, object]:
+        """The rate "lr"."""
+        return {"lr": loguniform(1e-3, 1.0)}
+
+    def start(self, config: dict[str, Any], seed: int) -> tuple[int, float]:
+        """Nothing is done, and the loss is 1."""
+        return 0, 1.0
+
+    def step(self, config: dict[str, Any], state: tuple[int, float]) -> Step | None:
+        """One step of descent."""
+        done, loss = state
+        if done == self.steps:
+            return None
+        loss = (1 - config["lr"]) ** 2 * loss + config["lr"] ** 2 * self.noise
+        return (done + 1, loss), {"score": -math.log10(loss)}, 1.0

@@ -5,22 +5,25 @@ d: columns of the space. n: observations. k: rows to choose from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 
 from trialwright.history import History
-from trialwright.messages import Request, Suggestion
+from trialwright.messages import Request, Suggestion, Tags
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import suggest_rows
 from trialwright.searchers.gp.features import Features
+from trialwright.searchers.gp.goal import Goal
 from trialwright.searchers.gp.maximise import Effort, Maximiser
-from trialwright.searchers.gp.proposal import Acquisition, Belief, outlook
+from trialwright.searchers.gp.proposal import Acquisition, Belief, Outlook, outlook
 from trialwright.searchers.gp.scope import Scope
 from trialwright.searchers.gp.surrogate import Observed, Surrogate
+from trialwright.searchers.gp.warp import rank_normal
 from trialwright.searchers.observations import FAILED, PENDING, SHORT, UNKNOWN, Observations
 from trialwright.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
 from trialwright.searchers.random import Random
@@ -29,6 +32,7 @@ from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
+NEW = 128  # configs beside which paused trials are weighed
 WAITING_MAX = 100  # trials below the level, the best: another one like them would tell no more
 CENTRES = 5  # around so many of the best rows is looked more closely
 SAME = 1e-9  # rows that differ by no more in any column are one config
@@ -54,6 +58,7 @@ class GP:
     device: str | None = None
 
     learns: ClassVar[bool] = True
+    answers_next: ClassVar[bool] = True
     process_from: ClassVar[int | None] = 100
 
     def setup(self, problem: Problem) -> int:
@@ -78,6 +83,8 @@ class GP:
             seen = self._surrogate.observed(self._known)
             if not self._space.dimension:
                 return self._first.suggest(History(), requests, rng)
+            if requests[0].kind == "next" and (seen is not None or requests[0].sample < 0):  # it is asked alone
+                return [self._next(requests[0], rng)]
             if seen is None or n < self.startup:
                 return self._beginnings(requests, rng)
             return self._proposals(seen, requests, rng)
@@ -95,15 +102,61 @@ class GP:
             answers[place : place + 1] = suggest_rows(self._space, [request], row, rng)
         return answers
 
-    def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        n, at = self._known.count, seen.log_step
-        last = self._surrogate.last_fit(self._known.records, seen)
-        fit = self._surrogate.fitted(seen, n, last)
+    def _next(self, request: Request, rng: Streams) -> Suggestion | None:
+        """Say what is best next: a paused trial, or a new config."""
+        known, is_new = self._known, request.sample >= 0
+        if is_new and known.count + len(known.rows(FAILED)) < self.startup:
+            return self._beginnings([request], rng)[0]
+        paused = known.best_first()
+        paused = paused[known.paused[paused]]
+        if known.count < 2:  # nothing to learn from
+            return self._resumed(paused[0], {}) if len(paused) else None
+        seen, generator = self._surrogate.curves(known, rank_normal), rng("gp next", known.history.moment)
+        view, tags = self._fitted(seen, with_waiting=False)
+        self._scope.sample = max(request.sample, 0)
+        new = self._untried_rows(generator) if is_new else known.units[:0]
+        units = np.concatenate([known.units[paused], new])
+        if not len(units):
+            return None
+        levels = np.array(cast("list[float]", request.tags["levels"]))
+        goal = Goal.drawn(len(levels), float(seen.outputs[:, 0].min()), generator)
+        targets = goal.targets(np.r_[known.reach[paused], np.zeros(len(new))], levels)
+        rows = self._features.of(units, self._scope.active(units), np.log(targets))
+        score = goal.score([model.at(rows).moments for model in view.models])
+        best = int(np.argmax(score + self._belief().value(units)))
+        if best < len(paused):
+            return self._resumed(paused[best], tags)
+        (suggestion,) = suggest_rows(self._space, [request], units[[best]], rng)
+        return replace(suggestion, tags=tags)
+
+    def _resumed(self, row: np.int64, tags: Tags) -> Suggestion:
+        record = self._known.records[int(row)]
+        return Suggestion(record.config, tags, resume=record.id)
+
+    def _untried_rows(self, generator: np.random.Generator) -> Floats:
+        """Return new rows from all over the space. There are few, and none near the best: of many, one would nearly
+        always seem better than to go on with what is good, of which more is known."""
+        rows = self._scope.everywhere(NEW, generator)
+        taken = {row.tobytes() for row in self._known.units.round(9)}
+        return rows[[row.tobytes() not in taken for row in rows.round(9)]]
+
+    def _fitted(self, seen: Observed, *, with_waiting: bool = True) -> tuple[Outlook, Tags]:
+        """Return the models, with all that has failed and is pending, and what is to be remembered of a new fit."""
+        at, last = seen.log_step, self._surrogate.last_fit(self._known.history, seen)
+        fit = self._surrogate.fitted(seen, self._known.count, last)
         view = outlook(self._surrogate.models(seen, fit), seen.is_counted)
-        centres = (seen.ranked(view.values) if view.is_uncertain(self._problem.objectives) else seen).best(CENTRES)
-        view = view.with_failed(self._failed(at)).with_pending(self._pending(at))
-        belief = Belief(self._space, (self._problem.num_samples or 100) / (10.0 * n))
-        asked = np.empty((0, self._space.dimension))
+        view = view.with_failed(self._failed(at)).with_pending(self._pending(at, with_waiting=with_waiting))
+        return view, {} if fit is last else fit.tags()
+
+    def _belief(self) -> Belief:
+        return Belief(self._space, (self._problem.num_samples or 100) / (10.0 * self._known.count))
+
+    def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        at = seen.log_step
+        view, tags = self._fitted(seen)
+        is_uncertain = view.is_uncertain(self._problem.objectives)
+        centres = (seen.ranked(view.values[: len(seen.units)]) if is_uncertain else seen).best(CENTRES)
+        belief, asked = self._belief(), np.empty((0, self._space.dimension))
         answers = []
         for request in requests:
             generator = rng("gp", request.sample)
@@ -114,24 +167,26 @@ class GP:
             asked = np.concatenate([asked, row])
             view = view.with_pending(self._features.of(row, self._scope.active(row), at))
             answers += suggest_rows(self._space, [request], row, rng)
-        return [replace(answers[0], tags=fit.tags()), *answers[1:]] if fit is not last else answers
+        return [replace(answers[0], tags=tags), *answers[1:]] if tags else answers
 
     def _failed(self, log_step: float | None) -> Floats:
         """Return the features of failed trials, shape (q, p); the newest, if there are many."""
         rows = self._known.rows(FAILED)[-VALUELESS_MAX:]
         return self._features.of(self._known.units[rows], self._known.active[rows], log_step)
 
-    def _pending(self, log_step: float | None) -> Floats:
-        """Return the features of trials that run, shape (q, p), of curves at the level that each comes to next."""
+    def _pending(self, log_step: float | None, *, with_waiting: bool) -> Floats:
+        """Return the features of trials that run, shape (q, p), of curves at the step that each was let go to; with
+        those of the best that wait below the level, at the level."""
         known = self._known
         if log_step is None:
             rows = known.rows(PENDING)[-VALUELESS_MAX:]
             return self._features.of(known.units[rows], known.active[rows])
-        runs = np.flatnonzero(known.runs & (known.reach < known.level) & (known.state != UNKNOWN))[-VALUELESS_MAX:]
-        order = known.best_first()
+        runs = np.flatnonzero(known.runs & (known.reach < math.inf) & (known.state != UNKNOWN))[-VALUELESS_MAX:]
+        until = known.until(runs)
+        runs, until = runs[is_open := until > known.reach[runs]], until[is_open]
+        order = known.best_first() if with_waiting else np.empty(0, np.int64)
         waits = order[(known.state[order] == SHORT) & ~known.runs[order]][:WAITING_MAX]
-        rows, places = np.r_[runs, waits], np.r_[known.place(runs) + 1, np.full(len(waits), -1)]
-        steps = np.array([known.step_of(known.levels[place]) for place in places])
+        rows, steps = np.r_[runs, waits], np.r_[until, np.full(len(waits), math.exp(log_step))]
         return self._features.of(known.units[rows], known.active[rows], np.log(steps) if len(rows) else log_step)
 
     def _untried(self, rows: Floats, taken: Floats, generator: np.random.Generator) -> Floats:

@@ -13,13 +13,13 @@ fits it is what is used. So the models are a function of the history, and none i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from trialwright.history import Record
+from trialwright.history import History
 from trialwright.messages import Plain, Tags
 from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.backends import backend_of
@@ -33,6 +33,7 @@ from trialwright.space.values import Bools, Floats
 
 TAG = "gp"
 NOISY_FROM = 20  # observations: of fewer, "all is noise" explains too much
+Warp: TypeAlias = Callable[[Floats], Floats]
 
 
 class Limits(NamedTuple):
@@ -129,7 +130,7 @@ class Surrogate:
     def observed(self, known: Observations) -> Observed | None:
         """Return what the models can learn from, or None where nothing has been evaluated."""
         if len(known.levels) > 1:
-            return self._curves(known).thinned(self._limits_of_curves.rows)
+            return self.curves(known)
         rows = known.rows(DONE)
         if not rows.size:
             return None
@@ -142,24 +143,26 @@ class Surrogate:
         everywhere = np.ones(len(rows), np.bool_)
         return Observed(units, features, outputs, noises, rows, badness, everywhere).thinned(self._limits.rows)
 
-    def _curves(self, known: Observations) -> Observed:
-        """Return a row for each trial and each level that it has reached."""
+    def curves(self, known: Observations, warp: Warp = warped) -> Observed:
+        """Return a row for each trial and each level that it has reached, objectives warped; something must have been
+        evaluated."""
         order, steps = known.best_first(), np.array([known.step_of(level) for level in known.levels])
         raw = np.stack([known.outputs_at(order, level) for level in known.levels], axis=1)  # (trials, levels, o)
         trial, level = np.nonzero(np.isfinite(raw).all(axis=2))
         rows, log_steps = order[trial], np.log(steps[level])
         features = self._features.of(known.units[rows], known.active[rows], log_steps)
-        outputs = self._warped(raw[trial, level])
+        outputs = self._warped(raw[trial, level], warp)
         errors = np.stack([known.sems_at(order, each) for each in known.levels], axis=1)
         noises = self._noises(errors[trial, level], raw[trial, level], outputs)
         at = known.levels.index(known.level)
         badness, at_level = trial.astype(np.float64), level == at
-        return Observed(known.units[rows], features, outputs, noises, rows, badness, at_level, math.log(steps[at]))
+        seen = Observed(known.units[rows], features, outputs, noises, rows, badness, at_level, math.log(steps[at]))
+        return seen.thinned(self._limits_of_curves.rows)
 
-    def _warped(self, raw: Floats) -> Floats:
+    def _warped(self, raw: Floats, warp: Warp = warped) -> Floats:
         """Return raw outputs, shape (n, o), as models see them."""
-        warps = [warped] * self._objectives + [signed] * (self._outputs - self._objectives)
-        return np.stack([warp(column) for warp, column in zip(warps, raw.T, strict=True)], axis=1)
+        warps = [warp] * self._objectives + [signed] * (self._outputs - self._objectives)
+        return np.stack([each(column) for each, column in zip(warps, raw.T, strict=True)], axis=1)
 
     def _noises(self, errors: Floats, raw: Floats, outputs: Floats) -> Floats:
         """Return the variances of outputs, shape (n, o), given the standard errors of objectives, shape (n, m)."""
@@ -168,11 +171,11 @@ class Surrogate:
             noises[:, o] = (errors[:, o] * steepness(raw[:, o], outputs[:, o])) ** 2
         return noises
 
-    def last_fit(self, records: Sequence[Record], seen: Observed) -> Fitted | None:
-        """Return what the newest trial that brought a fit remembers; nothing if that was for other models."""
-        for record in reversed(records):
-            if TAG in record.tags:
-                said = cast(dict[str, object], record.tags[TAG])
+    def last_fit(self, history: History, seen: Observed) -> Fitted | None:
+        """Return what the newest suggestion that brought a fit remembers; nothing if that was for other models."""
+        for tags in history.view.newest_tags():
+            if TAG in tags:
+                said = cast(dict[str, object], tags[TAG])
                 found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
                 return found if found.thetas.shape == (self._outputs, len(self._prior(seen).mean)) else None
         return None
@@ -207,6 +210,10 @@ class Surrogate:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)
 
     def _data(self, seen: Observed, output: int) -> Data:
-        groups, has_steps = self._features.groups, seen.log_step is not None
+        return replace(self.data(seen.features, has_steps=seen.log_step is not None), known=seen.noises[:, output])
+
+    def data(self, features: Floats, *, has_steps: bool) -> Data:
+        """Return features, shape (n, p), as models take them."""
+        groups = self._features.groups
         groups = np.append(groups, len(self._features.columns)) if has_steps else groups
-        return Data(seen.features, groups, self._backend, has_steps, seen.noises[:, output])
+        return Data(features, groups, self._backend, has_steps)

@@ -6,11 +6,11 @@ import inspect
 
 from trialwright.errors import nearest
 from trialwright.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
-from trialwright.tune.schedulers.hyperband import HyperBandScheduler
+from trialwright.tune.schedulers.hyperband import HyperBandForBOHB, HyperBandScheduler
 from trialwright.tune.schedulers.median_stopping_rule import MedianStoppingRule
+from trialwright.tune.schedulers.pb2 import PB2
 from trialwright.tune.schedulers.pbt import PopulationBasedTraining
 from trialwright.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
-from trialwright.tune.schedulers.refused import PB2, HyperBandForBOHB
 from trialwright.tune.schedulers.resource_changing_scheduler import ResourceChangingScheduler
 from trialwright.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
 

@@ -44,3 +44,8 @@ class HyperBandScheduler(BuiltInScheduler):
     def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
         return self._hyperband
+
+
+class HyperBandForBOHB(HyperBandScheduler):
+    """The same: its first bracket is the largest, and trials pause before theirs is full, as BOHB wants it. With
+    ``TuneBOHB``, or any other searcher."""

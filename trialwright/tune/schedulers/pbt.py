@@ -91,12 +91,12 @@ class PopulationBasedTraining(BuiltInScheduler):
         Args:
             base: where the first population comes from.
         """
-        mutations = dict(_flat(self.domains, ""))
+        mutations = dict(flat(self.domains, ""))
         return Perturb(base, self._factors, self._resample_probability, mutations, self._function)
 
     def complete(self, param_space: Mapping[str, Any]) -> dict[str, Any]:
         """Return the space with all mutated parameters in it: the first values of those that it lacks are drawn."""
-        return _merged(param_space, self.domains)
+        return merged(param_space, self.domains)
 
 
 def _domains(mutations: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -113,19 +113,21 @@ def _domain(value: object, path: str) -> object:
     raise TypeError(f"hyperparam_mutations[{path!r}] must be a domain, a list, or a function, not {value!r}")
 
 
-def _flat(domains: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def flat(domains: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is nested by path, ``"model/lr"``."""
     for name, domain in domains.items():
         if isinstance(domain, Mapping):
-            yield from _flat(domain, f"{prefix}{name}/")
+            yield from flat(domain, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", domain
 
 
-def _merged(given: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(given)
+def merged(given: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a space with those of the domains that it lacks."""
+    found = dict(given)
     for name, domain in domains.items():
         if isinstance(domain, Mapping):
-            merged[name] = _merged(merged.get(name, {}), domain)
-        elif name not in merged:
-            merged[name] = domain if isinstance(domain, space.Domain) else space.sample_from(domain)
-    return merged
+            found[name] = merged(found.get(name, {}), domain)
+        elif name not in found:
+            found[name] = domain if isinstance(domain, space.Domain) else space.sample_from(domain)
+    return found

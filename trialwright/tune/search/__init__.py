@@ -8,6 +8,7 @@ from typing import Any
 from trialwright.errors import nearest
 from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
+from trialwright.tune.search.bohb import TuneBOHB
 from trialwright.tune.search.concurrency_limiter import ConcurrencyLimiter
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.optuna import OptunaSearch
@@ -23,6 +24,7 @@ __all__ = [
     "OptunaSearch",
     "Repeater",
     "Searcher",
+    "TuneBOHB",
     "create_searcher",
     "grid_search",
 ]
@@ -31,17 +33,18 @@ SEARCHERS: dict[str, type] = {
     "random": BasicVariantGenerator,
     "variant_generator": BasicVariantGenerator,
     "bayesopt": BayesOptSearch,
+    "bohb": TuneBOHB,
     "hyperopt": HyperOptSearch,
     "optuna": OptunaSearch,
 }
-INSTEAD = {"ax": "bayesopt", "bohb": "hyperopt", "hebo": "bayesopt", "nevergrad": "optuna", "zoopt": "optuna"}
+INSTEAD = {"ax": "bayesopt", "hebo": "bayesopt", "nevergrad": "optuna", "zoopt": "optuna"}
 
 
 def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - the names decide
     """Make a searcher by its name.
 
     Args:
-        search_alg: "random", "hyperopt", "optuna", or "bayesopt".
+        search_alg: "random", "hyperopt", "optuna", "bayesopt", or "bohb".
         kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
 
     Raises:

@@ -196,7 +196,7 @@ class LibrarySearcher(Searcher):
             self._metric, self._mode = self._metric or facts.metric, self._mode or facts.mode
         return super().to_engine(facts, config) if overrides(self, LibrarySearcher) else self._library()
 
-    def _library(self) -> Adapter:
+    def _library(self) -> EngineSearcher:
         adapter = self.adapter(self._mode or "min")
         adapter.earlier = [*adapter.earlier, *self._results]
         return adapter

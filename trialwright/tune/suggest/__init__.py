@@ -8,6 +8,7 @@ from trialwright.tune.search import (
     OptunaSearch,
     Repeater,
     Searcher,
+    TuneBOHB,
     create_searcher,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "OptunaSearch",
     "Repeater",
     "Searcher",
+    "TuneBOHB",
     "create_searcher",
 ]
