@@ -58,11 +58,11 @@ def with_grid() -> Simulation:
 
 
 def test_the_same_seed_gives_the_same_events_with_random_search():
-    assert digest(with_random()) == "fe7ace1cc740585df3147b0339fe3a9a8ef5f1b6ef4af5063cfb04875061ba26"
+    assert digest(with_random()) == "918edaf8c94bc12ce76adcb1d4e8922e264476606e9a99267bf024d7b33d9c3d"
 
 
 def test_the_same_seed_gives_the_same_events_with_grid_search():
-    assert digest(with_grid()) == "971a231dcbdabb2211982a998e06362839f00ac59f3112a68d33d58db646461c"
+    assert digest(with_grid()) == "239de47220eac684eb1ea2d13fbcf348cd6d8586be138baebe339ca789639669"
 
 
 def test_another_seed_gives_other_events():
@@ -76,7 +76,7 @@ def with_sobol() -> Simulation:
 
 
 def test_the_same_seed_gives_the_same_events_with_sobols_points():
-    assert digest(with_sobol()) == "9161acca81af4fd9602ed363f4d6106c798021dbfb1cbf4717a87263508ed899"
+    assert digest(with_sobol()) == "d6148b49ab6388431339f3ca29087c0d5e0ff155d5ad240446cf85099625b525"
 
 
 # Time -----------------------------------------------------------------------------------------------------------------

@@ -85,7 +85,10 @@ def _leased(cls: type[Message]) -> tuple[Callable[[Any], Flat], Callable[..., Me
 
 
 def _write_suggested(event: Suggested) -> Flat:
-    return event.ask, [None if each is None else (each.config, each.tags, each.resources) for each in event.suggestions]
+    return event.ask, [None if each is None else _suggestion(each) for each in event.suggestions]
+
+
+_suggestion = _fields(Suggestion)
 
 
 def _read_suggested(ask: int, suggestions: list[Flat | None]) -> Suggested:
