@@ -357,7 +357,7 @@ class OnRay(InSlots):
         self._say_who_starves(cluster, held)
 
     def _say_who_starves(self, cluster: Cluster, held: Held) -> None:
-        """What a trial starts on Ray waits for ever if trials hold all that there is, and wait for it."""
+        """What a trial starts on Ray never begins if trials hold all that there is, and wait for it."""
         before, self._starved = self._starved, starved(cluster, held)
         for wanted in self._starved:
             if wanted in before:

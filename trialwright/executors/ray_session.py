@@ -99,7 +99,7 @@ def quiet(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for Ray and the processes that it starts meanwhile. What is set already is somebody's wish."""
+    """Set variables for Ray and the processes that it starts meanwhile. What is set already stays."""
     before = os.environ.copy()
     os.environ.update({name: value for name, value in variables.items() if name not in before})
     try:

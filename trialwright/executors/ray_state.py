@@ -22,7 +22,7 @@ _NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 _OF_A_GROUP = re.compile(r"(.+_group|bundle_group)_(\d+_)?[0-9a-f]{36}")  # what placement groups name their shares
 _LEAST = 1e-4  # Ray's amounts are sums of floats
 
-# A cluster of which only the head is there, and of which nobody says what may be added: as large as machines are.
+# A cluster of which only the head is there, and which does not say what may be added: as large as machines are.
 UNKNOWN = Node("a machine that is to be added", {"cpu": 1024.0, "gpu": 64.0, "memory": 2.0**46})
 
 
