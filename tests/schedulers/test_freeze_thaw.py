@@ -111,6 +111,29 @@ def test_it_asks_one_question_at_a_time():
         assert len(is_open) <= 1
 
 
+class Silent(Advisor):
+    """Names no paused trial."""
+
+    def suggest(self, history, requests, rng):
+        return Random.suggest(self, history, requests, rng) if requests[0].sample >= 0 else [None]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_paused_trials_that_the_searcher_never_names_are_ended_when_nothing_else_is_left(workers):
+    executor = Simulated(workers=workers)
+    simulation = simulate(Curve(9), FreezeThaw(max_t=9, levels=3), executor, searcher=Silent(), samples=5)
+    assert simulation.experiment.done
+    assert {str(trial.outcome) for trial in simulation.experiment.trials.values()} == {"stopped (never resumed)"}
+
+
+def test_a_trial_whose_value_is_not_finite_ends_at_its_level():
+    hand = Hand(FreezeThaw(max_t=9, levels=3), cpus=1, learns=True, samples=1)
+    hand.started(0)
+    hand.reported(0, 1, float("nan"))
+    hand.halted(0)
+    assert str(hand.trial(0).outcome) == "stopped (its value is not finite)"
+
+
 @pytest.mark.parametrize("workers", [1, 4])
 def test_with_a_model_it_trains_the_good_ones_to_the_end_and_few_of_the_others(workers):
     curves = CrossingCurves(steps=27)

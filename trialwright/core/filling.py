@@ -145,6 +145,8 @@ class Filling:
         """Ask the searcher what is best next. One question at a time: its answer changes what the next is about."""
         self._cause = "searcher"
         supply = self._trials.supply
+        if supply.waiting and self._is_idle:  # nothing will come that could change its mind
+            return self._choose_wait(Wait())
         if not (supply.asking or supply.waiting or self._head_waits):
             self._judge.write(choice)
             self._ask_best(choice)

@@ -30,6 +30,7 @@ class Supply:
         self._fresh: deque[int] = deque()  # trials that the searcher has suggested
         self._later: deque[Request] = deque()  # what the searcher would not answer yet
         self._unused: deque[Request] = deque()  # for a new trial, where a paused one was chosen instead
+        self._refused = False  # the searcher would not say which paused trial is to go on
         self._exhausted = False  # the searcher has no more
         self._ended = False
         self.news = False  # more is known than when the searcher was asked last
@@ -56,7 +57,7 @@ class Supply:
     @property
     def waiting(self) -> bool:
         """The searcher would not answer yet, and nothing new is known."""
-        return bool(self._later) and not self.news
+        return (bool(self._later) or self._refused) and not self.news
 
     def number(self) -> int:
         """Return a new trial's number."""
@@ -106,6 +107,7 @@ class Supply:
         """Close an ask: yield each request with its suggestion, None where the searcher had none."""
         requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
         self._coming -= sum(map(_may_be_new, requests))
+        self._refused = [each.sample for each in requests] == [-1] and event.suggestions in ((), (None,))
         rest = requests[len(event.suggestions) :]
         self._exhausted = self._exhausted or any(map(_may_be_new, rest))
         answers = list(zip(requests, event.suggestions, strict=False))

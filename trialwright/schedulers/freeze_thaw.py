@@ -65,9 +65,11 @@ class FreezeThaw:
         return Start(at_step(self.steps[0]))
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Pause at each level but the last."""
+        """Pause at each level but the last; end what has no value that could be modelled."""
         if report.step >= self.max_t:
             return Stop(f"step reached max_t = {self.max_t:g}", outcome="completed")
+        if not math.isfinite(report.values[0]):
+            return Stop("its value is not finite")
         self._paused.add(trial.id)
         return Pause()
 
