@@ -14,6 +14,7 @@ from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorCon
 from tests.executors.in_workers import alive
 from trialwright import reporting
 from trialwright.executors import local, tasks
+from trialwright.executors.base import Inbox
 from trialwright.executors.local import Local
 from trialwright.messages import EVERY_REPORT, Extend, Failed, Finished, Halt, Halted, Lost, Reported, Started, Ticked
 
@@ -285,3 +286,16 @@ def test_nothing_is_kept_where_there_is_no_directory(tmp_path):
     driver.close()
     driver.runner.close()
     assert not driver.executor._root.exists()
+
+
+def test_an_event_that_may_wait_comes_before_the_next_one_or_soon():
+    async def taken():
+        inbox = Inbox()
+        inbox.put_beside(Started(1, 1))
+        inbox.put(Finished(1, 1))
+        first = await inbox.take(None)
+        inbox.put_beside(Started(2, 1))
+        async with asyncio.timeout(30):
+            return first, await inbox.take(None), await inbox.take(0.01)
+
+    assert asyncio.run(taken()) == ([Started(1, 1), Finished(1, 1)], [Started(2, 1)], [Ticked()])

@@ -268,4 +268,4 @@ def test_a_process_that_died_is_not_used_again_though_its_trial_has_ended():
 
     slot = asyncio.run(life())
     assert slot.gone
-    assert slot.pool.told == ["pass_on", "pass_on", "freed", "lost"]
+    assert slot.pool.told == ["begun", "pass_on", "freed", "lost"]

@@ -163,7 +163,7 @@ class Local:
     def _begin(self, launch: Launch, worker: str) -> None:
         """A trial's time begins when it is handed over: a thread that cannot say that it has begun must not have
         more."""
-        self._inbox.put(Started(launch.trial, launch.attempt, worker))
+        self._inbox.put_beside(Started(launch.trial, launch.attempt, worker))
 
     def _answer(self, key: Key, answer: Extend | Halt) -> None:
         attempt = self._work.attempts.get(key)

@@ -22,7 +22,7 @@ from trialwright.executors.deputy import Deputy
 from trialwright.executors.process_state import descendants, kill
 from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
-from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, TrialEvent
+from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, Started, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
@@ -166,6 +166,10 @@ class Pool:
             task.cancel()
 
     # What slots say --------------------------------------------------------------------------------------------------
+
+    def begun(self, event: Started) -> None:
+        """A trial was handed to its slot."""
+        self._inbox.put_beside(event)
 
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in a trial."""

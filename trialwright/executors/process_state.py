@@ -271,9 +271,17 @@ def kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+_forked: set[int] = set()  # the threads that have forked since their copies were ended last
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=lambda: _forked.add(threading.get_ident()))
+
+
 def end_copies() -> None:
     """Kill the children that this thread has forked, and that are copies of this process still. What runs a program of
     its own (``subprocess``) is let be: others may use it."""
+    if threading.get_ident() not in _forked:  # to ask the system after each trial costs short ones half their speed
+        return
+    _forked.discard(threading.get_ident())
     with suppress(OSError):  # only Linux lists them
         with open(f"/proc/self/task/{threading.get_native_id()}/children", encoding="ascii") as listed:  # noqa: PTH123
             children = listed.read().split()

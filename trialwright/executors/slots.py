@@ -56,6 +56,9 @@ class Owner(Protocol):
     def cause_s(self) -> float:
         """How long, after a connection has ended, it may take to be told why."""
 
+    def begun(self, event: Started) -> None:
+        """Its trial was handed over."""
+
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in its trial."""
 
@@ -228,7 +231,7 @@ class Slot:
     def _begin(self, peer: Peer, launch: Launch) -> None:
         """Hand the trial over. Its time begins here: a process that cannot say that it has begun must not have more."""
         peer.write(self.frame)
-        self.pool.pass_on(self, Started(launch.trial, launch.attempt, self.worker), 0)
+        self.pool.begun(Started(launch.trial, launch.attempt, self.worker))
 
     def _follow(self, frame: Reported) -> None:
         if frame.first_step not in self.next_steps:

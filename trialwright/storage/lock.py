@@ -59,6 +59,7 @@ class DriverLock:
                 raise RunLocked(f"the run in {str(directory)!r} is driven by {owner}") from error
             self.committed = committed(directory)  # by the driver before this one
             since = datetime.now(UTC).isoformat(timespec="seconds")
+            self._size = -1  # of what is written; unknown yet
             self._owner = {"host": platform.node(), "pid": os.getpid(), "since": since}
             try:
                 self._sign(self.committed)
@@ -94,7 +95,9 @@ class DriverLock:
         if self._descriptor is not None:
             text = json.dumps({**self._owner, **(known._asdict() if known else {})}).ljust(_LENGTH).encode()
             os.pwrite(self._descriptor, text, 0)
-            os.ftruncate(self._descriptor, len(text))
+            if len(text) != self._size:  # it is the same after each commit
+                os.ftruncate(self._descriptor, len(text))
+                self._size = len(text)
 
     def _let_children_go(self) -> None:
         """A forked child shares the lock, and would hold it after the driver's death: it closes its copy at birth."""
