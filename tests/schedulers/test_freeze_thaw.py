@@ -10,7 +10,7 @@ from tests.contracts.scheduler import SchedulerContract
 from tests.core.driving import Curve, Hand, simulate
 from trialwright import Engine, Simulated
 from trialwright.errors import PolicyError
-from trialwright.messages import Ask, Launch, StopRequested, Suggested, Suggestion
+from trialwright.messages import Ask, Launch, SamplesAdded, StopRequested, Suggested, Suggestion
 from trialwright.schedulers import FreezeThaw
 from trialwright.searchers import GP, Random
 from trialwright.searchers.gp.maximise import Effort
@@ -124,6 +124,13 @@ def test_paused_trials_that_the_searcher_never_names_are_ended_when_nothing_else
     simulation = simulate(Curve(9), FreezeThaw(max_t=9, levels=3), executor, searcher=Silent(), samples=5)
     assert simulation.experiment.done
     assert {str(trial.outcome) for trial in simulation.experiment.trials.values()} == {"stopped (never resumed)"}
+
+
+def test_samples_that_are_added_after_the_searcher_has_named_nothing_are_asked_for():
+    hand, ask = consulted(samples=1)
+    hand(Suggested(ask.ask, (None,)))
+    [more] = [each for each in hand(SamplesAdded(1)) if isinstance(each, Ask)]
+    assert (more.requests[0].kind, more.requests[0].sample) == ("next", 1)
 
 
 def test_a_trial_whose_value_is_not_finite_ends_at_its_level():

@@ -119,7 +119,7 @@ class Supply:
 
     def give_up(self) -> None:
         """The searcher waits for results, and none will come: it has no more."""
-        self._exhausted = True
+        self._exhausted = self._exhausted or bool(self._later)  # else it only named no paused trial
         self._later.clear()
         self._unused.clear()
 
@@ -130,6 +130,7 @@ class Supply:
     def add(self, samples: int) -> None:
         """Somebody wants so many more."""
         self._samples += samples
+        self._refused = False  # there is something else to choose now
 
     def remove(self, trial: int) -> None:
         """A trial that waited here, perhaps, will not be started."""

@@ -104,7 +104,7 @@ class Executor(Protocol):
         """End all work and let go of everything."""
 
 
-BESIDE_S = 0.02
+BESIDE_S = 0.02  # how long the news of a start waits for another event to come with
 
 
 class Inbox:
