@@ -21,8 +21,8 @@ NEVER = 10.0  # the regret of a run that has seen nothing yet
 
 @dataclass(frozen=True)
 class Line:
-    """A method at one moment: its mean regret and rank over tasks, with 95 % intervals, and how it does against random:
-    tasks won and lost, and Holm's p of the signed-rank test."""
+    """A method at one moment: its mean regret and rank over tasks, with 95 % intervals, and how it does against the
+    method that all are compared with: tasks won and lost, and Holm's p of the signed-rank test."""
 
     workers: int
     moment: float
@@ -42,25 +42,48 @@ class Line:
         return asdict(self)
 
 
-def lines(workers: int, traces: Mapping[str, Floats]) -> list[Line]:
+@dataclass(frozen=True)
+class Matrix:
+    """How many tasks each method (row) has less regret on than each other one (column), at one moment."""
+
+    workers: int
+    moment: float
+    methods: tuple[str, ...]
+    wins: tuple[tuple[int, ...], ...]
+
+
+def lines(workers: int, traces: Mapping[str, Floats], against: str) -> list[Line]:
     """Return a line for each method and moment, best rank first.
 
     Args:
         workers: how many there were.
         traces: of each method, normalised regrets of shape (tasks, seeds, POINTS).
+        against: the method that the others are compared with.
     """
-    return [line for moment in MOMENTS for line in _at(workers, moment, traces)]
+    return [line for moment in MOMENTS for line in _at(workers, moment, traces, against)]
 
 
-def _at(workers: int, moment: float, traces: Mapping[str, Floats]) -> list[Line]:
-    methods = list(traces)
+def matrix(workers: int, moment: float, traces: Mapping[str, Floats]) -> Matrix:
+    """Compare all pairs at one moment."""
+    table = _means(moment, traces)
+    wins = tuple(tuple(int((table[:, i] < table[:, j]).sum()) for j in range(len(traces))) for i in range(len(traces)))
+    return Matrix(workers, moment, tuple(traces), wins)
+
+
+def _means(moment: float, traces: Mapping[str, Floats]) -> Floats:
+    """Return mean regrets, shape (tasks, methods)."""
     point = round(moment * POINTS) - 1
-    table = np.stack([np.minimum(traces[name][:, :, point], NEVER).mean(axis=1) for name in methods], axis=1).round(12)
-    placed, random = ranks(table), methods.index("random")
-    p_values = holm({name: wilcoxon(table[:, i] - table[:, random]) for i, name in enumerate(methods) if i != random})
+    columns = [np.minimum(regrets[:, :, point], NEVER).mean(axis=1) for regrets in traces.values()]
+    return np.stack(columns, axis=1).round(12)
+
+
+def _at(workers: int, moment: float, traces: Mapping[str, Floats], against: str) -> list[Line]:
+    methods, table = list(traces), _means(moment, traces)
+    placed, base = ranks(table), methods.index(against)
+    p_values = holm({name: wilcoxon(table[:, i] - table[:, base]) for i, name in enumerate(methods) if i != base})
     found = []
     for column, name in enumerate(methods):
-        steps = table[:, column] - table[:, random]
+        steps = table[:, column] - table[:, base]
         own, rank = table[:, column], placed[:, column]
         numbers = (float(own.mean()), *interval(own), float(rank.mean()), *interval(rank))
         won, lost = int((steps < 0).sum()), int((steps > 0).sum())

@@ -18,11 +18,11 @@ from trialwright.schedulers import (
     Scheduler,
     TrialView,
 )
-from trialwright.searchers import GP, TPE, Searcher
+from trialwright.engine.catalogue import RANDOM_IN_BOHB
+from trialwright.searchers import DEHB, GP, TPE, HyperTune, Searcher
 from trialwright.streams import Streams
 
 ETA = 3
-KEPT = 10  # of the trials that one-epoch-top-k has seen for an epoch
 
 
 @dataclass
@@ -35,7 +35,7 @@ class OneEpochTopK:
     """
 
     first: int
-    k: int = KEPT
+    k: int
 
     def setup(self, rng: Streams) -> None:
         """Begin with none."""
@@ -78,7 +78,8 @@ class OneEpochTopK:
 
 SCHEDULERS: dict[str, Callable[[int], Scheduler]] = {
     "random": lambda _: FIFO(),
-    "one-epoch-top-k": lambda steps: OneEpochTopK(KEPT * steps),
+    "one-epoch-top-k": lambda _: OneEpochTopK(first=100, k=3),  # at 50 epochs, a quarter of the budget in all
+    "one-epoch-top-10": lambda steps: OneEpochTopK(first=10 * steps, k=10),  # all of the budget
     "asha": lambda steps: ASHA(steps, reduction_factor=ETA),
     "asha-promoting": lambda steps: ASHA(steps, reduction_factor=ETA, promote=True),
     "async-hyperband": lambda steps: AsyncHyperBand(steps, reduction_factor=ETA),
@@ -90,6 +91,12 @@ PAIRS: dict[str, tuple[Callable[[int], Scheduler], Callable[[], Searcher]]] = {
     "mobster": (SCHEDULERS["asha-promoting"], GP),
     "tpe-asha-promoting": (SCHEDULERS["asha-promoting"], TPE),
     "freeze-thaw": (FreezeThaw, GP),
+    "bohb": (SCHEDULERS["hyperband"], lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
+    "dehb": (SCHEDULERS["hyperband"], DEHB),
+    "hyper-tune": (
+        lambda steps: AsyncHyperBand(steps, reduction_factor=ETA, promote=True),
+        lambda: HyperTune(brackets=AsyncHyperBand().count, reduction_factor=ETA),
+    ),
 }
 METHODS = (*SCHEDULERS, *PAIRS)
 PEER = "syne-tune-asha"

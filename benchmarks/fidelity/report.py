@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fidelity.comparison import MOMENTS, Line
+from benchmarks.fidelity.comparison import MOMENTS, Line, Matrix
 from benchmarks.fidelity.populations import Duel, Outcome
 from benchmarks.fidelity.runs import POINTS
 from benchmarks.fidelity.tasks import Floats
 
 PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
-BEGIN, END = "<!-- results: python -m benchmarks.fidelity --write-docs -->", "<!-- end -->"
+END = "<!-- end -->"  # of what is written into the page; "<!-- NAME: ..." is its beginning
 
 
 def machine() -> str:
@@ -28,27 +28,38 @@ def machine() -> str:
     return f"{day}, {os.cpu_count()} CPUs ({platform.machine()}), {versions}"
 
 
-def table(lines: Sequence[Line]) -> str:
+def table(lines: Sequence[Line], against: str) -> str:
     """Return a table for each number of workers, in Markdown."""
-    return "\n\n".join(_table(lines, workers) for workers in sorted({line.workers for line in lines}))
+    return "\n\n".join(_table(lines, workers, against) for workers in sorted({line.workers for line in lines}))
 
 
-def _table(lines: Sequence[Line], workers: int) -> str:
+def _table(lines: Sequence[Line], workers: int, against: str) -> str:
     cells: dict[str, list[str]] = {}
     for moment in MOMENTS:
         for line in lines:
             if (line.workers, line.moment) == (workers, moment):
-                cells.setdefault(line.method, []).extend(_cells(line))
+                cells.setdefault(line.method, []).extend(_cells(line, against))
     order = [line.method for line in lines if (line.workers, line.moment) == (workers, MOMENTS[-1])]
-    head = ["method", *(f"{name}, {moment:.0%}" for moment in MOMENTS for name in ("rank", "regret", "against random"))]
+    head = ["method", *(f"{name}, {moment:.0%}" for moment in MOMENTS for name in ("rank", "regret", f"against {against}"))]
     rows = [f"**{count(workers)}**\n", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     return "\n".join([*rows, *(f"| {method} | {' | '.join(cells[method])} |" for method in order)])
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, against: str) -> list[str]:
     rank = f"{line.rank:.1f} ({line.rank_low:.1f} to {line.rank_high:.1f})"
     regret = f"{line.regret:.3f} ({line.regret_low:.3f} to {line.regret_high:.3f})"
-    return [rank, regret, "" if line.method == "random" else f"{line.wins} : {line.losses}, p = {line.p:.1g}"]
+    return [rank, regret, "" if line.method == against else f"{line.wins} : {line.losses}, p = {line.p:.1g}"]
+
+
+def pairwise(found: Matrix) -> str:
+    """Return the table of all pairs."""
+    head = [f"tasks with less regret than, {found.moment:.0%}, {count(found.workers)}", *found.methods]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows += [
+        f"| {name} | {' | '.join('' if i == j else str(won) for j, won in enumerate(wins))} |"
+        for i, (name, wins) in enumerate(zip(found.methods, found.wins, strict=True))
+    ]
+    return "\n".join(rows)
 
 
 def count(workers: int) -> str:
@@ -91,11 +102,12 @@ def as_json(
     return json.dumps({"machine": machine(), "told": told, **results}, indent=1)
 
 
-def write(text: str) -> None:
-    """Put the results into the page, in place of those that are there."""
+def write(text: str, part: str) -> None:
+    """Put results into a part of the page, in place of those that are there."""
     page = PAGE.read_text(encoding="utf-8")
-    before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    before, begin, rest = page.partition(f"<!-- {part}: ")
+    told, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{begin}{told.partition('-->')[0]}-->\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def draw(traces: Mapping[int, Mapping[str, Floats]], target: Path) -> None:

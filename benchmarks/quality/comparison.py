@@ -6,18 +6,17 @@ of all first values. What is compared is the mean over the seeds of a task; task
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.quality.tasks import Task
-from benchmarks.quality.traces import Trace
+from benchmarks.quality.traces import POINTS, Trace
 
 Floats = npt.NDArray[np.float64]
 
-POINTS = (25, 50, 100)
 DRAWS = 10_000
 DEFENDED = ("gp", "tpe", "auto")  # each is set against all others
 
@@ -59,15 +58,19 @@ class Result:
 
 
 def compare(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str]) -> list[Result]:
-    """Return the results of normalised regret, for all tasks that every method has done, and for each family."""
+    """Return the results of normalised regret, for all tasks that every method has done, and for each family; and, of
+    tasks with noise, the regret of what each method recommends."""
     done = complete(traces, tasks, methods)
     groups = {"regret": done} | {family: [t for t in done if t.family == family] for family in _families(done)}
-    return [
+    found = [
         result(what, at, regrets(traces, group, methods, at), methods)
         for what, group in groups.items()
         for at in POINTS
         if group
     ]
+    noisy = complete([trace for trace in traces if trace.recommended], done, methods)
+    tables = {at: regrets(traces, noisy, methods, at, Trace.final) for at in POINTS if noisy}
+    return [*found, *(result("recommended", at, table, methods) for at, table in tables.items())]
 
 
 def compare_parallel(
@@ -123,14 +126,21 @@ def duels(table: Floats, methods: Sequence[str], one: str) -> list[Duel]:
     return found
 
 
-def regrets(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], at: int) -> Floats:
-    """Return the mean normalised regret after so many evaluations, shape (tasks, methods); NaN where nothing ran."""
+def regrets(
+    traces: Sequence[Trace],
+    tasks: Sequence[Task],
+    methods: Sequence[str],
+    at: int,
+    value: Callable[[Trace, int], float] = Trace.best,
+) -> Floats:
+    """Return the mean normalised regret after so many evaluations, shape (tasks, methods); NaN where nothing ran. It is
+    that of the best ever tried, or of another value of the traces."""
     table = np.full((len(tasks), len(methods)), np.nan)
     for row, task in enumerate(tasks):
         own = [trace for trace in traces if trace.task == task.id]
         low, high = scale(own, task)
         for column, method in enumerate(methods):
-            values = [trace.best(at) for trace in own if trace.method == method]
+            values = [value(trace, at) for trace in own if trace.method == method]
             if values:
                 table[row, column] = (np.mean(values) - low) / (high - low)
     return table.round(12)  # so that the last bit of a sum breaks no tie

@@ -1,9 +1,10 @@
 """Other people's searchers behind a pipe: one JSON line in, one out, so that each can live in its own environment.
 
     python peer.py optuna-gp
-    {"do": "begin", "space": [...], "seed": 0, "evaluations": 100, "parallelism": 1}   -> {}
+    {"do": "begin", "space": [...], "seed": 0, "evaluations": 100, "parallelism": 1, "noisy": false}   -> {}
     {"do": "ask"}                                     -> {"config": {...}}
     {"do": "tell", "place": 0, "value": 0.3}          -> {}        of the configs asked for, by their places
+    {"do": "recommend"}                               -> {"config": {...}}, or {}: what was told the best value
 
 Each is used as its own documentation says, with its defaults. This file imports nothing of ours.
 """
@@ -15,10 +16,15 @@ import sys
 import warnings
 
 
-class Optuna:
+class Peer:
+    def recommend(self):
+        return None
+
+
+class Optuna(Peer):
     sampler = "TPESampler"
 
-    def begin(self, space, seed, evaluations, parallelism):
+    def begin(self, space, seed, evaluations, parallelism, noisy):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -44,8 +50,8 @@ class OptunaGP(Optuna):
     sampler = "GPSampler"
 
 
-class HyperOpt:
-    def begin(self, space, seed, evaluations, parallelism):
+class HyperOpt(Peer):
+    def begin(self, space, seed, evaluations, parallelism, noisy):
         import numpy as np
         from hyperopt import Trials, hp, tpe
         from hyperopt.base import Domain
@@ -85,7 +91,7 @@ class HyperOpt:
         self.trials.refresh()
 
 
-class BoTorch:
+class BoTorch(Peer):
     """SingleTaskGP, LogEI or (with trials pending) qLogEI, two Sobol points for each parameter first.
 
     Where some are continuous, integers are rounded, and choices are one column an option, of which the largest counts.
@@ -93,7 +99,7 @@ class BoTorch:
     avoids what was tried, and a choice is one column.
     """
 
-    def begin(self, space, seed, evaluations, parallelism):
+    def begin(self, space, seed, evaluations, parallelism, noisy):
         import torch
         from torch.quasirandom import SobolEngine
 
@@ -190,10 +196,10 @@ class BoTorch:
         return (value - low) / (high - low)
 
 
-class Nevergrad:
+class Nevergrad(Peer):
     """NGOpt, which chooses among its algorithms by budget, workers and space."""
 
-    def begin(self, space, seed, evaluations, parallelism):
+    def begin(self, space, seed, evaluations, parallelism, noisy):
         import nevergrad as ng
 
         self.space, self.asked = space, []
@@ -215,11 +221,14 @@ class Nevergrad:
     def tell(self, place, value):
         self.optimizer.tell(self.asked[place], value)
 
+    def recommend(self):
+        return _plain(self.space, self.optimizer.provide_recommendation().value)
 
-class SMAC:
-    """The facade for hyper-parameters: a random forest."""
 
-    def begin(self, space, seed, evaluations, parallelism):
+class SMAC(Peer):
+    """The facade for hyper-parameters: a random forest. Where results are noisy, it is told, and repeats."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
         from tempfile import mkdtemp
 
         from ConfigSpace import ConfigurationSpace
@@ -230,7 +239,7 @@ class SMAC:
         configurations = ConfigurationSpace(seed=seed)
         configurations.add([self._hyperparameter(each) for each in space])
         scenario = Scenario(
-            configurations, output_directory=mkdtemp(), deterministic=True, n_trials=evaluations, seed=seed
+            configurations, output_directory=mkdtemp(), deterministic=not noisy, n_trials=evaluations, seed=seed
         )
         self.smac = HyperparameterOptimizationFacade(scenario, lambda config, seed: 0.0, logging_level=False)
 
@@ -248,6 +257,10 @@ class SMAC:
 
     def tell(self, place, value):
         self.smac.tell(self.asked[place], self.value(cost=value))
+
+    def recommend(self):
+        best = self.smac.intensifier.get_incumbent()
+        return best and _plain(self.space, best)
 
 
 def _plain(space, config):

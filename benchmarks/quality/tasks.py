@@ -18,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from trialwright import space
-from trialwright.space import Category, Domain, Stepped
+from trialwright.space import Category, Domain, Space, Stepped
 
 Config = Mapping[str, Any]
 Objective = Callable[[Config], float]
+Noise = Callable[[float, np.random.Generator], float]  # what a method is told in place of the true value
 Vector = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One problem. ``make`` returns its function; it may be slow, and is called once a process."""
+    """One problem. ``make`` returns its function; it may be slow, and is called once a run. ``noise`` returns, for that
+    function, what a method is told; what counts is without noise."""
 
     family: str
     name: str
@@ -35,7 +37,7 @@ class Task:
     make: Callable[[], Objective]
     judging: bool
     optimum: float | None = None  # where it is known
-    noise: float = 0.0  # standard deviation of what is added to what a method is told; regret is without
+    noise: Callable[[Objective], Noise] | None = None
 
     @property
     def id(self) -> str:
@@ -114,6 +116,75 @@ def _form(form: str, dimension: int, instance: int, *, judging: bool) -> Task:
     return Task("forms", f"{form}-{dimension}", definition, make, judging, optimum=0.0)
 
 
+def _zakharov(z: Vector) -> float:
+    slope = 0.5 * z @ np.arange(1, len(z) + 1)
+    return float(np.log1p(z @ z + slope**2 + slope**4))
+
+
+def _rastrigin(z: Vector) -> float:
+    return float(np.mean(z * z + 10 - 10 * np.cos(2 * np.pi * z)))
+
+
+def _schwefel222(z: Vector) -> float:
+    return float(np.log1p(np.abs(z).sum() + np.prod(np.abs(z))))
+
+
+def _salomon(z: Vector) -> float:
+    r = float(np.sqrt(z @ z))
+    return 1 - float(np.cos(2 * np.pi * r)) + 0.1 * r
+
+
+_EDGE_FORMS: dict[str, tuple[Callable[[Vector], float], float]] = {  # as _FORMS
+    "zakharov": (_zakharov, 5.0),
+    "rastrigin": (_rastrigin, 2.5),
+    "schwefel222": (_schwefel222, 5.0),
+    "salomon": (_salomon, 5.0),
+}
+
+
+def _cornered(form: str, dimension: int, instance: int) -> Objective:
+    """Put the optimum where each parameter is within a fiftieth of an end of its range, or, one in three, anywhere."""
+    function, width = _EDGE_FORMS[form]
+    rng = np.random.default_rng(instance)
+    ends, near = rng.integers(2, size=dimension), rng.uniform(0, 0.02, dimension)
+    centre = np.where(rng.random(dimension) < 1 / 3, rng.random(dimension), np.abs(ends - near))
+    return lambda config: function((_vector(config) - centre) * 2 * width)
+
+
+def _edge(form: str, dimension: int, instance: int, *, judging: bool) -> Task:
+    definition: dict[str, Domain] = {f"x{index}": space.uniform(0, 1) for index in range(dimension)}
+    make = partial(_cornered, form, dimension, instance)
+    return Task("edges", f"{form}-{dimension}", definition, make, judging, optimum=0.0)
+
+
+def _boosting(instance: int) -> Objective:
+    """A surface shaped like that of boosted trees, where the best is at the ends of some ranges: many trees, a low rate,
+    little regularisation; deep trees fit too well where leaves are small."""
+    rng = np.random.default_rng(instance)
+    depth, share, scale = rng.uniform(6, 10), rng.uniform(0.8, 1.0), rng.uniform(0.5, 2.0)
+
+    def objective(config: Config) -> float:
+        progress = config["rate"] * config["trees"] / 20
+        under = np.exp(-progress) + 0.02 * np.log10(config["rate"] / 1e-3)
+        over = 0.03 * max(config["depth"] - depth, 0) / np.sqrt(config["leaf"])
+        loss = 0.1 + 0.5 * under + over + 0.01 * scale * np.log10(config["l2"] / 1e-6) + 0.005 * np.log2(config["leaf"])
+        return float(loss + 0.02 * max(depth - config["depth"], 0) ** 1.5 + 0.3 * (config["columns"] - share) ** 2)
+
+    return objective
+
+
+def _boosted(instance: int, *, judging: bool) -> Task:
+    definition: dict[str, Domain] = {
+        "rate": space.loguniform(1e-3, 1.0),
+        "trees": space.lograndint(10, 1001),
+        "depth": space.randint(1, 13),
+        "leaf": space.lograndint(1, 65),
+        "l2": space.loguniform(1e-6, 10.0),
+        "columns": space.uniform(0.2, 1.0),
+    }
+    return Task("edges", f"boosting-{instance}", definition, partial(_boosting, instance), judging)
+
+
 def _training(instance: int) -> Objective:
     """A surface shaped like those of small networks: a valley in the learning rate that moves with the optimiser,
     divergence beyond it, flat directions, and a few options that matter."""
@@ -147,12 +218,66 @@ def _surface(instance: int, *, judging: bool) -> Task:
     return Task("surfaces", f"training-{instance}", definition, partial(_training, instance), judging)
 
 
+# Noise -------------------------------------------------------------------------------------------------------------
+
+
+def _normal(sd: float, objective: Objective) -> Noise:
+    return lambda value, rng: value + float(rng.normal(0, sd))
+
+
+def _near_the_best(level: float, definition: Mapping[str, Domain], objective: Objective) -> Noise:
+    """Normal noise, of so many standard deviations of the best fifth of 1,024 random configurations."""
+    drawn = Space(definition).sample(1024, np.random.default_rng(0))
+    values = np.sort([objective(config) for config in drawn])
+    return _normal(level * float(values[: len(values) // 5].std()), objective)
+
+
+def _factor(objective: Objective) -> Noise:
+    """COCO's severe Gaussian noise: f exp(N(0, 1)) (Finck et al. 2009, equation 2)."""
+    return lambda value, rng: value * float(np.exp(rng.normal()))
+
+
+def _uniform(dimension: int, objective: Objective) -> Noise:
+    """COCO's severe uniform noise, stronger near the optimum (Finck et al. 2009, equation 3)."""
+    power = 0.49 + 1 / dimension
+
+    def told(value: float, rng: np.random.Generator) -> float:
+        first, second = rng.random(2)
+        return float(first * value * max(1.0, (1e9 / (value + 1e-99)) ** (power * second)))
+
+    return told
+
+
+def _outliers(objective: Objective) -> Noise:
+    """COCO's severe Cauchy noise: one value in five lies far off (Finck et al. 2009, equation 4)."""
+
+    def told(value: float, rng: np.random.Generator) -> float:
+        far = float(rng.normal()) / (abs(float(rng.normal())) + 1e-199)
+        return value + max(0.0, 1000 + (far if rng.random() < 0.2 else 0.0))
+
+    return told
+
+
+def _noisy(task: Task, noise: Callable[[Objective], Noise], name: str = "") -> Task:
+    return replace(task, family="noisy", noise=noise, name=f"{task.name}{name}")
+
+
 def _noisy_form(form: str, dimension: int, instance: int, noise: float, *, judging: bool) -> Task:
-    return replace(_form(form, dimension, instance, judging=judging), family="noisy", noise=noise)
+    return _noisy(_form(form, dimension, instance, judging=judging), partial(_normal, noise))
 
 
 def _noisy_surface(instance: int, noise: float, *, judging: bool) -> Task:
-    return replace(_surface(instance, judging=judging), family="noisy", noise=noise)
+    return _noisy(_surface(instance, judging=judging), partial(_normal, noise))
+
+
+def _noisy_bbob(function: int, dimension: int, level: float, *, judging: bool) -> Task:
+    task = _bbob(function, dimension, 2, judging=judging)
+    return _noisy(task, partial(_near_the_best, level, task.space), f"-{level:g}")
+
+
+def _noisy_kind(form: str, dimension: int, instance: int, kind: str, *, judging: bool) -> Task:
+    kinds = {"factor": _factor, "uniform": partial(_uniform, dimension), "outliers": _outliers}
+    return _noisy(_form(form, dimension, instance, judging=judging), kinds[kind], f"-{kind}")
 
 
 # COCO --------------------------------------------------------------------------------------------------------------
@@ -165,14 +290,14 @@ def _coco(suite: str, function: int, dimension: int, instance: int = 1) -> Any: 
     return cocoex.Suite(suite, "", where).get_problem(0)
 
 
-def _coco_objective(suite: str, function: int, dimension: int) -> Objective:
-    problem = _coco(suite, function, dimension)
+def _coco_objective(suite: str, function: int, dimension: int, instance: int = 1) -> Objective:
+    problem = _coco(suite, function, dimension, instance)
     return lambda config: float(problem(_vector(config)))
 
 
-def _bbob(function: int, dimension: int, *, judging: bool) -> Task:
+def _bbob(function: int, dimension: int, instance: int = 1, *, judging: bool) -> Task:
     definition: dict[str, Domain] = {f"x{index}": space.uniform(-5, 5) for index in range(dimension)}
-    make = partial(_coco_objective, "bbob", function, dimension)
+    make = partial(_coco_objective, "bbob", function, dimension, instance)
     return Task("bbob", f"f{function}-{dimension}", definition, make, judging)
 
 
@@ -340,6 +465,10 @@ _JUDGING: dict[Callable[..., Task], tuple[tuple[Any, ...], ...]] = {
     _model: (("svm", "digits"), ("trees", "wine"), ("trees", "digits")),
     _noisy_form: (("styblinski", 2, 4, 2.0), ("ellipsoid", 20, 4, 0.3)),
     _noisy_surface: ((15, 0.03),),
+    _noisy_bbob: tuple((*which, level) for which in ((8, 5), (14, 5), (21, 3)) for level in (0.1, 0.3, 1.0)),
+    _noisy_kind: (("rosenbrock", 3, 7, "factor"), ("styblinski", 4, 7, "uniform"), ("ackley", 4, 7, "outliers")),
+    _edge: (("zakharov", 6, 1), ("rastrigin", 4, 1), ("schwefel222", 8, 1), ("salomon", 3, 1)),
+    _boosted: ((1,), (2,)),
 }
 _DEVELOPING: dict[Callable[..., Task], tuple[tuple[Any, ...], ...]] = {
     _form: (

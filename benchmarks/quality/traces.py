@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol, cast
@@ -30,13 +30,15 @@ PEERS = {  # and the package that each comes in
     "nevergrad": "nevergrad",
     "smac": "smac",
 }
+POINTS = (25, 50, 100)  # evaluations at which methods are compared
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
 class Trace:
     """One run. ``falls`` are the evaluations, from 1, at which the best value so far, without noise, fell, and to
-    what."""
+    what. ``recommended``, where results are noisy: after so many evaluations, the true value of the configuration that
+    the method recommends, which may rise."""
 
     task: str
     method: str
@@ -45,6 +47,7 @@ class Trace:
     evaluations: int
     falls: list[tuple[int, float]]
     seconds: float  # in ask and tell
+    recommended: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def key(self) -> tuple[str, str, int, int]:
@@ -54,6 +57,10 @@ class Trace:
     def best(self, evaluation: int) -> float:
         """Return the best value after so many evaluations."""
         return next(value for at, value in reversed(self.falls) if at <= evaluation)
+
+    def final(self, evaluation: int) -> float:
+        """Return the true value of what is recommended after so many evaluations."""
+        return dict(self.recommended)[evaluation]
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Job:
 class _Method(Protocol):
     def ask(self, count: int) -> list[dict[str, object]]: ...
     def tell(self, values: list[float]) -> None: ...
+    def recommend(self) -> dict[str, object] | None: ...  # None: what was told the best value
 
 
 class _Ours:
@@ -93,6 +101,9 @@ class _Ours:
         for trial, value in zip(self._asked, values, strict=True):
             self._study.tell(trial, value)
 
+    def recommend(self) -> dict[str, object]:
+        return self._study.recommended.config
+
 
 class _Peer:
     def __init__(self, job: Job) -> None:
@@ -105,7 +116,7 @@ class _Peer:
             text=True,
         )
         self._told = 0
-        plan = {"evaluations": job.evaluations, "parallelism": job.batch}
+        plan = {"evaluations": job.evaluations, "parallelism": job.batch, "noisy": job.task.noise is not None}
         try:
             self._say(do="begin", space=plain_space(job.task.space), seed=job.seed, **plan)
         except RuntimeError:
@@ -119,6 +130,9 @@ class _Peer:
         for value in values:
             self._say(do="tell", place=self._told, value=value)
             self._told += 1
+
+    def recommend(self) -> dict[str, object] | None:
+        return cast("dict[str, object] | None", self._say(do="recommend").get("config"))
 
     def close(self) -> None:
         self._process.terminate()
@@ -137,29 +151,44 @@ class _Peer:
 
 def run(job: Job) -> Trace:
     """Make one trace."""
-    objective = job.task.make()
-    noise = np.random.default_rng(job.seed)
+    objective, rng = job.task.make(), np.random.default_rng(job.seed)
+    noise = job.task.noise(objective) if job.task.noise else None
     method: _Method = _Peer(job) if job.method in PEERS else _Ours(job)
-    falls: list[tuple[int, float]] = []
-    count, seconds = 0, 0.0
+    true: list[float] = []
+    told: list[float] = []
+    recommended: list[tuple[int, float]] = []
+    seconds = 0.0
     try:
-        while count < job.evaluations:
+        while len(true) < job.evaluations:
             began = time.perf_counter()
-            configs = method.ask(min(job.batch, job.evaluations - count))
+            configs = method.ask(min(job.batch, job.evaluations - len(true)))
             seconds += time.perf_counter() - began
             values = [objective(config) for config in configs]
-            for value in values:
-                count += 1
-                if not falls or value < falls[-1][1]:
-                    falls.append((count, value))
+            noisy = [noise(value, rng) for value in values] if noise else values
+            true, told = true + values, told + noisy
             began = time.perf_counter()
-            method.tell([float(value + noise.normal(0, job.task.noise)) for value in values])
+            method.tell(noisy)
             seconds += time.perf_counter() - began
+            if noise and len(true) in POINTS:
+                choice = method.recommend()
+                recommended.append((len(true), objective(choice) if choice else true[int(np.argmin(told))]))
     finally:
         if isinstance(method, _Peer):
             method.close()
-    rounded = [(at, float(f"{value:.8g}")) for at, value in falls]
-    return Trace(job.task.id, job.method, job.seed, job.batch, count, rounded, round(seconds, 3))
+    where = (job.task.id, job.method, job.seed, job.batch, len(true))
+    return Trace(*where, _rounded(_falls(true)), round(seconds, 3), _rounded(recommended))
+
+
+def _falls(values: Iterable[float]) -> list[tuple[int, float]]:
+    falls: list[tuple[int, float]] = []
+    for count, value in enumerate(values, 1):
+        if not falls or value < falls[-1][1]:
+            falls.append((count, value))
+    return falls
+
+
+def _rounded(values: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    return [(at, float(f"{value:.8g}")) for at, value in values]
 
 
 def read(paths: Iterable[Path]) -> dict[tuple[str, str, int, int], Trace]:
@@ -171,8 +200,9 @@ def read(paths: Iterable[Path]) -> dict[tuple[str, str, int, int], Trace]:
                 given = cast("dict[str, object]", json.loads(line))
             except ValueError:
                 continue
-            falls = [(int(at), float(value)) for at, value in cast("list[tuple[int, float]]", given.pop("falls"))]
-            trace = Trace(**cast("Mapping[str, str]", given), falls=falls)  # type: ignore[arg-type]
+            lists = {name: cast("list[tuple[int, float]]", given.pop(name, [])) for name in ("falls", "recommended")}
+            values = {name: [(int(at), float(value)) for at, value in pairs] for name, pairs in lists.items()}
+            trace = Trace(**cast("Mapping[str, str]", given), **values)  # type: ignore[arg-type]
             found[trace.key] = trace
     return found
 

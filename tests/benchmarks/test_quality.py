@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from benchmarks.quality.comparison import (
     wilcoxon,
 )
 from benchmarks.quality.report import as_json, text, written
-from benchmarks.quality.tasks import all_tasks, plain_space
+from benchmarks.quality.tasks import _normal, all_tasks, plain_space
 from benchmarks.quality.traces import COMMITTED, PEERS, Job, Trace, _Ours, append, make, read, run
 
 TASKS = all_tasks()
@@ -187,7 +188,7 @@ class TestTraces:
 
     def test_noise_is_told_and_not_counted(self):
         told = []
-        task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=0.5)
+        task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=partial(_normal, 0.5))
 
         class Listening(_Ours):
             def tell(self, values):
@@ -199,6 +200,14 @@ class TestTraces:
             found = run(Job(task, "random", 0, 1, 30, sys.executable))
         assert found.falls == [(1, 1.0)]
         assert 0.3 < np.std(told) < 0.7
+
+    @pytest.mark.parametrize("method", ["random", "optuna-tpe"])
+    def test_where_results_are_noisy_what_is_recommended_counts_too(self, method):
+        task = next(task for task in TASKS if task.id == "noisy/f21-3-1")
+        found = run(Job(task, method, 0, 1, 50, sys.executable))
+        assert [at for at, _ in found.recommended] == [25, 50]
+        assert found.final(50) >= found.best(50)
+        assert {each.what for each in compare([replace(found, recommended=[])], [task], [method])} == {"regret", "noisy"}
 
     @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad", "smac"])
     def test_those_of_others_are_in_the_repository(self, method):
