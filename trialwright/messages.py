@@ -249,6 +249,14 @@ class Granted(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Queued(Message):
+    """A trial was sent to the slot of one that runs, to be run there after it."""
+
+    trial: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked(Message):
     """The searcher was asked for so many new trials."""
 
@@ -263,7 +271,7 @@ class TooLarge(Message):
     trial: int
 
 
-Decision: TypeAlias = Start | Verdict | Choice | Granted | Asked | TooLarge
+Decision: TypeAlias = Start | Verdict | Choice | Granted | Queued | Asked | TooLarge
 
 
 # Events
@@ -414,6 +422,14 @@ class Lost(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Returned(Message):
+    """A trial that waited in a slot was handed back: it has not begun there, and this is no attempt."""
+
+    trial: int
+    attempt: int  # that it would have been
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked(Message):
     """The experiment's deadline has come."""
 
@@ -432,6 +448,7 @@ Event: TypeAlias = (
     | Failed
     | Halted
     | Lost
+    | Returned
     | Ticked
 )
 TrialEvent: TypeAlias = Started | Reported | Noted | Finished | Failed | Halted | Lost
@@ -453,7 +470,8 @@ class Ask(Message):
 
 @dataclass(frozen=True, slots=True)
 class Launch(Message):
-    """Run user code on the granted resources until the lease ends."""
+    """Run user code on the granted resources until the lease ends. ``after``: it waits in the slot that was granted to
+    this trial, in this attempt, until those before it have ended there; only to executors that have ``ahead``."""
 
     trial: int
     attempt: int
@@ -462,6 +480,7 @@ class Launch(Message):
     until: Until
     seed: int
     checkpoint: Checkpoint | None = None
+    after: tuple[int, int] | None = None
 
     @property
     def placement(self) -> Placement:
@@ -495,7 +514,7 @@ class Halt(Message):
 
 @dataclass(frozen=True, slots=True)
 class Cancel(Message):
-    """A trial that holds no worker will not run. Nothing to confirm."""
+    """A trial that holds no worker will not run; it may wait in a slot. Nothing to confirm."""
 
     trial: int
 

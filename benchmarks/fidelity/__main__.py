@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--traces", type=Path, help="a file that traces are added to, and taken from")
     parser.add_argument("--json", type=Path, help="where the results go")
     parser.add_argument("--plot", type=Path, help="a picture of the regret against the budget")
-    parser.add_argument("--write-docs", metavar="PART", choices=PARTS, help="put the tables into this part of docs/fidelity.md")
+    parser.add_argument(
+        "--write-docs", metavar="PART", choices=PARTS, help="put the tables into this part of docs/fidelity.md"
+    )
     return parser
 
 

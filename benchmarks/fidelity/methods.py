@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from trialwright.engine.catalogue import RANDOM_IN_BOHB
 from trialwright.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
 from trialwright.schedulers import (
     ASHA,
@@ -18,7 +19,6 @@ from trialwright.schedulers import (
     Scheduler,
     TrialView,
 )
-from trialwright.engine.catalogue import RANDOM_IN_BOHB
 from trialwright.searchers import DEHB, GP, TPE, HyperTune, Searcher
 from trialwright.streams import Streams
 

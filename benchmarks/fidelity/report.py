@@ -40,7 +40,10 @@ def _table(lines: Sequence[Line], workers: int, against: str) -> str:
             if (line.workers, line.moment) == (workers, moment):
                 cells.setdefault(line.method, []).extend(_cells(line, against))
     order = [line.method for line in lines if (line.workers, line.moment) == (workers, MOMENTS[-1])]
-    head = ["method", *(f"{name}, {moment:.0%}" for moment in MOMENTS for name in ("rank", "regret", f"against {against}"))]
+    head = [
+        "method",
+        *(f"{name}, {moment:.0%}" for moment in MOMENTS for name in ("rank", "regret", f"against {against}")),
+    ]
     rows = [f"**{count(workers)}**\n", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     return "\n".join([*rows, *(f"| {method} | {' | '.join(cells[method])} |" for method in order)])
 

@@ -158,8 +158,8 @@ def _edge(form: str, dimension: int, instance: int, *, judging: bool) -> Task:
 
 
 def _boosting(instance: int) -> Objective:
-    """A surface shaped like that of boosted trees, where the best is at the ends of some ranges: many trees, a low rate,
-    little regularisation; deep trees fit too well where leaves are small."""
+    """A surface shaped like that of boosted trees, where the best is at the ends of some ranges: many trees, a low
+    rate, little regularisation; deep trees fit too well where leaves are small."""
     rng = np.random.default_rng(instance)
     depth, share, scale = rng.uniform(6, 10), rng.uniform(0.8, 1.0), rng.uniform(0.5, 2.0)
 
@@ -221,7 +221,7 @@ def _surface(instance: int, *, judging: bool) -> Task:
 # Noise -------------------------------------------------------------------------------------------------------------
 
 
-def _normal(sd: float, objective: Objective) -> Noise:
+def _normal(sd: float, _objective: Objective) -> Noise:
     return lambda value, rng: value + float(rng.normal(0, sd))
 
 
@@ -232,12 +232,12 @@ def _near_the_best(level: float, definition: Mapping[str, Domain], objective: Ob
     return _normal(level * float(values[: len(values) // 5].std()), objective)
 
 
-def _factor(objective: Objective) -> Noise:
+def _factor(_objective: Objective) -> Noise:
     """COCO's severe Gaussian noise: f exp(N(0, 1)) (Finck et al. 2009, equation 2)."""
     return lambda value, rng: value * float(np.exp(rng.normal()))
 
 
-def _uniform(dimension: int, objective: Objective) -> Noise:
+def _uniform(dimension: int, _objective: Objective) -> Noise:
     """COCO's severe uniform noise, stronger near the optimum (Finck et al. 2009, equation 3)."""
     power = 0.49 + 1 / dimension
 
@@ -248,7 +248,7 @@ def _uniform(dimension: int, objective: Objective) -> Noise:
     return told
 
 
-def _outliers(objective: Objective) -> Noise:
+def _outliers(_objective: Objective) -> Noise:
     """COCO's severe Cauchy noise: one value in five lies far off (Finck et al. 2009, equation 4)."""
 
     def told(value: float, rng: np.random.Generator) -> float:
@@ -276,7 +276,11 @@ def _noisy_bbob(function: int, dimension: int, level: float, *, judging: bool) -
 
 
 def _noisy_kind(form: str, dimension: int, instance: int, kind: str, *, judging: bool) -> Task:
-    kinds = {"factor": _factor, "uniform": partial(_uniform, dimension), "outliers": _outliers}
+    kinds: dict[str, Callable[[Objective], Noise]] = {
+        "factor": _factor,
+        "uniform": partial(_uniform, dimension),
+        "outliers": _outliers,
+    }
     return _noisy(_form(form, dimension, instance, judging=judging), kinds[kind], f"-{kind}")
 
 

@@ -49,10 +49,12 @@ def test_every_method_runs_to_the_end_of_its_budget(method, tasks):
 
 def test_lines_rank_the_better_first_and_test_it_against_random():
     better, worse = np.full((8, 2, POINTS), 0.1), np.full((8, 2, POINTS), 0.2)
-    found = comparison.lines(4, {"random": worse, "asha": better + np.arange(8)[:, None, None] / 1000})
+    traces = {"random": worse, "asha": better + np.arange(8)[:, None, None] / 1000}
+    found = comparison.lines(4, traces, against="random")
     assert [line.method for line in found] == ["asha", "random"] * 3
     assert (found[0].rank, found[0].wins, found[0].losses) == (1.0, 8, 0)
     assert found[0].p == pytest.approx(2 / 2**8)
+    assert comparison.matrix(4, 1.0, traces).wins == ((0, 0), (8, 0))
 
 
 def test_the_best_constants_are_those_of_the_formulas():
@@ -87,3 +89,15 @@ def test_the_command_prints_tables_and_writes_json(tmp_path, capsys):
     ]
     assert [each["dynamics"] for each in results["few members"]] == [*populations.DYNAMICS]
     assert (tmp_path / "plot.png").exists()
+
+
+def test_a_benchmark_that_was_interrupted_goes_on_with_what_is_missing(tmp_path, capsys):
+    kept = tmp_path / "traces.jsonl"
+    flags = ["--tasks", "ordered", "--workers", "4", "--jobs", "1", "--population-seeds", "0", "--traces", str(kept)]
+    main([*flags, "--methods", "random", "asha", "--seeds", "1"])
+    lines = kept.read_text().splitlines()
+    kept.write_text("\n".join([lines[0], lines[1][:30]]) + "\n")
+    main([*flags, "--methods", "random", "asha", "--seeds", "2"])
+    assert len(kept.read_text().splitlines()) == 1 + 1 + 3
+    main([*flags, "--methods", "random", "asha", "--seeds", "2"])
+    assert len(kept.read_text().splitlines()) == 1 + 1 + 3

@@ -207,7 +207,10 @@ class TestTraces:
         found = run(Job(task, method, 0, 1, 50, sys.executable))
         assert [at for at, _ in found.recommended] == [25, 50]
         assert found.final(50) >= found.best(50)
-        assert {each.what for each in compare([replace(found, recommended=[])], [task], [method])} == {"regret", "noisy"}
+        assert {each.what for each in compare([replace(found, recommended=[])], [task], [method])} == {
+            "regret",
+            "noisy",
+        }
 
     @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad", "smac"])
     def test_those_of_others_are_in_the_repository(self, method):

@@ -44,7 +44,7 @@ from pathlib import Path
 from trialwright.executors import worker
 port, token, root, payload = sys.argv[1:]
 wire = worker.dial("127.0.0.1", int(port), bytes.fromhex(token), 5)
-worker.serve(wire, Path(payload).read_bytes(), Path(root))
+worker.serve(wire, Path(payload).read_bytes(), Path(root), shared=False)
 print("left politely")
 """
 

@@ -36,6 +36,7 @@ from trialwright.messages import (
     Reported,
     Request,
     RetryRequested,
+    Returned,
     SamplesAdded,
     Started,
     StopRequested,
@@ -63,9 +64,12 @@ class Experiment:
         scheduler: how far to let trials go.
         rule: when to stop one regardless.
         learns: whether the searcher looks at results; if not, none are kept for it.
+        ahead: how many trials the executor takes ahead of time for each of its slots.
     """
 
-    def __init__(self, plan: Plan, scheduler: Scheduler, rule: StopRule, *, learns: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, scheduler: Scheduler, rule: StopRule, *, learns: bool = False, ahead: int = 0
+    ) -> None:
         self.plan = plan
         self.judge = Judge(scheduler, rule)
         self.scores = Scores(plan)
@@ -73,7 +77,7 @@ class Experiment:
         self.voids = 0  # answers of the searcher that came too late
         self._noted: set[str] = set()  # metrics that were warned of
         self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
-        self._trials = Trials(plan, self.judge, learns=learns)
+        self._trials = Trials(plan, self.judge, learns=learns, ahead=self._ahead(plan, ahead))
         self._reports = Reports(self._trials, self.judge, self.scores)
         self._filling = Filling(plan, self._trials, self.judge)
         self.trials = self._trials.by_number
@@ -85,6 +89,12 @@ class Experiment:
         self.ledger = self._trials.ledger
         self.history: HistoryLog = self._trials.history
         self.idle_s = self._filling.idle_s
+
+    def _ahead(self, plan: Plan, ahead: int) -> int:
+        """Return how many trials may wait in a slot. None, where the end of one can mean that no other is to begin, or
+        where what is next depends on it."""
+        depends = self.judge.is_ruled or plan.fail_fast or plan.resources is None or not self.judge.always_new
+        return 0 if depends else ahead
 
     # What a driver needs --------------------------------------------------------------------------------------------
 
@@ -246,11 +256,20 @@ class Experiment:
 
     def _hear(
         self,
-        event: Suggested | Ticked | Enqueued | CapacityChanged | StopRequested | SamplesAdded | RetryRequested,
+        event: Suggested
+        | Returned
+        | Ticked
+        | Enqueued
+        | CapacityChanged
+        | StopRequested
+        | SamplesAdded
+        | RetryRequested,
     ) -> None:
         match event:
             case Suggested():
                 self._suggested(event)
+            case Returned():
+                self._returned(event)
             case Ticked():
                 pass  # the time is looked at with every event; this one only brings it
             case Enqueued():
@@ -317,6 +336,14 @@ class Experiment:
                 tags = joined(request.tags, suggestion.tags)
                 trials.create(request.trial, suggestion.config, tags, suggestion.resources)
                 trials.supply.put(request.trial)
+
+    def _returned(self, event: Returned) -> None:
+        trial = self.trials.get(event.trial)
+        if trial is None or event.trial not in self._trials.queues or event.attempt != trial.attempt + 1:
+            self.echoes += 1
+            return
+        self._trials.queues.handed_back()
+        self._trials.unqueue(trial)
 
     def _advised(self, request: Request, suggestion: Suggestion) -> None:
         """A paused trial goes on, as the searcher has chosen. What it named may have ended since it was asked: then the

@@ -17,7 +17,7 @@ from trialwright.core.plan import Plan
 from trialwright.core.trial import State, Trial
 from trialwright.core.trials import Trials, joined
 from trialwright.errors import PolicyError
-from trialwright.messages import Asked, Consult, Drop, Granted, New, Resume, Tags, Wait
+from trialwright.messages import Asked, Consult, Drop, Granted, New, Queued, Resume, Tags, Wait
 from trialwright.resources import describe
 
 
@@ -41,7 +41,7 @@ class Filling:
             self._give_up_if_stuck()
         if self._judge.is_replaying:
             self._repeat()
-        elif not trials.is_full:
+        elif not trials.is_full or (trials.queues.are_short and trials.supply):
             self._decide()
 
     def _give_up_if_stuck(self) -> None:
@@ -72,9 +72,20 @@ class Filling:
     # What is decided now ---------------------------------------------------------------------------------------------
 
     def _decide(self) -> None:
-        """Once all is taken, that only changes when something is released, or a trial joins the line."""
         trials = self._trials
-        ready, all_taken = len(trials.supply), True
+        ready = len(trials.supply)
+        if not trials.is_full:
+            self._start_some()
+        self._queue_ahead()
+        free = self._free
+        if len(trials.supply) < ready and not self._consults:  # some of those that were asked for ahead are used up
+            self._ask(self._wanted(free, {}), {})
+        self._idle_slots = free
+
+    def _start_some(self) -> None:
+        """Start as many as can be. Once all is taken, that only changes when something is released, or a trial joins
+        the line."""
+        trials, all_taken = self._trials, True
         while trials.active < self.limit:
             number = trials.line.pick(trials.ledger.fits, trials.ledger.could_hold)
             if number is not None:
@@ -82,11 +93,31 @@ class Filling:
             elif not self._choose():
                 all_taken = self._cause == "resources"
                 break
-        free = self._free
-        if len(trials.supply) < ready and not self._consults:  # some of those that were asked for ahead are used up
-            self._ask(self._wanted(free, {}), {})
         trials.is_full = all_taken and trials.active > 0
-        self._idle_slots = free
+
+    def _queue_ahead(self) -> None:
+        """Where trials are short, have some wait in the slots: fairly, so that the last ones are not all in one."""
+        trials = self._trials
+        while trials.supply and not len(trials.line) and (short := trials.queues.next_short()):
+            running, count = short
+            share = -(-len(trials.supply) // max(trials.active, 1))
+            for _ in range(min(count, share)):
+                self._judge.write(self._judge.next(can_ask=self._can_ask))
+                self._start_new()
+                self._queue_last(running)
+
+    def _queue_last(self, running: int) -> None:
+        """Have the trial that has just joined the line wait in a slot instead; if it could, that is."""
+        trials = self._trials
+        number = trials.line.first
+        if number is not None:
+            self._queue(Queued(number, running))
+            self._judge.write(Queued(number, running))
+
+    def _queue(self, decision: Queued) -> None:
+        trials = self._trials
+        trials.line.remove(decision.trial)
+        trials.queue(trials.by_number[decision.trial], trials.by_number[decision.after])
 
     def _grant(self, trial: Trial) -> None:
         placements = self._trials.ledger.grant(trial.id, trial.request)
@@ -200,6 +231,8 @@ class Filling:
                     trials.line.remove(number)
                     trials.ledger.book(number, placements)
                     trials.launch(trials.by_number[number], placements)
+                case Queued():
+                    self._queue(step)
                 case Asked(count, tags):
                     self._ask_new(count, tags)
                 case Wait():

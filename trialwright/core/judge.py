@@ -19,6 +19,7 @@ from trialwright.messages import (
     Granted,
     Node,
     Outcome,
+    Queued,
     Report,
     Start,
     Stop,
@@ -38,7 +39,8 @@ class Judge:
     def __init__(self, scheduler: Scheduler, rule: StopRule) -> None:
         self.scheduler = scheduler
         self.rule = rule
-        self._is_ruled = rule != AnyOf(())
+        self.is_ruled = rule != AnyOf(())
+        self.always_new = bool(getattr(scheduler, "always_new", False))
         self._taken: list[Decision] = []
         self._written: deque[Decision] | None = None
         self.is_replaying = False  # it goes by what was written
@@ -82,7 +84,7 @@ class Judge:
         """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
-        if self._is_ruled:
+        if self.is_ruled:
             verdict = self._overrule(trial, report) or verdict
         return self.write(verdict if self._written is None else self._read(verdict))
 
@@ -99,11 +101,11 @@ class Judge:
         verdict = Continue(self.scheduler.on_resume(trial))  # type: ignore[attr-defined]  # who consults has it
         return self.write(verdict if self._written is None else self._read(verdict)).until
 
-    def next_step(self, *, can_ask: bool) -> Choice | Granted | Asked | None:
+    def next_step(self, *, can_ask: bool) -> Choice | Granted | Queued | Asked | None:
         """On replay: the next step of filling free room that was written for this event; None if there is no more."""
-        if not self._written or not isinstance(self._written[0], Choice | Granted | Asked):
+        if not self._written or not isinstance(self._written[0], Choice | Granted | Queued | Asked):
             return None
-        step = cast("Choice | Granted | Asked", self._written.popleft())
+        step = cast("Choice | Granted | Queued | Asked", self._written.popleft())
         if isinstance(step, Choice):
             self.scheduler.next(can_ask)  # it was asked then, and remembers what it answered
         return step

@@ -96,6 +96,14 @@ class Ledger:
         del self._grants[owner]
         self._give_back(self._booked.pop(owner))
 
+    def hand_over(self, owner: int, successor: int) -> None:
+        """Give the owner's grant to another trial."""
+        self._grants[successor], self._booked[successor] = self._grants.pop(owner), self._booked.pop(owner)
+
+    def held(self, owner: int) -> tuple[Placement, ...]:
+        """Return what was granted to this trial."""
+        return self._grants[owner]
+
     def holds(self, owner: int) -> bool:
         """Tell whether this trial holds a grant."""
         return owner in self._grants

@@ -53,6 +53,11 @@ class Line:
         self._arrivals += 1
         self._standing[trial] = _Waiting(request, self._arrivals)
 
+    def add_first(self, trial: int, request: Request) -> None:
+        """Put a trial at the head of the line: its turn had come before."""
+        self._standing[trial] = _Waiting(request, -1)
+        self._standing.move_to_end(trial, last=False)
+
     def remove(self, trial: int) -> None:
         """Take a trial out of the line, wherever it stands; nothing happens if it does not."""
         self._standing.pop(trial, None)

@@ -15,6 +15,7 @@ from trialwright.core.limits import Limits
 from trialwright.core.line import Line
 from trialwright.core.missing import Missing
 from trialwright.core.plan import Plan
+from trialwright.core.queues import Queues
 from trialwright.core.relaunch import Relaunches
 from trialwright.core.retention import Retention
 from trialwright.core.supply import Supply
@@ -31,6 +32,7 @@ from trialwright.messages import (
     Finished,
     Halt,
     Launch,
+    Lost,
     Outcome,
     Placement,
     Request,
@@ -51,9 +53,10 @@ class Trials:
         plan: the settings.
         judge: hears of ends, and has the stop rules' boundaries.
         learns: whether the searcher looks at results; if not, no history is written for it.
+        ahead: how many trials may wait in a slot.
     """
 
-    def __init__(self, plan: Plan, judge: Judge, *, learns: bool) -> None:
+    def __init__(self, plan: Plan, judge: Judge, *, learns: bool, ahead: int) -> None:
         self.by_number: dict[int, Trial] = {}
         self.counts: Counter[State] = Counter()
         self.active = 0  # trials that hold resources
@@ -70,6 +73,7 @@ class Trials:
         self.standard = None if plan.resources is None else to_request(plan.resources)
         self.ledger = Ledger(self.standard)
         self.line = Line()
+        self.queues = Queues(ahead)
         self.supply = Supply(plan.samples, plan.prefetch)
         self.limits = Limits(plan)
         self.failures = Failures()
@@ -119,15 +123,34 @@ class Trials:
 
     def launch(self, trial: Trial, placements: tuple[Placement, ...]) -> None:
         """Start the trial's next attempt where the ledger has booked room for it."""
+        lease = self._begin(trial)
+        self.queues.granted(trial.id, trial.attempt)
+        self.commands.append(
+            Launch(trial.id, trial.attempt, trial.config, placements, lease, trial.seed, trial.checkpoint)
+        )
+
+    def _begin(self, trial: Trial) -> Until:
+        """Its next attempt begins. Return how far it goes."""
         trial.attempt += 1
         trial.step = trial.checkpoint.step if trial.checkpoint else 0
         self.move(trial, Launch)
         lease = self.lease(trial)
         if self.learns:
             self.history.launched(trial.id, lease)
-        self.commands.append(
-            Launch(trial.id, trial.attempt, trial.config, placements, lease, trial.seed, trial.checkpoint)
-        )
+        return lease
+
+    def queue(self, trial: Trial, after: Trial) -> None:
+        """Send a trial to the slot of one that runs, to be run there after it."""
+        self.queues.add(trial.id, after.id)
+        placements, grant = self.ledger.held(after.id), self.queues.grant(after.id)
+        launch = (trial.id, trial.attempt + 1, trial.config, placements, self.lease(trial), trial.seed)
+        self.commands.append(Launch(*launch, trial.checkpoint, after=grant))
+
+    def unqueue(self, trial: Trial) -> None:
+        """A trial that waited in a slot comes back, to the head of the line."""
+        self.queues.remove(trial.id)
+        self.line.add_first(trial.id, trial.request)
+        self.is_full = False
 
     def extend(self, trial: Trial, until: Until) -> None:
         """Answer the trial's waiting report: go on until there."""
@@ -179,8 +202,6 @@ class Trials:
         stopping = trial.state is State.STOPPING
         attempts_left = self._max_failures < 0 or trial.failures <= self._max_failures
         self.move(trial, message, retry=self.stopped is None and (retry or attempts_left))
-        self.ledger.release(trial.id)
-        self.is_full = False
         if self.learns and trial.state is State.PAUSED:
             self.history.paused(trial.id)
         if trial.state is State.ENDED:
@@ -190,6 +211,19 @@ class Trials:
         elif trial.id in self.resumed:
             self.resumed.remove(trial.id)
             self.rejoin_line(trial)
+        self._pass_on(trial, is_lost=message is Lost)
+
+    def _pass_on(self, trial: Trial, *, is_lost: bool) -> None:
+        """Give what the trial held to the next one in its slot, if there is one; else it is free."""
+        for waited in reversed(self.queues.dissolve(trial.id) if is_lost else ()):
+            self.unqueue(self.by_number[waited])
+        successor = self.queues.follow(trial.id)
+        if successor is None:
+            self.ledger.release(trial.id)
+            self.is_full = False
+        else:
+            self.ledger.hand_over(trial.id, successor)
+            self._begin(self.by_number[successor])
 
     def end_early(self, trial: Trial, reason: str) -> None:
         """End a trial that has not ended, whatever it does."""
@@ -202,6 +236,7 @@ class Trials:
         """End a trial that holds no worker."""
         self.supply.remove(trial.id)
         self.line.remove(trial.id)
+        self.queues.remove(trial.id)
         self.is_full = False
         self.commands.append(Cancel(trial.id))
         outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
@@ -236,6 +271,8 @@ class Trials:
         trial.outcome, trial.ended = outcome, self.now
         trial.latest = trial.metrics  # a row is smaller than a frame
         self.supply.news = True
+        if trial.started is not None and outcome.kind in ("completed", "stopped"):
+            self.queues.took(_running_s(trial))
         self.outcomes[outcome.kind] += 1
         self.never_began[outcome.kind] += not has_begun(trial)
         self.resumed.discard(trial.id)
@@ -344,6 +381,12 @@ class Trials:
                 raise InternalError(f"trial {trial.id} is {trial.state} and holds a grant: {holds}")
             if (trial.state is State.ENDED) != (trial.outcome is not None and trial.ended is not None):
                 raise InternalError(f"trial {trial.id} is {trial.state} with outcome {trial.outcome}")
+
+
+def _running_s(trial: Trial) -> float:
+    """Return how long it ran, by the worker's clock up to its last report if it has one."""
+    told = trial.metrics.get("time_s")
+    return float(told) if isinstance(told, int | float) else (trial.ended or 0.0) - (trial.started or 0.0)
 
 
 def joined(tags: Tags, more: Tags) -> Tags:

@@ -409,7 +409,16 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
             logging.getLogger("trialwright").warning("%s", text)  # a run that waits shows this whatever it shows else
             experiment.warn(text)
 
-    return Run(arguments.objective, arguments.space, suggest, arguments.plan.metrics, directory, began_s, warn)
+    return Run(
+        arguments.objective,
+        arguments.space,
+        suggest,
+        arguments.plan.metrics,
+        directory,
+        shared=bool(arguments.callbacks),
+        began_s=began_s,
+        warn=warn,
+    )
 
 
 def _controller(

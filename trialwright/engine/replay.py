@@ -23,7 +23,10 @@ def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float,
     """
     streams = Streams(arguments.plan.seed)
     arguments.scheduler.setup(streams)
-    experiment = Experiment(arguments.plan, arguments.scheduler, arguments.rule, learns=arguments.searcher.learns)
+    ahead = getattr(arguments.executor, "ahead", 0)
+    experiment = Experiment(
+        arguments.plan, arguments.scheduler, arguments.rule, learns=arguments.searcher.learns, ahead=ahead
+    )
     experiment.history.keeps_metrics = getattr(arguments.searcher, "sees_metrics", False)
     if arguments.searcher.learns:
         arguments.remember(experiment.history)

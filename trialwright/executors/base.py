@@ -34,6 +34,7 @@ class Run:
     suggest: Callable[[Ask], Suggested]
     metrics: tuple[str, ...] = ()  # what every report must have
     directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
+    shared: bool = True  # others (callbacks, say) may write to a trial's directory while the trial runs
     began_s: float = 0.0  # seconds of this run that are over already
     warn: Callable[[str], None] = _log  # told in a sentence what the user should know, in the loop's thread
 
@@ -72,7 +73,8 @@ class Executor(Protocol):
 
     One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
     is told does not wait for a commit, and its searcher is asked right there. One with an attribute ``starting`` says
-    what has to start when it is opened, and one with ``open_hint`` where that could be had sooner.
+    what has to start when it is opened, and one with ``open_hint`` where that could be had sooner. One with ``ahead``
+    takes so many launches ahead of time for a slot: see ``Launch.after``.
     """
 
     def now(self) -> float:

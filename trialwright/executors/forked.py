@@ -23,12 +23,14 @@ class ForkedSlot:
         dial: how to call the driver: see ``worker.dial``.
         payload: see ``worker.serve``.
         root: the run's directory.
+        shared: others may write to a trial's directory while it runs.
     """
 
     environment: dict[str, str]
     dial: tuple[str, int, bytes, int]
     payload: bytes
     root: str
+    shared: bool
 
     def _bootstrap(self, _parent: int) -> int:
         """Be what ``multiprocessing`` runs in the new process: return its exit code."""
@@ -39,7 +41,7 @@ class ForkedSlot:
         except OSError:  # the run is over, and listens no more; if it is not, it is told the exit code
             return 1
         try:
-            worker.serve(wire, self.payload, Path(self.root))
+            worker.serve(wire, self.payload, Path(self.root), shared=self.shared)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(Exception):  # a user may have closed or replaced them

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 import cloudpickle
 
@@ -25,11 +25,12 @@ from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.deputy import Deputy
 from trialwright.executors.pool import Pool, Starter
 from trialwright.executors.slots import BEAT_S, Rules
-from trialwright.messages import Ask, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node
+from trialwright.messages import Ask, Cancel, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node
 from trialwright.storage import checkpoints
 
 SHUTDOWN_S = 8.0
 PAYLOAD_BYTES_MAX = 256 * 2**20
+AHEAD = 64  # short trials that may wait in a slot: more would save nothing more
 
 
 class InSlots(ABC):
@@ -41,6 +42,7 @@ class InSlots(ABC):
     """
 
     options: Mapping[str, object]
+    ahead: ClassVar[int] = AHEAD
 
     def __init__(self, starter: Starter, rules: Rules) -> None:
         self._starter, self._rules = starter, rules
@@ -77,6 +79,7 @@ class InSlots(ABC):
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
         self._root = _absolute(self._temporary or run.directory or "")
+        self._shared = run.shared
         self._nodes = ()
         self._inbox = Inbox()
         self._asker = Asker(run.suggest, self._inbox)
@@ -105,8 +108,10 @@ class InSlots(ABC):
                 self._asker.ask(command)
             case Discard():
                 self._cleaner.tell(checkpoints.discard, Path(command.path), self._root)
+            case Cancel():
+                self._pool.cancel(command.trial)
             case _:
-                pass  # Cancel: nothing was begun
+                assert_never(command)
 
     def tell(self, event: Event) -> None:
         """Part of ``Executor``."""

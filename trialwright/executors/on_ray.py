@@ -92,7 +92,7 @@ class _Cluster:
         """The address; Ray's own variable tells its jobs where they are."""
         return self.address or os.environ.get("RAY_ADDRESS") or "local"
 
-    def open(self, payload: bytes, root: str) -> None:
+    def open(self, payload: bytes, root: str, shared: bool) -> None:
         """Join or start, and deposit what every slot needs."""
         starts = self.where == "local" and not is_running()
         self.ours = starts  # as far as is known, for the error that may come
@@ -106,7 +106,7 @@ class _Cluster:
         self._dialling: Any = self._ray.remote(_slot_class())
         self._called: Any = self._ray.remote(concurrency_groups=_WIRE)(_slot_class())
         self._payload: Any = ray.put(payload)
-        self._root = root
+        self._root, self._shared = root, shared
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
         self._used = set[str]()  # machines on which slots were started
 
@@ -168,7 +168,7 @@ class _Cluster:
         variables = worker.environment(to_amounts(own).get("cpu", 0.0), self._visible(placement))
         slot_class = self._called if dial is None else self._dialling
         actor = slot_class.options(**options, **to_request({} if self.ours else own)).remote(variables)
-        return _Handle(actor, group), actor.serve.remote(dial, self._payload, self._root).future()
+        return _Handle(actor, group), actor.serve.remote(dial, self._payload, self._root, self._shared).future()
 
     def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
         """Part of ``Starter``."""
@@ -246,10 +246,11 @@ def _slot_class() -> type:
 
             self.carrier = worker.Exchange()
 
-        def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str) -> None:
+        def serve(self, dial: tuple[Any, ...] | None, payload: bytes, root: str, shared: bool) -> None:
             from trialwright.executors import worker
 
-            worker.serve(self.carrier if dial is None else worker.dial(*dial), payload, Path(root))
+            wire = self.carrier if dial is None else worker.dial(*dial)
+            worker.serve(wire, payload, Path(root), shared=shared)
 
         def exchange(self, data: bytes, wait_s: float) -> bytes:
             return self.carrier.exchange(data, wait_s)
@@ -320,7 +321,8 @@ class OnRay(InSlots):
         self._seen: tuple[Node, ...] = ()  # the machines as they were at the last look
         self._starved: tuple[Amounts, ...] = ()  # likewise
         with signals_kept():
-            await asyncio.wait_for(self._deputy.call(self._cluster.open, payload, str(self._root)), JOIN_S)
+            opened = self._deputy.call(self._cluster.open, payload, str(self._root), self._shared)
+            await asyncio.wait_for(opened, JOIN_S)
         cluster = await asyncio.wait_for(self._deputy.call(self._cluster.look), JOIN_S)
         if self._carrier == "tcp" and self._cluster.can_dial():
             await self._pool.listen(self._host or await self._deputy.call(self._cluster.host), self._port)

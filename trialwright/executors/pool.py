@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -22,7 +22,7 @@ from trialwright.executors.deputy import Deputy
 from trialwright.executors.process_state import descendants, kill
 from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
 from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
-from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, Started, TrialEvent
+from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, Returned, Started, TrialEvent
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
@@ -83,6 +83,9 @@ class Pool:
         self._server: asyncio.Server | None = None
         self._slots: dict[int, Slot] = {}
         self._running: dict[tuple[int, int], Slot] = {}
+        self._queued: dict[int, tuple[Slot, Launch]] = {}  # trials that wait in a slot
+        self._granted: dict[tuple[int, int], Slot] = {}  # by the first of the trials that follow each other there
+        self._lost: set[tuple[int, int]] = set()  # the same, of slots that are dead
         self._idle: defaultdict[Shape, list[Slot]] = defaultdict(list)
         self._nodes: Mapping[str, Units] = {}
         self._others: Mapping[str, Units] = {}  # what others hold on them
@@ -116,11 +119,20 @@ class Pool:
         return _sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
-        """Run a trial: in an idle slot of its shape, else in a new one."""
+        """Run a trial: after others in their slot, or in an idle slot of its shape, or in a new one."""
+        if launch.after in self._lost:
+            return  # the driver is about to hear of it, and takes back what waited there
         try:
             frame = encode(launch)
         except WireError as error:
+            if launch.after is not None:  # it is to fail when it is its turn
+                self._inbox.put(Returned(launch.trial, launch.attempt))
+                return
             self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
+            return
+        grant = launch.after or (launch.trial, launch.attempt)
+        if launch.after is not None and grant in self._granted:
+            self._add(self._granted[grant], launch, frame)
             return
         if launch.placement.node not in self._nodes:
             self._inbox.put(Lost(launch.trial, launch.attempt, "its machine has left the cluster", preempted=True))
@@ -128,9 +140,20 @@ class Pool:
         shape = self._shape(launch.placement)
         slot = self._idle[shape].pop() if self._idle[shape] else self._make(launch.placement)
         self._running[launch.trial, launch.attempt] = slot
+        slot.grant, self._granted[grant] = grant, slot
         slot.assign(launch, frame)
         if self._starter.ours and self._wants_fresh(launch.placement) and not self._idle[shape]:
             self._idle[shape].append(self._make(launch.placement))  # the next one's process starts while this one works
+
+    def _add(self, slot: Slot, launch: Launch, frame: bytes) -> None:
+        self._queued[launch.trial] = slot, launch
+        slot.add(launch, frame)
+
+    def cancel(self, trial: int) -> None:
+        """A trial will not run; if it waits in a slot, it is taken out there."""
+        if trial in self._queued:
+            slot, launch = self._queued.pop(trial)
+            slot.drop(launch)
 
     def running(self, trial: int, attempt: int) -> Slot | None:
         """Return the slot that this attempt runs in, or will."""
@@ -171,6 +194,11 @@ class Pool:
         """A trial was handed to its slot."""
         self._inbox.put_beside(event)
 
+    def returned(self, slot: Slot, event: Returned) -> None:
+        """A slot hands a trial back."""
+        self._queued.pop(event.trial, None)
+        self._inbox.put(event)
+
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in a trial."""
         self._inbox.put(event)
@@ -183,19 +211,39 @@ class Pool:
         """A slot's trial has ended."""
         self._misses = 0
         launch = self._forget(slot)
-        if self._wants_fresh(slot.placement):
+        if slot.spent or self._wants_fresh(slot.placement):
+            if slot.spent:
+                self._tell_of_spent(slot.spent, launch)
             slot.retire()
-        elif slot.spent:
-            self._tell_of_spent(slot.spent, launch)
-            slot.retire()
+            self._move_queue(slot)
         else:
+            self._go_on(slot)
+
+    def _go_on(self, slot: Slot) -> None:
+        """Have the next trial in the slot take its turn; if there is none, the slot is idle."""
+        if not slot.queue:
+            del self._granted[slot.grant]
             self._idle[slot.shape].append(slot)
+            return
+        launch = slot.go_on()
+        del self._queued[launch.trial]
+        self._running[launch.trial, launch.attempt] = slot
+        if slot.peer is not None:
+            self._inbox.put(Started(launch.trial, launch.attempt, slot.worker))
+
+    def _move_queue(self, slot: Slot) -> None:
+        """What waited in a slot that takes no more trials goes to another, on the same resources."""
+        queue, slot.queue = slot.queue, deque()
+        self._granted.pop(slot.grant, None)
+        for launch, _ in queue:
+            del self._queued[launch.trial]
+            self.launch(launch)
 
     def halted_early(self, slot: Slot) -> None:
         """A trial was halted before its slot could begin."""
         if launch := self._forget(slot):
             self._inbox.put(Halted(launch.trial, launch.attempt))
-            self._idle[slot.shape].append(slot)
+            self._go_on(slot)
 
     def withdraw(self, slot: Slot) -> None:
         """Let no trial come to this slot any more."""
@@ -213,12 +261,22 @@ class Pool:
         if launch is not None and slot.killed:
             self._misses = 0  # its trial has ended as it should
             self._inbox.put(Halted(launch.trial, launch.attempt))
+            self._move_queue(slot)
         elif launch is not None:
+            self._lose_queue(slot)
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
         missed = stillborn and not slot.preempted and not self._is_crowded_out(slot)
         self._misses += missed
         if missed and self._misses >= MISSES_MAX and not self._there():  # else the rest may wait for those that work
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
+
+    def _lose_queue(self, slot: Slot) -> None:
+        """What waited in a slot that is dead is taken back by the driver, once it hears of that."""
+        self._lost.add(slot.grant)
+        self._granted.pop(slot.grant, None)
+        for launch, _ in slot.queue:
+            self._queued.pop(launch.trial, None)
+        slot.queue.clear()
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
         """A slot could not connect: from now on slots are called, and its trial gets another."""
@@ -227,8 +285,10 @@ class Pool:
         launch = self._forget(slot)
         slot.leaving = True
         slot.end()
+        self._granted.pop(slot.grant, None)
         if launch is not None:
             self.launch(launch)
+        self._move_queue(slot)
 
     def fail_to_store(self, reason: str) -> None:
         """A slot cannot write where the run keeps its files."""

@@ -10,6 +10,7 @@ process.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal.getsignal makes enums: a tenth of a short trial's time
 import ctypes
 import logging
 import os
@@ -65,18 +66,40 @@ class ProcessState:
         self._variables = vars(os.environ)["_data"]  # as bytes: to compare os.environ itself costs 0.1 ms a trial
         self._environment = self._variables.copy()
         self._path = list(sys.path)
-        self._signals = {number: signal.getsignal(number) for number in _WATCHED} if in_main_thread() else {}
+        self._signals = {number: _signal.getsignal(number) for number in _WATCHED} if in_main_thread() else {}
         self._umask = _umask()
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
         self._threads = set(threading.enumerate())
         self._trial_files: _TrialFiles | None = None
+        self._bare: _TrialFiles | None = None  # left by a trial that left nothing in it
         self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
 
     def open_files(self, directory: Path) -> _TrialFiles:
-        """Open the files for what a trial prints, which are limited from now on."""
-        self._trial_files = _TrialFiles(directory)
-        return self._trial_files
+        """Open the files for what a trial prints, which are limited from now on.
+
+        Raises:
+            OSError: they cannot be made.
+        """
+        bare, self._bare = self._bare, None
+        if bare is None or not bare.move(directory):
+            bare = _TrialFiles(directory)
+        self._trial_files = bare
+        return bare
+
+    def close_files(self, *, reuse: bool) -> None:
+        """Close them; if the trial has left nothing there and ``reuse`` allows it, the next trial gets its directory:
+        to make one with two files takes longer than a short trial."""
+        files, self._trial_files = self._trial_files, None
+        if files is not None and reuse and files.is_bare:
+            self._bare = files
+        elif files is not None:
+            files.close()
+
+    def leave(self) -> None:
+        """Close what is kept for the next trial: there is none."""
+        if self._bare is not None:
+            self._bare.close()
 
     def restore(self) -> None:
         """Put everything back."""
@@ -122,14 +145,12 @@ class ProcessState:
             return
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._signals.items():
-            if signal.getsignal(number) is not handler and handler is not None:
+            if _signal.getsignal(number) is not handler and handler is not None:
                 signal.signal(number, handler)
 
 
 class _TrialFiles:
     """A trial's directory, with its files ``stdout`` and ``stderr`` open.
-
-    The directory keeps its name and stays: others read it, and write to it, while the trial runs (log files, say).
 
     Raises:
         OSError: it cannot be made.
@@ -137,9 +158,31 @@ class _TrialFiles:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._opened = {directory / name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
+        self._directory = directory
+        self._opened = {name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
         self._inodes = [os.fstat(opened).st_ino for opened in self._opened.values()]
         self._lock = threading.Lock()  # the listener must not cut a file whose number is another's by now
+
+    @property
+    def is_bare(self) -> bool:
+        """Nothing was printed, and nothing is in the directory but these two files."""
+        try:
+            found = [os.fstat(opened) for opened in self._opened.values()]
+            is_silent = [(0, inode) for inode in self._inodes] == [(file.st_size, file.st_ino) for file in found]
+            return is_silent and {*os.listdir(self._directory)} == {*STREAMS}  # noqa: PTH208 - a path costs more than this
+        except OSError:  # user code has closed all there is, or taken the directory away
+            return False
+
+    def move(self, directory: Path) -> bool:
+        """Become the files of another trial. Tell whether that was possible: its directory may be there, with
+        something in it; then these are closed."""
+        try:
+            os.rename(self._directory, directory)  # noqa: PTH104 - the same
+        except OSError:
+            self.close()
+            return False
+        self._directory = directory
+        return True
 
     def stand_in(self) -> None:
         """Have all that is printed go to these files."""
@@ -157,10 +200,11 @@ class _TrialFiles:
         """Close the files; one in which nothing was printed is removed."""
         with self._lock:
             files, self._opened = self._opened, {}
-        for path, opened in files.items():
+        for name, opened in files.items():
             with suppress(OSError):  # user code may have closed all there is, or taken the file away
                 os.close(opened)
             with suppress(OSError):
+                path = self._directory / name
                 if not path.stat().st_size:
                     path.unlink()
 
@@ -168,20 +212,25 @@ class _TrialFiles:
 class Isolated:
     """While one trial runs. ``spoiled`` says afterwards why the process must not run another; or is empty.
 
+    Args:
+        process: how it was before any trial.
+        directory: the trial's.
+        shared: others may write to the directory while the trial runs: it keeps its name.
+
     Raises:
         OSError: on entering: the directory cannot be used.
     """
 
-    def __init__(self, process: ProcessState, directory: Path) -> None:
-        self._process, self.directory = process, directory
+    def __init__(self, process: ProcessState, directory: Path, *, shared: bool) -> None:
+        self._process, self.directory, self._shared = process, directory, shared
         self._warnings = warnings.catch_warnings()
         self.spoiled = ""
 
     def __enter__(self) -> Self:
-        self._files = self._process.open_files(self.directory)
+        files = self._process.open_files(self.directory)
         self._warnings.__enter__()
         os.chdir(self.directory)
-        self._files.stand_in()
+        files.stand_in()
         return self
 
     def __exit__(
@@ -194,7 +243,7 @@ class Isolated:
             self._process.limit_output()
         except Exception as problem:  # say, it has closed the files that everything was to be put back from
             self.spoiled = f"the process could not be put back as it was: {problem!r}"
-        self._files.close()
+        self._process.close_files(reuse=not (self._shared or self.spoiled))
 
 
 def seed_all(seed: int) -> None:

@@ -54,11 +54,11 @@ class _ForkServer:
     def __init__(self) -> None:
         self.devices: list[str] = []  # the GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them
 
-    def open(self, payload: bytes, root: str) -> None:
+    def open(self, payload: bytes, root: str, shared: bool) -> None:
         """Start the server."""
         if not hasattr(os, "fork"):
             raise ExecutorError("executor='processes' needs fork, which this system has not: take 'local' or 'ray'")
-        self._payload, self._root, self.devices = payload, root, _devices()
+        self._payload, self._root, self._shared, self.devices = payload, root, shared, _devices()
         self._server = ForkServer()
         self._server.set_forkserver_preload([forked.__name__])
         self._server.ensure_running()
@@ -69,7 +69,7 @@ class _ForkServer:
         known = dict(enumerate(self.devices))
         gpus = ",".join(known.get(index, str(index)) for index in placement.gpus)
         environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
-        slot = forked.ForkedSlot(environment, dial, self._payload, self._root)
+        slot = forked.ForkedSlot(environment, dial, self._payload, self._root, self._shared)
         kills = _out_of_memory_kills()
         status, data = self._server.connect_to_new_process([])
         pid = _read(status)
@@ -193,7 +193,7 @@ class Processes(InSlots):
         self._cpus, self._gpus, self._resources = cpus, gpus, dict(resources or {})
 
     async def _begin(self, payload: bytes) -> None:
-        await self._deputy.call(self._server.open, payload, str(self._root))
+        await self._deputy.call(self._server.open, payload, str(self._root), self._shared)
         await self._pool.listen(HOST, 0)
         self._take_note((self._node(),))
 

@@ -6,6 +6,7 @@ A slot serves one shape of placement: this node, this much of each resource, the
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -21,6 +22,7 @@ from trialwright.messages import (
     Launch,
     Placement,
     Reported,
+    Returned,
     Started,
     TrialEvent,
 )
@@ -59,6 +61,9 @@ class Owner(Protocol):
     def begun(self, event: Started) -> None:
         """Its trial was handed over."""
 
+    def returned(self, slot: Slot, event: Returned) -> None:
+        """A trial that waited in it came back."""
+
     def pass_on(self, slot: Slot, event: TrialEvent, size: int) -> None:
         """Something happened in its trial."""
 
@@ -94,6 +99,8 @@ class Slot:
     pool: Owner
     launch: Launch | None = None
     frame: bytes = b""  # the same, for the wire
+    grant: tuple[int, int] = (-1, -1)  # whose placement this is: the first of the trials that follow each other here
+    queue: deque[tuple[Launch, bytes]] = field(default_factory=deque)  # trials that wait in the process, and frames
     handle: Any = None
     peer: Peer | None = None
     pid: int = 0
@@ -114,10 +121,31 @@ class Slot:
 
     def assign(self, launch: Launch, frame: bytes) -> None:
         """Run this trial, as soon as there is a connection."""
-        self.launch, self.frame, self.halting, self.resting = launch, frame, False, 0
-        self.next_steps = (1,) if launch.checkpoint is None else (1, launch.checkpoint.step + 1)
+        self._take(launch, frame)
         if self.peer is not None:
             self._begin(self.peer, launch)
+
+    def _take(self, launch: Launch, frame: bytes) -> None:
+        self.launch, self.frame, self.halting, self.resting = launch, frame, False, 0
+        self.next_steps = (1,) if launch.checkpoint is None else (1, launch.checkpoint.step + 1)
+
+    def add(self, launch: Launch, frame: bytes) -> None:
+        """Run this trial after those that it has."""
+        self.queue.append((launch, frame))
+        if self.peer is not None:
+            self.peer.write(frame)
+
+    def go_on(self) -> Launch:
+        """The first trial has ended; the next one has begun already, if there is a connection."""
+        launch, frame = self.queue.popleft()
+        self._take(launch, frame)
+        return launch
+
+    def drop(self, launch: Launch) -> None:
+        """A trial that waits here will not run."""
+        self.queue = deque(item for item in self.queue if item[0] != launch)
+        if self.peer is not None:
+            self.peer.write(encode(Halt(launch.trial, launch.attempt)))
 
     def connected(self, peer: Peer, pid: int, worker: str = "") -> None:
         """It has called, and can be talked to."""
@@ -127,6 +155,8 @@ class Slot:
             peer.write(encode(Bye()))
         elif self.launch is not None:
             self._begin(peer, self.launch)
+            for _, frame in self.queue:
+                peer.write(frame)
 
     def heard(self, message: ToDriver, size: int) -> None:
         """Part of ``Listener``.
@@ -139,6 +169,8 @@ class Slot:
             self.spent = message.reason
         elif isinstance(message, Unwritable):
             self.pool.fail_to_store(message.reason)
+        elif isinstance(message, Returned):
+            self._take_back(message)
         elif not isinstance(message, Beat) and self._is_about_mine(message):
             if isinstance(message, Reported):
                 self._follow(message)
@@ -148,6 +180,15 @@ class Slot:
                 self.pool.freed(self)
                 if self.cause:  # these were the last words of a process that has died
                     self.end()
+
+    def _take_back(self, event: Returned) -> None:
+        """A trial takes long: those that wait behind it are handed back, the first in line first."""
+        if self.launch is not None and (event.trial, event.attempt) == (self.launch.trial, self.launch.attempt):
+            self.preempted = True
+            self.put_down("its process was busy with a trial that was cancelled")
+        elif self.queue and (event.trial, event.attempt) == (self.queue[0][0].trial, self.queue[0][0].attempt):
+            self.queue.popleft()
+            self.pool.returned(self, event)
 
     def hung_up(self, reason: str) -> None:
         """Part of ``Listener``: it is dead, or soon will be."""

@@ -32,6 +32,7 @@ from trialwright.messages import (
     Noted,
     Placement,
     Reported,
+    Returned,
 )
 from trialwright.metrics import KEY_LENGTH_MAX, KEYS_MAX, TEXT_LENGTH_MAX
 from trialwright.reporting import ERROR_LENGTH_MAX, FLUSH_REPORTS
@@ -95,13 +96,13 @@ class Unwritable:
 
 ToWorker: TypeAlias = Launch | Extend | Halt | Interrupt | Beat | Bye
 Ending: TypeAlias = Finished | Failed | Halted
-ToDriver: TypeAlias = Reported | Noted | Ending | Spent | Unwritable | Beat
+ToDriver: TypeAlias = Reported | Noted | Ending | Returned | Spent | Unwritable | Beat
 
 
 # Messages to frames --------------------------------------------------------------------------------------------------
 
 _BEAT, _HELLO, _LAUNCH, _EXTEND, _HALT, _INTERRUPT, _BYE = range(7)
-_REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE, _NOTED = range(11, 18)
+_REPORTED, _FINISHED, _FAILED, _HALTED, _SPENT, _UNWRITABLE, _NOTED, _RETURNED = range(11, 19)
 
 
 def _launch(launch: Launch) -> tuple[object, ...]:
@@ -130,6 +131,7 @@ _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Spent: lambda m: (_SPENT, m.reason),
     Unwritable: lambda m: (_UNWRITABLE, m.reason),
     Noted: lambda m: (_NOTED, m.trial, m.attempt, m.notes),
+    Returned: lambda m: (_RETURNED, m.trial, m.attempt),
 }
 
 
@@ -362,6 +364,7 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
     _HALTED: lambda trial, attempt: Halted(_number(trial), _number(attempt)),
     _SPENT: lambda reason: Spent(_string(reason)),
     _UNWRITABLE: lambda reason: Unwritable(_string(reason)),
+    _RETURNED: lambda trial, attempt: Returned(_number(trial), _number(attempt)),
     _NOTED: lambda trial, attempt, notes: Noted(_number(trial), _number(attempt), _notes(notes)),
 }
 

@@ -54,7 +54,7 @@ from trialwright.executors.wire import (
     from_driver,
     keep_alive,
 )
-from trialwright.messages import Config, Extend, Halt, Halted, Launch, Noted, Reported
+from trialwright.messages import Config, Extend, Halt, Halted, Launch, Noted, Reported, Returned
 from trialwright.reporting import Session, TrialStopped, serving
 from trialwright.resources import to_amounts
 from trialwright.storage.checkpoints import trial_directory
@@ -67,6 +67,8 @@ TICK_S = 0.025  # how often the second thread looks up while a trial runs
 IDLE_TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+HAND_BACK_S = 0.1  # a trial that takes longer does not keep others waiting behind it
+TOGETHER = 16  # endings that leave together, where more trials wait
 DRAIN_S = 5.0
 LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
 
@@ -204,6 +206,7 @@ class _Outbox:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._posted: list[bytes] = []
+        self._endings = 0  # among these
         self._lock = threading.RLock()
         self.writer: int | None = None  # the thread that must not be interrupted, because half a frame may be out
 
@@ -211,11 +214,19 @@ class _Outbox:
         with self._lock:
             self._posted.append(data)
 
+    def end(self, data: bytes, *, is_last: bool) -> None:
+        """A trial has ended. If others wait to be run, the news may wait for theirs: until the next look-up."""
+        self._endings += 1
+        if is_last or self._endings >= TOGETHER:
+            self.send(data)
+        else:
+            self.post(data)
+
     def send(self, data: bytes = b"") -> None:
         with self._lock:
             self.writer = threading.get_ident()
             try:
-                frames, self._posted = [*self._posted, data], []
+                frames, self._posted, self._endings = [*self._posted, data], [], 0
                 self._wire.send(b"".join(frames))
             finally:
                 self.writer = None
@@ -237,12 +248,21 @@ class _Lease:
 
     def __init__(self, launch: Launch, outbox: _Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
         self.launch = launch
+        self.began = 0.0  # by the monotonic clock, once it runs
         self.session: Session | None = None  # while user code runs
         self.answers: deque[Extend | Halt] = deque()
         self.halted = False
         self.interrupt = False  # the driver wants the code interrupted
         self.interrupted = False  # it has been
         self._outbox, self._listen = outbox, listen
+
+    def hear(self, message: Extend | Halt | Interrupt) -> None:
+        """Take in what the driver says about it."""
+        if isinstance(message, Interrupt):
+            self.interrupt = True
+            return
+        self.halted = isinstance(message, Halt)
+        self.answers.append(message)
 
     def send(self, message: Reported | Noted) -> None:
         """Part of ``Link``."""
@@ -273,7 +293,7 @@ class _Space(Protocol):
 _Payload: TypeAlias = tuple[Objective, _Space, tuple[str, ...]]
 
 
-def serve(wire: Wire, payload: bytes, root: Path) -> None:
+def serve(wire: Wire, payload: bytes, root: Path, *, shared: bool) -> None:
     """Run the trials that the driver launches, one after another, until it says goodbye. To be called in the main
     thread.
 
@@ -282,18 +302,20 @@ def serve(wire: Wire, payload: bytes, root: Path) -> None:
         payload: ``(objective, space, metrics)`` in cloudpickle's form; read when the first trial comes, and what that
             raises is the trial's failure.
         root: the run's directory.
+        shared: others may write to a trial's directory while it runs.
     """
-    _Slot(wire, payload, root).serve()
+    _Slot(wire, payload, root, shared=shared).serve()
 
 
 class _Slot:
-    def __init__(self, wire: Wire, payload: bytes, root: Path) -> None:
-        self._wire, self._payload, self._root = wire, payload, root
+    def __init__(self, wire: Wire, payload: bytes, root: Path, *, shared: bool) -> None:
+        self._wire, self._payload, self._root, self._shared = wire, payload, root, shared
         self._outbox = _Outbox(wire)
         self._frames = Frames()
         self._ears = threading.Lock()  # whoever holds it listens to the driver
         self._process: ProcessState
-        self._lease: _Lease | None = None  # from when its launch has come until its trial has ended
+        self._waiting: deque[_Lease] = deque()  # launches that have come, in order
+        self._lease: _Lease | None = None  # of the trial that runs
         self._leaving = False
         self._loaded: _Payload | None = None
         self._thread = threading.get_ident()
@@ -309,17 +331,24 @@ class _Slot:
         process = self._process = ProcessState()
         while (lease := self._next()) is not None and self._host(lease, process):
             pass
+        process.leave()
         sweep()
         self._wire.drain()
 
     def _next(self) -> _Lease | None:
-        self._listen(lambda: self._leaving or self._lease is not None)
-        return self._lease
+        while True:
+            with suppress(IndexError):  # the other thread may have handed the last one back
+                self._lease = self._waiting.popleft()
+                return self._lease
+            if self._leaving:
+                return None
+            self._listen(lambda: self._leaving or bool(self._waiting))
 
     def _host(self, lease: _Lease, process: ProcessState) -> bool:
         """Run one trial; tell whether the process may run another."""
         trial, attempt = lease.launch.trial, lease.launch.attempt
-        isolated = Isolated(process, trial_directory(self._root, trial))
+        lease.began = time.monotonic()
+        isolated = Isolated(process, trial_directory(self._root, trial), shared=self._shared)
         ending: Ending
         try:
             with isolated:
@@ -334,7 +363,7 @@ class _Slot:
         spoiled = "a trial had to be interrupted" if lease.interrupted else isolated.spoiled
         if spoiled:
             self._outbox.post(encode(Spent(spoiled)))
-        self._outbox.send(encode(ending))
+        self._outbox.end(encode(ending), is_last=bool(spoiled) or not self._waiting)
         return not spoiled
 
     def _attempt(self, lease: _Lease, directory: Path) -> Ending:
@@ -413,27 +442,36 @@ class _Slot:
         os._exit(1)
 
     def _hear(self, message: ToWorker) -> None:
-        lease = self._lease
         match message:
             case Launch():
-                self._lease = _Lease(message, self._outbox, self._listen)
+                self._waiting.append(_Lease(message, self._outbox, self._listen))
             case Beat():
                 self._outbox.send(encode(message))
             case Bye():
                 self._leaving = True
-            case _ if lease is None or (lease.launch.trial, lease.launch.attempt) != (message.trial, message.attempt):
-                pass  # it has ended meanwhile
-            case Interrupt():
-                lease.interrupt = True
-            case Halt() | Extend():
-                lease.halted = isinstance(message, Halt)
-                lease.answers.append(message)
+            case Interrupt() | Halt() | Extend():
+                for lease in (self._lease, *self._waiting):
+                    if lease is not None and _is_of(message, lease):  # else it has ended meanwhile
+                        lease.hear(message)
+
+    def _hand_back(self) -> None:
+        """Give back what waits behind a trial that takes long: other slots may be free."""
+        with suppress(IndexError):
+            while True:
+                launch = self._waiting.popleft().launch
+                self._outbox.post(encode(Returned(launch.trial, launch.attempt)))
 
     def _tend(self) -> None:
         lease = self._lease
+        if lease is not None and self._waiting and time.monotonic() - lease.began > HAND_BACK_S:
+            self._hand_back()
         if lease is not None and lease.session is not None:
             lease.session.flush_tail()
             self._process.limit_output()
             if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
                 signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
         self._outbox.tend()
+
+
+def _is_of(message: Extend | Halt | Interrupt, lease: _Lease) -> bool:
+    return (message.trial, message.attempt) == (lease.launch.trial, lease.launch.attempt)

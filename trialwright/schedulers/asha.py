@@ -209,6 +209,11 @@ class ASHA:
         if value is not None:
             self._rungs[bracket][place].waiting.remove((value, trial.id))
 
+    @property
+    def always_new(self) -> bool:
+        """Nothing is ever promoted."""
+        return not self.promote
+
     def next(self, can_ask: bool) -> Choice:
         """The best promotable trial of the highest rung, else a new one."""
         if self._paused:

@@ -41,7 +41,9 @@ class Scheduler(Protocol):
     It may have more methods. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
     or ``Drop``: it is asked only when somebody wants to know, on a replay, so that it costs a run nothing.
     ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes. One that answers
-    ``Consult`` has ``on_resume(trial) -> Until``: how far a paused trial goes that the searcher has chosen.
+    ``Consult`` has ``on_resume(trial) -> Until``: how far a paused trial goes that the searcher has chosen. Of one with
+    an attribute ``always_new`` that is true, ``next`` answers nothing but ``New`` as long as it can be carried out: it
+    may then be asked before a slot is free.
     """
 
     def setup(self, rng: Streams) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from trialwright.messages import Choice, Continue, New, Outcome, Plain, Report, Start, Verdict, Wait
 from trialwright.schedulers.base import TrialView
@@ -12,6 +13,8 @@ from trialwright.streams import Streams
 @dataclass
 class FIFO:
     """Starts trials in the order in which they are suggested and stops none."""
+
+    always_new: ClassVar[bool] = True
 
     def setup(self, rng: Streams) -> None:
         """Nothing to forget."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from trialwright.messages import (
     Boundary,
@@ -142,6 +142,8 @@ class MedianStopping:
         """What it has reported stays for others to be compared with."""
         del self._courses[trial.id]
         self._paused.pop(trial.id, None)
+
+    always_new: ClassVar[bool] = True
 
     def next(self, can_ask: bool) -> Choice:
         """A new trial; if there is none, whoever was paused first."""

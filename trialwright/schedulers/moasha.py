@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import ClassVar, cast
 
 from trialwright.messages import (
     Boundary,
@@ -128,6 +128,8 @@ class MOASHA:
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         """What it reached stays in the rungs."""
         del self._places[trial.id]
+
+    always_new: ClassVar[bool] = True
 
     def next(self, can_ask: bool) -> Choice:
         """A new trial, as long as there are any."""
