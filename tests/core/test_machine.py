@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.core.world import NODES, Nasty, Worker, World
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
+from trialwright.core.queues import ENOUGH
 from trialwright.messages import Failed, Finished, Halted, Lost, Reported, Started
 from trialwright.schedulers import ASHA, FIFO, PBT
 from trialwright.stopping import stop_rule
@@ -46,16 +47,27 @@ LOSSES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([float("nan"), floa
 class Machine(RuleBasedStateMachine):
     """Draws what happens next to a ``World``."""
 
-    @initialize(name=st.sampled_from(sorted(SCHEDULERS)), plan=PLANS, stop=STOPS, seed=st.integers(0, 99))
-    def begin(self, name, plan, stop, seed):
-        self.make = lambda: self.an_experiment(SCHEDULERS[name](), Plan(("loss",), ("min",), seed=seed, **plan), stop)
+    @initialize(
+        name=st.sampled_from(sorted(SCHEDULERS)),
+        plan=PLANS,
+        stop=STOPS,
+        seed=st.integers(0, 99),
+        ahead=st.sampled_from([0, 3]),
+    )
+    def begin(self, name, plan, stop, seed, ahead):
+        plan = {**plan, "same_failures": 0} if ahead else plan  # which is for runs in which none has succeeded
+        self.make = lambda: self.an_experiment(
+            SCHEDULERS[name](), Plan(("loss",), ("min",), seed=seed, **plan), stop, ahead
+        )
         self.world = World(self.make())
+        for _ in range(ENOUGH):  # trials are short, as far as is known
+            self.world.experiment._trials.queues.took(0.001)
         self.world.change(NODES)
 
     @staticmethod
-    def an_experiment(scheduler, plan, stop):
+    def an_experiment(scheduler, plan, stop, ahead):
         scheduler.setup(Streams(plan.seed))
-        return Experiment(plan, scheduler, stop_rule(stop))
+        return Experiment(plan, scheduler, stop_rule(stop), ahead=ahead)
 
     def worker(self, data: st.DataObject, wanted: Callable[[Worker], bool] = lambda worker: True) -> Worker | None:
         workers = [worker for worker in self.world.workers.values() if wanted(worker)]
@@ -90,6 +102,11 @@ class Machine(RuleBasedStateMachine):
         worker = self.worker(data)
         if worker:
             self.world.leave(worker, Lost(*worker.key, "gone", preempted))
+
+    @precondition(lambda self: self.world.waiting)
+    @rule()
+    def a_slot_hands_back_what_waits_in_it(self):
+        self.world.hand_back()
 
     @rule(data=st.data())
     def a_halt_is_carried_out(self, data):

@@ -4,6 +4,7 @@ It knows nothing of the experiment's books. From the commands alone it keeps its
 no sense: a second worker for a trial, an answer that nobody waits for, a checkpoint that was thrown away.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,7 @@ from trialwright.messages import (
     Resize,
     Resume,
     RetryRequested,
+    Returned,
     Start,
     Started,
     Stop,
@@ -140,6 +142,7 @@ class Worker:
     started: bool = False
     waiting: bool = False  # its report waits for an answer
     halting: bool = False
+    unheard: bool = False  # it followed another in its slot, and the experiment does not know yet
     saved: bool = False  # with its last report
 
     @property
@@ -154,6 +157,7 @@ class World:
     experiment: Experiment
     now: float = 0.0
     workers: dict[int, Worker] = field(default_factory=dict)
+    queues: dict[tuple[int, int], deque[Launch]] = field(default_factory=dict)  # what waits in a slot, by its grant
     asks: dict[int, Ask] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     dead: list[tuple[int, int]] = field(default_factory=list)
@@ -191,7 +195,14 @@ class World:
                 assert not worker.halting, "one Halt is enough"
                 worker.halting = True
             case Cancel(trial):
-                assert trial not in self.workers, "what runs cannot be cancelled"
+                if trial in self.workers:
+                    assert self.workers[trial].unheard, "what runs cannot be cancelled"
+                    grant = self.workers.pop(trial).launch.after
+                    del self.attempts[trial]
+                    self.go_on(grant)
+                for queue in self.queues.values():
+                    for launch in [each for each in queue if each.trial == trial]:
+                        queue.remove(launch)
             case Ask():
                 self.ask(command)
             case Discard(path):
@@ -207,6 +218,18 @@ class World:
 
     def launch(self, launch: Launch) -> None:
         assert launch.trial not in self.workers, "never two workers for one trial"
+        assert launch.trial not in {each.trial for each in self.waiting}, "nor a worker and a place in a queue"
+        if launch.after is not None:
+            self.queues[launch.after].append(launch)
+            return
+        self.queues[launch.trial, launch.attempt] = deque()
+        self.begin(launch)
+
+    @property
+    def waiting(self) -> list[Launch]:
+        return [launch for queue in self.queues.values() for launch in queue]
+
+    def begin(self, launch: Launch) -> None:
         assert launch.attempt == self.attempts.get(launch.trial, 0) + 1, "attempts are counted without gaps"
         assert launch.placement.node in {node.name for node in self.nodes}, "a machine that is not there"
         self.attempts[launch.trial] = launch.attempt
@@ -262,13 +285,34 @@ class World:
         path = f"{worker.launch.trial}/{worker.launch.attempt}/{worker.step}" if save else None
         self.saved |= {path} if path else set()
         worker.waiting, worker.saved = met or save, save
-        times = tuple(float(step) for step in range(first, worker.step + 1))
+        times = tuple(step / 1000 for step in range(first, worker.step + 1))
         self.happen(Reported(*worker.key, first, times, {"loss": values}, worker.waiting, path))
 
     def leave(self, worker: Worker, event: Finished | Failed | Halted | Lost) -> None:
         del self.workers[worker.launch.trial]
         self.dead.append(worker.key)
+        queue = self.queues[worker.launch.after or worker.key]
+        if isinstance(event, Lost):
+            queue.clear()
+        else:
+            self.go_on(worker.launch.after or worker.key)
         self.happen(event)
+        for each in self.workers.values():
+            each.unheard = False
+
+    def go_on(self, grant: tuple[int, int]) -> None:
+        """A slot goes on by itself with what waits there."""
+        if self.queues[grant]:
+            launch = self.queues[grant].popleft()
+            self.begin(launch)
+            self.workers[launch.trial].unheard = True
+
+    def hand_back(self) -> None:
+        """A slot hands back what waits there, the next first."""
+        queue = next((queue for queue in self.queues.values() if queue), None)
+        while queue:
+            launch = queue.popleft()
+            self.happen(Returned(launch.trial, launch.attempt))
 
     def answer(self, ask: Ask, count: int, later: int = 0) -> None:
         """Answer so many of the requests, the first few with "not now"."""

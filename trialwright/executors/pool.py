@@ -263,8 +263,9 @@ class Pool:
             self._inbox.put(Halted(launch.trial, launch.attempt))
             self._move_queue(slot)
         elif launch is not None:
+            preempted = slot.preempted or stillborn or bool(slot.queue)  # else it may have been one of those behind it
             self._lose_queue(slot)
-            self._inbox.put(Lost(launch.trial, launch.attempt, reason, slot.preempted or stillborn))
+            self._inbox.put(Lost(launch.trial, launch.attempt, reason, preempted))
         missed = stillborn and not slot.preempted and not self._is_crowded_out(slot)
         self._misses += missed
         if missed and self._misses >= MISSES_MAX and not self._there():  # else the rest may wait for those that work

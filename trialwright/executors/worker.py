@@ -237,10 +237,10 @@ class _Outbox:
             self.send()
 
     def say_last(self, data: bytes) -> None:
-        """Send this from a signal's handler, if nothing is half sent; do not wait long for that."""
+        """Send this, and what was posted, from a signal's handler, if nothing is half sent; wait not long for that."""
         if self.writer is None and self._lock.acquire(timeout=LINGER_S):
             with suppress(OSError):
-                self._wire.send(data)
+                self._wire.send(b"".join([*self._posted, data]))
 
 
 class _Lease:
