@@ -92,6 +92,10 @@ def test_what_waited_in_a_slot_that_is_lost_is_next_and_has_used_no_attempt():
     world.leave(world.workers[0], Lost(0, 1, "gone", preempted=True))
     assert world.experiment.trials[waited[0]].state is State.RUNNING
     assert [world.experiment.trials[trial].attempt for trial in waited] == [1, 0, 0, 0]
+    for trial in [*waited, 0]:  # one of them may do it again, and is to be alone then
+        assert not world.queues[trial, world.experiment.trials[trial].attempt]
+        live(world, trial)
+    assert world.waiting
 
 
 def test_what_is_handed_back_is_next_in_line_and_nothing_waits_in_slots_until_trials_are_short_again():

@@ -31,6 +31,7 @@ class Queues:
         self._behind: dict[int, deque[int]] = {}  # by the trial that runs
         self._of: dict[int, deque[int]] = {}  # by the trial that waits
         self._grants: dict[int, Grant] = {}  # by the trial that runs
+        self._suspects: set[int] = set()  # trials that were in a slot that is lost
         self._short: dict[int, None] = {}  # trials that run, and that more could wait behind: a set in order
 
     def __contains__(self, trial: int) -> bool:
@@ -40,7 +41,7 @@ class Queues:
         """A trial was started in a slot of its own."""
         self._grants[trial] = (trial, attempt)
         self._behind[trial] = deque()
-        if self._longest:
+        if self._longest and trial not in self._suspects:
             self._short[trial] = None
 
     def grant(self, trial: int) -> Grant:
@@ -72,12 +73,15 @@ class Queues:
             queue.remove(trial)
 
     def dissolve(self, trial: int) -> list[int]:
-        """A slot is lost. Take out and return who waited there."""
+        """A slot is lost, and it may have been because of any of these. Take out and return who waited there. None
+        will wait behind one of them again, so that the next loss is the fault of one alone."""
         self._grants.pop(trial, None)
         self._short.pop(trial, None)
         waited = [*self._behind.pop(trial, ())]
         for each in waited:
             del self._of[each]
+        if waited:
+            self._suspects.update((trial, *waited))
         return waited
 
     # How many ------------------------------------------------------------------------------------------------------

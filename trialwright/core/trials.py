@@ -215,10 +215,8 @@ class Trials:
 
     def _pass_on(self, trial: Trial, *, is_lost: bool) -> None:
         """Give what the trial held to the next one in its slot, if there is one; else it is free."""
-        if is_lost and (waited := self.queues.dissolve(trial.id)):
-            self.queues.handed_back()  # one of them may do it again: that one is to be alone then
-            for number in reversed(waited):
-                self.unqueue(self.by_number[number])
+        for number in reversed(self.queues.dissolve(trial.id) if is_lost else ()):
+            self.unqueue(self.by_number[number])
         successor = self.queues.follow(trial.id)
         if successor is None:
             self.ledger.release(trial.id)

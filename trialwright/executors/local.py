@@ -15,16 +15,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Asker, Inbox, Run
 from trialwright.executors.objective import Ending, perform
-from trialwright.executors.process_state import end_copies
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
+from trialwright.executors.threads import Job, Key, Threads
 from trialwright.messages import (
     Ask,
     Cancel,
@@ -42,6 +41,7 @@ from trialwright.messages import (
     Node,
     Noted,
     Reported,
+    Returned,
     Started,
 )
 from trialwright.reporting import FLUSH_S, Session, serving
@@ -51,7 +51,7 @@ from trialwright.storage.checkpoints import trial_directory
 
 UNREAD_BYTES_MAX = 2**20  # of a trial's reports that the loop has not taken yet: beyond it the trial is made to wait
 
-Key = tuple[int, int]  # trial, attempt
+AHEAD = 64  # short trials that may wait in a thread: more would save nothing more
 ENDINGS = (Finished, Failed, Halted, Lost)
 
 
@@ -68,6 +68,7 @@ class Local:
     cpus: float | None = None
     resources: dict[str, float] = field(default_factory=dict)
     grace_s: float = 10.0
+    ahead: ClassVar[int] = AHEAD
 
     def now(self) -> float:
         """Seconds of this run."""
@@ -81,7 +82,8 @@ class Local:
         self._asker = Asker(run.suggest, self._inbox)
         self._loop = asyncio.get_running_loop()
         self._turns = _Turns()
-        self._work = _Work(self._inbox)
+        self._work = _Work(run, self._root, self._inbox, self._turns)
+        self._threads = Threads(self._inbox.put)
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._tasks = TaskThread() if inspect.iscoroutinefunction(run.objective) else None
         self._tails = self._loop.create_task(self._flush_tails())
@@ -101,8 +103,8 @@ class Local:
                 self._asker.ask(command)
             case Discard(path):
                 self._loop.run_in_executor(None, checkpoints.discard, Path(path), self._root)
-            case Cancel():
-                pass
+            case Cancel(trial):
+                self._threads.drop(trial)
 
     def tell(self, event: Event) -> None:
         """Pass it on."""
@@ -127,6 +129,7 @@ class Local:
         self._asker.close()
         for timer in self._timers.values():
             timer.cancel()
+        self._threads.close()
         for key, attempt in list(self._work.attempts.items()):
             attempt.answer(Halt(*key))
         if self._tasks is not None:
@@ -134,7 +137,6 @@ class Local:
         deadline = time.monotonic() + min(self.grace_s, 1.0)
         while self._work.attempts and time.monotonic() < deadline:  # noqa: ASYNC110 - it happens in other threads
             await asyncio.sleep(0.01)
-        self._work.close()
         if self._scratch is not None:
             await asyncio.to_thread(_remove, self._scratch)
 
@@ -143,22 +145,28 @@ class Local:
         return self._run.directory or Path(cast("tempfile.TemporaryDirectory[str]", self._scratch).name)
 
     def _launch(self, launch: Launch) -> None:
-        config = self._run.space.resolve(launch.config)
-        directory = trial_directory(self._root, launch.trial)
-        resources = to_amounts(launch.placement.units)
-        link = _Link(self._inbox, self._turns)
-        make = AsyncSession if self._tasks is not None else Session
-        session = make(launch, config, directory, link, self._run.metrics, resources=resources)
-        work, objective = self._work, self._run.objective
-        work.attempts[launch.trial, launch.attempt] = _Attempt(session, link)
-        if isinstance(session, AsyncSession) and self._tasks is not None:
-            session.loop = self._tasks.loop
-            self._begin(launch, "task")
-            self._tasks.submit(_run_task(work, objective, session))
-        else:
-            thread = work.idle.pop() if work.idle else _Thread()
-            self._begin(launch, thread.name)
-            thread.submit(lambda: _run_function(work, objective, session, thread))
+        if self._tasks is not None:
+            self._launch_task(launch, self._tasks)
+            return
+        key = launch.trial, launch.attempt
+        grant = launch.after or key
+        if self._threads.is_lost(grant):
+            return  # the driver is about to hear of it, and takes back what waited there
+        work = self._work
+        if launch.after is not None and self._threads.add(grant, Job(key, lambda: work.run(work.session(launch)))):
+            return
+        session = work.session(launch)  # its time begins now
+        self._begin(launch, self._threads.start(grant, Job(key, lambda: work.run(session))))
+
+    def _launch_task(self, launch: Launch, tasks: TaskThread) -> None:
+        if launch.after is not None:  # tasks do not follow each other
+            self._inbox.put(Returned(launch.trial, launch.attempt))
+            return
+        session = self._work.session(launch, AsyncSession)
+        assert isinstance(session, AsyncSession)
+        session.loop = tasks.loop
+        self._begin(launch, "task")
+        tasks.submit(self._work.run_task(session))
 
     def _begin(self, launch: Launch, worker: str) -> None:
         """A trial's time begins when it is handed over: a thread that cannot say that it has begun must not have
@@ -177,7 +185,9 @@ class Local:
 
     def _give_up(self, key: Key) -> None:
         reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it goes on by itself"
-        self._work.ended(Lost(*key, reason))
+        if self._work.ended(key):
+            self._threads.give_up(key)
+            self._inbox.put(Lost(*key, reason))
 
     def _stop_timers(self, events: Sequence[Event]) -> None:
         """Give no attempt up that has ended."""
@@ -191,54 +201,46 @@ class Local:
             await asyncio.sleep(4 * FLUSH_S)
             for attempt in list(self._work.attempts.values()):
                 attempt.session.flush_tail()
+            self._threads.hand_back()
 
 
 @dataclass
 class _Work:
     """What one run has at work. A thread that was given up may end during a later run, which must not hear of it."""
 
+    of: Run
+    root: Path
     inbox: Inbox
+    turns: _Turns
     attempts: dict[Key, _Attempt] = field(default_factory=dict)
-    idle: list[_Thread] = field(default_factory=list)
-    is_over: bool = False
 
-    def ended(self, ending: Ending | Lost, thread: _Thread | None = None) -> bool:
-        """Tell what came of an attempt, from any thread; tell whether it was still waited for."""
-        if self.attempts.pop((ending.trial, ending.attempt), None) is None:
-            return False
-        if thread is not None:
-            self._rest(thread)
-        self.inbox.put(ending)
-        return True
+    def session(self, launch: Launch, make: type[Session] = Session) -> Session:
+        """Begin an attempt."""
+        config = self.of.space.resolve(launch.config)
+        directory = trial_directory(self.root, launch.trial)
+        resources = to_amounts(launch.placement.units)
+        link = _Link(self.inbox, self.turns)
+        session = make(launch, config, directory, link, self.of.metrics, resources=resources)
+        self.attempts[launch.trial, launch.attempt] = _Attempt(session, link)
+        return session
 
-    def close(self) -> None:
-        """End the threads that have nothing to do; the others end when they have done it."""
-        self.is_over = True
-        with suppress(IndexError):
-            while True:
-                self.idle.pop().submit(None)
+    def run(self, session: Session) -> Ending | None:
+        """In a thread: an attempt to its end; None if it was given up."""
+        with serving(session):
+            ending = perform(cast(Callable[[dict[str, object]], object], self.of.objective), session)
+        return ending if self.ended((ending.trial, ending.attempt)) else None
 
-    def _rest(self, thread: _Thread) -> None:
-        self.idle.append(thread)
-        if self.is_over:  # looked at after the thread is in the list, so that either this or ``close`` ends it
-            self.close()
+    async def run_task(self, session: AsyncSession) -> None:
+        """In the task thread: one attempt of an ``async def``."""
+        session.serve()
+        with serving(session):
+            ending = await perform_async(self.of.objective, session)
+        if self.ended((ending.trial, ending.attempt)):
+            self.inbox.put(ending)
 
-
-def _run_function(work: _Work, objective: object, session: Session, thread: _Thread) -> None:
-    """In a thread: one attempt from beginning to end."""
-    with serving(session):
-        ending = perform(cast(Callable[[dict[str, object]], object], objective), session)
-    end_copies()
-    if not work.ended(ending, thread):  # it was given up, and this thread with it
-        thread.submit(None)
-
-
-async def _run_task(work: _Work, objective: object, session: AsyncSession) -> None:
-    """In the task thread: one attempt of an ``async def``."""
-    session.serve()
-    with serving(session):
-        ending = await perform_async(objective, session)
-    work.ended(ending)
+    def ended(self, key: Key) -> bool:
+        """An attempt has ended; tell whether it was still waited for."""
+        return self.attempts.pop(key, None) is not None
 
 
 def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
@@ -316,20 +318,3 @@ class _Attempt:
             self.session.deliver(answer)
         else:
             self.link.deliver(answer)
-
-
-class _Thread:
-    """A thread that runs what it is given, one thing after another, until it is given None."""
-
-    def __init__(self) -> None:
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        thread = threading.Thread(target=self._serve, name="trialwright-trial", daemon=True)
-        self.name = thread.name
-        thread.start()
-
-    def submit(self, work: Callable[[], None] | None) -> None:
-        self._work.put(work)
-
-    def _serve(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()

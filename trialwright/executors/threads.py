@@ -1,0 +1,153 @@
+"""The threads of ``Local``: each runs one trial after another.
+
+A short trial may wait in the thread of another, so that the thread need not wait for the loop between the two. All of
+this is called by the loop's thread and by the threads themselves; what they share is changed under one lock.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from trialwright.executors.objective import Ending
+from trialwright.executors.process_state import end_copies
+from trialwright.messages import Returned, Started
+
+Key: TypeAlias = tuple[int, int]  # trial, attempt
+
+HAND_BACK_S = 0.1  # a trial that takes longer does not keep others waiting behind it
+
+
+class Job(NamedTuple):
+    """An attempt, from beginning to end; ``run`` returns None if it was given up meanwhile."""
+
+    key: Key
+    run: Callable[[], Ending | None]
+
+
+@dataclass(eq=False)
+class _Thread:
+    name: str = ""
+    grant: Key = (-1, -1)  # the first of the attempts that follow each other here
+    running: Key | None = None
+    began: float = 0.0  # by the monotonic clock
+    waiting: deque[Job] = field(default_factory=deque)
+    work: queue.SimpleQueue[Job | None] = field(default_factory=queue.SimpleQueue)
+
+
+class Threads:
+    """All threads of one run.
+
+    Args:
+        tell: told what happens, in any thread.
+    """
+
+    def __init__(self, tell: Callable[[Ending | Started | Returned], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._idle: list[_Thread] = []
+        self._granted: dict[Key, _Thread] = {}
+        self._lost: set[Key] = set()  # grants of threads that were given up
+        self._is_over = False
+
+    def start(self, grant: Key, job: Job) -> str:
+        """Run an attempt in an idle thread, or in a new one; return the thread's name."""
+        with self._lock:
+            thread = self._idle.pop() if self._idle else self._new()
+            thread.grant, thread.running, thread.began = grant, job.key, time.monotonic()
+            self._granted[grant] = thread
+        thread.work.put(job)
+        return thread.name
+
+    def add(self, grant: Key, job: Job) -> bool:
+        """Run an attempt after those that were granted this; False if all of them have ended."""
+        with self._lock:
+            thread = self._granted.get(grant)
+            if thread is not None:
+                thread.waiting.append(job)
+            return thread is not None
+
+    def is_lost(self, grant: Key) -> bool:
+        """The thread was given up; what waited in it is taken back by the driver."""
+        return grant in self._lost
+
+    def drop(self, trial: int) -> None:
+        """A trial will not run; if it waits in a thread, it is taken out there."""
+        with self._lock:
+            for thread in self._granted.values():
+                thread.waiting = deque(job for job in thread.waiting if job.key[0] != trial)
+
+    def give_up(self, key: Key) -> None:
+        """The attempt does not end: its thread is left to itself."""
+        with self._lock:
+            for grant, thread in [*self._granted.items()]:
+                if thread.running == key:
+                    self._lost.add(grant)
+                    thread.waiting.clear()
+                    del self._granted[grant]
+
+    def hand_back(self) -> None:
+        """Tell of what waits behind attempts that take long: it is for other threads to run."""
+        late = time.monotonic() - HAND_BACK_S
+        with self._lock:
+            jobs = [job for thread in self._granted.values() if thread.began < late for job in _taken(thread.waiting)]
+        for job in jobs:
+            self._tell(Returned(*job.key))
+
+    def close(self) -> None:
+        """End the threads that have nothing to do; the others end when they have done it."""
+        with self._lock:
+            self._is_over = True
+            for thread in self._granted.values():
+                thread.waiting.clear()
+            idle, self._idle = self._idle, []
+        for thread in idle:
+            thread.work.put(None)
+
+    def _new(self) -> _Thread:
+        made = _Thread()
+        thread = threading.Thread(target=self._serve, args=(made,), name="trialwright-trial", daemon=True)
+        made.name = thread.name
+        thread.start()
+        return made
+
+    def _serve(self, thread: _Thread) -> None:
+        while (job := thread.work.get()) is not None:
+            while job is not None:
+                job = self._run(thread, job)
+
+    def _run(self, thread: _Thread, job: Job) -> Job | None:
+        """Run an attempt; return the next one."""
+        ending = job.run()
+        end_copies()
+        if ending is None:  # it was given up, and this thread with it
+            thread.work.put(None)
+            return None
+        with self._lock:  # before the end is told: the loop may want the thread again at once
+            following = thread.waiting.popleft() if thread.waiting else None
+            if following is None:
+                self._rest(thread)
+            else:
+                thread.running, thread.began = following.key, time.monotonic()
+        self._tell(ending)
+        if following is not None:
+            self._tell(Started(*following.key, thread.name))
+        return following
+
+    def _rest(self, thread: _Thread) -> None:
+        thread.running = None
+        self._granted.pop(thread.grant, None)
+        if self._is_over:
+            thread.work.put(None)
+        else:
+            self._idle.append(thread)
+
+
+def _taken(waiting: deque[Job]) -> Iterator[Job]:
+    while waiting:
+        yield waiting.popleft()
