@@ -15,6 +15,7 @@ from trialwright.messages import (
     EVERY_REPORT,
     Ask,
     Boundary,
+    Cancel,
     CapacityChanged,
     Checkpoint,
     Discard,
@@ -31,6 +32,7 @@ from trialwright.messages import (
     Placement,
     Reported,
     Request,
+    Returned,
     Started,
     Suggested,
     Suggestion,
@@ -168,6 +170,7 @@ class Driver:
         cpus: float = 1,
         gpu: float = 0,
         attempt: int = 1,
+        after: tuple[int, int] | None = None,
         **config,
     ) -> int:
         self.trials += 1
@@ -175,7 +178,7 @@ class Driver:
         placement = Placement(self.nodes[0].name, units, gpus)
         name = what if isinstance(what, str) else what.__name__
         config = {"do": name, **config}
-        self.launched = Launch(self.trials, attempt, config, (placement,), until, 7, checkpoint)
+        self.launched = Launch(self.trials, attempt, config, (placement,), until, 7, checkpoint, after)
         self.do(self.launched)
         return self.trials
 
@@ -323,3 +326,51 @@ class ExecutorContract:
         while not driver.backlog:
             driver.backlog += driver.take()
         assert driver.backlog.pop() == Enqueued({"x": 1.0})
+
+
+class AheadContract:
+    """The same, for executors with ``ahead``: trials wait in a slot, and follow each other there."""
+
+    def test_trials_that_wait_in_a_slot_begin_once_the_one_before_has_ended(self, driver):
+        first = driver.launch(report_thrice)
+        second, third = [driver.launch(report_thrice, after=(first, 1)) for _ in range(2)]
+        told = [event for event in self._all_until(driver, third) if isinstance(event, (Started, Finished))]
+        expected = [(trial, kind) for trial in (first, second, third) for kind in (Started, Finished)]
+        assert [(event.trial, type(event)) for event in told] == expected
+
+    def test_a_trial_that_comes_after_all_others_of_its_slot_have_ended_begins_at_once(self, driver):
+        first = driver.launch(report_thrice)
+        driver.wait_for(first)
+        assert isinstance(driver.run(report_thrice, after=(first, 1))[-1], Finished)
+
+    def test_of_a_trial_that_is_cancelled_while_it_waits_nothing_is_heard(self, driver):
+        first = driver.launch(report_thrice)
+        cancelled = driver.launch(report_thrice, after=(first, 1))
+        driver.do(Cancel(cancelled))
+        last = driver.launch(report_thrice, after=(first, 1))
+        assert {event.trial for event in self._all_until(driver, last)} == {first, last}
+
+    def test_a_halt_ends_the_one_that_runs_and_not_those_that_wait(self, driver):
+        first = driver.launch(report_thrice, until=at_step(2))
+        second = driver.launch(report_thrice, after=(first, 1))
+        driver.do(Halt(first, 1))
+        events = self._all_until(driver, second)
+        assert [event for event in events if isinstance(event, Halted)] == [Halted(first, 1)]
+        assert Finished(second, 1) in events
+
+    def test_what_waits_behind_a_trial_that_takes_long_is_handed_back(self, driver):
+        first = driver.launch(report_thrice, until=at_step(2))
+        for trial in [driver.launch(report_thrice, after=(first, 1)) for _ in range(2)]:
+            assert driver.wait_for(trial, Returned) == [Returned(trial, 1)]
+        driver.wait_for(first, Reported)
+        driver.do(Extend(first, 1, ()))
+        driver.wait_for(first)
+
+    @staticmethod
+    def _all_until(driver, trial):
+        """All that happens to trials until this one has ended."""
+        events = driver.backlog
+        while not any(isinstance(event, ENDINGS) and event.trial == trial for event in events):
+            events += [event for event in driver.take() if hasattr(event, "trial")]
+        driver.backlog = []
+        return events

@@ -10,7 +10,7 @@ import time
 import numpy.random
 import pytest
 
-from tests.contracts.executor import DEADLINE_S, OBJECTIVES, Driver, ExecutorContract, losses
+from tests.contracts.executor import DEADLINE_S, OBJECTIVES, AheadContract, Driver, ExecutorContract, losses
 from tests.executors.in_workers import alive
 from trialwright import reporting
 from trialwright.executors import local, tasks
@@ -66,7 +66,7 @@ def driver(tmp_path):
     driver.runner.close()
 
 
-class TestLocal(ExecutorContract):
+class TestLocal(ExecutorContract, AheadContract):
     pass
 
 

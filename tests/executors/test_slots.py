@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.executor import Driver, ExecutorContract, report_many, report_thrice
+from tests.contracts.executor import AheadContract, Driver, ExecutorContract, report_many, report_thrice
 from tests.executors.in_workers import (
     alive,
     devices,
@@ -85,7 +85,7 @@ everywhere = on(*EXECUTORS)
 
 
 @by_both_carriers
-class TestTrials(ExecutorContract):
+class TestTrials(ExecutorContract, AheadContract):
     def test_capacity_comes_first_and_counts_what_was_declared(self, driver):
         (node,) = driver.nodes
         assert (node.resources["cpu"], node.resources["gpu"]) == (2, 2)
