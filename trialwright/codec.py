@@ -1,9 +1,10 @@
 """Messages to plain data and back, by their own type annotations.
 
-A frozen dataclass becomes a dict of its fields; one of a union carries its class name under ``"kind"``. NaN and
-infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's that has this one key becomes
-``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is the journal's format: a field
-that is added needs a default, and none is renamed or removed without a new format version.
+A frozen dataclass becomes a dict of those of its fields that differ from their defaults; one of a union carries its
+class name under ``"kind"``. NaN and infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's
+that has this one key becomes ``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is the
+journal's format: a field that is added needs a default, and no field or default is changed or removed without a new
+format version.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def to_plain(value: object) -> Plain:
 
 
 def fields(message: object) -> dict[str, object]:
-    """Return a message's kind and fields, these as they are.
+    """Return a message's kind and its fields as they are, but for those that have their defaults.
 
     Raises:
         TypeError: it is no message.
@@ -52,7 +53,12 @@ def fields(message: object) -> dict[str, object]:
     cls: type = type(message)
     if cls.__name__ not in _CLASSES:
         raise TypeError(f"{message!r} ({cls.__name__}) is not plain data")
-    return {"kind": cls.__name__, **{key: getattr(message, name) for key, name in _keys(cls).items()}}
+    written: dict[str, object] = {"kind": cls.__name__}
+    for key, name, default in _defaults(cls):
+        value = getattr(message, name)
+        if value != default:
+            written[key] = value
+    return written
 
 
 def from_plain(data: Plain) -> typing.Any:  # noqa: ANN401 - its kind says which message it is
@@ -71,6 +77,18 @@ def _keys(cls: type) -> dict[str, str]:
     """Say under which key each field is written: its name, but for a field ``kind``, which would hide the class's."""
     names = [field.name for field in dataclasses.fields(cls)]
     return {"kind_" if name == "kind" else name: name for name in names}
+
+
+@cache
+def _defaults(cls: type) -> tuple[tuple[str, str, object], ...]:
+    """Return the key, the name, and the default of each field; one that has none differs from it always, and one that
+    is a float is written always: -0.0 equals 0.0."""
+    found = []
+    for key, field in zip(_keys(cls), dataclasses.fields(cls), strict=True):
+        made = field.default_factory
+        default = field.default if made is dataclasses.MISSING else made()
+        found.append((key, field.name, dataclasses.MISSING if isinstance(default, float) else default))
+    return tuple(found)
 
 
 @cache
@@ -99,6 +117,9 @@ def _decoder(hint: object) -> Decoder:
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
     if origin in (typing.Union, types.UnionType):
+        if len(pairs := [option for option in arguments if typing.get_origin(option) is tuple]) == 1:
+            read = _decoder(pairs[0])
+            return lambda data: None if data is None else read(data)
         known = [option for option in arguments if isinstance(option, type) and option.__name__ in _CLASSES]
         return (lambda data: None if data is None else from_plain(data)) if known else read_plain
     return read_plain

@@ -47,10 +47,10 @@ def test_digest_may_be_asked_for_at_any_time():
 def test_digest_is_the_sha256_of_the_lines():
     store = MemoryStore({})
     commit(store, *TURNS)
-    started = {"kind": "Started", "trial": 0, "attempt": 1, "worker": ""}
+    started = {"kind": "Started", "trial": 0, "attempt": 1}
     reported = {
         "kind": "Reported", "trial": 0, "attempt": 1, "first_step": 1, "time_s": [0.0, 0.5],
-        "columns": {"loss": [0.5, {"float": "nan"}]}, "waiting": False, "checkpoint": None,
+        "columns": {"loss": [0.5, {"float": "nan"}]},
     }  # fmt: skip
     decided = [{"kind": "Continue", "until": [["step", ">=", 2]]}]
     rows = [[0.0, started, decided, None], [1.5, reported, [], "ab"]]

@@ -129,11 +129,11 @@ def test_tables_can_be_read_by_people(tmp_path, library):
     shown = row(
         2, config={"lr": 0.5, "net": {"n": 2}}, metrics={"loss": math.nan}, outcome="failed", error="ValueError: x"
     )
-    commit(store, events(1.0, Started(2, 1), trials=[row(2), row(1)]), Turn(2.0, [], trials=[shown]))
+    commit(store, events(1.0, Started(2, 1, "host/7"), trials=[row(2), row(1)]), Turn(2.0, [], trials=[shown]))
     store.close()
     directory = tmp_path / "my run"
     assert query(directory, "SELECT kind, trial, attempt, json_extract(body, '$.worker') FROM events", library) == [
-        ("Started", 2, 1, ""),
+        ("Started", 2, 1, "host/7"),
     ]
     [trial] = query(directory, "SELECT config, metrics, outcome, error FROM trials WHERE id = 2", library)
     assert trial == ('{"lr":0.5,"net":{"n":2}}', '{"loss":{"float":"nan"}}', "failed", "ValueError: x")
