@@ -2,9 +2,9 @@
 
 A frozen dataclass becomes a dict of those of its fields that differ from their defaults; one of a union carries its
 class name under ``"kind"``. NaN and infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's
-that has this one key becomes ``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is the
-journal's format: a field that is added needs a default, and no field or default is changed or removed without a new
-format version.
+that has this one key becomes ``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is
+the journal's format: a field that is added needs a default, and no field or default is changed or removed without a
+new format version.
 """
 
 from __future__ import annotations
@@ -116,13 +116,15 @@ def _decoder(hint: object) -> Decoder:
         return lambda data: messages.Placement(data[0], typing.cast(typing.Any, read_plain(data[1])), tuple(data[2]))
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
-    if origin in (typing.Union, types.UnionType):
-        if len(pairs := [option for option in arguments if typing.get_origin(option) is tuple]) == 1:
-            read = _decoder(pairs[0])
-            return lambda data: None if data is None else read(data)
-        known = [option for option in arguments if isinstance(option, type) and option.__name__ in _CLASSES]
-        return (lambda data: None if data is None else from_plain(data)) if known else read_plain
-    return read_plain
+    return _union_decoder(arguments) if origin in (typing.Union, types.UnionType) else read_plain
+
+
+def _union_decoder(options: tuple[object, ...]) -> Decoder:
+    """Choose how to read a message of several kinds, a tuple, or plain data; where there may be none, None."""
+    readers = [_decoder(option) for option in options if typing.get_origin(option) is tuple]
+    if any(isinstance(option, type) and option.__name__ in _CLASSES for option in options):
+        readers = [from_plain]
+    return (lambda data: None if data is None else readers[0](data)) if readers else read_plain
 
 
 def read_plain(data: Plain) -> Plain:
