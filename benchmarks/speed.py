@@ -170,9 +170,9 @@ def _ray_tune(
 OURS = {"trials": trials, "results": results, "asha": asha}
 PEER = {"trials": ray_tune_trials, "results": ray_tune_results, "asha": ray_tune_asha}
 COUNTS = {  # what, where -> how many; Ray Tune gets fewer, because it would take minutes
-    ("trials", "ray"): 5_000,
-    ("trials", "processes"): 5_000,
-    ("trials", "local"): 5_000,
+    ("trials", "ray"): 50_000,
+    ("trials", "processes"): 50_000,
+    ("trials", "local"): 50_000,
     ("trials", "ray log"): 5_000,
     ("trials", "processes log"): 5_000,
     ("trials", "local log"): 5_000,

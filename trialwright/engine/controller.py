@@ -239,7 +239,8 @@ class Controller:
             self._append(Turn(now, events, [*decisions, *[None] * (len(events) - len(decisions))]))
             raise
         rows = [*self._rows()] if self._is_watched else ()
-        committed = self._append(Turn(now, events, decisions, self.experiment.digest, rows))
+        is_awaited = any(map(self._must_wait, commands))
+        committed = self._append(Turn(now, events, decisions, self.experiment.digest, rows, is_awaited=is_awaited))
         self._carry_out(commands, committed)
         self._turned = time.perf_counter()
         self.meter.turn(len(events), self._turned - began)

@@ -160,13 +160,18 @@ class Inbox:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._arrived.set)
 
+    @property
+    def _is_there(self) -> bool:
+        return bool(self._events or self._is_ripe or self._error)
+
     async def take(self, timeout_s: float | None) -> list[Event]:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
         try:
-            async with asyncio.timeout(timeout_s):
-                while not (self._events or self._is_ripe or self._error):
-                    self._arrived.clear()  # it may have been set for events that the last take found by itself
-                    await self._arrived.wait()
+            if not self._is_there:  # else there is nothing to be timed, which costs more than to look
+                async with asyncio.timeout(timeout_s):
+                    while not self._is_there:
+                        self._arrived.clear()  # it may have been set for events that the last take found by itself
+                        await self._arrived.wait()
         except TimeoutError:
             if not self._waiting:
                 return [Ticked()]

@@ -44,7 +44,8 @@ class Turn(NamedTuple):
 
     ``decisions`` has an item for each event: what was decided on it, or None where handling it failed, or an event
     before it. ``late`` has what was decided afterwards, by a resumed run, on the first events that have none.
-    ``digest`` is the experiment's after all of that.
+    ``digest`` is the experiment's after all of that. ``is_awaited``: something waits for its commit, which is not put
+    off then to be shared by more turns.
     """
 
     now: float
@@ -53,6 +54,7 @@ class Turn(NamedTuple):
     digest: str = ""
     trials: Iterable[TrialRow] = ()  # read once
     late: Sequence[Sequence[Decision]] = ()
+    is_awaited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

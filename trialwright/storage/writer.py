@@ -25,6 +25,7 @@ from trialwright.storage.database import blame, connect, make_durable, reading, 
 from trialwright.storage.lock import Committed, DriverLock
 
 CLOSE_S = 60.0  # how long close() waits for the disk
+LINGER_S = 0.005  # how long turns that nothing waits for are gathered, for one commit to be shared by more of them
 
 _Waiting: TypeAlias = tuple[Turn, Future[None]]
 
@@ -42,6 +43,7 @@ class Writer:
         self._chain = chain
         self._files = _identities(path)
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._is_awaited = threading.Event()  # a commit of something in the queue
         self._appended = 0  # counted by the caller, the next by the thread: so neither needs a lock
         self._settled = 0
         self._failure: StorageError | None = None
@@ -89,6 +91,8 @@ class Writer:
         future.set_running_or_notify_cancel()  # a turn that was appended cannot be taken back
         self._appended += 1
         self._queue.put((turn, future))
+        if turn.is_awaited:
+            self._is_awaited.set()
         return future
 
     def close(self) -> None:
@@ -100,6 +104,7 @@ class Writer:
         if not self._closed:
             self._closed = True
             self._queue.put(None)
+            self._is_awaited.set()
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
             raise StorageError(f"{self._path}: the disk has not answered for {CLOSE_S:.0f} s")
@@ -118,6 +123,8 @@ class Writer:
         """Wait for a turn, and take it with all others that are there. False: there will be no more."""
         batch: list[_Waiting] = []
         item = self._queue.get()
+        self._is_awaited.wait(LINGER_S)
+        self._is_awaited.clear()  # before the rest is taken: what comes after that sets it again
         with suppress(queue.Empty):
             while item is not None:
                 batch.append(item)
