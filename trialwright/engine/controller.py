@@ -88,6 +88,7 @@ class Controller:
         self._held: deque[tuple[Future[None], Callable[[], None], Command | None]] = deque()
         self._uncommitted: deque[tuple[Future[None], int]] = deque()  # and how many bytes
         self._uncommitted_bytes = 0
+        self._is_told = False  # the loop, that something is committed
         self._failure: BaseException | None = None
         self._opened = False
         self._told: list[Event] = []  # to the executor, which has not brought them yet
@@ -304,20 +305,24 @@ class Controller:
         else:
             do()
 
-    def _tell_loop(self, committed: Future[None]) -> None:
+    def _tell_loop(self, _: Future[None]) -> None:
         """In the writer's thread: a turn is committed, or could not be."""
-        with suppress(RuntimeError):  # the loop is closed: the run has ended otherwise
-            self._loop.call_soon_threadsafe(self._release, committed)
+        if not self._is_told:  # once for all turns of a commit
+            self._is_told = True
+            with suppress(RuntimeError):  # the loop is closed: the run has ended otherwise
+                self._loop.call_soon_threadsafe(self._release)
 
-    def _release(self, committed: Future[None]) -> None:
+    def _release(self) -> None:
         """Let go of what waited for a commit."""
-        if not committed.cancelled() and (error := committed.exception()) is not None:
-            self._failure = self._failure or error
-            if self._task is not None:
-                self._task.cancel()
-            return
+        self._is_told = False  # before anything is looked at: what is committed from now on tells again
         while self._uncommitted and self._uncommitted[0][0].done():
-            self._uncommitted_bytes -= self._uncommitted.popleft()[1]
+            committed, size = self._uncommitted.popleft()
+            self._uncommitted_bytes -= size
+            if (error := committed.exception()) is not None:
+                self._failure = self._failure or error
+                if self._task is not None:
+                    self._task.cancel()
+                return
         while self._held and self._held[0][0].done():
             self._held.popleft()[1]()
 
@@ -343,7 +348,7 @@ class Controller:
         await asyncio.wrap_future(committed)
         if self._held:
             await asyncio.sleep(0)
-            self._release(committed)
+            self._release()
         if self._held:
             raise InternalError(f"commands were never carried out: {list(self._held)[:3]}")
 

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -167,11 +167,10 @@ class Inbox:
     async def take(self, timeout_s: float | None) -> list[Event]:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
         try:
-            if not self._is_there:  # else there is nothing to be timed, which costs more than to look
-                async with asyncio.timeout(timeout_s):
-                    while not self._is_there:
-                        self._arrived.clear()  # it may have been set for events that the last take found by itself
-                        await self._arrived.wait()
+            while not self._is_there:
+                self._arrived.clear()  # it may have been set for events that the last take found by itself
+                async with nullcontext() if timeout_s is None else asyncio.timeout(timeout_s):
+                    await self._arrived.wait()
         except TimeoutError:
             if not self._waiting:
                 return [Ticked()]

@@ -225,10 +225,8 @@ class Slot:
             self.pool.halted_early(self)
         elif not self.halting:
             self.halting = True
-            key = (self.launch.trial, self.launch.attempt)
-            self.peer.write(encode(Halt(*key)))
-            self._later(self.pool.rules.grace_s / 2, self.peer.write, encode(Interrupt(*key)))
-            self._later(self.pool.rules.grace_s, self._kill)
+            self.peer.write(encode(Halt(self.launch.trial, self.launch.attempt)))
+            self._later(self.pool.rules.grace_s / 2, self._interrupt, self.peer, self.launch)
 
     def retire(self) -> None:
         """Let an idle process go."""
@@ -279,6 +277,10 @@ class Slot:
             expected = " or ".join(map(str, self.next_steps))
             raise WireError(f"its reports go on at step {frame.first_step}, not {expected}")
         self.next_steps = (frame.last_step + 1,)
+
+    def _interrupt(self, peer: Peer, launch: Launch) -> None:
+        peer.write(encode(Interrupt(launch.trial, launch.attempt)))
+        self._later(self.pool.rules.grace_s / 2, self._kill)
 
     def _kill(self) -> None:
         self.killed = True

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TypeAlias
@@ -450,9 +451,10 @@ class _Slot:
             case Bye():
                 self._leaving = True
             case Interrupt() | Halt() | Extend():
-                for lease in (self._lease, *self._waiting):
-                    if lease is not None and _is_of(message, lease):  # else it has ended meanwhile
-                        lease.hear(message)
+                leases = chain([self._lease] if self._lease else [], self._waiting)
+                lease = next((each for each in leases if _is_of(message, each)), None)
+                if lease is not None:  # else it has ended meanwhile
+                    lease.hear(message)
 
     def _hand_back(self) -> None:
         """Give back what waits behind a trial that takes long: other slots may be free."""
