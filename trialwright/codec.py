@@ -67,6 +67,15 @@ def from_plain(data: Plain) -> typing.Any:  # noqa: ANN401 - its kind says which
     Raises:
         ValueError: it is no message that this version knows.
     """
+    return message(read_plain(data))
+
+
+def message(data: Plain) -> typing.Any:  # noqa: ANN401 - as above
+    """The same for data that ``read_plain`` has been over, or need not be: most have no number that JSON lacks.
+
+    Raises:
+        ValueError: it is no message that this version knows.
+    """
     if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
         raise ValueError(f"not a message: {str(data)[:200]}")
     return _message(_CLASSES[str(data["kind"])])(data)
@@ -111,20 +120,24 @@ def _decoder(hint: object) -> Decoder:
         item = _decoder(arguments[0])
         return lambda data: tuple(map(item, data))
     if isinstance(hint, type) and issubclass(hint, messages.Boundary):
-        return lambda data: messages.Boundary(data[0], data[1], typing.cast(float, read_plain(data[2])))
+        return lambda data: messages.Boundary(*data)
     if isinstance(hint, type) and issubclass(hint, messages.Placement):
-        return lambda data: messages.Placement(data[0], typing.cast(typing.Any, read_plain(data[1])), tuple(data[2]))
+        return lambda data: messages.Placement(data[0], data[1], tuple(data[2]))
     if isinstance(hint, type) and hint.__name__ in _CLASSES:
         return _message(hint)
-    return _union_decoder(arguments) if origin in (typing.Union, types.UnionType) else read_plain
+    return _union_decoder(arguments) if origin in (typing.Union, types.UnionType) else _as_it_is
 
 
 def _union_decoder(options: tuple[object, ...]) -> Decoder:
     """Choose how to read a message of several kinds, a tuple, or plain data; where there may be none, None."""
     readers = [_decoder(option) for option in options if typing.get_origin(option) is tuple]
     if any(isinstance(option, type) and option.__name__ in _CLASSES for option in options):
-        readers = [from_plain]
-    return (lambda data: None if data is None else readers[0](data)) if readers else read_plain
+        readers = [message]
+    return (lambda data: None if data is None else readers[0](data)) if readers else _as_it_is
+
+
+def _as_it_is(data: Plain) -> Plain:
+    return data
 
 
 def read_plain(data: Plain) -> Plain:

@@ -64,8 +64,8 @@ class InSlots(ABC):
         """Say why the place cannot be had, and what is known to help."""
 
     def now(self) -> float:
-        """Part of ``Executor``."""
-        return self._began_s + time.monotonic() - self._opened
+        """Part of ``Executor``; to the microsecond: the journal has them as text."""
+        return round(self._began_s + time.monotonic() - self._opened, 6)
 
     async def open(self, run: Run) -> None:
         """Part of ``Executor``.

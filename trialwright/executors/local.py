@@ -71,8 +71,8 @@ class Local:
     ahead: ClassVar[int] = AHEAD
 
     def now(self) -> float:
-        """Seconds of this run."""
-        return self._run.began_s + time.monotonic() - self._opened
+        """Seconds of this run, to the microsecond: the journal has them as text."""
+        return round(self._run.began_s + time.monotonic() - self._opened, 6)
 
     async def open(self, run: Run) -> None:
         """Take note of the run; threads are started as trials are."""

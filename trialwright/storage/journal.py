@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any, cast
 
 from trialwright import codec
 from trialwright.errors import StorageError
@@ -91,14 +92,14 @@ def read(line: str) -> Turn:
     Raises:
         ValueError: it holds something that this version does not know.
     """
-    [now, body, decisions, digest] = json.loads(line)
+    [now, body, decisions, digest] = cast("list[Any]", decode(line))
     if isinstance(body, dict) and body == _DECIDED:
         return Turn(now, [], digest=digest or "", late=[_decisions(each) for each in decisions])
-    return Turn(now, [codec.from_plain(body)], [None if decisions is None else _decisions(decisions)], digest or "")
+    return Turn(now, [codec.message(body)], [None if decisions is None else _decisions(decisions)], digest or "")
 
 
 def _decisions(items: list[Plain]) -> list[Decision]:
-    return [codec.from_plain(item) for item in items]
+    return [codec.message(item) for item in items]
 
 
 def assemble(turns: Iterable[Turn]) -> Iterator[Entry]:
@@ -136,9 +137,9 @@ def read_format_1(line: str) -> Turn:
     Raises:
         ValueError: it holds something that this version does not know.
     """
-    [now, body, _, _] = json.loads(line)
+    [now, body, _, _] = cast("list[Any]", decode(line))
     decided = isinstance(body, dict) and body.get("kind") == _DECIDED["kind"]
-    return Turn(now, [] if decided else [codec.from_plain(body)], () if decided else [None])
+    return Turn(now, [] if decided else [codec.message(body)], () if decided else [None])
 
 
 def _fast(value: object) -> str | None:
