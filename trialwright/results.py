@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -135,7 +135,7 @@ class Result:
     name: str
     metric: str | None
     mode: Literal["min", "max"]
-    trials: list[TrialResult]
+    trials: Sequence[TrialResult]  # of a large run, each is made when it is asked for
     path: Path | None
     stopped: str | None
     wall_s: float

@@ -45,6 +45,8 @@ from trialwright.messages import (
 from trialwright.resources import to_request
 from trialwright.streams import Streams
 
+NO_TAGS: Tags = {}  # tags are never changed: a million trials without any share these
+
 
 class Trials:
     """The trials by number, and the books about them: resources, the line, new trials, checkpoints, limits.
@@ -92,7 +94,7 @@ class Trials:
     def create(self, number: int, config: Config, tags: Tags, amounts: dict[str, float] | None) -> Trial:
         """Make a trial that waits; ``amounts`` of resources are None where all trials need the same."""
         request = self._request(amounts)
-        trial = Trial(number, config, request, self._streams.integer("trial", number), tags)
+        trial = Trial(number, config, request, self._streams.integer("trial", number), tags or NO_TAGS)
         self.by_number[number] = trial
         self.counts[State.WAITING] += 1
         self.touched.add(number)
@@ -270,6 +272,8 @@ class Trials:
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         trial.outcome, trial.ended = outcome, self.now
         trial.latest = trial.metrics  # a row is smaller than a frame
+        if trial.best is not None and trial.best[1] == trial.step:
+            trial.best_metrics = trial.latest
         self.supply.news = True
         if trial.started is not None and outcome.kind in ("completed", "stopped"):
             self.queues.took(_running_s(trial))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
+from operator import eq, itemgetter
 from pathlib import Path
-from typing import cast
+from typing import cast, overload
 
 from trialwright.core.experiment import Experiment
 from trialwright.core.trial import Trial, has_begun
@@ -20,18 +20,54 @@ from trialwright.progress import Best, Snapshot, summary_lines
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
 
+MANY = 10_000  # trials, of which more than half of the memory would be for what their user never looks at
+
+
+class OnDemand(Sequence[TrialResult]):
+    """The trials of a large run that is over: each is made when it is asked for."""
+
+    def __init__(self, trials: Sequence[Trial], make: Callable[[Trial], TrialResult]) -> None:
+        self._trials, self._make = trials, make
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    @overload
+    def __getitem__(self, index: int) -> TrialResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TrialResult]: ...
+    def __getitem__(self, index: int | slice) -> TrialResult | list[TrialResult]:
+        if isinstance(index, slice):
+            return [*map(self._make, self._trials[index])]
+        return self._make(self._trials[index])
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return map(self._make, self._trials)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
+
+    def __reduce__(self) -> tuple[type, tuple[list[TrialResult]]]:
+        return list, ([*self],)
+
 
 def build_result(
     arguments: Arguments, experiment: Experiment, controller: Controller, frames: Frames, commits: StoreStatistics
 ) -> Result:
     """Return the result of a run."""
     plan, directory = arguments.plan, controller.run.directory
-    begun = filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))
+    begun = [*filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))]
+
+    def make(trial: Trial) -> TrialResult:
+        return _trial_result(trial, arguments, controller.run, frames)
+
     return Result(
         name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
-        trials=[_trial_result(trial, arguments, controller.run, frames) for trial in begun],
+        trials=OnDemand(begun, make) if experiment.done and len(begun) >= MANY else [*map(make, begun)],
         path=directory,
         stopped=experiment.stopped,
         wall_s=controller.now(),
