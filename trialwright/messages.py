@@ -333,7 +333,8 @@ class RetryRequested(Message):
 
 @dataclass(frozen=True, slots=True)
 class Started(Message):
-    """The worker began to run user code."""
+    """The worker began to run user code. Not said of a trial that follows another in its slot: that begins when the
+    other has ended."""
 
     trial: int
     attempt: int

@@ -305,7 +305,7 @@ class World:
         if self.queues[grant]:
             launch = self.queues[grant].popleft()
             self.begin(launch)
-            self.workers[launch.trial].unheard = True
+            self.workers[launch.trial].unheard = self.workers[launch.trial].started = True
 
     def hand_back(self) -> None:
         """A slot hands back what waits there, the next first."""

@@ -240,7 +240,7 @@ class Experiment:
             case Reported():
                 self._reports.take(trial, event)
             case Started():
-                self._started(trial, event)
+                self._trials.start(trial, event.worker)
             case Noted(notes=notes):
                 self._note(notes)
             case Finished():
@@ -287,13 +287,6 @@ class Experiment:
                 self._retry_requested(event)
             case _:
                 assert_never(event)
-
-    def _started(self, trial: Trial, event: Started) -> None:
-        self._trials.move(trial, Started)
-        trial.worker = event.worker
-        if trial.started is None:
-            trial.started = self._trials.now
-        self._trials.limits.started(self._trials.now, trial)
 
     def _note(self, notes: dict[str, str]) -> None:
         """Warn of metrics that are not kept as they were given: once a name, whatever trials report it."""

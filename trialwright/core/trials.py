@@ -37,6 +37,7 @@ from trialwright.messages import (
     Placement,
     Request,
     RetryRequested,
+    Started,
     Suggestion,
     Tags,
     TooLarge,
@@ -141,6 +142,14 @@ class Trials:
             self.history.launched(trial.id, lease)
         return lease
 
+    def start(self, trial: Trial, worker: str) -> None:
+        """User code has begun to run."""
+        self.move(trial, Started)
+        trial.worker = worker
+        if trial.started is None:
+            trial.started = self.now
+        self.limits.started(self.now, trial)
+
     def queue(self, trial: Trial, after: Trial) -> None:
         """Send a trial to the slot of one that runs, to be run there after it."""
         self.queues.add(trial.id, after.id)
@@ -225,7 +234,9 @@ class Trials:
             self.is_full = False
         else:
             self.ledger.hand_over(trial.id, successor)
-            self._begin(self.by_number[successor])
+            follower = self.by_number[successor]
+            self._begin(follower)
+            self.start(follower, trial.worker)  # the slot has begun it by itself, and does not say so
 
     def end_early(self, trial: Trial, reason: str) -> None:
         """End a trial that has not ended, whatever it does."""

@@ -278,7 +278,7 @@ class Controller:
 
     def _carry_out(self, commands: Sequence[Command], committed: Future[None]) -> None:
         for command in commands:
-            if isinstance(command, Launch):
+            if isinstance(command, Launch) and command.after is None:
                 self.meter.launched(command, self.now())
             if not self._is_virtual:  # what it saves has names and no paths
                 command = self.run.as_done(command)  # noqa: PLW2901

@@ -228,8 +228,6 @@ class Pool:
         launch = slot.go_on()
         del self._queued[launch.trial]
         self._running[launch.trial, launch.attempt] = slot
-        if slot.peer is not None:
-            self._inbox.put(Started(launch.trial, launch.attempt, slot.worker))
 
     def _move_queue(self, slot: Slot) -> None:
         """What waited in a slot that takes no more trials goes to another, on the same resources."""

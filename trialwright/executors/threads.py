@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 from trialwright.executors.objective import Ending
 from trialwright.executors.process_state import end_copies
-from trialwright.messages import Returned, Started
+from trialwright.messages import Returned
 
 Key: TypeAlias = tuple[int, int]  # trial, attempt
 
@@ -47,7 +47,7 @@ class Threads:
         tell: told what happens, in any thread.
     """
 
-    def __init__(self, tell: Callable[[Ending | Started | Returned], None]) -> None:
+    def __init__(self, tell: Callable[[Ending | Returned], None]) -> None:
         self._tell = tell
         self._lock = threading.Lock()
         self._idle: list[_Thread] = []
@@ -135,8 +135,6 @@ class Threads:
             else:
                 thread.running, thread.began = following.key, time.monotonic()
         self._tell(ending)
-        if following is not None:
-            self._tell(Started(*following.key, thread.name))
         return following
 
     def _rest(self, thread: _Thread) -> None:
