@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Self
 
 STREAMS = ("stdout", "stderr")
+WIRE_THREAD = "trialwright-wire"
 _WATCHED = tuple(
     getattr(signal, name)
     for name in (
@@ -280,8 +281,8 @@ def adopt_orphans() -> None:
 
 def _is_harmless(thread: threading.Thread) -> bool:
     """It belongs to a library, serves the whole process, and does nothing of a trial's: the one that looks after
-    tqdm's bars, and fsspec's event loop."""
-    return type(thread).__module__.partition(".")[0] == "tqdm" or thread.name == "fsspecIO"
+    tqdm's bars, fsspec's event loop, and the one in which Ray calls us."""
+    return type(thread).__module__.partition(".")[0] == "tqdm" or thread.name in ("fsspecIO", WIRE_THREAD)
 
 
 def _cut_middle(file: int, inode: int) -> None:

@@ -31,6 +31,7 @@ import cloudpickle
 
 from trialwright.executors.objective import failure, perform
 from trialwright.executors.process_state import (
+    WIRE_THREAD,
     Isolated,
     ProcessState,
     adopt_orphans,
@@ -164,6 +165,7 @@ class Exchange:
     def exchange(self, data: bytes, wait_s: float) -> bytes:
         """Take what the driver says; wait for something to answer, but not with ``wait_s`` = 0: then nothing is
         answered."""
+        threading.current_thread().name = WIRE_THREAD  # it is Ray's, and none that a trial has left
         if data:
             self._incoming.put(data)
         if not wait_s:
