@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.plot:
         draw(given.plot)
         return
-    measured = [_measured(row, given.repeats, peer=given.peer) for row in ROWS if row.name in (given.rows or OURS)]
+    wanted = [row for row in ROWS if row.name in (given.rows or OURS)]
+    measured = [_measured(row, given.repeats, peer=given.peer, known=given.known) for row in wanted]
     head = f"Measured on {machine()}; medians of {given.repeats} runs."
     print(f"{head}\n\n{table(measured)}")
     if given.write_docs:
@@ -63,13 +64,18 @@ def draw(target: Path) -> None:
     figure.savefig(target, dpi=120)
 
 
-def _measured(row: Row, repeats: int, *, peer: bool) -> Measured:
-    ours, theirs = [], []
-    for _ in range(repeats):
-        ours.append(_figure(row.name))
-        theirs += [_figure(row.name, "--peer")] if peer and row.name in PEERS else []
-    print(f"{row.name}: {ours} {theirs}", file=sys.stderr)
-    return Measured(row, ours, theirs)
+def _measured(row: Row, repeats: int, *, peer: bool, known: Path | None) -> Measured:
+    """Measure a row, or take what an earlier call has kept of it."""
+    kept = json.loads(known.read_text(encoding="utf-8")) if known and known.exists() else {}
+    if row.name not in kept:
+        kept[row.name] = ([], [])
+        for _ in range(repeats):
+            kept[row.name][0].append(_figure(row.name))
+            kept[row.name][1].extend([_figure(row.name, "--peer")] if peer and row.name in PEERS else [])
+        print(f"{row.name}: {kept[row.name]}", file=sys.stderr)
+        if known:
+            known.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    return Measured(row, *kept[row.name])
 
 
 def _figure(name: str, *flags: str) -> float:
@@ -95,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("rows", nargs="*", choices=[*OURS, []], metavar="ROW", help=f"of {', '.join(OURS)}")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--peer", action="store_true", help="Ray Tune, Optuna, and Ray alone in the same run")
+    parser.add_argument("--known", type=Path, help="a file that figures are added to, and taken from")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--history", metavar="WHAT", help="keep the figures, and what has changed them")
     parser.add_argument("--plot", type=Path, help="only draw the history")

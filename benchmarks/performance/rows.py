@@ -23,7 +23,6 @@ class Row:
 
 ROWS = (
     Row("trials", "no-op trials on Ray, random search, 50,000", "/s", ">=", 8_000, "Ray Tune", 150),
-    Row("trials, processes", "the same in `processes`", "/s", ">=", 8_000),
     Row("trials, local", "the same in `local`", "/s", ">=", 10_000, "Optuna, in memory", 4),
     Row("asha", "ASHA on Ray, up to 4 reports a trial, 10,000", "/s", ">=", 3_000, "Ray Tune", 100),
     Row("results", "two trials that report 500,000 times each, on Ray", "/s", ">=", 250_000, "Ray Tune", 400),
