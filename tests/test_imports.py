@@ -1,6 +1,8 @@
 """Imports point down without a cycle. Imports inside functions count, those for type checkers do not."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -108,3 +110,10 @@ def test_two_modules_that_import_each_other_are_a_cycle():
 )
 def test_what_counts_as_an_import(source, found):
     assert imported(source, "p.q.own", "p.q") == found
+
+
+def test_to_import_the_package_imports_no_library():
+    code = "import sys, trialwright; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    libraries = {"apsw", "cloudpickle", "msgpack", "numpy", "pandas", "ray", "rich", "scipy", "torch", "uvloop"}
+    assert not libraries & {*done.stdout.split()}

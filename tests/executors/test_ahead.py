@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from trialwright import Engine, Processes, report, space
+from trialwright import Engine, Local, Processes, report, space
 from trialwright.messages import Queued, Returned
 from trialwright.storage.sqlite import SqliteStore
 
@@ -114,3 +114,15 @@ def test_a_run_that_ends_early_counts_no_trial_that_only_waited(tmp_path):
     result = stopping.run()
     assert all(trial.started is not None for trial in result)
     assert {trial.outcome for trial in result} <= {"completed", "stopped"}
+
+
+def chatter(config):
+    for _ in range(1_000):
+        report(loss=config["x"])
+
+
+@pytest.mark.parametrize("executor", [lambda: Local(cpus=64), lambda: Processes(cpus=64)], ids=["local", "processes"])
+def test_64_trials_that_report_as_fast_as_they_can_lose_nothing(tmp_path, executor):
+    what = {"metric": "loss", "searcher": "random", "num_samples": 64, "storage": tmp_path, "verbose": 0}
+    result = Engine(chatter, SPACE, executor=executor(), **what).run()
+    assert [len(trial.history) for trial in result] == [1_000] * 64

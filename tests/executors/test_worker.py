@@ -17,6 +17,7 @@ from unittest.mock import ANY
 import cloudpickle
 import pytest
 
+from tests.contracts.executor import PlainSpace
 from trialwright import reporting
 from trialwright.executors import worker
 from trialwright.executors.process_state import OUTPUT_BYTES_MAX
@@ -632,3 +633,36 @@ def test_nobody_to_dial_is_an_oserror():
         port = server.getsockname()[1]
     with pytest.raises(OSError):
         worker.dial("127.0.0.1", port, b"", 1)
+
+
+class Counting:
+    """A wire that has said all from the beginning, and counts what is sent."""
+
+    def __init__(self, frames):
+        self.frames, self.sent = frames, []
+
+    def send(self, data):
+        self.sent.append(data)
+
+    def receive(self, *, wait):
+        data, self.frames = self.frames, None
+        return data
+
+    def drain(self):
+        pass
+
+    def disown(self):
+        pass
+
+
+def test_of_64_short_trials_that_wait_in_a_slot_the_endings_leave_16_at_a_time(tmp_path):
+    placement = (Placement("here", {"cpu": 10_000}),)
+    launches = [Launch(trial, 1, {"do": "nothing"}, placement, (), 7) for trial in range(64)]
+    wire = Counting(b"".join(encode(message) for message in (*launches, Bye())))
+    payload = cloudpickle.dumps((lambda config: None, PlainSpace(), ()))
+    worker.serve(wire, payload, tmp_path, shared=False)
+    frames = Frames()
+    ended = [from_worker(body) for data in wire.sent for body in frames.feed(data)]
+    assert ended == [Finished(trial, 1) for trial in range(64)]
+    assert 4 <= len(wire.sent) <= 12  # a look-up of the second thread may come between
+    assert not list((tmp_path / "trials").glob("*/*"))
