@@ -1,17 +1,14 @@
 """Imports point down without a cycle. Imports inside functions count, those for type checkers do not."""
 
 import ast
-import inspect
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import trialwright
-from trialwright import executors, schedulers, searchers, space, stopping
 
 ROOT = Path(trialwright.__file__).parent
 COVERED = {"core", "engine", "executors", "storage", "searchers", "schedulers", "space"}  # and the top-level modules
@@ -113,27 +110,6 @@ def test_two_modules_that_import_each_other_are_a_cycle():
 )
 def test_what_counts_as_an_import(source, found):
     assert imported(source, "p.q.own", "p.q") == found
-
-
-def public_classes(module: ModuleType) -> dict[str, type]:
-    """The classes that a package lists, or that a module without a list defines, by name."""
-    defined = [name for name, each in inspect.getmembers(module, inspect.isclass) if each.__module__ == module.__name__]
-    listed = getattr(module, "__all__", None) or [name for name in defined if name[0] != "_"]
-    return {name: getattr(module, name) for name in listed}
-
-
-@pytest.mark.parametrize("module", [executors, schedulers, searchers, stopping], ids=lambda module: module.__name__)
-def test_every_public_class_is_a_name_of_the_package(module):
-    classes = public_classes(module)
-    assert classes
-    assert {name: getattr(trialwright, name, None) for name in classes} == classes
-    assert classes.keys() <= set(trialwright.__all__)
-
-
-def test_every_public_name_is_found_at_its_home():
-    assert [name for name in trialwright.__all__ if not hasattr(trialwright, name)] == []
-    assert {*trialwright.__all__} == {*trialwright._HOMES, "space"}
-    assert trialwright.Space is space.Space
 
 
 def test_to_import_the_package_imports_no_library():
