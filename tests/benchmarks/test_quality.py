@@ -94,7 +94,7 @@ class TestComparison:
         assert [(standing.method, standing.rank) for standing in found.standings] == [("b", 1), ("a", 2)]
         assert found.standings[1].mean == pytest.approx(0.25)
 
-    def test_ours_are_set_against_all_others_and_others_against_nobody(self):
+    def test_ours_are_compared_with_all_others_and_others_with_none(self):
         [*_, last] = compare(some(gp=1.0, tpe=2.0, other=3.0), FORMS, ["gp", "tpe", "other"])
         assert [(duel.one, duel.other) for duel in last.duels] == [
             ("gp", "tpe"),

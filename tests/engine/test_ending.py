@@ -308,7 +308,7 @@ def test_what_a_callback_enqueues_when_the_last_trial_has_ended_is_carried_out(e
     assert [trial.outcome for trial in result] == ["completed", "completed"]
 
 
-def test_so_is_a_letter_that_comes_then(tmp_path):
+def test_so_is_a_request_that_comes_then(tmp_path):
     def post():
         [run] = tmp_path.iterdir()
         enqueue(run, {"x": 0.5})
@@ -367,7 +367,7 @@ def test_a_callback_that_always_enqueues_does_not_keep_a_stopped_run_going():
     assert "time budget" in result.stopped
 
 
-def test_a_letter_that_comes_when_the_run_is_over_waits_for_a_resume(tmp_path):
+def test_a_request_that_comes_when_the_run_is_over_waits_for_a_resume(tmp_path):
     path = an_engine(storage=tmp_path).run().path
     enqueue(path, {"x": 0.5})
     again = Engine.resume(path, parabola, executor="local", verbose=0).run()

@@ -628,7 +628,7 @@ def test_the_environment_of_a_slot(monkeypatch):
     assert "CUDA_VISIBLE_DEVICES" not in worker.environment(8, None)
 
 
-def test_nobody_to_dial_is_an_oserror():
+def test_an_address_without_a_listener_is_an_oserror():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(OSError):

@@ -211,7 +211,7 @@ class TestARun:
         assert Path(first[0].path).parent.parent == Path(first.experiment_path) != Path(second.experiment_path)
         assert {path.parent for path in tmp_path.iterdir()} == {tmp_path}
 
-    def test_is_found_for_ever_under_the_path_that_was_handed_out(self, settings, monkeypatch, tmp_path):
+    def test_is_always_found_under_the_path_that_was_returned(self, settings, monkeypatch, tmp_path):
         def run(x):
             own = settings(name="mine", storage_path="relative")
             return tune.Tuner(lambda config: {"score": config["x"]}, param_space={"x": x}, run_config=own).fit()
@@ -274,7 +274,7 @@ class TestARestoredRun:
             tuner.fit()
         return runs, storage / "mine"
 
-    def test_goes_on_where_it_was_and_not_on_ray(self, settings, tmp_path):
+    def test_resumes_where_it_stopped_and_not_on_ray(self, settings, tmp_path):
         _, path = self.interrupted(settings, tmp_path)
         grid = tune.Tuner.restore(str(path), score).fit()
         assert {result.metrics["pid"] for result in grid} == {os.getpid()}
