@@ -178,7 +178,7 @@ def test_several_objectives_a_constraint_branches_and_early_stopping_go_together
     assert np.median(found) < np.median([aims("random", FIFO(), seed) for seed in seeds]) / 2
 
 
-def test_whoever_learns_is_tried_or_has_a_reason():
+def test_every_searcher_that_learns_is_tried_or_has_a_reason():
     named = {*SCHEDULERS, *SEARCHERS, *EXCEPTIONS}
     schedulers = {
         name for name in vars(trialwright.schedulers) if hasattr(getattr(trialwright.schedulers, name), "on_report")

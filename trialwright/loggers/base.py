@@ -32,7 +32,7 @@ class Naming:
     Args:
         rows: ``module:function`` of a ``following.Names``, for rows with other names than the engine's.
         prefix: what the names of TensorBoard's scalars begin with.
-        varied: the paths of the parameters that vary; None where nobody knows: then all count.
+        varied: the paths of the parameters that vary; None if not known: then all count.
     """
 
     rows: str | None = None
@@ -66,7 +66,7 @@ class FileLogger(Callback):
         """
         directory = info.get("directory")
         if directory is None:
-            raise ValueError("log files are made from the journal, and with storage=None there is none")
+            raise ValueError("log files are made from the journal, and storage=None keeps no journal")
         self._directory, self._warn = str(directory), cast("Callable[[str], None]", info.get("warn") or _warn)
         self._process = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
             [*_command(self._directory, self.kinds, self.naming), "--follow"],
@@ -92,7 +92,7 @@ class FileLogger(Callback):
             _, said = self._process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                f"log files are still written, by process {self._process.pid}, without the run"
+                f"the log files are not complete yet: process {self._process.pid} is still writing them"
             ) from None
         text = said.decode(errors="replace").strip()
         if self._process.returncode:
@@ -145,10 +145,10 @@ def check(kinds: Sequence[str]) -> None:
         ValueError: a kind that is not known, or none.
     """
     if not kinds:
-        raise ValueError(f"which files? There are {', '.join(KINDS)}")
+        raise ValueError(f"no kind of log file is given; the kinds are {', '.join(KINDS)}")
     for kind in kinds:
         if kind not in KINDS:
-            raise ValueError(f"log files of kind {kind!r} are not known{nearest(kind, KINDS)}")
+            raise ValueError(f"there is no kind of log file {kind!r}{nearest(kind, KINDS)}")
 
 
 def _has_begun(process: subprocess.Popen[bytes]) -> bool:

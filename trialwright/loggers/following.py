@@ -178,7 +178,7 @@ class Follower:
             if made is not None:
                 for name, value in made.left_out.items():
                     told = f"trial {trial.id} reported {name}={value!r}"
-                    self._note(name, f"log files leave out {name!r} where it is no number that they can hold: {told}")
+                    self._note(name, f"log files leave out {name!r} where they cannot hold its value: {told}")
                 yield made
 
     def _try(self, trial: int, do: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T | None:
