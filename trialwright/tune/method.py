@@ -13,7 +13,8 @@ from trialwright.searchers import Random
 from trialwright.space import Space
 from trialwright.tune import names, spaces
 from trialwright.tune.config import TuneConfig
-from trialwright.tune.schedulers import FIFOScheduler, create_scheduler
+from trialwright.tune.schedulers import FIFOScheduler, TrialScheduler, create_scheduler
+from trialwright.tune.schedulers import adapter as schedulers
 from trialwright.tune.search import BasicVariantGenerator, create_searcher
 from trialwright.tune.trial import RunFacts
 
@@ -111,10 +112,10 @@ class Method:
 
     def _engine_scheduler(self, facts: RunFacts) -> object:
         scheduler = self.scheduler
-        if scheduler is None or not hasattr(scheduler, "to_engine"):
+        if not isinstance(scheduler, TrialScheduler):
             return scheduler or "fifo"
         free({"scheduler": scheduler})
-        return scheduler.to_engine(facts)
+        return schedulers.to_engine(scheduler, facts)
 
     @property
     def _seed(self) -> int | None:
