@@ -215,8 +215,9 @@ class TestTraces:
     @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad", "smac"])
     def test_those_of_others_are_in_the_repository(self, method):
         known = read(COMMITTED.glob("*.jsonl"))
-        judging = {task.id for task in TASKS if task.judging}
         for seed in range(3):
+            slow = method == "botorch" and seed > 0  # half a minute a run: one seed of the families that came later
+            judging = {task.id for task in TASKS if task.judging and not (slow and task.family in ("noisy", "edges"))}
             assert judging == {task for task, name, of, batch in known if (name, of, batch) == (method, seed, 1)}
 
     def test_what_is_committed_is_of_peers_on_tasks_that_judge_and_is_small(self):

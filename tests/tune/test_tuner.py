@@ -102,6 +102,16 @@ class TestASetting:
         grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
         assert [grid[0].config["x"], len(grid)] == [0.5, 3]
 
+    def test_of_several_metrics_goes_with_the_basic_generator(self, settings):
+        config = tune.TuneConfig(metric=["score", "x"], mode=["max", "min"], search_alg=BasicVariantGenerator())
+        grid = tune.Tuner(
+            lambda config: {"score": config["x"], "x": config["x"]},
+            param_space=SPACE,
+            tune_config=config,
+            run_config=settings(),
+        ).fit()
+        assert (len(grid), grid.num_errors) == (1, 0)
+
     def test_of_time_ends_the_run(self, settings):
         def forever(config):
             while True:
