@@ -553,7 +553,7 @@ class TestBeforeTheFirstTrial:
             ({"scheduler": "ahsa"}, "scheduler='ahsa' is not known; did you mean 'asha'?"),
             ({"scheduler": ASHA}, "give an object of it"),
             ({"executor": "rya"}, "executor='rya' is not known; did you mean 'ray'?"),
-            ({"executor": Simulated()}, "Simulated runs a Workload"),
+            ({"executor": Simulated()}, "Simulated runs only a Workload"),
             ({"mode": "minimize"}, "mode must be 'min' or 'max', not 'minimize'"),
             ({"metric": None, "scheduler": "asha"}, "needs a metric"),
             ({"metric": 3}, "metric"),
@@ -793,7 +793,7 @@ class TestMoreThanWasPlanned:
         at_once = run(parabola, num_samples=6, searcher="random")
         assert len(more) == 5
         assert [trial.config for trial in again] == [trial.config for trial in at_once]
-        with pytest.raises(ValueError, match="there can be more, not 2"):
+        with pytest.raises(ValueError, match="a resume can only raise this, not set it to 2"):
             Engine.resume(path, parabola, num_samples=2, executor="local", verbose=0).run()
 
 

@@ -299,7 +299,9 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
 def _executor(given: object, objective: object) -> Executor:
     executor = catalogue.executor(given)
     if isinstance(executor, Simulated) != isinstance(objective, Workload):
-        raise TypeError("the executor Simulated and a Workload (an object with start and step) need each other")
+        raise TypeError(
+            "Simulated runs only a Workload (an object with start and step), and that runs only on Simulated"
+        )
     return executor
 
 
