@@ -37,14 +37,17 @@ class Case:
     budget_ms: float
     own: bool = False
     batch: int = 1
+    objectives: int = 1
 
 
 CASES = (
-    Case("gp", "GPSampler", 7, 50, 20),
-    Case("gp", "GPSampler", 20, 300, 60),
+    Case("gp", "GPSampler", 7, 50, 8),
+    Case("gp", "GPSampler", 20, 300, 15),
     Case("gp", "GPSampler", 20, 1000, 300),
-    Case("tpe", "TPESampler", 10, 1000, 1.5),
-    Case("tpe", "TPESampler", 10, 10_000, 10),
+    Case("gp", "", 20, 10_000, 500),  # Optuna's would take minutes
+    Case("tpe", "TPESampler", 10, 1000, 0.5),
+    Case("tpe", "TPESampler", 10, 10_000, 1),
+    Case("tpe", "TPESampler", 10, 4_000, 20, objectives=2),
     Case("random", "RandomSampler", 10, 0, 0.005 * BATCH, batch=BATCH),
     Case("nsga2", "NSGAIISampler", 10, 500, 0.3, own=True),
     Case("cmaes", "CmaEsSampler", 10, 500, 0.3, own=True),
@@ -65,7 +68,8 @@ class Row:
         late = ours > budget
         return (
             f"{case.searcher:7} d = {case.d:2}, n = {case.n:6,}: {ours:7.3g} {unit:11} (at most {budget:3g}"
-            f"{': LATE' if late else ''}); Optuna {peer:7.3g}, {peer / ours:5.1f} times as long"
+            f"{': LATE' if late else ''}){f', {case.objectives} objectives' if case.objectives > 1 else ''}"
+            + (f"; Optuna {peer:7.3g}, {peer / ours:5.1f} times as long" if peer == peer else "")  # noqa: PLR0124 - NaN
         )
 
 
@@ -73,32 +77,37 @@ Point: TypeAlias = Mapping[str, Any]
 
 
 class _Side(Protocol):
-    def learn(self, point: Point, value: float) -> None: ...
+    def learn(self, point: Point, values: list[float]) -> None: ...
     def ask(self, count: int) -> list[Point]: ...
-    def tell(self, values: list[float]) -> None: ...
+    def tell(self, values: list[list[float]]) -> None: ...
 
 
-def value(point: Point) -> float:
-    """A valley with ripples."""
+def values_of(point: Point, objectives: int = 1) -> list[float]:
+    """A valley with ripples; of a second objective, another one."""
     x = np.fromiter(point.values(), dtype=np.float64)
-    return float(np.arange(1, len(x) + 1) @ (x - 0.4) ** 2 + 0.1 * np.sin(9 * x.sum()))
+    weights, ripples = np.arange(1, len(x) + 1), 0.1 * np.sin(9 * x.sum())
+    return [float(weights @ (x - middle) ** 2 + ripples) for middle in (0.4, 0.6)[:objectives]]
 
 
 class _Ours:
     def __init__(self, case: Case) -> None:
         what = {name: space.uniform(0, 1) for name in _names(case)}
-        self._study = AskTell(what, searcher=case.searcher, seed=0)
+        self._names = [f"loss {number}" for number in range(case.objectives)]
+        self._study = AskTell(what, metric=self._names, searcher=case.searcher, seed=0)
 
-    def learn(self, point: Point, value: float) -> None:
-        self._study.add(point, value)
+    def learn(self, point: Point, values: list[float]) -> None:
+        self._study.add(point, self._told(values))
+
+    def _told(self, values: list[float]) -> dict[str, float]:
+        return dict(zip(self._names, values, strict=True))
 
     def ask(self, count: int) -> list[Point]:
         self._asked = self._study.ask(count)
         return [trial.config for trial in self._asked]
 
-    def tell(self, values: list[float]) -> None:
-        for trial, value in zip(self._asked, values, strict=True):
-            self._study.tell(trial, value)
+    def tell(self, values: list[list[float]]) -> None:
+        for trial, told in zip(self._asked, values, strict=True):
+            self._study.tell(trial, self._told(told))
 
 
 class _Optuna:
@@ -108,19 +117,20 @@ class _Optuna:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         unit: optuna.distributions.BaseDistribution = optuna.distributions.FloatDistribution(0, 1)
         self._domains = dict.fromkeys(_names(case), unit)
-        self._study = optuna.create_study(sampler=getattr(optuna.samplers, case.peer)(seed=0))
+        sampler = getattr(optuna.samplers, case.peer)(seed=0)
+        self._study = optuna.create_study(sampler=sampler, directions=["minimize"] * case.objectives)
         self._made = optuna.trial.create_trial
 
-    def learn(self, point: Point, value: float) -> None:
-        self._study.add_trial(self._made(params=dict(point), distributions=self._domains, value=value))
+    def learn(self, point: Point, values: list[float]) -> None:
+        self._study.add_trial(self._made(params=dict(point), distributions=self._domains, values=values))
 
     def ask(self, count: int) -> list[Point]:
         self._asked = [self._study.ask(self._domains) for _ in range(count)]
         return [trial.params for trial in self._asked]
 
-    def tell(self, values: list[float]) -> None:
-        for trial, value in zip(self._asked, values, strict=True):
-            self._study.tell(trial, value)
+    def tell(self, values: list[list[float]]) -> None:
+        for trial, told in zip(self._asked, values, strict=True):
+            self._study.tell(trial, told)
 
 
 def _names(case: Case) -> list[str]:
@@ -133,7 +143,7 @@ def measure(case: Case, repeats: int) -> Row:
     with contextlib.suppress(ImportError):
         import optuna  # noqa: F401
 
-        systems.append(_Optuna)
+        systems += [_Optuna] if case.peer else []
     with _quiet():
         times = [[_round_ms(system(case), case) for system in systems] for _ in range(repeats)]
     ours, peer = [statistics.median(column) for column in zip(*times, strict=True)], float("nan")
@@ -143,19 +153,19 @@ def measure(case: Case, repeats: int) -> Row:
 def _round_ms(side: _Side, case: Case) -> float:
     for row in [] if case.own else np.random.default_rng(0).random((case.n, case.d)).tolist():
         point = dict(zip(_names(case), row, strict=True))
-        side.learn(point, value(point))
+        side.learn(point, values_of(point, case.objectives))
     for _ in range(case.n if case.own else 0):
-        _turn_s(side, 1)
-    _turn_s(side, case.batch)
-    return statistics.mean(_turn_s(side, case.batch) for _ in range(ROUNDS)) * 1e3
+        _turn_s(side, case, 1)
+    _turn_s(side, case, case.batch)
+    return statistics.mean(_turn_s(side, case, case.batch) for _ in range(ROUNDS)) * 1e3
 
 
-def _turn_s(side: _Side, count: int) -> float:
+def _turn_s(side: _Side, case: Case, count: int) -> float:
     """Return how long ask and tell take, or ask alone for a batch; what a trial takes does not count."""
     began = time.perf_counter()
     points = side.ask(count)
     asked = time.perf_counter()
-    values = [value(point) for point in points]
+    values = [values_of(point, case.objectives) for point in points]
     tells = time.perf_counter()
     side.tell(values)
     return asked - began + (time.perf_counter() - tells if count == 1 else 0.0)

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.asking import value
+from benchmarks.asking import values_of
 from trialwright import Engine, Random, Result, space
 from trialwright.engine.running import run_loop
 from trialwright.searchers import GP, Searcher
@@ -89,7 +89,7 @@ def _run(case: Case) -> tuple[float, float, float, float, float]:
 
     def objective(config: dict[str, float]) -> dict[str, float]:
         time.sleep(case.pause_s)
-        return {"loss": value(config)}
+        return {"loss": values_of(config)[0]}
 
     engine = Engine(
         objective,
@@ -97,7 +97,7 @@ def _run(case: Case) -> tuple[float, float, float, float, float]:
         metric="loss",
         num_samples=SAMPLES,
         searcher=SEARCHERS[case.searcher, case.where](),
-        earlier=[(point, {"loss": value(point)}) for point in points],
+        earlier=[(point, {"loss": values_of(point)[0]}) for point in points],
         executor="local",
         max_concurrent_trials=1,
         storage=None,

@@ -1,7 +1,8 @@
 """How fast the engine is, with objectives that do nothing: ``python -m benchmarks.speed trials`` and ``results``; and
 how fast its searchers are: ``python -m benchmarks.speed ask`` (benchmarks/asking.py says what that is), how much they
 hold up the loop: ``lag`` (benchmarks/lag.py), how fast simulations are: ``simulate`` (benchmarks/simulating.py), and
-what a scheduler's decision costs: ``schedulers`` (benchmarks/deciding.py).
+what a scheduler's decision costs: ``schedulers`` (benchmarks/deciding.py), and whole runs beside Optuna's: ``default``
+(benchmarks/default.py).
 
 ``trials``: trials a second, each of one returned result. ``results``: reports a second that two trials can make.
 ``asha``: trials a second of up to four reports, which ASHA stops at 1, 2 or 4; ``--commit-s`` makes each commit take so
@@ -27,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import asking, deciding, lag, simulating
+from benchmarks import asking, deciding, default, lag, simulating
 from trialwright import ASHA, Callback, Engine, report, space
 from trialwright.errors import StorageError
 from trialwright.loggers import FileLogger
@@ -214,9 +215,9 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        choices=[*OURS, "ask", "lag", "simulate", "schedulers", []],
+        choices=[*OURS, "ask", "default", "lag", "simulate", "schedulers", []],
         default=[],
-        help="trials, results, ask, lag, simulate, schedulers; the first two by default",
+        help="trials, results, asha, ask, default, lag, simulate, schedulers; the first two by default",
     )
     parser.add_argument("--searchers", nargs="+", default=(), help="ask: only these")
     parser.add_argument("--executor", choices=["ray", "processes", "local"], action="append", help="all by default")
@@ -235,9 +236,11 @@ def main() -> None:
     systems += ["ray tune"] if options.peer else []
     wanted = [what for what in options.what or ("trials", "results") if what in OURS]
     rows = [measure(what, system, options.repeats) for what in wanted for system in systems]
-    others: list[asking.Row | lag.Row | simulating.Row | deciding.Row] = []
+    others: list[asking.Row | default.Row | lag.Row | simulating.Row | deciding.Row] = []
     if "ask" in options.what:
         others += asking.table(options.repeats, options.searchers)
+    if "default" in options.what:
+        others += default.table(options.repeats)
     if "lag" in options.what:
         others += lag.table(options.repeats)
     if "simulate" in options.what:

@@ -2,7 +2,7 @@
 
     pip install -e ".[examples]" && python examples/compare_schedulers.py
 
-Nothing is trained, so it takes seconds. Prints how far each scheduler got, and draws compare_schedulers.png.
+Nothing is trained, so it takes seconds. It prints the regret of each scheduler, and writes compare_schedulers.png.
 """
 
 import argparse
@@ -16,12 +16,12 @@ from trialwright import ASHA, FIFO, Engine, HyperBand, Result, Simulated, space
 from trialwright.schedulers import AsyncHyperBand, MedianStopping, Scheduler
 
 EPOCHS = 81
-BUDGET_S = 400.0  # virtual: 8 workers could finish 40 trainings in it
+BUDGET_S = 400.0  # in virtual time: enough for 40 full trainings on 8 workers
 SEEDS = 4
 
 
 def loss(config: dict[str, Any], epoch: int) -> float:
-    """Return the loss after so many epochs: with a large rate it falls fast, and ends higher than it might."""
+    """Return the loss after ``epoch`` epochs: with a large rate it falls fast, but ends higher."""
     floor = (config["width"] - 0.6) ** 2 + 0.01 * config["rate"]
     return floor + 0.7 * math.exp(-(0.06 + 0.06 * config["rate"]) * epoch)
 
@@ -30,14 +30,14 @@ LEAST = min(loss({"width": 0.6, "rate": percent / 100}, EPOCHS) for percent in r
 
 
 class Crossing:
-    """A training that is computed, not run."""
+    """A workload: a training that is computed, not run."""
 
     def start(self, config: dict[str, Any], seed: int) -> int:
-        """Before the first epoch."""
+        """Return the state before the first epoch."""
         return 0
 
     def step(self, config: dict[str, Any], epoch: int) -> tuple[int, dict[str, Any], float] | None:
-        """The loss after one epoch more, and the second or so that it took."""
+        """Return the next state, the loss after one more epoch, and the seconds that it took; None at the end."""
         if epoch == EPOCHS:
             return None
         return epoch + 1, {"loss": loss(config, epoch + 1)}, 0.7 + 0.6 * config["width"]
@@ -62,9 +62,9 @@ def run(scheduler: Scheduler, seed: int) -> Result:
 
 
 def regret(result: Result, times: list[float]) -> list[float]:
-    """Return how far the best loss that had been reported by each time was from the best that there is.
+    """Return, for each time, the difference between the best loss reported until then and the best possible loss.
 
-    A report's time is that of the trial's start and its own running time; what was paused came later than that.
+    A report's time is the trial's start plus its running time; for a trial that was paused, this is too early.
     """
     seen = sorted((trial.started + row["time_s"], row["loss"]) for trial in result for row in trial.history)
     curve, best, place = [], math.inf, 0
@@ -76,7 +76,7 @@ def regret(result: Result, times: list[float]) -> list[float]:
 
 
 def main() -> None:
-    """Run, print, and draw."""
+    """Run all schedulers, print their regret, and plot it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--plot", default="compare_schedulers.png")

@@ -2,7 +2,7 @@
 
     pip install -e ".[examples]" && python examples/digits.py
 
-Prints the best configuration and how well it reads digits that no trial has seen, and writes learning_curves.png.
+It prints the best configuration and its accuracy on digits that no trial has seen, and writes learning_curves.png.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from torch import nn
 
 from trialwright import ASHA, Engine, Result, context, get_checkpoint, report, space
 
-Images = tuple[torch.Tensor, torch.Tensor]  # pixels between 0 and 1, and which digit it is
+Images = tuple[torch.Tensor, torch.Tensor]  # pixels between 0 and 1, and the digit
 
 
 def load_images() -> tuple[Images, Images, Images]:
-    """Return real images of 8 x 8 pixels, which come with scikit-learn: for training, validation, and the test."""
+    """Return the images of 8 x 8 pixels that come with scikit-learn: for training, validation, and test."""
     digits = load_digits()
     pixels = torch.tensor(digits.images[:, None] / 16, dtype=torch.float32)
     labels = torch.tensor(digits.target)
@@ -29,7 +29,7 @@ def load_images() -> tuple[Images, Images, Images]:
 
 
 def build(width: int, dropout: float) -> nn.Module:
-    """Return a fresh network."""
+    """Return a new network."""
     return nn.Sequential(
         *(nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()),
         *(nn.Conv2d(width, 2 * width, 3, padding=1), nn.BatchNorm2d(2 * width), nn.ReLU()),
@@ -38,7 +38,7 @@ def build(width: int, dropout: float) -> nn.Module:
 
 
 def accuracy(network: nn.Module, images: Images) -> float:
-    """Return the share of images that the network reads right."""
+    """Return the fraction of images that the network classifies correctly."""
     pixels, labels = images
     network.eval()
     with torch.no_grad():
@@ -46,7 +46,7 @@ def accuracy(network: nn.Module, images: Images) -> float:
 
 
 def train_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, images: Images, batch: int) -> float:
-    """Show the network every image once; return the mean loss."""
+    """Train on every image once; return the mean loss."""
     pixels, labels = images
     network.train()
     total = 0.0
@@ -60,14 +60,14 @@ def train_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, images: Im
 
 
 def objective(config: dict) -> None:
-    """Train one network: this is what Trialwright runs, many times side by side."""
+    """Train one network: Trialwright runs this function many times in parallel."""
     torch.set_num_threads(1)  # the trials share the machine: each asked for one CPU
     torch.manual_seed(context().seed)
     train, validation, _ = load_images()
     network = build(config["width"], config["dropout"])
     optimizer = torch.optim.Adam(network.parameters(), lr=config["lr"])
     begin = 0
-    if checkpoint := get_checkpoint():  # this trial has been running before
+    if checkpoint := get_checkpoint():  # an earlier attempt of this trial has saved it
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
@@ -82,8 +82,8 @@ def objective(config: dict) -> None:
 
 
 def plot(result: Result, path: str) -> None:
-    """Draw one line a trial, the best one on top."""
-    mpl.use("Agg")  # a file needs no display
+    """Plot one line for each trial, the best one on top."""
+    mpl.use("Agg")  # writes files; needs no display
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
@@ -101,14 +101,14 @@ def plot(result: Result, path: str) -> None:
 
 
 def main() -> None:
-    """Tune, test the best network on images that no trial has seen, and draw what happened."""
+    """Tune, test the best network on images that no trial has seen, and plot the learning curves."""
     parser = argparse.ArgumentParser(description="Tune a network that reads handwritten digits.")
     parser.add_argument("--num-samples", type=int, default=40, help="how many trials (40)")
-    parser.add_argument("--epochs", type=int, default=20, help="how long the longest may train (20)")
+    parser.add_argument("--epochs", type=int, default=20, help="most epochs of a trial (20)")
     parser.add_argument("--storage", default="runs", help="where the run's directory goes (runs)")
     places = ["ray", "processes", "local"]
     parser.add_argument("--executor", choices=places, default="ray", help="where trials run (ray)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything that is random (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (0)")
     options = parser.parse_args()
 
     result = Engine(

@@ -278,7 +278,7 @@ def test_best_is_the_first_of_the_smallest_that_meet_the_constraints(told):
         ({"mode": ["min", "max"]}, "for each of"),
         ({"searcher": "tep"}, "did you mean 'tpe'"),
         ({"outcome_constraints": ["memory"]}, "outcome constraint 'memory' must be"),
-        ({"searcher": "cmaes", "metric": ["a", "b"]}, "take 'gp' or 'tpe'"),
+        ({"searcher": "cmaes", "metric": ["a", "b"]}, "use 'gp' or 'tpe'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(keywords, why):

@@ -118,7 +118,7 @@ def test_calls_come_in_order_in_one_thread_of_its_own(problems):
     assert problems == []
 
 
-def test_only_hooks_that_somebody_overrides_are_wanted(problems):
+def test_only_hooks_that_are_overridden_are_wanted(problems):
     runner = CallbackRunner([Gated(), Raising(ValueError())], problems)
     assert runner.wanted == {"on_trial_result", "on_trial_complete", "on_trial_start"}
     runner.close(DEADLINE_S)
@@ -140,7 +140,7 @@ def test_a_hook_that_is_set_on_the_object_counts(problems):
     assert called.is_set()
 
 
-def test_what_a_callback_changes_nobody_else_sees(problems):
+def test_what_a_callback_changes_no_other_sees(problems):
     class Greedy(Callback):
         def on_trial_result(self, iteration, trials, trial, result, **info):
             result.clear()

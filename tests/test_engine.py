@@ -759,7 +759,7 @@ class TestMoreThanWasPlanned:
         assert [trial.reason for trial in result] == ["stopped by user request"] * 3
         assert result.stopped == "stopped by user request"
 
-    def test_a_letter_that_makes_no_sense_is_warned_of_and_left(self, tmp_path):
+    def test_an_invalid_request_is_warned_of_and_rejected(self, tmp_path):
         def objective(config):
             here = context().directory.parents[1]
             inbox.post(here, "enqueue", {"config": {"x": 7.0}})  # as another program may, unchecked
@@ -823,7 +823,7 @@ def test_a_value_outside_its_domain_is_the_searchers_fault(value):
 
 def test_a_list_of_values_without_a_choice_is_doubted():
     result = run(lambda config: 1.0, {"x": [1, 2, 3], "layers": [64, 64], "y": space.uniform(0, 1)})
-    assert result.warnings == ("x is a constant list; to try each value, space.choice([1, 2, 3])?",)
+    assert result.warnings == ("x is a constant list; to try each value: space.choice([1, 2, 3])",)
 
 
 @pytest.mark.parametrize(

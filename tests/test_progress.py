@@ -123,7 +123,7 @@ def test_the_summary_of_a_run_in_which_nothing_happened():
     assert len(lines) <= 12
 
 
-def test_texts_of_users_cannot_move_the_cursor():
+def test_strings_of_users_cannot_move_the_cursor():
     nasty = Snapshot("a\x1b[2J\nb", best=Best(0, "m", 1.0, {"k": "[red]\x1b[1A"}), warnings=("x\r\n",))
     texts = [line(nasty), *(text for row in rows(nasty) for text in row), *summary_lines(nasty, Statistics())]
     assert all(text.isprintable() for text in texts)

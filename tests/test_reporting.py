@@ -153,7 +153,7 @@ def test_an_objective_may_count_its_steps_itself(make, driver):
     assert (frame.last_step, frame.row(-1)["step"]) == (4, 100)
 
 
-def test_a_halt_that_nobody_asked_for_takes_effect_at_the_next_report(make, driver):
+def test_a_halt_that_was_not_asked_for_takes_effect_at_the_next_report(make, driver):
     session = make()
     session.report({"loss": 1.0})
     driver.halted = True
@@ -206,7 +206,7 @@ def test_steps_and_time_go_on_from_the_checkpoint_if_it_was_loaded_before_the_fi
     assert (driver.frames[-1].first_step, driver.frames[-1].time_s) == (6, (61.0,))
 
 
-def test_steps_start_at_one_if_nobody_loads_the_checkpoint(make, driver, clock, saved):
+def test_steps_start_at_one_if_the_checkpoint_is_not_loaded(make, driver, clock, saved):
     session = make(checkpoint=saved, attempt=2)
     clock.now += 1
     session.report({"loss": 1.0})

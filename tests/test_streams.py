@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from trialwright.streams import Streams
 
 
-def test_a_stream_begins_anew_whoever_asks_and_however_often():
+def test_a_stream_begins_anew_each_time_it_is_asked_for():
     streams = Streams(7)
     first = streams("sobol", 3).random(5)
     streams("other").random(1000)

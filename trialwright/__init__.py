@@ -13,36 +13,117 @@ if TYPE_CHECKING:
     from trialwright.ask_tell import AskTell
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
-    from trialwright.executors import Local, Processes, Simulated
+    from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
+    from trialwright.integrations import BayesOpt, HyperOpt, Optuna
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
-    from trialwright.schedulers import ASHA, FIFO, PBT, HyperBand
-    from trialwright.searchers import Grid, Perturb, Random, Sobol
-    from trialwright.stopping import Stopper
+    from trialwright.schedulers import (
+        ASHA,
+        FIFO,
+        MOASHA,
+        PASHA,
+        PBT,
+        AsyncHyperBand,
+        EvenShare,
+        FreezeThaw,
+        HyperBand,
+        MedianStopping,
+        PBTReplay,
+        ResourceChanging,
+        Room,
+        Scheduler,
+        TopJob,
+        TrialView,
+    )
+    from trialwright.searchers import (
+        CMAES,
+        DEHB,
+        GP,
+        NSGA2,
+        PB2,
+        TPE,
+        Auto,
+        Grid,
+        Halton,
+        HyperTune,
+        LatinHypercube,
+        Perturb,
+        PriorBand,
+        Problem,
+        Race,
+        Random,
+        Repeat,
+        Schedule,
+        Searcher,
+        Sobol,
+    )
+    from trialwright.space import Space
+    from trialwright.stopping import AnyOf, Called, Stopper, StopRule, Thresholds
     from trialwright.storage.inbox import enqueue, stop
 
 __version__ = _version("trialwright")
 
 __all__ = [
     "ASHA",
+    "CMAES",
+    "DEHB",
     "FIFO",
+    "GP",
+    "MOASHA",
+    "NSGA2",
+    "PASHA",
+    "PB2",
     "PBT",
+    "TPE",
+    "AnyOf",
     "AskTell",
+    "AsyncHyperBand",
+    "Auto",
+    "BayesOpt",
     "Callback",
+    "Called",
+    "Delays",
     "Engine",
+    "EvenShare",
+    "Executor",
+    "Faults",
+    "FreezeThaw",
     "Grid",
+    "Halton",
     "HyperBand",
+    "HyperOpt",
+    "HyperTune",
+    "LatinHypercube",
     "Local",
+    "MedianStopping",
+    "OnRay",
+    "Optuna",
+    "PBTReplay",
     "Perturb",
+    "PriorBand",
+    "Problem",
     "Processes",
+    "Race",
     "Random",
+    "Repeat",
+    "ResourceChanging",
     "Result",
+    "Room",
+    "Schedule",
+    "Scheduler",
+    "Searcher",
     "Simulated",
     "Sobol",
+    "Space",
+    "StopRule",
     "Stopper",
+    "Thresholds",
+    "TopJob",
     "TrialResult",
     "TrialStopped",
+    "TrialView",
+    "Workload",
     "context",
     "enqueue",
     "get_checkpoint",
@@ -56,26 +137,68 @@ _MODULES = {  # where each name is
     "ask_tell": ("AskTell",),
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
-    "executors": ("Local", "Processes", "Simulated"),
+    "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
+    "integrations": ("BayesOpt", "HyperOpt", "Optuna"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),
-    "schedulers": ("ASHA", "FIFO", "PBT", "HyperBand"),
-    "searchers": ("Grid", "Perturb", "Random", "Sobol"),
-    "stopping": ("Stopper",),
+    "schedulers": (
+        "ASHA",
+        "FIFO",
+        "MOASHA",
+        "PASHA",
+        "PBT",
+        "AsyncHyperBand",
+        "EvenShare",
+        "FreezeThaw",
+        "HyperBand",
+        "MedianStopping",
+        "PBTReplay",
+        "ResourceChanging",
+        "Room",
+        "Scheduler",
+        "TopJob",
+        "TrialView",
+    ),
+    "searchers": (
+        "CMAES",
+        "DEHB",
+        "GP",
+        "NSGA2",
+        "PB2",
+        "TPE",
+        "Auto",
+        "Grid",
+        "Halton",
+        "HyperTune",
+        "LatinHypercube",
+        "Perturb",
+        "PriorBand",
+        "Problem",
+        "Race",
+        "Random",
+        "Repeat",
+        "Schedule",
+        "Searcher",
+        "Sobol",
+    ),
+    "space": ("Space",),
+    "stopping": ("AnyOf", "Called", "Stopper", "StopRule", "Thresholds"),
     "storage.inbox": ("enqueue", "stop"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name, or the module ``space``."""
-    if name == "space":
-        return import_module("trialwright.space")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'trialwright' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"trialwright.{_HOMES[name]}"), name)
-    return found
+if not TYPE_CHECKING:  # a type checker would take any misspelt name for an object
+
+    def __getattr__(name: str) -> object:
+        """Import a public name, or the module ``space``."""
+        if name == "space":
+            return import_module("trialwright.space")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'trialwright' has no attribute {name!r}")
+        found = globals()[name] = getattr(import_module(f"trialwright.{_HOMES[name]}"), name)
+        return found
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,9 @@ from trialwright import Engine, Simulated
 from trialwright.executors import Delays
 from trialwright.history import History
 from trialwright.messages import Event, Plain, Reported, Request, Suggestion
-from trialwright.searchers import Problem, Searcher
+from trialwright.searchers import GP, Problem, Searcher
+from trialwright.searchers.gp.proposal import Acquisition
+from trialwright.searchers.gp.searcher import NEW
 from trialwright.space import uniform
 from trialwright.streams import Streams
 from trialwright.workloads import Table
@@ -44,6 +46,26 @@ class InOrder:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """The next rows."""
         return [Suggestion({"row": int(self.order[request.sample % len(self.order)])}) for request in requests]
+
+
+@dataclass
+class GPOfRows(GP):
+    """A Gaussian process that looks for the best among the rows of a task, as it would in a finite space.
+
+    Args:
+        points: of the rows, shape (n, d).
+    """
+
+    points: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def _best_rows(self, score: Acquisition, centres: Floats, generator: np.random.Generator) -> Floats:
+        values = score.value(self.points, self._scope.active(self.points))
+        return self.points[np.argsort(-values, kind="stable")]
+
+    def _untried_rows(self, generator: np.random.Generator) -> Floats:
+        taken = {row.tobytes() for row in self._known.units.round(9)}
+        rows = self.points[generator.permutation(len(self.points))]
+        return rows[[row.tobytes() not in taken for row in rows.round(9)]][:NEW]
 
 
 @dataclass
@@ -139,6 +161,10 @@ def trace(seen: Sequence[tuple[float, float]], end_s: float) -> Floats:
     return best[np.searchsorted(found[:, 0], times, side="right")]
 
 
+def _of_rows(searcher: Searcher, task: Task) -> Searcher:
+    return GPOfRows(points=task.points) if type(searcher) is GP else searcher
+
+
 def run(task: Task, method: str, workers: int, seed: int, ask_s: float = 0.0) -> Floats:
     """Return the trace of one run, in which an answer of a searcher that learns takes so many virtual seconds."""
     learns = method in PAIRS
@@ -151,7 +177,7 @@ def run(task: Task, method: str, workers: int, seed: int, ask_s: float = 0.0) ->
         workload.space,
         metric="loss",
         num_samples=len(task.losses) if learns else -1,
-        searcher=FromPool(searcher(), task.points) if searcher else InOrder(order(task, seed)),
+        searcher=FromPool(_of_rows(searcher(), task), task.points) if searcher else InOrder(order(task, seed)),
         scheduler=scheduler(task.losses.shape[1]),
         executor=executor,
         storage=None,

@@ -18,7 +18,7 @@ from benchmarks.quality.traces import POINTS, Trace
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 10_000
-DEFENDED = ("gp", "tpe", "auto")  # each is set against all others
+DEFENDED = ("gp", "tpe", "auto", "gp-from-sobol")  # each is set against all others
 
 
 @dataclass(frozen=True)

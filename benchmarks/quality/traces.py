@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.quality.tasks import Task, plain_space
 from trialwright import AskTell
+from trialwright.searchers import GP, TPE, Problem, Sobol
 
 HERE = Path(__file__).parent
 COMMITTED = HERE / "traces"
@@ -86,9 +87,34 @@ class _Method(Protocol):
     def recommend(self) -> dict[str, object] | None: ...  # None: what was told the best value
 
 
+class GPFromSobol(GP):
+    """Without the middle of the space as the first point."""
+
+    def setup(self, problem: Problem) -> int:
+        """As ``GP``."""
+        samples = super().setup(problem)
+        self._first = Sobol()
+        self._first.setup(problem)
+        return samples
+
+
+class TPEFromSobol(TPE):
+    """The same of ``TPE``."""
+
+    def setup(self, problem: Problem) -> int:
+        """As ``TPE``."""
+        samples = super().setup(problem)
+        self._first = Sobol()  # type: ignore[assignment]
+        self._first.setup(problem)
+        return samples
+
+
+ABLATIONS = {"gp-from-sobol": GPFromSobol, "tpe-from-sobol": TPEFromSobol}
+
+
 class _Ours:
     def __init__(self, job: Job) -> None:
-        searcher = job.method.removeprefix("trialwright-")
+        searcher = ABLATIONS[job.method]() if job.method in ABLATIONS else job.method
         self._study = AskTell(
             job.task.space, searcher=searcher, seed=job.seed, num_samples=job.evaluations, parallelism=job.batch
         )

@@ -1,4 +1,4 @@
-"""How much the listings do: as printed, or with ``--smoke`` on the command line, little of it. The only such place."""
+"""Sets how many trials the listings run: as many as printed, or few with ``--smoke`` on the command line."""
 
 import sys
 

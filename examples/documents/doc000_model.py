@@ -59,4 +59,4 @@ def train_digits(config):
         acc = test(model, test_loader)
         session.report({"mean_accuracy": acc})
         if i % 5 == 0:
-            torch.save(model, "./model.pth")  # this lies in the trial's directory
+            torch.save(model, "./model.pth")  # a file in the trial's directory

@@ -1,6 +1,6 @@
-"""Document 001: a function with a reporter, experiments with lambdas, and a scheduler by its old names.
+"""Document 001: a function with a reporter, experiments with lambdas, and a scheduler with its old parameter names.
 
-Keras is replaced by a small network of scikit-learn's, trained in batches.
+Keras is replaced by a small network from scikit-learn, trained in batches.
 """
 
 import numpy as np

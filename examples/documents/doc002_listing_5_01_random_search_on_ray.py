@@ -1,4 +1,4 @@
-"""Document 002, listings 5-1 to 5-3: random search with nothing but Ray."""
+"""Document 002, listings 5-1 to 5-3: random search with Ray alone."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Document 002, listings 5-4 to 5-6: the same with Tune, which searches at random if it is not told otherwise."""
+"""Document 002, listings 5-4 to 5-6: the same with Tune, whose default is random search."""
 
 from trialwright import tune
 

@@ -1,4 +1,4 @@
-"""Document 002, listings 5-8 and 5-9: intermediate scores, and a scheduler that stops trials by them."""
+"""Document 002, listings 5-8 and 5-9: intermediate scores, and a scheduler that uses them to stop trials."""
 
 from trialwright import tune
 from trialwright.tune.schedulers import HyperBandScheduler

@@ -1,4 +1,4 @@
-"""Document 002, listing 5-12: going on with a run by the name of its directory."""
+"""Document 002, listing 5-12: resuming a run by the name of its directory."""
 
 from trialwright import tune
 
@@ -11,7 +11,7 @@ def objective(config):
 
 search_space = {"weight": tune.uniform(0, 1), "bias": tune.uniform(0, 1)}
 
-earlier = tune.run(objective, config=search_space)  # printed is the directory of a run that was there: this makes one
+earlier = tune.run(objective, config=search_space)  # the book uses the directory of an existing run: this makes one
 
 analysis = tune.run(
     objective,

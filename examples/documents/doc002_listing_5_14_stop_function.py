@@ -1,4 +1,4 @@
-"""Document 002, listing 5-14: a stop rule that wants a metric to be small."""
+"""Document 002, listing 5-14: a stop rule that stops a trial when a metric is small."""
 
 from trialwright import tune
 

@@ -1,6 +1,6 @@
-"""Document 002, listing 5-15: parameters drawn by functions, of which one depends on the other.
+"""Document 002, listing 5-15: parameters drawn by functions; one depends on the other.
 
-Printed is ``context.config.alpha``, but there is no ``alpha`` in the space: the text means ``weight``.
+The book prints ``context.config.alpha``, but the space has no ``alpha``; this listing uses ``weight``.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Document 002, listing 5-19: HyperOpt with a configuration to begin with.
 
-The network of listings 5-17 and 5-18, which is Keras's there, is the same in PyTorch.
+The network of listings 5-17 and 5-18 is written in Keras there; here it is the same network in PyTorch.
 """
 
 import torch

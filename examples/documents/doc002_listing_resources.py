@@ -1,6 +1,6 @@
 """Document 002, the listing without a number: what a trial needs, and how many run at a time.
 
-Printed are two CPUs and half a GPU; a machine without a GPU is asked for none.
+The book asks for two CPUs and half a GPU; on a machine without a GPU, this listing asks for none.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Handwritten digits of 8 x 8 pixels, which come with scikit-learn: they stand for MNIST, and nothing is downloaded."""
+"""Handwritten digits of 8 x 8 pixels from scikit-learn: they replace MNIST, so that nothing is downloaded."""
 
 import torch
 from sklearn.datasets import load_digits

@@ -1,6 +1,6 @@
-"""A maze and Q-learning: what the objectives of document 002 (chapter 5 of a book) take from its chapter 3.
+"""A maze and Q-learning: code from chapter 3 of a book, used by the objectives of its chapter 5 (document 002).
 
-The world is a square of fields. A seeker starts in one corner and is to reach the opposite one in few steps.
+The world is a square of fields. A seeker starts in one corner and must reach the opposite corner in few steps.
 """
 
 import random

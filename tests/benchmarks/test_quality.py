@@ -94,7 +94,7 @@ class TestComparison:
         assert [(standing.method, standing.rank) for standing in found.standings] == [("b", 1), ("a", 2)]
         assert found.standings[1].mean == pytest.approx(0.25)
 
-    def test_ours_are_set_against_all_others_and_others_against_nobody(self):
+    def test_ours_are_compared_with_all_others_and_others_with_none(self):
         [*_, last] = compare(some(gp=1.0, tpe=2.0, other=3.0), FORMS, ["gp", "tpe", "other"])
         assert [(duel.one, duel.other) for duel in last.duels] == [
             ("gp", "tpe"),
@@ -215,8 +215,9 @@ class TestTraces:
     @pytest.mark.parametrize("method", ["optuna-tpe", "optuna-gp", "hyperopt", "botorch", "nevergrad", "smac"])
     def test_those_of_others_are_in_the_repository(self, method):
         known = read(COMMITTED.glob("*.jsonl"))
-        judging = {task.id for task in TASKS if task.judging}
         for seed in range(3):
+            slow = method == "botorch" and seed > 0  # half a minute a run: one seed of the families that came later
+            judging = {task.id for task in TASKS if task.judging and not (slow and task.family in ("noisy", "edges"))}
             assert judging == {task for task, name, of, batch in known if (name, of, batch) == (method, seed, 1)}
 
     def test_what_is_committed_is_of_peers_on_tasks_that_judge_and_is_small(self):

@@ -261,7 +261,7 @@ class SchedulerContract:
 
     def test_a_question_without_consequence_leaves_the_state_as_it_was(self):
         scheduler = self.fresh()
-        closed = False  # with the first Wait after the last new trial it may close what nobody will fill
+        closed = False  # with the first Wait after the last new trial it may close what will not be filled
         for method, arguments, _ in self.recorded().calls:
             before = to_plain(scheduler.state())
             answer = getattr(scheduler, method)(*arguments)

@@ -128,7 +128,7 @@ class StoreContract:
         assert repr(list(store.trials())) == repr([latest[number] for number in sorted(latest)])
         store.close()
 
-    def test_texts_that_are_no_unicode_come_back(self, store):
+    def test_strings_that_are_no_unicode_come_back(self, store):
         shown = row(0, error="\udc80\0", config={"file": "\udcff"})
         commit(store, events(0.0, Failed(0, 1, "\udc80\0", ""), trials=[shown]))
         assert list(store.trials()) == [shown]

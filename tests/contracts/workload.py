@@ -42,7 +42,7 @@ class WorkloadContract:
             state = done[0]
 
     def reports(self, workload: Workload, config: dict[str, Any], state: State, steps: int = STEPS_MAX) -> str:
-        """As a text, in which NaN is equal to itself."""
+        """As a string, in which NaN is equal to itself."""
         return str([(metrics, seconds) for _, metrics, seconds in self.play(workload, config, state, steps)])
 
     def test_a_training_comes_to_its_end_and_stays_there(self):

@@ -90,7 +90,7 @@ def test_a_searcher_that_has_nothing_at_all_ends_the_run():
     assert hand.experiment.done
 
 
-def test_an_answer_that_nobody_waits_for_is_ignored():
+def test_an_answer_that_is_not_waited_for_is_ignored():
     hand = Hand(samples=1, cpus=1)
     assert hand(Suggested(99, (Suggestion({"x": 1.0}),))) == []
 
@@ -158,7 +158,7 @@ def test_a_trial_that_asks_for_nothing_is_held_back_only_by_max_concurrent_trial
     assert kinds(hand.first) == [Ask, Launch, Launch, Launch]
 
 
-def test_a_trial_that_no_machine_can_hold_any_more_keeps_nobody_else_waiting():
+def test_a_trial_that_no_machine_can_hold_any_more_keeps_no_other_waiting():
     big, small = Node("big", {"cpu": 4}), Node("small", {"cpu": 1})
     script = Script(verdicts={(0, 1): Resize({"cpu": 4}, ())})
     hand = Hand(script, nodes=[big, small], samples=60, resources={"cpu": 1}, max_concurrent_trials=1)
@@ -443,7 +443,7 @@ def test_a_frame_is_judged_by_its_last_report_alone():
     assert hand.experiment.reports == 5
 
 
-def test_nan_infinity_and_texts_are_never_the_best():
+def test_nan_infinity_and_strings_are_never_the_best():
     hand = Hand(samples=1)
     hand.reported(0, 3, float("nan"), float("-inf"), 7.0, waiting=False)
     hand(Reported(0, 1, 4, (4.0,), {"loss": ["low"]}))
@@ -807,7 +807,7 @@ def test_a_trial_that_is_dropped_while_it_stops_ends():
     assert hand.trial(0).outcome == Outcome("stopped", "too slow")
 
 
-def test_paused_trials_that_nobody_resumes_are_dropped_when_nothing_else_is_left():
+def test_paused_trials_that_are_not_resumed_are_dropped_when_nothing_else_is_left():
     hand = paused(checkpoint="two")
     hand.scheduler.choices = []
     assert hand.halted(0) == [Cancel(0)]
@@ -832,7 +832,7 @@ def test_new_where_there_is_nothing_new_means_wait():
     assert hand.experiment.done
 
 
-def test_a_scheduler_that_waits_for_ever_is_a_policy_error():
+def test_a_scheduler_that_only_waits_is_a_policy_error():
     with pytest.raises(PolicyError, match="the scheduler waits, but nothing runs"):
         Hand(Script(choices=[Wait()]), samples=1)
 

@@ -98,7 +98,7 @@ def test_what_is_not_in_the_table_raises_with_the_story_and_changes_nothing(stat
     assert (trial, experiment.digest, dict(experiment.counts)) == before
 
 
-def test_ended_is_the_end_unless_somebody_asks_for_more():
+def test_ended_is_final_unless_a_retry_is_requested():
     assert TABLE[ENDED] == {RetryRequested: WAITING}
 
 

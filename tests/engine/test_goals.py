@@ -33,7 +33,7 @@ class Notes(Random):
         return [Suggestion(each.config) for each in drawn]
 
 
-class TestTexts:
+class TestStrings:
     @pytest.mark.parametrize(
         ("text", "boundary"),
         [

@@ -27,7 +27,7 @@ def read(run, warnings, needed=lambda config: None, times=1):
     return asyncio.run(several())
 
 
-def test_each_letter_is_read_once(run):
+def test_each_request_is_read_once(run):
     inbox.enqueue(run.directory, {"x": 0.5})
     inbox.stop(run.directory)
     assert read(run, [], times=2) == [[Enqueued({"x": 0.5}, letter=1), StopRequested(None, 2)], []]
@@ -41,7 +41,7 @@ def test_a_config_of_another_space_is_left(run):
     assert warnings[0].startswith("request 1 in the inbox was rejected: ValueError: ")
 
 
-def test_a_function_of_the_users_that_raises_costs_its_letter_and_no_other(run):
+def test_a_users_function_that_raises_rejects_its_request_and_no_other(run):
     def needed(config):
         return {"cpu": 1 / (config["x"] - 0.5)}
 

@@ -189,7 +189,7 @@ def test_so_many_messages_come_twice_one_behind_the_other():
     assert simulation.moments[-1].now == once.moments[-1].now
 
 
-def test_an_answer_to_the_copy_of_a_report_lets_nobody_run_ahead():
+def test_an_answer_to_the_copy_of_a_report_lets_no_trial_run_ahead():
     executor = an_executor(faults=Faults(duplicated=1.0))
     executor.do(launch())
     assert events(executor) == [Started(0, 1), Started(0, 1)]

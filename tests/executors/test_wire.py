@@ -135,7 +135,7 @@ def test_not_a_number_is_a_metric():
     assert math.isnan(read.columns["loss"][0])
 
 
-def test_texts_that_are_no_unicode_reach_the_worker_and_come_back_readable():
+def test_strings_that_are_no_unicode_reach_the_worker_and_come_back_readable():
     config = {"name": "\udcff"}
     launch = Launch(1, 1, config, (Placement("n", {}),), (), 0)
     assert from_driver(body(launch)).config == config

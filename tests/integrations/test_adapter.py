@@ -101,7 +101,7 @@ def test_a_fresh_instance_goes_on_as_the_live_one_while_trials_run(make):
     assert ask(fresh, history, 14) == ask(searcher, history, 14)
 
 
-def test_trials_that_nobody_asked_for_are_learnt_from(make):
+def test_trials_that_were_not_asked_for_are_learnt_from(make):
     """Points of the user's are answered by the engine, and their trials show up in the history later."""
     log = HistoryLog()
     rng = np.random.default_rng(0)

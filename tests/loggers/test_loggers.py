@@ -225,7 +225,7 @@ def test_a_run_that_keeps_nothing_has_no_log_files_and_says_so(tmp_path):
 def test_what_cannot_be_written_is_refused():
     with pytest.raises(ValueError, match="did you mean 'csv'"):
         FileLogger("cvs")
-    with pytest.raises(ValueError, match="which files"):
+    with pytest.raises(ValueError, match="no kind of log file is given"):
         FileLogger()
 
 

@@ -261,7 +261,7 @@ def test_a_time_that_repeats_or_goes_back_reaches_no_rung_twice():
     ),
     st.booleans(),
 )
-def test_whatever_the_times_do_nobody_survives_a_rung_who_is_not_among_its_best(reports, promote):
+def test_whatever_the_times_do_only_the_best_of_a_rung_survive_it(reports, promote):
     """Against a slow count: each trial stands once at each rung at most, with the value it had there."""
     scheduler = an_asha(max_t=27, reduction_factor=3, promote=promote)
     start(scheduler, *range(6))
@@ -380,5 +380,5 @@ def test_a_bracket_that_the_searcher_names_is_the_trials():
 
 @pytest.mark.parametrize("named", [3, -1, "1"])
 def test_a_bracket_that_there_is_not_is_refused(named):
-    with pytest.raises(ValueError, match=f"trial 4 name bracket {named!r}; there are 0 to 2"):
+    with pytest.raises(ValueError, match=f"trial 4 name bracket {named!r}, not 0 to 2"):
         an_asha(max_t=27, reduction_factor=3, brackets=3).on_start(trial(4, bracket=named))

@@ -68,7 +68,7 @@ def test_by_hand():
     assert report(scheduler, 4, 2, 9.0) == Continue(at_step(3)), "its best is better than the median of four, 1.65"
 
 
-def test_nobody_is_stopped_before_enough_others_have_come_as_far():
+def test_no_trial_is_stopped_before_enough_others_have_come_as_far():
     scheduler = a_rule(*range(4), min_samples_required=3)
     for number in range(3):
         assert isinstance(report(scheduler, number, 1, number), Continue)
@@ -99,7 +99,7 @@ def test_a_time_that_repeats_or_goes_back_is_no_new_point(again):
     assert scheduler.state() == before
 
 
-def test_whoever_was_paused_goes_on_unjudged_when_nothing_else_is_left():
+def test_paused_trials_are_resumed_and_not_compared_when_nothing_else_is_left():
     scheduler = a_rule(0, 1, 2, min_samples_required=1, pause=True)
     report(scheduler, 0, 1, 0.0)
     assert report(scheduler, 1, 1, 1.0) == Pause()

@@ -52,7 +52,7 @@ def longest(workload: Crossing, samples: int = 100) -> int:
     return max(trial.step for trial in simulation.experiment.trials.values())
 
 
-def test_when_the_order_is_settled_at_once_nobody_goes_beyond_the_second_rung():
+def test_when_the_order_is_settled_at_once_no_trial_goes_beyond_the_second_rung():
     assert longest(Crossing()) == 3
 
 

@@ -1,7 +1,7 @@
 """PBT, with the toy of Jaderberg et al. (2017, figure 2).
 
 The true objective is 1.2 - t0^2 - t1^2, to be maximised from theta = (0.9, 0.9); training climbs the surrogate
-1.2 - h0 t0^2 - h1 t1^2. Whoever may not change h has to go down both axes with one h.
+1.2 - h0 t0^2 - h1 t1^2. A trial that may not change h has to go down both axes with one h.
 """
 
 import math
@@ -98,7 +98,7 @@ def test_scores_are_the_latest_of_each_member():
     assert report(scheduler, 0, 20, 0.2) == Clone(1, at_step(30))
 
 
-def test_nobody_is_replaced_before_burn_in():
+def test_no_member_is_replaced_before_burn_in():
     scheduler = a_pbt(quantile=0.5, burn_in=25)
     for step in (10, 20):
         report(scheduler, 0, step, 0.1)
@@ -106,7 +106,7 @@ def test_nobody_is_replaced_before_burn_in():
     assert isinstance(report(scheduler, 1, 30, 0.9), Clone)
 
 
-def test_a_population_of_one_has_nobody_to_learn_from():
+def test_a_population_of_one_has_no_donor():
     scheduler = a_pbt(quantile=0.5)
     assert report(scheduler, 0, 10, 0.9) == Continue(at_step(20))
 
@@ -135,7 +135,7 @@ def test_in_step_all_are_compared_once_all_have_come():
     assert scheduler.next(can_ask=False) == Wait()
 
 
-def test_in_step_nobody_waits_for_the_dead_and_nobody_clones_them():
+def test_in_step_trials_that_failed_are_neither_waited_for_nor_cloned():
     scheduler = a_pbt(quantile=0.5, synchronous=True)
     for number in range(3):
         scheduler.on_start(trial(number))
@@ -156,7 +156,7 @@ def test_in_step_nobody_waits_for_the_dead_and_nobody_clones_them():
 
 
 @pytest.mark.parametrize("kind", ["completed", "stopped", "failed", "lost", "cancelled"])
-def test_whoever_has_ended_is_no_donor(kind):
+def test_a_trial_that_has_ended_is_no_donor(kind):
     scheduler = a_pbt(quantile=0.5)
     for number in range(3):
         report(scheduler, number, 10, number / 10)

@@ -76,7 +76,7 @@ def test_a_gpu_grows_with_the_cpus_it_came_with():
     assert EvenShare()(0, there) == {"cpu": 4, "gpu": 1}
 
 
-def test_nobody_grows_while_trials_are_still_to_be_started():
+def test_no_trial_grows_while_trials_are_still_to_be_started():
     scheduler = ResourceChanging()
     scheduler.setup(Streams(0))
     scheduler.on_capacity((Node("n", {"cpu": 4}),))
@@ -100,7 +100,7 @@ class Long(Curve):
 
 
 @pytest.mark.parametrize("policy", [EvenShare(), TopJob()])
-def test_whoever_is_left_grows_into_what_is_free(policy):
+def test_trials_that_are_left_grow_into_what_is_free(policy):
     simulation = simulate(Long(steps=60), ResourceChanging(policy=policy), Simulated(workers=6), samples=6)
     sizes = defaultdict[int, list[int]](list)
     for launch in simulation.commands(Launch):

@@ -85,7 +85,7 @@ class Waiting(Telling):
 
 
 class Slow(Telling):
-    """Takes for ever, and leaves the number of its process in a file."""
+    """Never ends, and leaves the number of its process in a file."""
 
     def __init__(self, path):
         self.path = Path(path)

@@ -23,17 +23,17 @@ class TestContract(SearcherContract):
 @pytest.mark.parametrize(
     ("problem", "kind", "why"),
     [
-        (Problem(SQUARE, num_samples=100), GP, "of 100 trials with 2 parameters it learns most"),
-        (Problem(SQUARE), GP, "it learns most from each trial; beyond 1000 trials, TPE"),
-        (Problem(SQUARE, num_samples=5000), GP, "beyond 1000 trials, TPE"),
-        (Problem(SQUARE, num_samples=20_000), TPE, "20000 trials want suggestions fast"),
-        (Problem(SQUARE, num_samples=500, parallelism=100), TPE, "100 trials at a time want suggestions fast"),
-        (Problem(WIDE, num_samples=100), TPE, "201 parameters are many"),
-        (Problem(SQUARE, objectives=3, constraints=1, num_samples=100), GP, "learns most"),
-        (Problem(SQUARE, num_samples=8, parallelism=8), Sobol, "all 8 trials begin before the first has a result"),
+        (Problem(SQUARE, num_samples=100), GP, "learns the most from 100 trials with 2 parameters"),
+        (Problem(SQUARE), GP, "learns the most from each trial; TPE after 1000 trials"),
+        (Problem(SQUARE, num_samples=5000), GP, "TPE after 1000 trials"),
+        (Problem(SQUARE, num_samples=20_000), TPE, "20000 trials need fast suggestions"),
+        (Problem(SQUARE, num_samples=500, parallelism=100), TPE, "100 parallel trials need fast suggestions"),
+        (Problem(WIDE, num_samples=100), TPE, "201 parameters are too many for GP"),
+        (Problem(SQUARE, objectives=3, constraints=1, num_samples=100), GP, "learns the most"),
+        (Problem(SQUARE, num_samples=8, parallelism=8), Sobol, "all 8 trials start before the first has a result"),
         (Problem(SQUARE, num_samples=100, objectives=0), Sobol, "there is no metric to learn from"),
-        (Problem(GRID, num_samples=100), Random, "there is nothing to choose"),
-        (Problem(Space({}), objectives=0), Random, "there is nothing to choose"),
+        (Problem(GRID, num_samples=100), Random, "the space has no parameters to choose"),
+        (Problem(Space({}), objectives=0), Random, "the space has no parameters to choose"),
     ],
 )
 def test_it_says_what_it_chose_and_why(problem, kind, why):

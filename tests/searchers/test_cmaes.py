@@ -74,9 +74,9 @@ def test_results_may_come_in_any_order_and_failures_are_worst():
 @pytest.mark.parametrize(
     ("problem", "why"),
     [
-        (Problem(Space({"a": space.choice([1, 2])})), "a are choices: take 'tpe' or 'gp'"),
-        (Problem(Space({"x": space.uniform(0, 1)}), objectives=2), "for 2 objectives take"),
-        (Problem(Space({"x": space.uniform(0, 1)}), constraints=1), "for outcome constraints take"),
+        (Problem(Space({"a": space.choice([1, 2])})), "a are choices; use 'tpe' or 'gp'"),
+        (Problem(Space({"x": space.uniform(0, 1)}), objectives=2), "for 2 objectives use"),
+        (Problem(Space({"x": space.uniform(0, 1)}), constraints=1), "for outcome constraints use"),
     ],
 )
 def test_what_it_cannot_search_is_refused_with_what_can(problem, why):

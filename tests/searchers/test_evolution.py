@@ -71,5 +71,5 @@ def test_of_points_in_one_direction_the_nearest_comes_first():
 
 
 def test_a_population_of_one_is_refused():
-    with pytest.raises(ValueError, match="two parents"):
+    with pytest.raises(ValueError, match="must be at least 2"):
         NSGA2(population=1).setup(Problem(Space(CUBE)))

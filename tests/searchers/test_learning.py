@@ -49,19 +49,22 @@ SEARCHERS = {
     "PriorBand": PriorBand,
 }
 EXCEPTIONS = {
-    "PBT": "the members of a population begin together; what they explore later are their own variations",
-    "PBTReplay": "one trial follows a schedule that is known",
+    "PBT": "the members of a population start together; later configurations are variations of their own",
+    "PBTReplay": "one trial follows a known schedule",
     "Auto": "it is the GP or TPE",
-    "PB2": "as PBT: it explores what members go on with, and the first population is its base's",
-    "HyperTune": "it suggests what the GP does; the brackets that it names are tried with its own scheduler",
-    "FreezeThaw": "it goes on with what the GP's model of curves names; its new trials come from all over the space",
-    "Race": "it repeats what another searcher suggests, while that still might win",
-    "Perturb": "it varies members of a population, around any other searcher",
-    "Repeat": "it repeats what another searcher suggests",
+    "PB2": "like PBT: it only makes variations, and the first population comes from its base",
+    "HyperTune": "it suggests what the GP suggests; its brackets are tested with its own scheduler",
+    "FreezeThaw": "it resumes the trials that the GP's curve model chooses; new trials come from the whole space",
+    "Race": "it repeats the suggestions of another searcher that may still be the best",
+    "Perturb": "it makes variations of members of a population, with any other searcher",
+    "Repeat": "it repeats the suggestions of another searcher",
     "Schedule": "it suggests what a replay says",
 }
 APART = {
-    ("PriorBand", "PASHA"): "no trial comes to its end before the ranking is unsettled, and no best is trusted before",
+    (
+        "PriorBand",
+        "PASHA",
+    ): "no trial reaches its end until the ranking changes, and `PriorBand` trusts no best trial before that",
 }
 
 
@@ -178,7 +181,7 @@ def test_several_objectives_a_constraint_branches_and_early_stopping_go_together
     assert np.median(found) < np.median([aims("random", FIFO(), seed) for seed in seeds]) / 2
 
 
-def test_whoever_learns_is_tried_or_has_a_reason():
+def test_every_searcher_that_learns_is_tried_or_has_a_reason():
     named = {*SCHEDULERS, *SEARCHERS, *EXCEPTIONS}
     schedulers = {
         name for name in vars(trialwright.schedulers) if hasattr(getattr(trialwright.schedulers, name), "on_report")

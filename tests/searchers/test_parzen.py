@@ -78,11 +78,11 @@ class TestFittedWidths:
 
     def test_look_only_at_trials_that_have_the_column(self):
         branch = {"m": space.choice(["a", {"y": space.uniform(0, 1)}])}
-        nobody = self.fitted([[0.2, 0.5]] * 4, definition=branch)
-        somebody = self.fitted([[0.2, 0.5], [0.2, 0.5], [0.8, 0.3], [0.8, 0.3]], definition=branch)
+        absent = self.fitted([[0.2, 0.5]] * 4, definition=branch)
+        present = self.fitted([[0.2, 0.5], [0.2, 0.5], [0.8, 0.3], [0.8, 0.3]], definition=branch)
         shrinking = self.WIDTHS.shrinking(Columns(Space(branch)), 4)
-        assert nobody == pytest.approx([self.WIDTHS.spread * np.sqrt(EVEN) * shrinking])
-        assert somebody < nobody
+        assert absent == pytest.approx([self.WIDTHS.spread * np.sqrt(EVEN) * shrinking])
+        assert present < absent
 
     def test_are_no_narrower_than_a_part_of_a_cell(self):
         what = Space({"n": space.randint(0, 5)})

@@ -93,7 +93,7 @@ def test_bounds_of_what_not_every_config_has_are_refused():
     for path in ("lrr", "model/depth", "lr/x"):
         with pytest.raises(ValueError, match=f"not every config of the space has {path!r}"):
             PB2(bounds={path: (0.1, 0.2)}).setup(Problem(space))
-    with pytest.raises(ValueError, match="two numbers are wanted"):
+    with pytest.raises(ValueError, match="it must be two numbers"):
         PB2(bounds={"lr": (0.1,)}).setup(Problem(space))
 
 

@@ -44,7 +44,7 @@ STREAMS = Streams(0)
 
 
 def is_alive(pid: int) -> bool:
-    """A process that nobody has waited for yet is dead too."""
+    """A process that has not been waited for yet is dead too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except FileNotFoundError:
@@ -235,7 +235,7 @@ def test_one_that_dies_of_a_question_is_asked_again_and_then_given_up(tmp_path):
     with asked(Deadly(lives)) as (searcher, _):
         assert pid_of(searcher) != os.getpid()
         lives.write_text("x" * 9)
-        with pytest.raises(RuntimeError, match="its process died 3 times in a row: signal 9, signal 9, signal 9"):
+        with pytest.raises(RuntimeError, match="process died 3 times in a row: signal 9, signal 9, signal 9"):
             pid_of(searcher)
     assert len(lives.read_text()) == 9 - DEATHS_MAX
 

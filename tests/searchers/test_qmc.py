@@ -72,7 +72,7 @@ def test_each_slice_of_a_latin_hypercube_has_one_point():
 
 
 def test_a_hypercube_without_points_is_refused():
-    with pytest.raises(ValueError, match="at least one point"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         LatinHypercube(0).setup(Problem(SQUARE))
 
 

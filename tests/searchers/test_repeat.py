@@ -100,7 +100,7 @@ def test_what_it_shows_is_what_a_fresh_one_shows(story):
 
 
 def test_at_least_once():
-    with pytest.raises(ValueError, match="once at least"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         Repeat(Random(), 0).setup(Problem(Space({})))
 
 
@@ -181,7 +181,7 @@ def test_a_race_is_of_searchers_that_learn_and_of_one_objective():
         Race(Random()).setup(Problem(what))
     with pytest.raises(ValueError, match="one objective"):
         Race(TPE()).setup(Problem(what, objectives=2))
-    with pytest.raises(ValueError, match="once at least"):
+    with pytest.raises(ValueError, match="must be at least 1"):
         Race(TPE(), 0).setup(Problem(what))
 
 

@@ -103,7 +103,7 @@ def test_what_was_said_is_shown_and_kept():
         (lambda: choice(["a", "b"]).prior([1]), "a list of 2 weights"),
         (lambda: choice(["a", "b"]).prior([1, 0]), "above 0"),
         (lambda: grid_search([1, 2]).prior([1, 1]), "tries every option"),
-        (lambda: randn().prior(0, 1), "is a prior itself"),
+        (lambda: randn().prior(0, 1), "is normal already"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make, why):

@@ -45,12 +45,12 @@ def test_all_problems_are_found():
     config = {"lr": 2, "units": 3.5, "akt": "relu", "opt": {"momentum": 0.25, "name": "adam"}, "layers": [0.5]}
     assert WHAT.validate(config) == [
         "lr: 2 is outside loguniform(0.0001, 1)",
-        "units: 3.5 is of type float; randint(1, 9) wants an int",
+        "units: 3.5 is of type float; randint(1, 9) needs an int",
         "akt: the space has no such key; did you mean 'act'?",
         "opt/momentum: 0.25 is not a step of quniform(0, 1, 0.1); the nearest is 0.2",
         "opt/name: 'adam' is given, but the space has the constant 'sgd'",
-        "layers: [0.5] has 1 items; 2 are wanted",
-        "act: missing; it is to be from choice(['relu', 'tanh'])",
+        "layers: [0.5] has 1 items; it must have 2",
+        "act: missing; it must be from choice(['relu', 'tanh'])",
     ]
 
 
@@ -58,16 +58,16 @@ def test_more_problems():
     assert WHAT.validate({**GOOD, "act": "rely"}) == [
         "act: 'rely' is not one of the options of choice(['relu', 'tanh']); did you mean 'relu'?"
     ]
-    assert WHAT.validate({**GOOD, "opt": 3}) == ["opt: 3 is of type int; a dict is wanted"]
-    assert WHAT.validate({**GOOD, "layers": (0.5, 3)}) == ["layers: (0.5, 3) is of type tuple; a list is wanted"]
+    assert WHAT.validate({**GOOD, "opt": 3}) == ["opt: 3 is of type int; it must be a dict"]
+    assert WHAT.validate({**GOOD, "layers": (0.5, 3)}) == ["layers: (0.5, 3) is of type tuple; it must be a list"]
     assert WHAT.validate([1]) == ["a config is a dict with string keys, got [1]"]
     assert WHAT.validate({}, partial=True) == []
     assert WHAT.validate({}) == [
-        "lr: missing; it is to be from loguniform(0.0001, 1)",
-        "units: missing; it is to be from randint(1, 9)",
-        "act: missing; it is to be from choice(['relu', 'tanh'])",
-        "opt/momentum: missing; it is to be from quniform(0, 1, 0.1)",
-        "layers/0: missing; it is to be from uniform(0, 1)",
+        "lr: missing; it must be from loguniform(0.0001, 1)",
+        "units: missing; it must be from randint(1, 9)",
+        "act: missing; it must be from choice(['relu', 'tanh'])",
+        "opt/momentum: missing; it must be from quniform(0, 1, 0.1)",
+        "layers/0: missing; it must be from uniform(0, 1)",
     ]
 
 
@@ -287,7 +287,7 @@ def test_derived_values_must_be_data():
     assert type(plain_of(np.float64(2))) is float
     assert plain_of((1, (2, math.inf))) == {"$tuple": [1, {"$tuple": [2, {"$float": "inf"}]}]}
     for odd in [{1, 2}, object(), {"$ref": "t"}, {1: 2}, (1, {2}), [(1, object())]]:
-        with pytest.raises(ValueError, match=r"o/x.*: .* is not data, nor is it from the space"):
+        with pytest.raises(ValueError, match=r"o/x.*: .* is neither plain data nor from the space"):
             plain_of(odd)
     with pytest.raises(ValueError, match="o/x/k/1: "):
         plain_of({"k": [1, {2}]})
@@ -316,13 +316,13 @@ def test_data_has_a_plain_form_without_a_space(data):
 
 
 def test_what_is_no_data_has_no_plain_form_without_a_space():
-    with pytest.raises(TypeError, match="a: .*len.* is not data"):
+    with pytest.raises(TypeError, match="a: .*len.* is neither plain data"):
         plain_data({"a": len})
 
 
 def test_references_to_another_space_are_refused():
     what = space.Space({"f": len})
-    with pytest.raises(ValueError, match="a stored config refers to 'g', where this space has nothing"):
+    with pytest.raises(ValueError, match="a stored config refers to 'g', which is not in this space"):
         what.resolve({"f": {"$ref": "g"}})
 
 

@@ -210,9 +210,9 @@ REFUSED = [
     (lambda: untyped.qrandn(0, 1, 0), ValueError, "q must be above 0"),
     (lambda: untyped.qrandn(0, 1, 1e-15), ValueError, "use randn"),
     (lambda: untyped.choice([]), ValueError, "choice([]): there is nothing to choose from"),
-    (lambda: untyped.choice("adam"), TypeError, "choice('adam'): wants a list, got str"),
-    (lambda: untyped.choice({1, 2}), TypeError, "wants a list, got set"),
-    (lambda: untyped.ordinal(3), TypeError, "ordinal(3): wants a list, got int"),
+    (lambda: untyped.choice("adam"), TypeError, "choice('adam'): must be given a list, got str"),
+    (lambda: untyped.choice({1, 2}), TypeError, "must be given a list, got set"),
+    (lambda: untyped.ordinal(3), TypeError, "ordinal(3): must be given a list, got int"),
     (
         lambda: untyped.choice(["a", "b", "a"]),
         ValueError,
@@ -222,8 +222,8 @@ REFUSED = [
     (lambda: untyped.grid_search([1, 1, 1]), ValueError, "to repeat every configuration, write num_samples=3"),
     (lambda: untyped.choice([{"a": 1, "b": 2}, {"b": 2, "a": 1}]), ValueError, "the same"),
     (lambda: untyped.choice([NAN, float("nan")]), ValueError, "the same"),
-    (lambda: untyped.sample_from(3), TypeError, "sample_from(3): wants a function, got int"),
-    (lambda: untyped.sample_from(lambda a, b: a), TypeError, "wants 2 arguments"),
+    (lambda: untyped.sample_from(3), TypeError, "sample_from(3): must be given a function, got int"),
+    (lambda: untyped.sample_from(lambda a, b: a), TypeError, "needs 2 arguments"),
 ]
 
 
@@ -236,12 +236,12 @@ def test_bad_arguments_are_refused_with_their_value(make, error, message):
 
 def test_problem_messages():
     assert untyped.uniform(0, 1).problem(2) == "2 is outside uniform(0, 1)"
-    assert "is of type str; uniform(0, 1) wants a number" in untyped.uniform(0, 1).problem("a")
+    assert "is of type str; uniform(0, 1) needs a number" in untyped.uniform(0, 1).problem("a")
     assert "True is of type bool" in untyped.uniform(0, 1).problem(True)
-    assert untyped.randn().problem(NAN) == "nan is not finite; randn(0.0, 1.0) wants a number"
+    assert untyped.randn().problem(NAN) == "nan is not finite; randn(0.0, 1.0) needs a number"
     assert "not finite" in untyped.randn().problem(10**400)
     assert untyped.randint(1, 9).problem(9) == "9 is outside randint(1, 9), whose values go from 1 to 8"
-    assert "3.0 is of type float; randint(1, 9) wants an int" in untyped.randint(1, 9).problem(3.0)
+    assert "3.0 is of type float; randint(1, 9) needs an int" in untyped.randint(1, 9).problem(3.0)
     assert untyped.quniform(0, 1, 0.1).problem(0.17) == "0.17 is not a step of quniform(0, 1, 0.1); the nearest is 0.2"
     assert "nearest is 0.5" in untyped.qrandn(0, 1, 0.5).problem(0.4)
     assert untyped.randint(1, 9).problem(np.int32(3)) is None
@@ -301,7 +301,7 @@ class TestDrawingByHand:
         with pytest.raises(ValueError, match="asked for a key that does not exist: lr"):
             space.sample_from(lambda spec: spec.config.lr).sample()
 
-    def test_the_draw_comes_of_numpys_global_dice_as_they_were_seeded(self):
+    def test_the_draw_uses_numpys_global_generator_as_it_was_seeded(self):
         def draw():
             np.random.seed(3)
             return space.uniform(0, 1).sample(size=4)

@@ -1,4 +1,4 @@
-"""sample_from: what functions see, the order they are called in, their dice, and their errors."""
+"""sample_from: what functions see, the order they are called in, their random draws, and their errors."""
 
 import copy
 import random
@@ -106,7 +106,7 @@ def test_views_share_nothing_with_the_config():
 
 
 def test_cycles_are_named():
-    with pytest.raises(ValueError, match="wait for one another") as caught:
+    with pytest.raises(ValueError, match="depend on one another in a cycle") as caught:
         sampled(
             {
                 "a": space.sample_from(lambda c: c["b"]),
@@ -135,28 +135,28 @@ def test_other_errors_are_wrapped():
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-DICE = {
+DRAWS = {
     "python": space.sample_from(lambda: random.random()),
     "numpy": space.sample_from(lambda: np.random.rand()),
     "other": space.sample_from(lambda: random.random()),
 }
 
 
-def test_global_dice_are_seeded_and_restored():
+def test_global_generators_are_seeded_and_restored():
     python, numpy = random.getstate(), np.random.get_state()
-    first, second = sampled(DICE), sampled(DICE)
+    first, second = sampled(DRAWS), sampled(DRAWS)
     assert first == second
-    assert first != sampled(DICE, seed=1)
+    assert first != sampled(DRAWS, seed=1)
     assert first["python"] != first["other"]
     assert random.getstate() == python
     assert all(np.array_equal(one, other) for one, other in zip(np.random.get_state(), numpy, strict=True))
 
 
 def test_configs_of_one_call_differ():
-    assert len({config["python"] for config in space.Space(DICE).sample(20, rng())}) == 20
+    assert len({config["python"] for config in space.Space(DRAWS).sample(20, rng())}) == 20
 
 
-def test_dice_are_restored_after_an_error():
+def test_generators_are_restored_after_an_error():
     state = random.getstate()
     with pytest.raises(RuntimeError), seeded(1):
         random.random()
@@ -164,7 +164,7 @@ def test_dice_are_restored_after_an_error():
     assert random.getstate() == state
 
 
-def test_waiting_does_not_change_the_dice():
+def test_waiting_does_not_change_the_random_state():
     late = {"x": space.sample_from(lambda c: random.random() + 0 * c["y"]), "y": space.sample_from(lambda: 1)}
     early = {"x": space.sample_from(lambda: random.random()), "y": space.sample_from(lambda: 1)}
     assert sampled(late)["x"] == sampled(early)["x"]
@@ -218,5 +218,5 @@ def test_functions_that_return_functions_without_an_end_are_refused():
     def again():
         return space.sample_from(again)
 
-    with pytest.raises(ValueError, match="y: its sample_from function returns another one, without an end"):
+    with pytest.raises(ValueError, match="y: its sample_from function keeps returning another sample_from"):
         space.Space({"y": space.sample_from(again)}).sample(1, np.random.default_rng(0))

@@ -201,7 +201,7 @@ def test_an_empty_space_has_one_config():
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (2, 4), (1, 1, 3)])
 def test_wrong_shapes_are_refused(shape):
     what = space.Space({key: space.uniform(0, 1) for key in "abc"})
-    with pytest.raises(ValueError, match=r"\(n, 3\) is wanted"):
+    with pytest.raises(ValueError, match=r"it must be \(n, 3\)"):
         what.decode(np.zeros(shape))
 
 
@@ -289,7 +289,7 @@ def test_all_problems_of_a_definition_are_listed_at_once():
             constraints=wrong,
         )
     message = str(caught.value)
-    assert message.startswith("the space has 13 problems:\n  called: uniform is given without its arguments")
+    assert message.startswith("the space has 13 problems:\n  called: uniform is not called; add its arguments")
     for expected in [
         "tuple: a tuple holds a domain; use a plain list there",
         "ordered: a OrderedDict holds a domain; use a plain dict there",
@@ -299,9 +299,9 @@ def test_all_problems_of_a_definition_are_listed_at_once():
         "a/b: two entries have this path; rename one",
         "c/d: two entries have this path; rename one",
         "loop/again: is nested more than 100 levels deep or contains itself",
-        "$ref: the key '$ref' is kept for the journal",
-        "inner/0/$ref: the key '$ref' is kept for the journal",
-        "$domain: the key '$domain' is kept for the journal",
+        "$ref: the key '$ref' is reserved for the journal",
+        "inner/0/$ref: the key '$ref' is reserved for the journal",
+        "$domain: the key '$domain' is reserved for the journal",
         "constraint 'not callable': the space has no 'callable'",
     ]:
         assert f"\n  {expected}" in message
@@ -315,7 +315,7 @@ def test_a_definition_is_a_dict(definition):
 
 def test_constraints_must_be_a_list():
     bare: Any = len
-    with pytest.raises(ValueError, match="constraints must be a list of functions or texts, got <built-in"):
+    with pytest.raises(ValueError, match="constraints must be a list of functions or strings, got <built-in"):
         space.Space({}, constraints=bare)
 
 

@@ -36,7 +36,7 @@ def row(run, kind, body):
     database.close()
 
 
-def test_letters_are_read_in_order_and_from_a_number_on(run):
+def test_requests_are_read_in_order_and_from_a_number_on(run):
     show(run, (0, None))
     inbox.enqueue(run, {"x": 0.5})
     inbox.stop(run, 0)
@@ -45,7 +45,7 @@ def test_letters_are_read_in_order_and_from_a_number_on(run):
     assert inbox.requests(run, 2) == [StopRequested(None, 3)]
 
 
-def test_where_nobody_has_written_there_is_nothing(run):
+def test_without_requests_the_inbox_is_empty(run):
     assert inbox.requests(run, 0) == []
 
 
@@ -127,7 +127,7 @@ def test_where_there_is_no_run_the_nearest_is_named(run, ask):
         ("stop", '{"trial": []}'),
     ],
 )
-def test_a_row_that_is_no_letter_is_told_by_its_number_and_the_next_is_read(run, kind, body):
+def test_a_row_that_is_no_request_is_named_by_its_number_and_the_next_is_read(run, kind, body):
     inbox.enqueue(run, {"x": 0.5})
     row(run, kind, body)
     show(run, (7, None))

@@ -32,7 +32,7 @@ class TestSqliteStore(StoreContract):
 # Going on, and reading beside -----------------------------------------------------------------------------------------
 
 
-def test_a_run_goes_on_where_it_was_closed(run):
+def test_a_run_resumes_where_it_was_closed(run):
     store = SqliteStore.open(run)
     commit(store, *map(endless, range(60, 80)))
     whole = MemoryStore({})
@@ -215,7 +215,7 @@ def test_a_file_that_is_no_journal(tmp_path, content):
             SqliteStore.open(tmp_path, read_only=read_only)
 
 
-def test_a_database_of_somebody_else(tmp_path):
+def test_a_database_of_another_program(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as database, database:
         database.execute("CREATE TABLE experiments (id)")
     with pytest.raises(StorageError, match="not a journal of Trialwright"):

@@ -28,7 +28,7 @@ def fit(tmp_path, objective=lambda config: {"loss": 1.0}, tuned=None, **kept):
     ],
 )
 def test_rays_domains_are_refused_where_they_stand(wrong):
-    with pytest.raises(ValueError, match="x.*: this .* is Ray Tune's: from trialwright import tune, or space"):
+    with pytest.raises(ValueError, match="x.*: this .* is from Ray Tune; use trialwright.tune or trialwright.space"):
         tune.run(lambda config: {"loss": 1}, config={"x": wrong()}, **QUIET)
 
 

@@ -97,7 +97,7 @@ def test_no_mirrored_module_hides_what_its_parent_uses():
         assert f"{module}.{name}" in sys.modules or name not in vars(import_module(module)), where
 
 
-def test_what_nobody_knows_is_no_module_as_ever():
+def test_an_unknown_name_is_no_module():
     with pytest.raises(ModuleNotFoundError, match="No module named 'trialwright.tune.nonsense'"):
         import_module("trialwright.tune.nonsense")
     with pytest.raises(AttributeError, match="nonsense"):

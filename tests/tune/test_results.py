@@ -167,7 +167,7 @@ class TestTheBestResult:
         assert analysis.get_best_trial("loss", "max", filter_nan_and_inf=False) == analysis.trials[0]
         assert analysis.get_best_trial("los", "max", filter_nan_and_inf=False) is None
 
-    def test_is_not_there_where_nobody_reported_the_metric(self, grid, analysis):
+    def test_is_not_there_where_no_trial_reported_the_metric(self, grid, analysis):
         with pytest.raises(RuntimeError, match="no trial has reported a finite 'los'"):
             grid.get_best_result("los", "min")
         assert analysis.get_best_config("los", "min") is None

@@ -38,6 +38,7 @@ from trialwright.tune.schedulers import (
     TrialScheduler,
     create_scheduler,
 )
+from trialwright.tune.schedulers.adapter import to_engine
 from trialwright.tune.schedulers.resource_changing_scheduler import DistributeResources, DistributeResourcesToTopJob
 from trialwright.tune.trial import RunFacts
 
@@ -52,14 +53,14 @@ def without_loggers(monkeypatch):
 
 
 def test_asha_has_ray_tunes_defaults():
-    assert ASHAScheduler().to_engine() == ASHA(max_t=100, grace_period=1, reduction_factor=4, brackets=1)
+    assert to_engine(ASHAScheduler()) == ASHA(max_t=100, grace_period=1, reduction_factor=4, brackets=1)
     assert ASHAScheduler is AsyncHyperBandScheduler
 
 
 def test_a_time_attribute_has_the_users_name():
-    assert ASHAScheduler("time_total_s", max_t=9).to_engine().time_attr == "time_s"
-    assert ASHAScheduler("timesteps_total", max_t=9).to_engine().time_attr == "timesteps_total"
-    assert HyperBandScheduler("step", max_t=9).to_engine().time_attr == "_step"
+    assert to_engine(ASHAScheduler("time_total_s", max_t=9)).time_attr == "time_s"
+    assert to_engine(ASHAScheduler("timesteps_total", max_t=9)).time_attr == "timesteps_total"
+    assert to_engine(HyperBandScheduler("step", max_t=9)).time_attr == "_step"
 
 
 def test_the_old_name_of_a_metric_means_that_more_is_better():
@@ -73,20 +74,20 @@ def test_two_names_of_a_metric_are_one_too_many():
 
 
 def test_asha_stops_trials(tmp_path):
-    result = run(objective, tmp_path, num_samples=20, scheduler=ASHAScheduler(max_t=30).to_engine(RunFacts()))
+    result = run(objective, tmp_path, num_samples=20, scheduler=to_engine(ASHAScheduler(max_t=30), RunFacts()))
     assert {trial.outcome for trial in result} == {"completed", "stopped"}
 
 
 def test_hyperband_is_the_engines():
-    assert HyperBandScheduler(metric="score", mode="min").to_engine() == HyperBand(max_t=81, reduction_factor=3)
+    assert to_engine(HyperBandScheduler(metric="score", mode="min")) == HyperBand(max_t=81, reduction_factor=3)
 
 
 def test_fifo_is_the_engines_unless_a_subclass_has_ideas_of_its_own():
     class Own(FIFOScheduler):
         pass
 
-    assert FIFOScheduler().to_engine() == FIFO()
-    assert not isinstance(Own().to_engine(), FIFO)
+    assert to_engine(FIFOScheduler()) == FIFO()
+    assert not isinstance(to_engine(Own()), FIFO)
 
 
 def test_pbt_goes_with_any_searcher():
@@ -99,7 +100,7 @@ def test_pbt_goes_with_any_searcher():
         perturbation_factors=(1.5, 0.5),
     )
     searcher = pbt.searcher(Random())
-    assert pbt.to_engine() == PBT(interval=2, quantile=0.5)
+    assert to_engine(pbt) == PBT(interval=2, quantile=0.5)
     assert (searcher.factors, searcher.resample_probability) == ((1.5, 0.5), 0.1)
     assert pbt.complete({"seed": 1}) == {"seed": 1, "lr": s.uniform(0, 1), "layers": s.ordinal([1, 2, 4])}
 
@@ -114,7 +115,7 @@ def test_pbt_clones(tmp_path):
         space=pbt.complete({}),
         num_samples=4,
         max_concurrent_trials=4,
-        scheduler=pbt.to_engine(),
+        scheduler=to_engine(pbt),
         searcher=pbt.searcher(Random()),
     )
     assert {trial.outcome for trial in result} == {"completed"}
@@ -145,7 +146,7 @@ def test_pbt_refuses_by_name_what_it_lacks():
 
 def test_pbt_may_compare_all_members_together():
     pbt = PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)}, synch=True)
-    assert pbt.to_engine() == PBT(interval=60.0, time_attr="time_s", synchronous=True)
+    assert to_engine(pbt) == PBT(interval=60.0, time_attr="time_s", synchronous=True)
 
 
 def test_pb2_is_pbt_with_a_searcher_that_models_gains(tmp_path):
@@ -157,7 +158,7 @@ def test_pb2_is_pbt_with_a_searcher_that_models_gains(tmp_path):
         custom_explore_fn=lambda config: {**config, "explored": True},
     )
     searcher = pb2.searcher(Random())
-    assert pb2.to_engine() == PBT(interval=2, quantile=0.5)
+    assert to_engine(pb2) == PBT(interval=2, quantile=0.5)
     assert isinstance(searcher, searchers.PB2)
     assert searcher.bounds == {"weight": (0, 1), "model/width": (8, 16)}
     space = pb2.complete({"model": {"width": 8}})
@@ -168,7 +169,7 @@ def test_pb2_is_pbt_with_a_searcher_that_models_gains(tmp_path):
         space=space,
         num_samples=4,
         max_concurrent_trials=4,
-        scheduler=pb2.to_engine(),
+        scheduler=to_engine(pb2),
         searcher=searcher,
     )
     assert {trial.outcome for trial in result} == {"completed"}
@@ -189,14 +190,14 @@ def test_pb2_wants_to_know_what_varies_and_between_which_numbers():
 
 def test_the_median_rule_is_the_engines():
     rule = MedianStoppingRule("training_iteration", grace_period=3, min_samples_required=5, hard_stop=False)
-    assert rule.to_engine() == MedianStopping(3, 5, interval=1, pause=True)
-    assert MedianStoppingRule().to_engine() == MedianStopping(60.0, 3, interval=60.0, time_attr="time_s")
-    assert MedianStoppingRule("frames", grace_period=0).to_engine() == MedianStopping(0, interval=1, time_attr="frames")
+    assert to_engine(rule) == MedianStopping(3, 5, interval=1, pause=True)
+    assert to_engine(MedianStoppingRule()) == MedianStopping(60.0, 3, interval=60.0, time_attr="time_s")
+    assert to_engine(MedianStoppingRule("frames", grace_period=0)) == MedianStopping(0, interval=1, time_attr="frames")
 
 
 def test_the_median_rule_stops_trials(tmp_path):
     rule = MedianStoppingRule("training_iteration", grace_period=2, min_samples_required=2)
-    result = run(objective, tmp_path, num_samples=12, scheduler=rule.to_engine(RunFacts()))
+    result = run(objective, tmp_path, num_samples=12, scheduler=to_engine(rule, RunFacts()))
     assert {trial.outcome for trial in result} == {"completed", "stopped"}
 
 
@@ -204,9 +205,9 @@ def test_resources_are_changed_by_the_engines_policies():
     shared = DistributeResources(increase_by={"CPU": 1, "GPU": 0.5}, increase_by_times=3, reserve_resources={"CPU": 1})
     expected = EvenShare({"cpu": 1, "gpu": 0.5}, 3, {"cpu": 1})
     scheduler = ResourceChangingScheduler(ASHAScheduler(metric="loss", mode="min"), shared)
-    assert scheduler.to_engine() == ResourceChanging(ASHA(), expected)
+    assert to_engine(scheduler) == ResourceChanging(ASHA(), expected)
     assert (scheduler.metric, scheduler.mode, scheduler.searcher) == ("loss", "min", None)
-    assert ResourceChangingScheduler(None, DistributeResourcesToTopJob()).to_engine() == ResourceChanging(
+    assert to_engine(ResourceChangingScheduler(None, DistributeResourcesToTopJob())) == ResourceChanging(
         FIFO(), TopJob()
     )
     population = PopulationBasedTraining(hyperparam_mutations={"lr": s.uniform(0, 1)})
@@ -234,7 +235,7 @@ def test_a_replay_reads_ray_tunes_policy_files_and_lineages(rows, policy, tmp_pa
     file = tmp_path / "pbt_policy.txt"
     file.write_text("\n".join(map(json.dumps, rows)))
     replay = PopulationBasedTrainingReplay(str(file))
-    assert replay.to_engine() == PBTReplay(policy)
+    assert to_engine(replay) == PBTReplay(policy)
     space = s.Space(replay.complete({"batch": 8}))
     assert [space.validate({**config, "batch": 8}) for _, config in policy] == [[]] * len(policy)
     assert replay.searcher(Random()) == Schedule([config for _, config in policy])
@@ -257,7 +258,7 @@ def test_pbt_wants_to_know_what_varies():
 
 
 def test_schedulers_are_made_by_name():
-    assert create_scheduler("ASHA", max_t=7).to_engine().max_t == 7
+    assert to_engine(create_scheduler("ASHA", max_t=7)).max_t == 7
     with pytest.raises(ValueError, match="did you mean 'hyperband'"):
         create_scheduler("hyperbnd")
     with pytest.raises(ValueError, match="did you mean 'max_t'"):
@@ -295,7 +296,7 @@ class Recorder(FIFOScheduler):
 
 def asked(scheduler, function, tmp_path, **keywords):
     facts = RunFacts("objective", metric="score", mode="min")
-    return run(function, tmp_path, scheduler=scheduler.to_engine(facts), **keywords)
+    return run(function, tmp_path, scheduler=to_engine(scheduler, facts), **keywords)
 
 
 def test_a_users_scheduler_sees_every_result(tmp_path):
@@ -404,7 +405,9 @@ def test_a_users_scheduler_has_its_memory_after_a_resume(tmp_path):
     result = asked(Halving(), objective, tmp_path, max_concurrent_trials=1)
     again = Halving()
     facts = RunFacts("objective", metric="score", mode="min")
-    resumed = Engine.resume(result.path, objective, scheduler=again.to_engine(facts), executor="local", verbose=0).run()
+    resumed = Engine.resume(
+        result.path, objective, scheduler=to_engine(again, facts), executor="local", verbose=0
+    ).run()
     assert [trial.metrics for trial in resumed] == [trial.metrics for trial in result]
     assert again.best == min(row["score"] for trial in result for row in trial.history if row["step"] == 3)
 

@@ -24,6 +24,7 @@ from trialwright.tune.search import (
     TuneBOHB,
     create_searcher,
 )
+from trialwright.tune.search.driven import to_engine
 from trialwright.tune.trial import RunFacts
 
 PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
@@ -35,7 +36,7 @@ def bowl(config):
 
 
 def run(search, what=PLANE, objective=bowl, metric="score", mode="max", **keywords):
-    searcher = search.to_engine(RunFacts(metric=metric, mode=mode), what)
+    searcher = to_engine(search, RunFacts(metric=metric, mode=mode), what)
     return Engine(objective, what, metric=metric, mode=mode, searcher=searcher, **{**QUIET, **keywords}).run()
 
 
@@ -178,7 +179,7 @@ def test_a_searcher_is_told_all_that_was_reported(tmp_path):
 
 
 def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
-    first = Climber().to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    first = to_engine(Climber(), RunFacts(metric="score", mode="max"), PLANE)
     first.setup(Problem(Space(PLANE)))
     log = HistoryLog()
     for number in range(5):
@@ -187,7 +188,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
         log.seen(number, 1, [(float(number),)])
         log.ended(number, Outcome("completed"))
     late = Climber()
-    engine = late.to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    engine = to_engine(late, RunFacts(metric="score", mode="max"), PLANE)
     engine.setup(Problem(Space(PLANE)))
     engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
     assert [value for _, value, _ in late.told] == [-0.0, -1.0, -2.0, -3.0, -4.0], "as reported: the engine's are costs"
@@ -201,7 +202,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
             self.points.append((parameters["x"], value, error, intermediate_values))
 
     taught = Taught()
-    engine = taught.to_engine(RunFacts(metric="score", mode="max"), PLANE)
+    engine = to_engine(taught, RunFacts(metric="score", mode="max"), PLANE)
     engine.setup(Problem(Space(PLANE)))
     engine.suggest(log.until(len(log)), [Request(5, sample=5)], Streams(0))
     assert [point[1] for point in taught.points] == [-0.0, -1.0, -2.0, -3.0, -4.0]
@@ -210,7 +211,7 @@ def test_a_users_searcher_that_comes_late_is_asked_again_for_what_was_before():
 
 def test_trial_ids_are_those_that_users_see_elsewhere():
     climber, facts = Climber(), RunFacts(metric="score", mode="max")
-    engine = climber.to_engine(facts, PLANE)
+    engine = to_engine(climber, facts, PLANE)
     engine.setup(Problem(Space(PLANE)))
     engine.suggest(History(), [Request(7, sample=0)], Streams(0))
     assert list(climber.live) == [facts.trial_id(7)]
@@ -234,23 +235,23 @@ def test_hyperopt_takes_the_tutorials_space():
         return {"mean_accuracy": config["lr"] * config["momentum"]}
 
     result = Engine(
-        objective, {}, metric="mean_accuracy", mode="max", searcher=search.to_engine(), num_samples=10, **QUIET
+        objective, {}, metric="mean_accuracy", mode="max", searcher=to_engine(search), num_samples=10, **QUIET
     )
     assert all(trial.config.keys() == {"lr", "momentum"} for trial in result.run())
 
 
 def test_each_parameter_of_the_libraries_reaches_the_engines_searcher():
-    assert HyperOptSearch(
-        n_initial_points=3, random_state_seed=7, gamma=0.5, points_to_evaluate=[{"x": 1}]
-    ).to_engine() == (HyperOpt(n_initial_points=3, seed=7, gamma=0.5, points=({"x": 1},), earlier=[]))
+    assert to_engine(
+        HyperOptSearch(n_initial_points=3, random_state_seed=7, gamma=0.5, points_to_evaluate=[{"x": 1}])
+    ) == (HyperOpt(n_initial_points=3, seed=7, gamma=0.5, points=({"x": 1},), earlier=[]))
     utility = {"kind": "ei", "xi": 0.1}
-    made = BayesOptSearch(
-        {"x": (0, 1)}, utility_kwargs=utility, random_search_steps=4, repeat_float_precision=2
-    ).to_engine()
+    made = to_engine(
+        BayesOptSearch({"x": (0, 1)}, utility_kwargs=utility, random_search_steps=4, repeat_float_precision=2)
+    )
     wanted = {"random_search_steps": 4, "patience": 5, "skip_duplicate": True, "precision": 2, "seed": 42}
     assert made == BayesOpt(kind="ei", xi=0.1, space={"x": (0, 1)}, earlier=[], **wanted)
     search = OptunaSearch(metric="score", mode="max", points_to_evaluate=[{"x": 1}], evaluated_rewards=[5.0], seed=1)
-    assert search.to_engine() == Optuna(mode="max", seed=1, earlier=[({"x": 1}, (-5.0,))])
+    assert to_engine(search) == Optuna(mode="max", seed=1, earlier=[({"x": 1}, (-5.0,))])
 
 
 def test_rewards_that_are_known_are_not_tried_again():
@@ -288,7 +289,7 @@ def test_an_earlier_analysis_is_known_beforehand():
             return {name: {"x": 1.0, "y": number} for number, name in enumerate("abc")}
 
     search = BayesOptSearch(analysis=Analysis(), metric="score", mode="max")
-    assert search.to_engine().earlier == [({"x": 1.0, "y": 0}, (-1.0,)), ({"x": 1.0, "y": 1}, (-2.0,))]
+    assert to_engine(search).earlier == [({"x": 1.0, "y": 0}, (-1.0,)), ({"x": 1.0, "y": 1}, (-2.0,))]
 
 
 def test_what_was_found_can_be_saved_and_known_by_another_searcher(tmp_path):
@@ -298,7 +299,7 @@ def test_what_was_found_can_be_saved_and_known_by_another_searcher(tmp_path):
     search.save(str(tmp_path / "state"))
     other = ConcurrencyLimiter(OptunaSearch(metric="score", mode="max"), 2)
     other.restore(str(tmp_path / "state"))
-    earlier = other.to_engine().earlier
+    earlier = to_engine(other).earlier
     assert [-costs[0] for _, costs in earlier] == [bowl(config)["score"] for config, _ in earlier]
     assert len(run(other, num_samples=3)) == 3
 
@@ -334,7 +335,7 @@ def test_the_limiters_limit_is_for_the_engine_and_its_searcher_is_asked_directly
     assert (limiter.metric, limiter.mode) == ("score", "max")
     assert len(run(limiter, num_samples=5)) == 5
     assert len(inner.told) == 4
-    assert isinstance(ConcurrencyLimiter(HyperOptSearch(), 2).to_engine(), HyperOpt)
+    assert isinstance(to_engine(ConcurrencyLimiter(HyperOptSearch(), 2)), HyperOpt)
 
 
 def test_a_limiter_that_a_wrapper_asks_says_not_now():
@@ -374,7 +375,7 @@ def test_a_repeaters_failures_are_left_out_of_the_mean():
 
 def test_a_repeater_goes_on_in_a_fresh_instance():
     def fresh():
-        made = Repeater(HyperOptSearch(n_initial_points=2), repeat=2, set_index=False).to_engine()
+        made = to_engine(Repeater(HyperOptSearch(n_initial_points=2), repeat=2, set_index=False))
         made.setup(Problem(Space(PLANE)))
         return made
 
@@ -396,7 +397,7 @@ def test_a_repeater_goes_on_in_a_fresh_instance():
 
 def test_the_basic_generator_hands_points_limit_and_seed_to_the_engine():
     basic = BasicVariantGenerator([{"x": 1.0}], max_concurrent=4, random_state=7)
-    assert isinstance(basic.to_engine(), Random)
+    assert isinstance(basic.engine_searcher(), Random)
     assert (basic.points_to_evaluate, basic.max_concurrent, basic.seed) == ([{"x": 1.0}], 4, 7)
     for generator in (np.random.default_rng, np.random.RandomState):
         seeds = [BasicVariantGenerator(random_state=generator(1)).seed for _ in range(2)]
@@ -406,7 +407,7 @@ def test_the_basic_generator_hands_points_limit_and_seed_to_the_engine():
 def test_what_is_drawn_may_stay_the_same_over_the_grid():
     what = {"a": space.grid_search([1, 2, 3]), "x": space.uniform(0, 1)}
     for constant, different in ((True, 2), (False, 6)):
-        searcher = BasicVariantGenerator(constant_grid_search=constant).to_engine()
+        searcher = BasicVariantGenerator(constant_grid_search=constant).engine_searcher()
         result = Engine(
             lambda config: config["x"], what, metric="loss", searcher=searcher, num_samples=2, **QUIET
         ).run()
@@ -419,8 +420,8 @@ def test_what_is_drawn_may_stay_the_same_over_the_grid():
 
 def test_bohb_is_the_engines_own_model_with_hpbandsters_settings():
     searcher = TuneBOHB(bohb_config={"min_points_in_model": 9, "top_n_percent": 15, "random_fraction": 1 / 3})
-    assert searcher.to_engine() == TPE(startup=9, share=0.15, random_fraction=1 / 3)
-    assert 0 < TuneBOHB().to_engine().random_fraction < 1 / 3
+    assert to_engine(searcher) == TPE(startup=9, share=0.15, random_fraction=1 / 3)
+    assert 0 < to_engine(TuneBOHB()).random_fraction < 1 / 3
     with pytest.raises(ValueError, match="bohb_config has 'bandwidth_factor', which .* does not have"):
         TuneBOHB(bohb_config={"bandwidth_factor": 3})
 
@@ -564,7 +565,7 @@ def test_what_a_subclass_suggests_is_tried_and_learnt_from(package, base, tmp_pa
     own.save(str(tmp_path / "learnt"))
     learnt = base(metric="score", mode="max")
     learnt.restore(str(tmp_path / "learnt"))
-    assert sorted(config["x"] for config, _ in learnt.to_engine().earlier) == [0.25, 0.25, 0.5, 0.5, 0.5, 0.5]
+    assert sorted(config["x"] for config, _ in to_engine(learnt).earlier) == [0.25, 0.25, 0.5, 0.5, 0.5, 0.5]
 
 
 @pytest.mark.usefixtures("in_an_empty_place")
@@ -644,6 +645,6 @@ def test_hooks_that_would_never_be_called_are_refused_by_name():
             return None
 
     with pytest.raises(TypeError, match="Repeats overrides hooks of Repeater"):
-        Repeats(Climber(), 2).to_engine()
+        to_engine(Repeats(Climber(), 2))
     with pytest.raises(TypeError, match="Draws.next_trial would never be called"):
-        Draws().to_engine()
+        Draws().engine_searcher()

@@ -92,7 +92,7 @@ REFUSED = [
         "tune:run_experiments",
         "concurrent",
         True,
-        "one after another, each with the machine to itself",
+        "one after another; each may use the whole machine",
         {"experiments": []},
     ),
     Refused("tune:Experiment", "export_formats", ["h5"], "report a checkpoint", {"name": "x", "run": score}),
@@ -103,7 +103,7 @@ REFUSED = [
         "tune:RunConfig",
         "log_to_file",
         "x.txt",
-        'the trial\'s files `stdout` and `stderr`; on `"local"` `True` too: `executor="processes"`',
+        'the trial\'s files `stdout` and `stderr`; `"local"` refuses `True` too: use `executor="processes"`',
         {},
     ),
     Refused("tune:SyncConfig", "sync_period", 10, _OWN, {}),
@@ -138,10 +138,10 @@ IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
-    ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal holds it always",
-    ("tune.schedulers.pb2:PB2", "log_config"): "the journal holds it always",
-    ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "nobody is paused for lack of others to compare with",
-    (f"{_RESIZING}:DistributeResources", "add_bundles"): "what a trial has is booked as one sum",
+    ("tune.schedulers:PopulationBasedTraining", "log_config"): "the journal always has it",
+    ("tune.schedulers.pb2:PB2", "log_config"): "the journal always has it",
+    ("tune.schedulers:MedianStoppingRule", "min_time_slice"): "no trial is paused for lack of others to compare with",
+    (f"{_RESIZING}:DistributeResources", "add_bundles"): "a trial's resources are booked as one sum",
     ("tune.search.bayesopt:BayesOptSearch", "verbose"): "the package prints nothing here",
 }
 OTHER_DEFAULTS = {
@@ -303,7 +303,7 @@ def idle_table():
     for (where, name), why in IDLE.items():
         rows.setdefault(why, []).append(f"`{short(where)}({name}=)`")
     lines = [f"| {', '.join(names)} | {why} |" for why, names in rows.items()]
-    return "\n".join(["| taken | changes nothing, because |", "|---|---|", *lines])
+    return "\n".join(["| accepted | has no effect, because |", "|---|---|", *lines])
 
 
 @pytest.mark.parametrize("table", [refused_table, idle_table])

@@ -115,7 +115,7 @@ class TestAFunctionMay:
         tune.register_trainable("mine", lambda config: {"score": 4})
         assert only(fit("mine")).metrics["score"] == 4
 
-    def test_not_have_a_name_that_nobody_gave(self):
+    def test_have_no_name_unless_one_is_given(self):
         with pytest.raises(ValueError, match="no trainable is registered as 'PPO'"):
             tune.Tuner("PPO")
 

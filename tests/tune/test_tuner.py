@@ -102,6 +102,16 @@ class TestASetting:
         grid = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit()
         assert [grid[0].config["x"], len(grid)] == [0.5, 3]
 
+    def test_of_several_metrics_goes_with_the_basic_generator(self, settings):
+        config = tune.TuneConfig(metric=["score", "x"], mode=["max", "min"], search_alg=BasicVariantGenerator())
+        grid = tune.Tuner(
+            lambda config: {"score": config["x"], "x": config["x"]},
+            param_space=SPACE,
+            tune_config=config,
+            run_config=settings(),
+        ).fit()
+        assert (len(grid), grid.num_errors) == (1, 0)
+
     def test_of_time_ends_the_run(self, settings):
         def forever(config):
             while True:
@@ -211,7 +221,7 @@ class TestARun:
         assert Path(first[0].path).parent.parent == Path(first.experiment_path) != Path(second.experiment_path)
         assert {path.parent for path in tmp_path.iterdir()} == {tmp_path}
 
-    def test_is_found_for_ever_under_the_path_that_was_handed_out(self, settings, monkeypatch, tmp_path):
+    def test_is_always_found_under_the_path_that_was_returned(self, settings, monkeypatch, tmp_path):
         def run(x):
             own = settings(name="mine", storage_path="relative")
             return tune.Tuner(lambda config: {"score": config["x"]}, param_space={"x": x}, run_config=own).fit()
@@ -274,7 +284,7 @@ class TestARestoredRun:
             tuner.fit()
         return runs, storage / "mine"
 
-    def test_goes_on_where_it_was_and_not_on_ray(self, settings, tmp_path):
+    def test_resumes_where_it_stopped_and_not_on_ray(self, settings, tmp_path):
         _, path = self.interrupted(settings, tmp_path)
         grid = tune.Tuner.restore(str(path), score).fit()
         assert {result.metrics["pid"] for result in grid} == {os.getpid()}

@@ -9,17 +9,19 @@ if TYPE_CHECKING:
     from trialwright.executors.delays import Delays
     from trialwright.executors.faults import Faults
     from trialwright.executors.local import Local
+    from trialwright.executors.on_ray import OnRay
     from trialwright.executors.processes import Processes
     from trialwright.executors.simulated import Simulated
     from trialwright.workloads.base import Workload
 
-__all__ = ["Delays", "Executor", "Faults", "Local", "Processes", "Simulated", "Workload"]
+__all__ = ["Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"]
 
 _HOMES = {
     "Delays": "executors.delays",
     "Executor": "executors.base",
     "Faults": "executors.faults",
     "Local": "executors.local",
+    "OnRay": "executors.on_ray",
     "Processes": "executors.processes",
     "Simulated": "executors.simulated",
     "Workload": "workloads.base",

@@ -22,7 +22,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TypeAlias
@@ -454,10 +453,10 @@ class _Slot:
             case Bye():
                 self._leaving = True
             case Interrupt() | Halt() | Extend():
-                leases = chain([self._lease] if self._lease else [], self._waiting)
-                lease = next((each for each in leases if _is_of(message, each)), None)
-                if lease is not None:  # else it has ended meanwhile
-                    lease.hear(message)
+                for lease in (self._lease, *self._waiting):  # a copy: the main thread takes the next one meanwhile
+                    if lease is not None and _is_of(message, lease):  # else it has ended meanwhile
+                        lease.hear(message)
+                        break
 
     def _hand_back(self) -> None:
         """Hand back the trials that wait behind one that takes long: other slots may be free."""

@@ -1,4 +1,4 @@
-"""Other people's libraries. One file each, and a library is imported only when it is used."""
+"""Searchers of other libraries: one file each. A library is imported only when it is used."""
 
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt

@@ -1,8 +1,8 @@
 """Searchers of other libraries: what one must be able to do, and how it then becomes a searcher of ours.
 
 A library speaks of *assignments*: flat dicts of the parameters that are active. It is told of all trials in the order
-of their numbers, seeded anew for every question, and what it answered rides in the trial's tags. So a fresh instance
-that is given the full history goes on as the live one would have, as far as the library itself has no other memory.
+of their numbers, seeded anew for every question, and what it answered is stored in the trial's tags. So a fresh
+instance that is given the full history goes on as the live one would have, unless the library has other memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Library(Protocol):
         """Propose a trial that has the ``given`` values; None: there is nothing more to try."""
 
     def add(self, trial: int, assignment: Assignment) -> None:
-        """There is a trial with these values: what was proposed last, or another that nobody asked for."""
+        """Add a trial with these values: what was proposed last, or one that the library did not propose."""
 
     def tell(self, trial: int, values: Values | None) -> None:
         """A trial ended, with these values, which are finite; None: it failed."""
@@ -83,7 +83,7 @@ class Adapter:
         Raises:
             ValueError, TypeError: it is none.
         """
-        raise TypeError(f"{type(self).__name__} has no spaces of its own: space={space!r}")
+        raise TypeError(f"{type(self).__name__} takes no space of its own: space={space!r}")
 
     def setup(self, problem: Problem) -> int:
         """Begin a run over this space.
@@ -95,8 +95,8 @@ class Adapter:
         space = problem.space
         if self.space is not None and space.parameters:
             raise ValueError(
-                f"{type(self).__name__} was given a space of its own, so the run's may hold constants only; "
-                f"{space.parameters[0].path!r} is none"
+                f"{type(self).__name__} was given a space of its own, so the run's space may hold constants only; "
+                f"{space.parameters[0].path!r} is not a constant"
             )
         self._outer = space
         self._form = SpaceForm(space) if self.space is None else self._read(self.space)

@@ -149,7 +149,7 @@ class HpForm:
         if node.name in ("float", "int", "hyperopt_param"):
             label = next(n.arg["label"].obj for n in self._pyll.dfs(node) if n.name == "hyperopt_param")
             return {label: cast(Plain, plain_data(value))}
-        raise ValueError(f"{path}: the value is computed ({node.name}), so it cannot be told what it was computed from")
+        raise ValueError(f"{path}: the value is computed ({node.name}), so what it was computed from is not known")
 
     def _inside(self, parts: dict[Any, Any], value: Any, path: str) -> Assignment:  # noqa: ANN401 - as above
         entries = dict(value) if isinstance(value, Mapping) else dict(enumerate(value))
@@ -170,4 +170,4 @@ class HpForm:
                 return {which.arg["label"].obj: index, **self._labels(option, value, path)}
             except (ValueError, TypeError):
                 continue
-        raise ValueError(f"{path}: {value!r} is none of the options")
+        raise ValueError(f"{path}: {value!r} is not one of the options")

@@ -23,7 +23,7 @@ class Optuna(Adapter):
     Args:
         sampler: a sampler of Optuna's; None for a ``TPESampler`` that is seeded anew for every question. A sampler of
             your own keeps its random state to itself, so a resumed run goes on with other draws.
-        storage: where Optuna keeps the study; None for memory. A study that is there already is gone on with.
+        storage: where Optuna keeps the study; None for memory. An existing study is continued.
         study_name: of the study.
         mode: "min" or "max" for each objective: how many there are, and how the study shows their values.
         space: a space of Optuna's own: a dict of distributions, or a function that asks a trial for its parameters and
@@ -67,7 +67,7 @@ class Optuna(Adapter):
 
 
 def _create(optuna: Any, **options: object) -> Any:  # noqa: ANN401 - Optuna's types are there only if it is
-    """Create a study without a word: Optuna logs each one's birth, and that is no news to our users."""
+    """Create a study without Optuna's log message about it, which means nothing to our users."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -135,7 +135,7 @@ class _Study:
 
 
 def _axes(axes: list[Axis]) -> Define:
-    """Ask for the parameters of a space of ours, branches after what they hang on."""
+    """Ask for the parameters of a space of ours, branches after the choices they depend on."""
 
     def define(trial: Any) -> None:  # noqa: ANN401 - a trial, or a fixed one
         values: Assignment = {}
@@ -160,7 +160,7 @@ def _distributed(distributions: Resolved) -> Define:
     kinds = library("optuna", "optuna").distributions
     for name, given in distributions.items():
         if not isinstance(given, kinds.BaseDistribution):
-            raise TypeError(f"Optuna's space: {name!r} must be a distribution of Optuna's, not {given!r}")
+            raise TypeError(f"Optuna's space: {name!r} must be an Optuna distribution, not {given!r}")
 
     def define(trial: Any) -> None:  # noqa: ANN401 - as above
         for name, each in cast("dict[str, Any]", distributions).items():
@@ -177,7 +177,7 @@ class DefineForm:
     """A define-by-run function. An assignment has the parameters that it asked for; what it returns is constant."""
 
     grid_size = 1
-    size = 1  # nobody knows before it is asked
+    size = 1  # not known before it is asked
 
     def __init__(self, define: Define) -> None:
         self._optuna = library("optuna", "optuna")
@@ -201,7 +201,7 @@ class DefineForm:
         self.point(point, 0, Streams(0))
 
     def point(self, point: Mapping[str, object], number: int, streams: Streams) -> tuple[Resolved, Assignment]:
-        """Draw what the point lacks, in a study that nobody else sees."""
+        """Draw what the point lacks, in a temporary study."""
         sampler = self._optuna.samplers.RandomSampler(streams.integer("point", number))
         study = _create(self._optuna, sampler=sampler)
         study.enqueue_trial(flat(point))

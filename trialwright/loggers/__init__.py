@@ -5,9 +5,7 @@
 ('csv', 'json')
 """
 
-from trialwright.loggers.base import FileLogger, Naming, export
-from trialwright.loggers.csv import CSVLogger
-from trialwright.loggers.json import JSONLogger
-from trialwright.loggers.tensorboard import TensorBoardLogger
+from trialwright.loggers.base import CSVLogger, FileLogger, JSONLogger, TensorBoardLogger, export
+from trialwright.loggers.rows import Naming
 
 __all__ = ["CSVLogger", "FileLogger", "JSONLogger", "Naming", "TensorBoardLogger", "export"]

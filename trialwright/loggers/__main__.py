@@ -1,6 +1,6 @@
 """``python -m trialwright.loggers <run's directory> csv json tensorboard``: write the log files of a run.
 
-With ``--follow`` it goes on as the run does, until its standard input ends.
+With ``--follow`` it keeps writing while the run goes on, until its standard input ends.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
-from trialwright.loggers.base import KINDS, Naming, check
-from trialwright.loggers.following import Follower
+from trialwright.loggers.following import KINDS, Follower, check
+from trialwright.loggers.rows import Naming
 
 PERIOD_S = 0.5
 
@@ -31,13 +31,13 @@ def main() -> None:
         follower = Follower(options.directory, options.kinds, Naming(**options.naming))
         if options.follow:
             os.nice(5)  # the run goes first
-            print("begun", flush=True)  # noqa: T201 - for whoever started this
+            print("begun", flush=True)  # noqa: T201 - for the process that started this
             _follow(follower)
         else:
             follower.write()
         for note in follower.notes:
             print(note, file=sys.stderr)  # noqa: T201 - as above
-    except Exception as error:  # whoever started this process shows one line to a person
+    except Exception as error:  # the process that started this one shows a single line to its user
         sys.exit(f"{type(error).__name__}: {error}")
 
 

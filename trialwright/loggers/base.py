@@ -13,31 +13,16 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 from trialwright.callbacks import Callback, TrialInfo
-from trialwright.errors import nearest
+from trialwright.loggers.following import Follower, check
+from trialwright.loggers.rows import Naming
 from trialwright.storage.place import find_run
 
 WAIT_S = 8.0  # how long the end of a run waits for its logs; what is left is written all the same
-KINDS = ("csv", "json", "tensorboard")
-
-
-@dataclass(frozen=True)
-class Naming:
-    """How things are called in the files. Plain data, because another process goes by it.
-
-    Args:
-        rows: ``module:function`` of a ``following.Names``, for rows with other names than the engine's.
-        prefix: what the names of TensorBoard's scalars begin with.
-        varied: the paths of the parameters that vary; None where nobody knows: then all count.
-    """
-
-    rows: str | None = None
-    prefix: str = ""
-    varied: Sequence[str] | None = None
 
 
 class FileLogger(Callback):
@@ -66,7 +51,7 @@ class FileLogger(Callback):
         """
         directory = info.get("directory")
         if directory is None:
-            raise ValueError("log files are made from the journal, and with storage=None there is none")
+            raise ValueError("log files are made from the journal, and storage=None keeps no journal")
         self._directory, self._warn = str(directory), cast("Callable[[str], None]", info.get("warn") or _warn)
         self._process = subprocess.Popen(  # noqa: S603 - what is run is Python, on a module of ours
             [*_command(self._directory, self.kinds, self.naming), "--follow"],
@@ -92,7 +77,7 @@ class FileLogger(Callback):
             _, said = self._process.communicate(timeout=WAIT_S)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                f"log files are still written, by process {self._process.pid}, without the run"
+                f"the log files are not complete yet: process {self._process.pid} is still writing them"
             ) from None
         text = said.decode(errors="replace").strip()
         if self._process.returncode:
@@ -108,6 +93,27 @@ class FileLogger(Callback):
                 self._warn(note)
         except Exception as error:
             raise RuntimeError(f"the log files are not complete: {type(error).__name__}: {error}") from error
+
+
+class CSVLogger(FileLogger):
+    """Writes ``progress.csv`` and ``params.json`` into each trial's directory."""
+
+    def __init__(self) -> None:
+        super().__init__("csv")
+
+
+class JSONLogger(FileLogger):
+    """Writes ``result.json`` and ``params.json`` into each trial's directory."""
+
+    def __init__(self) -> None:
+        super().__init__("json")
+
+
+class TensorBoardLogger(FileLogger):
+    """Writes event files and ``params.json`` into each trial's directory."""
+
+    def __init__(self) -> None:
+        super().__init__("tensorboard")
 
 
 def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None = None) -> None:
@@ -127,8 +133,6 @@ def export(directory: str | os.PathLike[str], *kinds: str, naming: Naming | None
 
 
 def _write(directory: Path, kinds: Sequence[str], naming: Naming) -> Sequence[str]:
-    from trialwright.loggers.following import Follower
-
     follower = Follower(directory, kinds, naming)
     follower.write()
     return follower.notes
@@ -136,19 +140,6 @@ def _write(directory: Path, kinds: Sequence[str], naming: Naming) -> Sequence[st
 
 def _warn(note: str) -> None:
     warnings.warn(note, RuntimeWarning, stacklevel=3)
-
-
-def check(kinds: Sequence[str]) -> None:
-    """Refuse what cannot be written.
-
-    Raises:
-        ValueError: a kind that is not known, or none.
-    """
-    if not kinds:
-        raise ValueError(f"which files? There are {', '.join(KINDS)}")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ValueError(f"log files of kind {kind!r} are not known{nearest(kind, KINDS)}")
 
 
 def _has_begun(process: subprocess.Popen[bytes]) -> bool:

@@ -6,17 +6,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from trialwright.loggers.base import FileLogger
-from trialwright.loggers.following import Logged, Row
+from trialwright.loggers.rows import Logged, Row
 
 NAME = "progress.csv"
-
-
-class CSVLogger(FileLogger):
-    """Writes ``progress.csv`` and ``params.json`` into each trial's directory."""
-
-    def __init__(self) -> None:
-        super().__init__("csv")
 
 
 class CSVFormat:

@@ -7,20 +7,23 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import apsw
 
 from trialwright import codec
-from trialwright.errors import named
-from trialwright.loggers.base import Naming
+from trialwright.errors import named, nearest
+from trialwright.loggers.csv import CSVFormat
+from trialwright.loggers.json import JSONFormat
+from trialwright.loggers.rows import Format, Logged, Names, Naming, Row, flatten
+from trialwright.loggers.tensorboard import TensorBoardFormat
 from trialwright.messages import Reported
 from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
+KINDS = ("csv", "json", "tensorboard")
 NOTE_LENGTH_MAX = 500
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
 
@@ -31,63 +34,6 @@ _EVENTS = "SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _CONFIG = "SELECT config FROM trials WHERE id = ?"
 _ENDED = "SELECT outcome, started, ended FROM trials WHERE id = ? AND state = 'ended'"
 _ENDINGS = frozenset({"Finished", "Failed", "Halted", "Lost"})
-
-
-@dataclass(frozen=True)
-class Row:
-    """One report: when it came (seconds since 1970), at which step, and what was in it, flat and as a user sees it;
-    and what is left out of it, because no log file can be written with that."""
-
-    time: float
-    step: int
-    flat: dict[str, Any]
-    nested: dict[str, Any]
-    left_out: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Logged:
-    """A trial as the formats see it. Times are seconds since 1970."""
-
-    id: int
-    directory: Path
-    config: dict[str, Any] = field(default_factory=dict)
-    varied: dict[str, Any] = field(default_factory=dict)  # flat
-    started: float = 0.0  # its first attempt
-    ended: float = 0.0
-    outcome: str = ""
-
-    def begin(self, config: dict[str, Any], varied: dict[str, Any]) -> None:
-        """Take its configuration, the first or another one, and write it beside its rows."""
-        self.config, self.varied = config, varied
-        self.directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(config, indent=2, sort_keys=True, default=str)
-        (self.directory / "params.json").write_text(text, encoding="utf-8")
-
-    def fail(self, attempt: int, error: str) -> None:
-        """Write what went wrong."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "error.txt").write_text(f"attempt {attempt}:\n{error}\n", encoding="utf-8")
-
-
-Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
-"""Makes a row of a report with the engine's names, its step, and the time when it came."""
-
-
-class Format(Protocol):
-    """One kind of log file. It is new whenever a process begins to write, and may throw away what it finds."""
-
-    def start(self, trial: Logged) -> None:
-        """A trial's configuration is known, for the first time or as another one."""
-
-    def keep(self, trial: Logged) -> None:
-        """Add to what is there of a trial, which comes from an earlier process."""
-
-    def write(self, trial: Logged, rows: Sequence[Row]) -> None:
-        """A trial reported."""
-
-    def end(self, trial: Logged) -> None:
-        """A trial ended, for good."""
 
 
 class Follower:
@@ -178,7 +124,7 @@ class Follower:
             if made is not None:
                 for name, value in made.left_out.items():
                     told = f"trial {trial.id} reported {name}={value!r}"
-                    self._note(name, f"log files leave out {name!r} where it is no number that they can hold: {told}")
+                    self._note(name, f"log files leave out {name!r} where they cannot hold its value: {told}")
                 yield made
 
     def _try(self, trial: int, do: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T | None:
@@ -211,26 +157,26 @@ def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str,
     return flat if paths is None else {path: flat[path] for path in paths if path in flat}
 
 
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested dicts with their paths."""
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def _found(path: str) -> Names:
     module, _, function = path.partition(":")
     return cast(Names, getattr(importlib.import_module(module), function))
 
 
+def check(kinds: Sequence[str]) -> None:
+    """Refuse what cannot be written.
+
+    Raises:
+        ValueError: a kind that is not known, or none.
+    """
+    if not kinds:
+        raise ValueError(f"no kind of log file is given; the kinds are {', '.join(KINDS)}")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"there is no kind of log file {kind!r}{nearest(kind, KINDS)}")
+
+
 def made(kind: str, prefix: str) -> Format:
     """Return what writes files of this kind."""
-    from trialwright.loggers.csv import CSVFormat
-    from trialwright.loggers.json import JSONFormat
-    from trialwright.loggers.tensorboard import TensorBoardFormat
-
     if kind == "tensorboard":
         return TensorBoardFormat(prefix)
     return CSVFormat() if kind == "csv" else JSONFormat()

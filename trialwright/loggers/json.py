@@ -5,17 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from trialwright.loggers.base import FileLogger
-from trialwright.loggers.following import Logged, Row
+from trialwright.loggers.rows import Logged, Row
 
 NAME = "result.json"
-
-
-class JSONLogger(FileLogger):
-    """Writes ``result.json`` and ``params.json`` into each trial's directory."""
-
-    def __init__(self) -> None:
-        super().__init__("json")
 
 
 class JSONFormat:

@@ -10,20 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trialwright.loggers import events
-from trialwright.loggers.base import FileLogger
-from trialwright.loggers.following import Logged, Row
+from trialwright.loggers.rows import Logged, Row
 
 SUFFIX = ".trialwright"
 _NO_SCALARS = frozenset(  # they say when a report came, which each event does anyway
     {"pid", "timestamp", "time_total_s", "training_iteration", "step", "time_s"}
 )
-
-
-class TensorBoardLogger(FileLogger):
-    """Writes event files and ``params.json`` into each trial's directory."""
-
-    def __init__(self) -> None:
-        super().__init__("tensorboard")
 
 
 class TensorBoardFormat:

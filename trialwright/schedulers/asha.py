@@ -131,7 +131,7 @@ class ASHA:
         # Later starts cost more, and so do more rungs, of which each costs the same: as in Li et al., algorithm 1.
         weights = [self.reduction_factor**-bracket / (len(rungs) + 1) for bracket, rungs in enumerate(self._rungs)]
         self._weights = [weight / sum(weights) for weight in weights]
-        self.open = len(self._rungs[0])  # nobody is promoted from this rung, counted from 0, or a higher one
+        self.open = len(self._rungs[0])  # no trial is promoted from this rung, counted from 0, or a higher one
 
     @property
     def count(self) -> int:
@@ -160,7 +160,7 @@ class ASHA:
         if named is None:
             return int(self._rng("asha", trial.id).choice(self._count, p=self._weights))
         if not isinstance(named, int) or not 0 <= named < self._count:
-            raise ValueError(f"the tags of trial {trial.id} name bracket {named!r}; there are 0 to {self._count - 1}")
+            raise ValueError(f"the tags of trial {trial.id} name bracket {named!r}, not 0 to {self._count - 1}")
         return named
 
     def _boundary(self, bracket: int, place: int) -> Until:
@@ -259,7 +259,7 @@ def _plain(standings: Ranking[Standing]) -> list[Plain]:
 
 @dataclass
 class AsyncHyperBand(ASHA):
-    """ASHA in as many brackets as there are, from those that judge early to one that never does: HyperBand's hedge (Li
-    et al. 2016) without its waiting."""
+    """ASHA in as many brackets as there are, from those that judge early to one that never does: like HyperBand
+    (Li et al. 2016), but without waiting for others."""
 
     brackets: int | None = None

@@ -1,6 +1,7 @@
-"""What a scheduler is: a fold over starts, reports, and ends that says how far each trial may go.
+"""What a scheduler is: it is told of starts, reports and ends, and says how far each trial may go.
 
-It is pure: no clock, no engine, no searcher, no dice but the stream it is handed. It never models. The contract that
+It is deterministic: it has no clock, no engine, no searcher, and no random numbers but those of the stream it is
+given. It fits no model. The contract that
 every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
 """
 
@@ -13,8 +14,8 @@ from trialwright.streams import Streams
 
 
 class TrialView(Protocol):
-    """A trial as a scheduler sees it: to read, not to change. No copy is made, because a scheduler is asked at every
-    decision point; what it changed here would stand in the run's books."""
+    """A trial as a scheduler sees it: to read, not to change. It is not copied, because a scheduler is asked at every
+    decision point: a change made here would change the run itself."""
 
     @property
     def id(self) -> int: ...
@@ -39,8 +40,8 @@ class Scheduler(Protocol):
     """Decides how far each trial may go.
 
     It may have more methods. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
-    or ``Drop``: it is asked only when somebody wants to know, on a replay, so that it costs a run nothing.
-    ``on_capacity(nodes)`` hears which machines there are, at the beginning and whenever that changes. One that answers
+    or ``Drop``: it is called only when a user asks, on a replay, so that it costs a run nothing.
+    ``on_capacity(nodes)`` is told which machines there are, at the start and at each change. One that answers
     ``Consult`` has ``on_resume(trial) -> Until``: how far a paused trial goes that the searcher has chosen. Of one with
     an attribute ``always_new`` that is true, ``next`` answers nothing but ``New`` as long as it can be carried out: it
     may then be asked before a slot is free.
@@ -56,8 +57,8 @@ class Scheduler(Protocol):
         """Judge a report that met a boundary this scheduler has set; each (trial, step) once, in journal order."""
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Take note: the trial ended, whoever ended it. No other call will name it again, unless somebody has a failed
-        one tried again: then it is admitted anew."""
+        """The trial ended, for whatever reason. No other call will name it again, unless a failed trial is retried on
+        request: then it is admitted anew."""
 
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.

@@ -1,10 +1,10 @@
 """Fronts: points of several objectives, sorted into non-dominated fronts as they come (Deb et al. 2002).
 
-A point dominates another that is nowhere less and somewhere more. Front 0 is what nobody dominates; front k + 1 is what
-nobody dominates once the fronts up to k are taken away. A new point is put into the first front in which nobody
-dominates it, which a binary search finds (Zhang et al. 2015): whom front k + 1 dominates, front k does as well. What it
-dominates there moves one front down, and may push others down in turn. So the fronts are at any time those that sorting
-all points at once would give.
+A point dominates another that is nowhere less and somewhere more. Front 0 is what no point dominates; front k + 1 is
+what no point dominates once the fronts up to k are taken away. A new point is put into the first front in which no
+point dominates it, which a binary search finds (Zhang et al. 2015): what front k + 1 dominates, front k does as well.
+What it dominates there moves one front down, and may push others down in turn. So the fronts are at any time those that
+sorting all points at once would give.
 
 A front of two objectives is a stair: in the order of the first, the second falls. So its last point before a new one is
 the only one that need be looked at, and what moves down is always a run of neighbours (Yakupov and Buzdalov 2015). What

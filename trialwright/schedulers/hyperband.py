@@ -5,8 +5,8 @@ Bracket s admits n = ceil((s_max + 1) / (s + 1) * eta^s) trials and lets them ru
 members pause until all have come, or died; the best floor(n / eta) of them go on to eta times as much, the others
 end. Levels are found by repeated division of R, never by a logarithm, and are floored to whole units.
 
-It cannot dead-lock. A dead trial counts as the worst. A bracket that nobody will fill any more (``can_ask`` is False)
-goes on with the members it has. Who is paused holds no resources.
+It cannot dead-lock. A dead trial counts as the worst. A bracket that will not be filled any more (``can_ask`` is False)
+goes on with the members it has. A paused trial holds no resources.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Bracket:
 
     @property
     def complete(self) -> bool:
-        """All who could come have come."""
+        """All members that are left have reached the level."""
         return self.room == 0 and bool(self.members) and len(self.scores) == len(self.members)
 
     def plain(self) -> list[Plain]:
@@ -191,7 +191,7 @@ class HyperBand:
         return taken
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Whoever is gone is not waited for."""
+        """The bracket does not wait for a trial that has ended."""
         bracket = self._brackets[self._bracket_of.pop(trial.id)]
         for queue in (self._losers, self._winners):
             queue.pop(trial.id, None)

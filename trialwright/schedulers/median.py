@@ -1,4 +1,4 @@
-"""The median rule (Golovin et al. 2017, section 3.2.1): stops who is worse than the median of the others.
+"""The median rule (Golovin et al. 2017, section 3.2.1): stops trials that are worse than the median of the others.
 
 Notation: t = a point in time, ``grace_period`` plus a multiple of ``interval``; m_j(t) = the mean of what trial j has
 reported from the grace period to t; b_i(t) = the best of what trial i has. Trial i ends at t if b_i(t) is worse than
@@ -58,12 +58,13 @@ class MedianStopping:
     """Stops trials whose best value is worse than the median of the others' running means.
 
     Args:
-        grace_period: nobody is stopped earlier.
-        min_samples_required: nobody is stopped before so many others have come as far.
+        grace_period: no trial is stopped earlier.
+        min_samples_required: no trial is stopped before this many others have come as far.
         interval: how far apart the points are at which trials are compared; what is reported in between is neither
             waited for nor seen. A good one is the distance between reports, or more.
         time_attr: what these are measured in: ``step``, ``time_s``, or any metric that only grows.
-        pause: pause in place of stopping: who is worse goes on, unjudged, when nothing else is left to do.
+        pause: pause instead of stopping; when nothing else is left to do, paused trials are resumed, and no longer
+            compared.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -146,7 +147,7 @@ class MedianStopping:
     always_new: ClassVar[bool] = True
 
     def next(self, can_ask: bool) -> Choice:
-        """A new trial; if there is none, whoever was paused first."""
+        """A new trial; if there is none, the trial that was paused first."""
         if can_ask or not self._paused:
             return New() if can_ask else Wait()
         trial, _ = self._paused.popitem(last=False)

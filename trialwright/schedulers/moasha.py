@@ -140,7 +140,7 @@ class MOASHA:
         return dict(self._latest)
 
     def state(self) -> Plain:
-        """Who has reached each rung, and where each trial is."""
+        """Which trials have reached each rung, and where each trial is."""
         return {
             "rungs": [[[trial, *v] for front in rung.reached for v, trial in front] for rung in self._rungs],
             "places": [[trial, place] for trial, place in self._places.items()],

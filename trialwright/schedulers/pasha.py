@@ -3,7 +3,7 @@
 Notation: the rungs are those of promoting ASHA; K = the highest that is open, at first the second; f_k(c) = the value
 of trial c at rung k; e = a tolerance.
 
-Nobody is promoted beyond rung K. Whenever a trial comes to it, the trials there are ranked by f_K, and by f_(K-1) as
+No trial is promoted beyond rung K. Whenever a trial comes to it, the trials there are ranked by f_K, and by f_(K-1) as
 they were one rung before. The two agree if at each place the trial of the first ranking is within e of the trial of the
 second, in f_(K-1) (*soft ranking*). If they do not, the order is not settled, and K grows by one.
 

@@ -5,7 +5,7 @@ quantile, it goes on from the checkpoint of a member drawn from the best quantil
 member's configuration (*explore*). The variation is a searcher's answer to an "explore" request:
 ``searchers/perturb.py``, or a model.
 
-*Asynchronous*: each member is compared when it comes, and nobody waits. *Synchronous*: members pause at the end of an
+*Asynchronous*: each member is compared when it reports, without waiting. *Synchronous*: members pause at the end of an
 interval until all living ones have come; then all are compared at the same moment. So the population may be larger than
 there are slots for it.
 """
@@ -47,8 +47,8 @@ class PBT:
         quantile: the share of the population that is replaced, and that is copied; in (0, 0.5].
         burn_in: no member is replaced before this.
         time_attr: ``step``, ``time_s``, or any metric that only grows.
-        synchronous: compare all members together, once all have come. The run's samples are the population, so it must
-            have an end.
+        synchronous: compare all members together, once all have come. The run's samples are the population, so their
+            number must not be unlimited.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -119,7 +119,7 @@ class PBT:
         return self._ranking[int(self._rng("pbt", trial, step).integers(size))][1]
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Whoever has ended is no donor: copies that never catch up with its last score would be replaced for ever."""
+        """Forget the score: copies that never reach it would be replaced again and again."""
         self._forget(trial.id)
         self._living.discard(trial.id)
         self._waiting.pop(trial.id, None)
@@ -134,7 +134,7 @@ class PBT:
         return New() if can_ask else Wait()
 
     def _compare(self) -> None:
-        """Decide about all; clones come first, because their donors still stand where they are to begin."""
+        """Decide about all; clones come first, while their donors are still where the clones are to start."""
         donors = {trial: self._donor(trial, step) for trial, step in sorted(self._waiting.items())}
         clones = [trial for trial, donor in donors.items() if donor is not None]
         rest = [trial for trial, donor in donors.items() if donor is None]
@@ -167,7 +167,7 @@ class PBT:
         }
 
     def state(self) -> Plain:
-        """The latest score of each member, and who waits for whom."""
+        """The latest score of each member, and which members wait."""
         return {
             "scores": [[trial, *score] for trial, score in self._scores.items()],
             "living": [*sorted(self._living)],

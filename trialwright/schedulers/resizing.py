@@ -39,7 +39,7 @@ Amounts: TypeAlias = Mapping[str, float]  # of each resource, in the user's unit
 
 @dataclass(frozen=True)
 class Room:
-    """What there is, and who has what."""
+    """The resources of all machines, and what each trial has of them."""
 
     nodes: tuple[Node, ...]
     first: Amounts
@@ -51,7 +51,7 @@ class Room:
         return sum(node.resources.get(name, 0.0) for node in self.nodes)
 
     def free(self, name: str) -> float:
-        """How much of it nobody has."""
+        """How much of it is free."""
         return self.total(name) - sum(amounts.get(name, 0.0) for amounts in self.held.values())
 
 
@@ -208,12 +208,12 @@ class ResourceChanging:
         return choice
 
     def why(self) -> dict[str, Plain]:
-        """As the base says, and who has what."""
+        """The base's answer, and what each trial has."""
         why = getattr(self.base, "why", dict)
         return {**why(), "held": {str(trial): dict(amounts) for trial, amounts in self._held.items()}}
 
     def state(self) -> Plain:
-        """That of the base, and who has what."""
+        """The base's state, and what each trial has."""
         return cast(
             Plain,
             {

@@ -1,4 +1,4 @@
-"""Auto: the searcher for those who name none, chosen by the problem; a sentence says which, and why.
+"""Auto: the default searcher, which chooses another by the problem and says which, and why.
 
 The first rule that holds decides. What the rules rest on is measured: quality by ``python -m benchmarks.quality``, time
 by ``python -m benchmarks.speed ask``.
@@ -38,14 +38,14 @@ COST_S = ((50, 0.013), (300, 0.027), (1000, 0.1))
 choice is a function of the history."""
 TAG = "auto"
 PLANNED_MAX = 10_000
-"""Who plans more trials than this has trials that take no time, and neither may a suggestion."""
+"""With more planned trials than this, trials are assumed to be so short that suggestions must be fast."""
 
 
 @dataclass
 class Auto:
-    """Takes the searcher that suits the problem: GP for most, TPE where trials or parameters are many or trials take no
-    time, points that look at no results where there are none to look at. ``reason`` says which and why, once the
-    problem is known; where trials turn out to be short, suggestions have the tag ``auto``."""
+    """Chooses a searcher for the problem: GP for most, TPE for many trials, many parameters or very short trials, and
+    Sobol or random points where there are no results to learn from. ``reason`` says which and why once ``setup`` has
+    been called; where trials turn out to be short, suggestions have the tag ``auto``."""
 
     @property
     def learns(self) -> bool:
@@ -112,13 +112,13 @@ def _to_choose(space: Space) -> int:
 
 
 _RULES: tuple[tuple[Callable[[_Facts], bool], type[Random | Sobol | TPE | GP], str], ...] = (
-    (lambda it: it.parameters == 0, Random, "there is nothing to choose"),
+    (lambda it: it.parameters == 0, Random, "the space has no parameters to choose"),
     (lambda it: it.objectives == 0 and it.dimension > DIMENSIONS_MAX, Random, "there is no metric to learn from"),
     (lambda it: it.objectives == 0, Sobol, "there is no metric to learn from"),
-    (lambda it: it.dimension > GP_DIMENSION_MAX, TPE, "{dimension} parameters are many"),
-    (lambda it: it.planned <= it.parallel, Sobol, "all {planned} trials begin before the first has a result"),
-    (lambda it: it.parallel > GP_PARALLELISM_MAX, TPE, "{parallel} trials at a time want suggestions fast"),
-    (lambda it: PLANNED_MAX < it.planned < inf, TPE, "{planned} trials want suggestions fast"),
-    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "of {planned} trials with {parameters} parameters it learns most"),
-    (lambda it: it.planned > GP_TRIALS_MAX, GP, "it learns most from each trial; beyond {switch} trials, TPE"),
+    (lambda it: it.dimension > GP_DIMENSION_MAX, TPE, "{dimension} parameters are too many for GP"),
+    (lambda it: it.planned <= it.parallel, Sobol, "all {planned} trials start before the first has a result"),
+    (lambda it: it.parallel > GP_PARALLELISM_MAX, TPE, "{parallel} parallel trials need fast suggestions"),
+    (lambda it: PLANNED_MAX < it.planned < inf, TPE, "{planned} trials need fast suggestions"),
+    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "learns the most from {planned} trials with {parameters} parameters"),
+    (lambda it: it.planned > GP_TRIALS_MAX, GP, "learns the most from each trial; TPE after {switch} trials"),
 )

@@ -1,7 +1,8 @@
 """What a searcher is: a function of the history that says what to try next.
 
 It runs off the loop, because it may be slow. It may cache, but a fresh instance given the same history makes the same
-suggestion; what it must remember rides in the tags of its suggestions. The contract is ``tests/contracts/searcher.py``.
+suggestion; what it must remember is stored in the tags of its suggestions. The contract is
+``tests/contracts/searcher.py``.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from trialwright.streams import Streams
 class Problem:
     """What is searched, and what for.
 
-    A trial's values in the history are its objectives, of which each is the better the smaller, followed by its outcome
-    constraints, of which each is met where it is at most 0.
+    A trial's values in the history are its objectives, which are minimised, followed by its outcome constraints, which
+    are met where they are at most 0.
 
     Args:
         space: what may vary.
         objectives: how many there are; 0 if nothing says which trials are better.
         constraints: how many outcome constraints there are.
-        num_samples: how many new configurations will be asked for in all; None for no end.
+        num_samples: how many new configurations will be asked for in all; None for unlimited.
         parallelism: how many trials may run side by side.
     """
 
@@ -47,7 +48,7 @@ class Problem:
         self.scored(searcher)
         if self.objectives > 1 or self.constraints:
             what = f"{self.objectives} objectives" if self.objectives > 1 else "outcome constraints"
-            raise ValueError(f"searcher={searcher!r} has one objective and no more; for {what} take 'gp' or 'tpe'")
+            raise ValueError(f"searcher={searcher!r} has one objective, no constraints; for {what} use 'gp' or 'tpe'")
 
 
 class Searcher(Protocol):

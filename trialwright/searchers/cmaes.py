@@ -2,8 +2,8 @@
 
 With margins for integers (Hamano et al. 2022), and restarts with twice the population (Auger and Hansen 2005). A
 generation is over when as many of its trials have ended as its population counts; meanwhile more are drawn from the
-same distribution, so that no slot waits. What a suggestion was drawn as, and what its generation was made of, rides in
-its tags: so the history says it all.
+same distribution, so that no slot waits. What a suggestion was drawn as, and what its generation was made of, is
+stored in its tags, so the history is enough to restore it.
 
 What was not suggested here counts too. Of results that are known before the first draw, the best say where to begin
 (a warm start, as Nomura et al. 2021). Later, the best such trial is a member of every generation that it is better than
@@ -64,7 +64,7 @@ class CMAES:
         parameters = [each for each in problem.space.parameters if each.column is not None]
         choices = [p.path for p in parameters if isinstance(p.domain, Category) and p.domain.kind == "choice"]
         if choices:
-            raise ValueError(f"searcher='cmaes' needs numbers; {', '.join(choices)} are choices: take 'tpe' or 'gp'")
+            raise ValueError(f"searcher='cmaes' needs numbers, but {', '.join(choices)} are choices; use 'tpe' or 'gp'")
         try:
             import cmaes  # noqa: F401 - said before the run, not at the first ask
         except ImportError as error:
@@ -129,7 +129,7 @@ class CMAES:
 
     def _costs(self, members: Sequence[Record]) -> list[float]:
         """Return what members are worth: their values, or where some have not come as far as others their places among
-        all; infinite for what failed. They ride in tags: later reports must not change what a generation is made of."""
+        all; infinite for what failed. They are kept in tags, so that later reports do not change a generation."""
         known, rows = self._known, [self._row(record) for record in members]
         places = np.full(len(known), math.inf)
         order = known.best_first()

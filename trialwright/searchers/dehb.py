@@ -1,6 +1,6 @@
 """DEHB (Awad et al. 2021, arXiv 2105.09821): differential evolution with a population for each fidelity, for HyperBand.
 
-A population has slots. Sample i is a child for slot i mod N, of generation i div N; that rides in its tags. At each
+A population has slots. Sample i is a child for slot i mod N, of generation i div N; that is stored in its tags. At each
 level that trials come to, a slot holds the best of its trials there: a child replaces its target where it is not worse.
 So the populations of all levels are functions of the history, and no slot of the run waits for a generation to end.
 
@@ -61,11 +61,10 @@ class DEHB:
         """
         problem.single("dehb")
         if self.population < PARENTS:
-            raise ValueError(f"DEHB(population={self.population!r}): {PARENTS} at least are wanted")
+            raise ValueError(f"DEHB(population={self.population!r}): it must be at least {PARENTS}")
         if not 0 < self.factor <= 2 or not 0 < self.crossing <= 1:
             raise ValueError(
-                f"DEHB(factor={self.factor!r}, crossing={self.crossing!r}): a factor in (0, 2] and a probability are "
-                "wanted"
+                f"DEHB(factor={self.factor!r}, crossing={self.crossing!r}): they must be in (0, 2] and (0, 1]"
             )
         self._space = problem.space
         self._known = Observations(problem, enough=PARENTS)

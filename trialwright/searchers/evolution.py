@@ -53,7 +53,7 @@ class NSGA2:
         """
         problem.scored("nsga2")
         if self.population < 2:
-            raise ValueError(f"NSGA2(population={self.population!r}): two parents at least are wanted")
+            raise ValueError(f"NSGA2(population={self.population!r}): it must be at least 2")
         self._space = problem.space
         self._known = Observations(problem)
         self._front = _Front()
@@ -119,9 +119,9 @@ class NSGA2:
         """Return a child, shape (d,), made by draws from [0, 1), shape (5 d + 5,): of two parents, each the better of
         two candidates, or of the first alone."""
         one, other = parents[(draws[:4].reshape(2, 2).min(axis=1) * len(parents)).astype(np.int64)]
-        dice = draws[5:].reshape(5, -1)
-        row = self._crossed(one, other, *dice[:2]) if draws[4] < self.crossing else one
-        return self._mutated(row, *dice[2:])
+        uniforms = draws[5:].reshape(5, -1)
+        row = self._crossed(one, other, *uniforms[:2]) if draws[4] < self.crossing else one
+        return self._mutated(row, *uniforms[2:])
 
     def _crossed(self, one: Floats, other: Floats, u: Floats, coin: Floats) -> Floats:
         """Simulated binary crossing of numbers (Deb and Agrawal 1995), uniform crossing of categories."""

@@ -112,7 +112,7 @@ class Gains:
     def _take(self, entry: Entry) -> None:
         member = self._members.get(entry.trial)
         if entry.kind is Kind.SEEN:
-            assert member is not None, "a trial is born before it reports"
+            assert member is not None, "a trial starts before it reports"
             self._report(member, *entry.what[:2])
             return
         if member is not None:

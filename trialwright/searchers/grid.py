@@ -24,11 +24,11 @@ class Grid:
     is_exhaustive = True
 
     def setup(self, problem: Problem) -> int:
-        """Take a finite space.
+        """Check that the space is finite.
 
         Raises:
             ValueError: a parameter has infinitely many values; or there are constraints, and too many configs to
-                ask them of each.
+                check.
         """
         space = problem.space
         if space.cardinality is None:
@@ -46,7 +46,7 @@ class Grid:
     def _allowed(self, space: Space, size: int) -> Sequence[int]:
         if size > CONSTRAINED_MAX:
             raise ValueError(
-                f"searcher='grid' asks constraints of at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
+                f"searcher='grid' checks constraints for at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
             )
         allowed = [index for index in range(size) if space.satisfies(space.at(index, Streams(0)("grid", index)))]
         if not allowed:
@@ -54,7 +54,7 @@ class Grid:
         return allowed
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Take the next configs; after the last comes the first again."""
+        """Return the next configs; the grid starts again after the last."""
         return [Suggestion(self._config(request.sample, rng)) for request in requests]
 
     def _config(self, number: int, rng: Streams) -> Config:

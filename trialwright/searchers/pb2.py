@@ -54,7 +54,7 @@ class PB2(Explorer):
             logarithms and steps of the space's own domain. None for every parameter of the space.
         window: the model learns from so many of the latest intervals.
         starts: how many ascents look for the best settings.
-        function: has the last word: it is given a variation, and returns one.
+        function: called last, with a variation; returns the one to use.
     """
 
     base: Searcher = field(default_factory=Random)
@@ -92,7 +92,7 @@ class PB2(Explorer):
         if isinstance(bound, Domain):
             return bound
         if len(bound) != 2:
-            raise ValueError(f"PB2(bounds={{{path!r}: {bound!r}}}): two numbers are wanted, (low, high), or a domain")
+            raise ValueError(f"PB2(bounds={{{path!r}: {bound!r}}}): it must be two numbers, (low, high), or a domain")
         own, (low, high) = self._domains.get(path), bound
         is_log = path in self._space.logarithmic and low > 0
         if isinstance(own, Stepped) and own.grain.integer:

@@ -91,7 +91,7 @@ class Perturb(Explorer):
         resample_probability: how often a parameter is drawn afresh instead.
         mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
             comes; None for every parameter of the space, over its own domain.
-        function: has the last word: it is given a variation, and returns one.
+        function: called last, with a variation; returns the one to use.
     """
 
     base: Searcher

@@ -44,7 +44,7 @@ def placed(searcher: Searcher, known: int, warn: Callable[[str], None]) -> Itera
 
 
 class Placed:
-    """A searcher that is asked in the thread of whoever asks, and with a long history in a process of its own.
+    """A searcher that is asked in the caller's thread, and with a long history in a separate process.
 
     Args:
         searcher: which; it has been set up.
@@ -88,7 +88,7 @@ class Placed:
                 return process.ask(history, requests, rng)
             except Died as death:  # what a process died of is never asked in this one
                 deaths.append(death)
-        raise RuntimeError(f"its process died {len(deaths)} times in a row: {', '.join(map(str, deaths))}")
+        raise RuntimeError(f"the searcher's process died {len(deaths)} times in a row: {', '.join(map(str, deaths))}")
 
     def prepare(self, trials: int) -> None:
         """Begin to start the process if so many trials are enough for one."""
@@ -149,8 +149,8 @@ class Placed:
         if self._is_closed:
             raise RuntimeError("the run is over") from error
         self._warn(
-            "the searcher is asked in a thread, where it may hold up the run for some milliseconds at a time, because "
-            f"it cannot have a process of its own: {named(error)}"
+            "the searcher runs in a thread, where it may block the run for some milliseconds at a time, because "
+            f"it cannot run in a separate process: {named(error)}"
         )
         self._process_from = float("inf")
         self._end()

@@ -85,13 +85,13 @@ class Process:
         """Wait until it is ready.
 
         Raises:
-            Died: it has ended, or has given no sign of life.
+            Died: it has ended, or did not answer in time.
             Exception: whatever loading the searcher raised.
         """
         try:
             self.ready.result(START_S)
         except TimeoutError:
-            raise Died(f"no sign of life for {START_S:g} s") from None
+            raise Died(f"no answer within {START_S:g} s") from None
 
     def ask(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
         """Tell the process what is new, and have it answer.
@@ -158,7 +158,7 @@ class Process:
 
 
 def serve() -> None:
-    """Answer questions until nobody is left to ask any."""
+    """Answer questions until the pipe closes."""
     inbox, outbox = _pipes()
     messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inbox, messages), daemon=True).start()

@@ -54,7 +54,7 @@ class _Even:
 
 @dataclass
 class _Sequence(_Even):
-    """One endless sequence, of which a block is the next 256 points."""
+    """One endless sequence, in blocks of 256 points."""
 
     def _begin(self) -> None:
         self._sequence: qmc.QMCEngine | None = None
@@ -120,7 +120,7 @@ class LatinHypercube(_Even):
             ValueError: ``size`` is less than 1.
         """
         if self.size < 1:
-            raise ValueError(f"LatinHypercube(size={self.size!r}): at least one point is wanted")
+            raise ValueError(f"LatinHypercube(size={self.size!r}): it must be at least 1")
         return super().setup(problem)
 
     def _make(self, block: int, rng: Streams) -> Rows:

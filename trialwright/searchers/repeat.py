@@ -47,7 +47,7 @@ class Repeat:
             ValueError: ``times`` is less than 1.
         """
         if self.times < 1:
-            raise ValueError(f"Repeat(times={self.times!r}): a configuration has to be tried once at least")
+            raise ValueError(f"Repeat(times={self.times!r}): it must be at least 1")
         self._groups = _Groups(TAG, self._fold)
         return self.base.setup(problem) * self.times
 
@@ -129,9 +129,9 @@ class Race:
         """
         problem.single("race")
         if self.most < 1:
-            raise ValueError(f"Race(most={self.most!r}): a configuration has to be tried once at least")
+            raise ValueError(f"Race(most={self.most!r}): it must be at least 1")
         if not self.base.learns:
-            raise ValueError(f"Race wants a searcher that learns, not {type(self.base).__name__}; Repeat takes any")
+            raise ValueError(f"Race needs a searcher that learns, not {type(self.base).__name__}; Repeat takes any")
         self._groups = _Groups(RACE, partial(_mean_so_far, RACE))
         return self.base.setup(problem)
 
@@ -194,7 +194,8 @@ def _folded(tag: str, config: Config, members: list[Record], ended: list[Record]
 
 
 class _Groups:
-    """A history with one trial for each group, kept at the cost of what is new; what somebody enqueued stays as it is.
+    """A history with one trial for each group, updated only where something is new. Trials that
+    a user enqueued stay as they are.
 
     Args:
         tag: under which a trial has its group, and its place in it.

@@ -39,7 +39,7 @@ class Schedule:
         return 1
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """How far a trial has come rides in its tags."""
+        """The position of a trial in the schedule is stored in its tags."""
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Request) -> Suggestion:

@@ -86,7 +86,7 @@ def weights(call: str, given: object, count: int) -> Weights:
     """Return the belief that a user's weights make. Raises ValueError or TypeError where they make none."""
     numbers = given if isinstance(given, list | tuple) else []
     if len(numbers) != count:
-        raise ValueError(f"{call}.prior({given!r}): a list of {count} weights is wanted, one for each option")
+        raise ValueError(f"{call}.prior({given!r}): it must be a list of {count} weights, one for each option")
     if not all(isinstance(each, int | float) and math.isfinite(each) and each > 0 for each in numbers):
         raise ValueError(f"{call}.prior({given!r}): every weight must be above 0; leave an option out to exclude it")
     return Weights(tuple(map(float, numbers)))

@@ -91,7 +91,7 @@ class Compiled:
     def _entry(self, key: str | int, item: object, place: _Place) -> Node:
         entry = place.entry(key)
         if key in RESERVED:
-            return self._refused(entry, f"the key {key!r} is kept for the journal")
+            return self._refused(entry, f"the key {key!r} is reserved for the journal")
         return self.node(item, entry)
 
     def _domain(self, domain: Domain, place: _Place) -> Node:
@@ -128,9 +128,9 @@ class Compiled:
         self._claim(place)
         value = python_value(value)
         if any(value is factory for factory in _FACTORIES):
-            return self._refused(place, f"{getattr(value, '__name__', value)} is given without its arguments")
+            return self._refused(place, f"{getattr(value, '__name__', value)} is not called; add its arguments")
         if type(value) is list and len(value) > 1 and place.condition is None and _look_like_options(value):
-            self.doubts.append(f"{place.path} is a constant list; to try each value, space.choice({brief(value, 80)})?")
+            self.doubts.append(f"{place.path} is a constant list; to try each value: space.choice({brief(value, 80)})")
         self._register(value, place.path)
         return ConstantNode(place.path, value)
 
@@ -139,12 +139,12 @@ class Compiled:
         if is_structure(value):
             for key, item in items(value):
                 if key in RESERVED:
-                    self.problems.append(f"{join(path, key)}: the key {key!r} is kept for the journal")
+                    self.problems.append(f"{join(path, key)}: the key {key!r} is reserved for the journal")
                 self._register(item, join(path, key))
         elif not is_json_scalar(value):
             if import_instead(value):
                 kind = type(value).__name__
-                self.problems.append(f"{path}: this {kind} is Ray Tune's: from trialwright import tune, or space")
+                self.problems.append(f"{path}: this {kind} is from Ray Tune; use trialwright.tune or trialwright.space")
             if path in self.references:
                 self.problems.append(f"{path}: two entries have this path; rename one")
             self.references[path] = value

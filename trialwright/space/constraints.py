@@ -1,4 +1,4 @@
-"""Constraints: what a config must also satisfy, said by users' functions, or by texts such as ``"a < b"``."""
+"""Constraints: what a config must also satisfy, as users' functions, or as strings such as ``"a < b"``."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from trialwright.space.expressions import TINY, Expression
 from trialwright.space.values import Config, brief, fresh
 
 Constraint = Callable[[Config], Any] | str
-"""Called with a whole config, its truth value says whether the config is allowed; a text is an `Expression`."""
+"""Called with a whole config, its truth value says whether the config is allowed; a string is an `Expression`."""
 
 
 class Constraints:
@@ -22,13 +22,13 @@ class Constraints:
         return len(self._functions)
 
     @property
-    def are_texts(self) -> bool:
+    def are_strings(self) -> bool:
         """True if all of them are data."""
         return all(isinstance(each, Expression) for each in self._functions)
 
     @property
-    def texts(self) -> list[str]:
-        """Those that are texts."""
+    def strings(self) -> list[str]:
+        """Those that are strings."""
         return [each.text for each in self._functions if isinstance(each, Expression)]
 
     def violated(self, config: Config) -> int | None:
@@ -79,7 +79,7 @@ class Constraints:
 def problems_of_constraints(constraints: object, definition: object) -> list[str]:
     """Return what is wrong with the constraints argument of a space of this definition."""
     if not isinstance(constraints, list | tuple):
-        return [f"constraints must be a list of functions or texts, got {brief(constraints)}"]
+        return [f"constraints must be a list of functions or strings, got {brief(constraints)}"]
     known = [*definition] if isinstance(definition, dict) else []
     return [text for number, each in enumerate(constraints) for text in _problems_of_one(number, each, known)]
 

@@ -49,7 +49,7 @@ class Domain(ABC):
         """Draw a value; a list of them if size is not 1.
 
         For functions that compute a value from others, and for people. A run never draws in this way. Without a
-        random_state the draw comes of NumPy's global dice: inside `sample_from` these are seeded.
+        random_state, NumPy's global random generator is used: inside `sample_from` it is seeded.
         """
         if random_state is None:
             random_state = int(np.random.randint(2**31))  # noqa: NPY002 - these are what a user of globals has seeded
@@ -98,7 +98,7 @@ class Numeric(Domain):
 
     def _width(self, sd: float) -> float:
         """Return a standard deviation in units."""
-        raise ValueError(f"{self!r} is a prior itself: say there what you expect")
+        raise ValueError(f"{self!r} is normal already: set its mean and sd instead of a prior")
 
     def _nearest(self, value: float) -> float:
         """Return the value of this domain that is nearest."""
@@ -113,8 +113,8 @@ class Numeric(Domain):
         wanted = "an int" if integer else "a number"
         right = is_number(value) and (isinstance(value, int) or not integer)
         if not right:
-            return f"{brief(value)} is of type {type(value).__name__}; {self!r} wants {wanted}"
-        return None if integer or is_finite(value) else f"{brief(value)} is not finite; {self!r} wants {wanted}"
+            return f"{brief(value)} is of type {type(value).__name__}; {self!r} needs {wanted}"
+        return None if integer or is_finite(value) else f"{brief(value)} is not finite; {self!r} needs {wanted}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -325,7 +325,7 @@ class Category(Domain):
         Raises ValueError for a wrong number of weights, and for a grid_search, which tries everything.
         """
         if self.kind == "grid_search":
-            raise ValueError("grid_search tries every option: a prior would change nothing")
+            raise ValueError("grid_search tries every option, so a prior has no effect")
         return replace(self, belief=weights(self.kind, likely, len(self.options)))
 
     def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:

@@ -1,7 +1,7 @@
-"""Constraints written as texts: ``"a < b"``, ``"model.depth * width <= 512 or kind == 'small'"``.
+"""Constraints written as strings: ``"a < b"``, ``"model.depth * width <= 512 or kind == 'small'"``.
 
-Names are paths of the space, with dots for keys and brackets for positions of lists. A text is parsed, never executed:
-it may compare and calculate, and call a few functions. Being data, it is kept in the journal as it is.
+Names are paths of the space, with dots for keys and brackets for positions of lists. A string is parsed, never
+executed: it may compare and calculate, and call a few functions. Being data, it is kept in the journal as it is.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class Expression:
-    """A constraint from a text. One about a parameter that a config does not have (another branch was taken) holds.
+    """A constraint from a string. One about a parameter that a config does not have (another branch was taken) holds.
 
-    Raises ValueError for what is no such text.
+    Raises ValueError for a string that is not such an expression.
     """
 
     def __init__(self, text: str) -> None:
@@ -130,7 +130,7 @@ class Expression:
             case ast.Call(ast.Name(name), arguments, []) if name in _FUNCTIONS:
                 function, parts = _FUNCTIONS[name], [*map(self._compile, arguments)]
                 return lambda config: function(*(part(config) for part in parts))
-        raise ValueError(f"constraint {self.text!r} cannot use {ast.unparse(node)!r}: it may compare and calculate")
+        raise ValueError(f"constraint {self.text!r} cannot use {ast.unparse(node)!r}, only comparisons and arithmetic")
 
     def _apply(self, sign: ast.AST, operands: list[ast.expr]) -> Evaluate:
         if type(sign) not in _OPERATORS:
@@ -162,7 +162,7 @@ def _apart(one: object, other: object) -> float:
 
 
 class _Absent(Exception):
-    """The config has no such parameter."""
+    """The config does not have this parameter."""
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _path(node: ast.expr) -> tuple[str | int, ...]:
             return (*_path(inner), name)
         case ast.Subscript(inner, ast.Constant(str() | int() as key)):
             return (*_path(inner), key)
-    raise ValueError(f"{ast.unparse(node)!r} is no path of a parameter")
+    raise ValueError(f"{ast.unparse(node)!r} is not the path of a parameter")
 
 
 def _look_up(config: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - whatever is in a config

@@ -69,7 +69,7 @@ class _Place:
         value = self.container[self.key]
         found = [(self.container, self.key, value)] if isinstance(value, Pending) else list(_pending(value))
         if found and self.round >= ROUNDS:
-            raise ValueError(f"{self.pending.path}: its sample_from function returns another one, without an end")
+            raise ValueError(f"{self.pending.path}: its sample_from function keeps returning another sample_from")
         seeds = np.random.default_rng(self.seed).integers(2**32, size=len(found)).tolist()
         return [_Place(*place, seed, self.round + 1) for place, seed in zip(found, seeds, strict=True)]
 
@@ -91,7 +91,7 @@ def fill(config: Config, rng: np.random.Generator | None) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's and NumPy's global dice, and put their state back at the end."""
+    """Seed Python's and NumPy's global random generators, and restore their state at the end."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - user functions draw from it
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -156,7 +156,7 @@ def _drawn(value: Any, path: str, rng: np.random.Generator) -> object:  # noqa: 
 
 def _cycle(stuck: list[_Place], config: Config) -> str:
     return "; ".join(f"{place.pending.path}: waits for {_wanted(place, config)}" for place in stuck) + (
-        " (sample_from functions that wait for one another can never be computed)"
+        " (sample_from functions depend on one another in a cycle)"
     )
 
 

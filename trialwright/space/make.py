@@ -26,7 +26,7 @@ Options = Sequence[object] | npt.NDArray[Any]
 
 
 class _Call:
-    """A call being checked: knows its text, so that every message shows the arguments."""
+    """A call being checked: keeps its source, so that every message shows the arguments."""
 
     def __init__(self, name: str, *arguments: object, base: object = _DEFAULT_BASE) -> None:
         shown = arguments if base == _DEFAULT_BASE else (*arguments, base)
@@ -155,12 +155,12 @@ def sample_from(function: Callable[..., Any]) -> Derived:
     is left alone.
     """
     if not callable(function):
-        message = f"sample_from({function!r}): wants a function, got {type(function).__name__}"
+        message = f"sample_from({function!r}): must be given a function, got {type(function).__name__}"
         raise TypeError(message)
     wanted = _required_arguments(function)
     if wanted > 1:
         message = (
-            f"sample_from({function!r}): the function is called with the config only, but wants {wanted} arguments"
+            f"sample_from({function!r}): the function is called with the config only, but needs {wanted} arguments"
         )
         raise TypeError(message)
     return Derived(function, takes_config=wanted == 1)
@@ -211,7 +211,7 @@ def _integers(call: _Call, lower: object, upper: object, q: object = 1, *, inclu
 
 def _category(kind: Literal["choice", "ordinal", "grid_search"], options: Options) -> Category:
     if not isinstance(options, list | tuple | range | np.ndarray):
-        message = f"{kind}({options!r}): wants a list, got {type(options).__name__}"
+        message = f"{kind}({options!r}): must be given a list, got {type(options).__name__}"
         raise TypeError(message)
     values = tuple(python_value(option) for option in options)
     if not values:

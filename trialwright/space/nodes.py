@@ -148,7 +148,7 @@ class NumberNode(Node):
         active[:, self.column] = rows
 
     def missing(self) -> Iterator[str]:
-        yield f"{self.path}: missing; it is to be from {brief(self.domain)}"
+        yield f"{self.path}: missing; it must be from {brief(self.domain)}"
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ class CategoryNode(Node):
             branch.activate(units, rows & (cells == option), active)
 
     def missing(self) -> Iterator[str]:
-        yield f"{self.path}: missing; it is to be from {brief(self.domain)}"
+        yield f"{self.path}: missing; it must be from {brief(self.domain)}"
 
     @cached_property
     def _has_structures(self) -> bool:
@@ -256,9 +256,9 @@ class GroupNode(Node):
 
     def problems(self, value: object, *, partial: bool) -> Iterator[str]:
         if not self.takes(value):
-            yield f"{self._label}: {brief(value)} is of type {type(value).__name__}; a {self._kind} is wanted"
+            yield f"{self._label}: {brief(value)} is of type {type(value).__name__}; it must be a {self._kind}"
         elif self.is_list and len(value) != len(self.children):  # type: ignore[arg-type]
-            yield f"{self._label}: {brief(value)} has {len(value)} items; {len(self.children)} are wanted"  # type: ignore[arg-type]
+            yield f"{self._label}: {brief(value)} has {len(value)} items; it must have {len(self.children)}"  # type: ignore[arg-type]
         else:
             yield from self._problems_inside(dict(items(value)), partial=partial)
 

@@ -48,7 +48,7 @@ class References:
             with suppress(ValueError):  # one that holds an object is from the space as a whole
                 return {_TUPLE: [self.plain(item, join(path, index)) for index, item in enumerate(value)]}
         if (place := self._paths.get(token(value))) is None:
-            message = f"{path}: {brief(value)} of type {type(value).__name__} is not data, nor is it from the space"
+            message = f"{path}: {brief(value)} of type {type(value).__name__} is neither plain data nor from the space"
             raise ValueError(message)
         return {REFERENCE: place}
 
@@ -58,7 +58,7 @@ class References:
 
     def _found(self, place: str) -> object:
         if place not in self._values:
-            message = f"a stored config refers to {place!r}, where this space has nothing; is it another space?"
+            message = f"a stored config refers to {place!r}, which is not in this space; was it stored with another?"
             raise ValueError(message)
         return fresh(self._values[place])
 

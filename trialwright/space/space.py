@@ -303,13 +303,13 @@ class Space:
 
     def to_plain(self) -> Config | None:
         """Return the definition as JSON data, or None if it has functions (as constraints, too) or other objects."""
-        if not self._constraints.are_texts:
+        if not self._constraints.are_strings:
             return None
         try:
             definition = as_config(definition_to_plain(self._definition))
         except TypeError:
             return None
-        return {_CONSTRAINTS: self._constraints.texts, _DEFINITION: definition} if self._constraints else definition
+        return {_CONSTRAINTS: self._constraints.strings, _DEFINITION: definition} if self._constraints else definition
 
     @classmethod
     def from_plain(cls, data: Config) -> "Space":
@@ -336,7 +336,7 @@ class Space:
     def _checked(self, units: Floats) -> Floats:
         units = np.asarray(units, dtype=np.float64)
         if units.ndim != 2 or units.shape[1] != self._dimension:
-            message = f"units have shape {units.shape}; (n, {self._dimension}) is wanted"
+            message = f"units have shape {units.shape}; it must be (n, {self._dimension})"
             raise ValueError(message)
         return units
 

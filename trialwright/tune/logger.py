@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from trialwright import callbacks as engine
 from trialwright.loggers import FileLogger, Naming
-from trialwright.loggers.following import Logged, Row, made
+from trialwright.loggers.following import made
+from trialwright.loggers.rows import Logged, Row
 from trialwright.tune import names
 from trialwright.tune.callback import Callback, overrides
 from trialwright.tune.pretty import pretty_print

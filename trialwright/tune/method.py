@@ -13,8 +13,10 @@ from trialwright.searchers import Random
 from trialwright.space import Space
 from trialwright.tune import names, spaces
 from trialwright.tune.config import TuneConfig
-from trialwright.tune.schedulers import FIFOScheduler, create_scheduler
-from trialwright.tune.search import BasicVariantGenerator, create_searcher
+from trialwright.tune.schedulers import FIFOScheduler, TrialScheduler, create_scheduler
+from trialwright.tune.schedulers import adapter as schedulers
+from trialwright.tune.search import BasicVariantGenerator, Searcher, create_searcher
+from trialwright.tune.search import driven as searchers
 from trialwright.tune.trial import RunFacts
 
 
@@ -101,20 +103,22 @@ class Method:
 
     def _first_searcher(self, facts: RunFacts) -> object:
         searcher = self.searcher
-        if searcher is None or not hasattr(searcher, "to_engine"):
+        if not isinstance(searcher, Searcher | BasicVariantGenerator):
             return searcher or "random"
         free({"search_alg": searcher})
+        if isinstance(searcher, BasicVariantGenerator):
+            return searcher.engine_searcher()
         config = self._varied.definition if isinstance(self._varied, Space) else self._varied or {}
         if len(self.metrics) > 1:  # the facts know one only
             searcher.set_search_properties(list(self.metrics), list(self.modes), dict(config))
-        return searcher.to_engine(facts, config)
+        return searchers.to_engine(searcher, facts, config)
 
     def _engine_scheduler(self, facts: RunFacts) -> object:
         scheduler = self.scheduler
-        if scheduler is None or not hasattr(scheduler, "to_engine"):
+        if not isinstance(scheduler, TrialScheduler):
             return scheduler or "fifo"
         free({"scheduler": scheduler})
-        return scheduler.to_engine(facts)
+        return schedulers.to_engine(scheduler, facts)
 
     @property
     def _seed(self) -> int | None:

@@ -14,7 +14,7 @@ Step: TypeAlias = "tuple[State, dict[str, Metric], float]"  # the new state, wha
 class Workload(Protocol):
     """A training that is computed instead of run.
 
-    Its state is a value: saving it, and starting several trainings from what was saved, is left to whoever drives it.
+    Its state is a value: saving it, and starting several trainings from what was saved, is left to the caller.
     So schedulers that pause, promote, and clone can be studied, and a configuration may change between two steps.
     """
 

@@ -60,5 +60,5 @@ def test_a_search_on_a_device_finds_what_one_without_finds(torch_backend):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="leave it out"):
+    with pytest.raises(ValueError, match="without it, NumPy is used"):
         Run(SQUARE, GP(device="nowhere"))

@@ -2,7 +2,7 @@
 
 z: (best - mean) / sd. phi, Phi: density and distribution function of the normal. h(z) = phi(z) + z Phi(z).
 EI = sd * h(z) (Jones et al. 1998); its logarithm in the tail is that of Ament et al. 2023 (LogEI).
-m: rows. f: fantasies, tales of what pending trials will bring; EI is the mean over them.
+m: rows. f: fantasies, assumed results of pending trials; EI is the mean over them.
 """
 
 from __future__ import annotations

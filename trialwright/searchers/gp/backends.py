@@ -152,5 +152,5 @@ def backend_of(device: str | None) -> Backend:
         found = Torch(device)
         found.array(np.zeros(1))
     except (ImportError, RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={device!r} cannot be used: {error}; leave it out, and NumPy is used") from error
+        raise ValueError(f"device={device!r} cannot be used: {error}; without it, NumPy is used") from error
     return found

@@ -178,7 +178,7 @@ def fit_noisy(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
 class Model:
     """A Gaussian process given theta and the data, ready to be asked.
 
-    y may have several columns, shape (n, f): several tales of the same rows, which share all but the mean. Rows,
+    y may have several columns, shape (n, f): several sets of values for the rows, which share all but the mean. Rows,
     `lower` and `weights` are arrays of the backend; `noises` are the variances of the observations, shape (n,).
     """
 

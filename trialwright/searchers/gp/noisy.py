@@ -74,8 +74,8 @@ def _with_columns(model: Model, weights: Floats) -> Model:
     """Return the model with more means: of weights, shape (n, b), to the prior covariance with the rows."""
     backend = model.data.backend
     weights = np.column_stack([backend.host(model.weights)[:, 0], weights])
-    tales = np.column_stack([model.y[:, 0], np.zeros((len(model.y), weights.shape[1] - 1))])
-    return replace(model, weights=backend.array(weights), y=tales)
+    values = np.column_stack([model.y[:, 0], np.zeros((len(model.y), weights.shape[1] - 1))])
+    return replace(model, weights=backend.array(weights), y=values)
 
 
 def _root(covariance: Floats, jitter: float) -> Floats:

@@ -162,12 +162,17 @@ class GP:
             generator = rng("gp", request.sample)
             self._scope.sample = request.sample
             score = Acquisition(self._features, *view.worth(self._problem.objectives, generator), belief, at)
-            rows, _ = Maximiser(score, self._scope, self.effort).maximise(centres, generator)
+            rows = self._best_rows(score, centres, generator)
             row = self._untried(rows, np.concatenate([self._known.units, asked]), generator)
             asked = np.concatenate([asked, row])
             view = view.with_pending(self._features.of(row, self._scope.active(row), at))
             answers += suggest_rows(self._space, [request], row, rng)
         return [replace(answers[0], tags=tags), *answers[1:]] if tags else answers
+
+    def _best_rows(self, score: Acquisition, centres: Floats, generator: np.random.Generator) -> Floats:
+        """Return where the score is high, shape (any, d), the best first."""
+        rows, _ = Maximiser(score, self._scope, self.effort).maximise(centres, generator)
+        return rows
 
     def _failed(self, log_step: float | None) -> Floats:
         """Return the features of failed trials, shape (q, p); the newest, if there are many."""

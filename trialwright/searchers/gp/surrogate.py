@@ -6,7 +6,7 @@ Where trials stand at several levels, an observation is a pair of a trial and a 
 models are of learning curves: over configs and steps (Klein et al. 2020, arXiv 2003.10865, section 3: MOBSTER). They
 predict at the highest level that enough trials have reached.
 
-What a fit has found rides in the tags of the suggestion that it was made for: the next fit starts there, and between
+What a fit has found is in the tags of the suggestion that it was made for: the next fit starts there, and between
 fits it is what is used. So the models are a function of the history, and none is fitted twice.
 """
 
@@ -184,7 +184,7 @@ class Surrogate:
         """Return the last fit while it will do, else a new one, with n trials that have values.
 
         A fit starts where the last one ended; the first ones, and one in four later, also start from the beginning,
-        lest a bad optimum be inherited for ever.
+        so that a bad optimum is not kept.
         """
         if last is not None and n < last.due:
             return last

@@ -26,12 +26,24 @@ from trialwright.messages import (
     Verdict,
     Wait,
 )
-from trialwright.schedulers import TrialView
+from trialwright.schedulers import Scheduler, TrialView
 from trialwright.storage.checkpoints import located
 from trialwright.streams import Streams
 from trialwright.tune.schedulers.built_in import Answer, BuiltInScheduler
 from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
 from trialwright.tune.trial import RunFacts, Trial
+
+
+def to_engine(scheduler: TrialScheduler, facts: RunFacts | None = None) -> Scheduler:
+    """Return what the engine asks: a scheduler of its own if one decides in the same way, else one that asks this one.
+
+    Args:
+        scheduler: of this layer.
+        facts: about the run.
+    """
+    facts = facts or RunFacts()
+    own = scheduler.engine_scheduler(facts)
+    return Asked(scheduler, facts) if own is None else own
 
 
 class Asked:

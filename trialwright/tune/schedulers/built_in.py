@@ -53,11 +53,11 @@ class BuiltInScheduler(TrialScheduler):
         """
         raise NotImplementedError
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
-        """Return the engine's own scheduler; where a hook is overridden, one that asks this object."""
+    def engine_scheduler(self, facts: RunFacts) -> Scheduler | None:
+        """Return what ``make`` makes, unless a hook is overridden."""
         hooks = {hook: getattr(getattr(self, hook), "__func__", None) for hook in HOOKS}
         own = any(function is not getattr(BuiltInScheduler, hook) for hook, function in hooks.items())
-        return super().to_engine(facts) if own else self.make(facts or RunFacts())
+        return None if own else self.make(facts)
 
     def begin(self, controller: object, facts: RunFacts) -> None:
         """Forget the run before, unless it is this one, whose controller has the random numbers."""

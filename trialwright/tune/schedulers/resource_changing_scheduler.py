@@ -7,6 +7,7 @@ from typing import Any
 
 from trialwright.schedulers import EvenShare, ResourceChanging, Scheduler, TopJob
 from trialwright.tune import resources
+from trialwright.tune.schedulers.adapter import to_engine
 from trialwright.tune.schedulers.built_in import BuiltInScheduler
 from trialwright.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
 from trialwright.tune.trial import RunFacts
@@ -120,4 +121,4 @@ class ResourceChangingScheduler(BuiltInScheduler):
 
     def make(self, facts: RunFacts) -> Scheduler:
         """Return the engine's scheduler."""
-        return ResourceChanging(self._base.to_engine(facts), self._policy)
+        return ResourceChanging(to_engine(self._base, facts), self._policy)

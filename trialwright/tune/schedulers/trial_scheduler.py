@@ -108,15 +108,13 @@ class TrialScheduler:
         """Not needed: see ``save``."""
         raise NotImplementedError(_NO_FILES)
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
-        """Return a scheduler for the engine: one that asks this object.
+    def engine_scheduler(self, facts: RunFacts) -> Scheduler | None:
+        """Return a scheduler of the engine that decides as this object does; None if the engine has to ask this object.
 
         Args:
             facts: about the run.
         """
-        from trialwright.tune.schedulers.adapter import Asked
-
-        return Asked(self, facts or RunFacts())
+        return None
 
 
 _NO_FILES = "schedulers keep no files of their own: a resumed run tells them again what the journal holds"
@@ -152,6 +150,6 @@ class FIFOScheduler(TrialScheduler):
     def debug_string(self) -> str:
         return "Using FIFO scheduling algorithm."
 
-    def to_engine(self, facts: RunFacts | None = None) -> Scheduler:
-        """The engine's own, unless a subclass has ideas of its own."""
-        return FIFO() if type(self) is FIFOScheduler else super().to_engine(facts)
+    def engine_scheduler(self, facts: RunFacts) -> Scheduler | None:
+        """Return the engine's FIFO, unless this is a subclass."""
+        return FIFO() if type(self) is FIFOScheduler else None

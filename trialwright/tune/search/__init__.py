@@ -1,4 +1,4 @@
-"""Searchers by Ray Tune's names. ``to_engine`` makes of each what the engine asks."""
+"""Searchers by Ray Tune's names. ``driven.to_engine`` makes of each what the engine asks."""
 
 from __future__ import annotations
 

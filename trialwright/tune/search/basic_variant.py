@@ -14,7 +14,6 @@ from trialwright.searchers import Random
 from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
 from trialwright.streams import Streams
-from trialwright.tune.trial import RunFacts
 
 
 class BasicVariantGenerator:
@@ -41,7 +40,7 @@ class BasicVariantGenerator:
         self.seed = _seed(random_state)
         self._constant = constant_grid_search
 
-    def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
+    def engine_searcher(self) -> EngineSearcher:
         """Return the engine's random search. The points, the limit, and the seed are for the engine itself.
 
         Raises:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from trialwright.integrations import BayesOpt
-from trialwright.tune.search.searcher import LibrarySearcher, Names
+from trialwright.tune.search.library import LibrarySearcher
+from trialwright.tune.search.searcher import Names
 
 UTILITY = ("kind", "kappa", "xi", "kappa_decay", "kappa_decay_delay")
 

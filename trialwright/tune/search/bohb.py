@@ -13,7 +13,7 @@ from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers import TPE, Problem
 from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.streams import Streams
-from trialwright.tune.search.searcher import LibrarySearcher
+from trialwright.tune.search.library import LibrarySearcher
 
 CONFIG = {  # HpBandSter's names -> those of TPE
     "min_points_in_model": "startup",

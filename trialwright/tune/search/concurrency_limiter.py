@@ -13,6 +13,7 @@ from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.streams import Streams
+from trialwright.tune.search.driven import to_engine
 from trialwright.tune.search.searcher import Searcher, overrides
 from trialwright.tune.trial import RunFacts
 
@@ -42,11 +43,11 @@ class ConcurrencyLimiter(Searcher):
         self._live: set[str] = set()
         self._over: dict[str, dict[str, Any]] = {}  # of a batch: what is told when all of it have ended
 
-    def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
+    def engine_searcher(self, facts: RunFacts, config: Mapping[str, Any] | None) -> EngineSearcher | None:
         """Return the searcher's: the limit is the run's. In batches it is held back."""
         if overrides(self, ConcurrencyLimiter):
-            return super().to_engine(facts, config)
-        searcher = self.searcher.to_engine(facts, config)
+            return None
+        searcher = to_engine(self.searcher, facts, config)
         return Batched(searcher, self.max_concurrent) if self.batch else searcher
 
     def set_max_concurrency(self, max_concurrent: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from trialwright.history import History, Record, Values
@@ -11,13 +11,38 @@ from trialwright.integrations.forms import plain_data
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.results import Result
 from trialwright.searchers import Problem
+from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.streams import Streams
 from trialwright.tune import names
-from trialwright.tune.search.searcher import Searcher, signs
+from trialwright.tune.search.searcher import Searcher, listed, signs
 from trialwright.tune.trial import RunFacts
 
 TAG = "searcher"  # marks the trials that the searcher suggested: it hears of no others
 TRIES = 10  # how often a searcher that says "not now" is asked again at once
+
+
+def to_engine(
+    searcher: Searcher, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None
+) -> EngineSearcher:
+    """Return what the engine asks: a searcher of its own if one suggests the same, else one that asks this one.
+
+    Args:
+        searcher: of this layer.
+        facts: about the run: its metric and mode, and how trials are named.
+        config: the space as it was given, for ``set_search_properties``.
+    """
+    facts = facts or RunFacts()
+    own = searcher.engine_searcher(facts, config)
+    return _driven(searcher, facts, config) if own is None else own
+
+
+def _driven(searcher: Searcher, facts: RunFacts, config: Mapping[str, Any] | None) -> Driven:
+    metric, mode = searcher.metric or facts.metric, searcher.mode or facts.mode
+    if config is not None:
+        searcher.set_search_properties(metric, mode, dict(config))
+    driven = Driven(searcher, listed(metric), listed(mode), facts)
+    searcher.at_end = driven.finish
+    return driven
 
 
 class Driven:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trialwright.integrations import HyperOpt
-from trialwright.tune.search.searcher import LibrarySearcher, Names
+from trialwright.tune.search.library import LibrarySearcher
+from trialwright.tune.search.searcher import Names
 
 
 class HyperOptSearch(LibrarySearcher):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trialwright.integrations import Optuna
-from trialwright.tune.search.searcher import LibrarySearcher, Names, listed, signs
+from trialwright.tune.search.library import LibrarySearcher
+from trialwright.tune.search.searcher import Names, listed, signs
 
 
 class OptunaSearch(LibrarySearcher):

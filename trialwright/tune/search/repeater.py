@@ -11,6 +11,7 @@ from trialwright.messages import Config
 from trialwright.results import Result
 from trialwright.searchers import Problem, Repeat
 from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.tune.search.driven import to_engine
 from trialwright.tune.search.searcher import Searcher, overrides
 from trialwright.tune.trial import RunFacts
 
@@ -43,7 +44,7 @@ class Repeater(Searcher):
         """The limit of the searcher, if that has one."""
         return getattr(self.searcher, "max_concurrent", None)
 
-    def to_engine(self, facts: RunFacts | None = None, config: Mapping[str, Any] | None = None) -> EngineSearcher:
+    def engine_searcher(self, facts: RunFacts, config: Mapping[str, Any] | None) -> EngineSearcher:
         """Return a searcher that asks the searcher's for every ``repeat``-th trial.
 
         Raises:
@@ -54,7 +55,7 @@ class Repeater(Searcher):
                 f"{type(self).__name__} overrides hooks of Repeater, which the run does not call: override "
                 "those of the searcher in it instead"
             )
-        return Repeated(self.searcher.to_engine(facts, config), self.repeat, set_index=self.set_index)
+        return Repeated(to_engine(self.searcher, facts, config), self.repeat, set_index=self.set_index)
 
     def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
         """Hand it on."""

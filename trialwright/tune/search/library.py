@@ -1,0 +1,166 @@
+"""Searchers of other libraries, with the interface of ``Searcher``."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from trialwright.history import HistoryLog, Values
+from trialwright.integrations import Adapter
+from trialwright.messages import Config, Outcome, Request
+from trialwright.results import Result
+from trialwright.searchers import Problem
+from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.space import Space
+from trialwright.streams import Streams
+from trialwright.tune import names
+from trialwright.tune.search.searcher import Names, Searcher, listed, overrides, signs
+from trialwright.tune.trial import RunFacts
+
+
+class LibrarySearcher(Searcher):
+    """A searcher of another library. Subclasses say which, in ``adapter``.
+
+    Args:
+        metric: as ``Searcher``.
+        mode: as ``Searcher``.
+        points_to_evaluate: configurations to try first, whole or in part.
+        own_space: a space in the library's own language, which counts instead of ``param_space``.
+    """
+
+    def __init__(
+        self,
+        metric: Names | None,
+        mode: Names | None,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None,
+        own_space: object = None,
+    ) -> None:
+        super().__init__(metric, mode)
+        self._points = [dict(point) for point in points_to_evaluate or ()]
+        self._own_space = own_space or None
+        self._config: dict[str, Any] = {}
+        self._results: list[tuple[dict[str, Any], Values | None]] = []
+        self._log = HistoryLog()
+        self._numbers: dict[str, int] = {}
+        self._configs: dict[int, Config] = {}
+        self._asked: EngineSearcher | None = None  # where users call ``suggest``
+
+    def adapter(self, mode: Names) -> Adapter:
+        """Return the engine's searcher for this library."""
+        raise NotImplementedError
+
+    def engine_searcher(self, facts: RunFacts, config: Mapping[str, Any] | None) -> EngineSearcher | None:
+        """Return the engine's own searcher for this library, unless a hook is overridden."""
+        self._asked, self.at_end = None, None
+        self._metric, self._mode = self._metric or facts.metric, self._mode or facts.mode
+        return None if overrides(self, LibrarySearcher) else self._library()
+
+    def _library(self) -> EngineSearcher:
+        adapter = self.adapter(self._mode or "min")
+        adapter.earlier = [*adapter.earlier, *self._results]
+        return adapter
+
+    def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
+        """Take what the run optimises; its space too, unless the searcher has one of its own."""
+        self._metric, self._mode = self._metric or metric, self._mode or mode
+        self._config = dict(config) if self._own_space is None else {}
+        return self._own_space is None
+
+    # For wrappers that users write -----------------------------------------------------------------------------------
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return a configuration, or ``FINISHED``."""
+        asked, number = self._begun(), self._numbers.setdefault(trial_id, len(self._numbers))
+        history, request = self._log.until(len(self._log)), Request(number, sample=number)
+        answers = asked.suggest(history, [request], self._streams)
+        if not answers:
+            return self.FINISHED
+        if answers[0] is None:
+            return None
+        self._configs[number] = answers[0].config
+        self._log.born(number, answers[0].config, answers[0].tags)
+        return self._space.resolve(answers[0].config)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - as above
+        self._begun()
+        known, config = trial_id in self._numbers, (result or {}).get("config")
+        number = self._numbers.setdefault(trial_id, len(self._numbers))
+        if config is not None:
+            self._correct(number, dict(config))
+        elif not known:
+            return  # a subclass has suggested it, and it failed: what it was is not known here
+        self._end(number, None if error or not result else self._costs(result))
+
+    def add_evaluated_point(
+        self,
+        parameters: dict[str, Any],
+        value: Any,  # noqa: ANN401 - a number, or one for each metric
+        error: bool = False,  # noqa: FBT002 - Ray Tune's order
+        pruned: bool = False,  # noqa: FBT002 - as above
+        intermediate_values: list[float] | None = None,
+    ) -> None:
+        self._begun()
+        number = self._numbers.setdefault(f"point {len(self._numbers)}", len(self._numbers))
+        self._correct(number, parameters)
+        values = value if isinstance(value, list | tuple) else [value]
+        self._end(number, None if error else self._costs(dict(zip(listed(self._metric), values, strict=True))))
+
+    def _begun(self) -> EngineSearcher:
+        if self._asked is None:
+            self._space, self._streams = Space(self._config), self.rng or Streams(secrets.randbits(32))
+            self._log, self._numbers, self._configs = HistoryLog(), {}, {}
+            self._asked = self._library()
+            self._asked.setup(Problem(self._space, max(len(listed(self._metric)), 1)))
+        return self._asked
+
+    def _correct(self, number: int, config: dict[str, Any]) -> None:
+        """Note what was really tried: a subclass may have suggested something else."""
+        plain = cast(Config, self._space.plain(config))
+        if self._configs.get(number) != plain:
+            self._configs[number] = plain
+            self._log.born(number, plain, {})
+
+    def _end(self, number: int, costs: Values | None) -> None:
+        if costs is not None:
+            self._log.seen(number, 1, [costs])
+        self._log.ended(number, Outcome("failed" if costs is None else "completed"))
+
+    def _costs(self, result: Mapping[str, Any]) -> Values | None:
+        """Return the costs in a result; None where it lacks one."""
+        values = [names.found(dict(result), metric) for metric in listed(self._metric)]
+        if not values or not all(isinstance(value, int | float) for value in values):
+            return None
+        return tuple(sign * float(cast(float, value)) for sign, value in zip(signs(self._mode), values, strict=True))
+
+    # What was learnt, as a file --------------------------------------------------------------------------------------
+
+    def on_experiment_end(self, result: Result) -> None:
+        """Note what the run found, so that it can be saved."""
+        super().on_experiment_end(result)
+        for trial in () if self.at_end else result:
+            failed = trial.outcome in ("failed", "lost", "cancelled")
+            self._results.append((trial.config, None if failed else self._costs(names.unescape(trial.metrics))))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write the results that are known, as JSON: those that were restored, and those of the runs since.
+
+        Raises:
+            TypeError: a configuration holds something that is no plain data.
+        """
+        history = self._log.until(len(self._log)).trials
+        ended = [(record.config, record.values[-1] if record.values else None) for record in history if record.outcome]
+        Path(checkpoint_path).write_text(json.dumps({"results": [*self._results, *ended]}), encoding="utf-8")
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Know beforehand what is in the file; the searcher itself begins anew.
+
+        Raises:
+            ValueError: it is no file of ``save``'s.
+        """
+        data = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        if not isinstance(data, dict) or "results" not in data:
+            raise ValueError(f"{checkpoint_path} holds no results of a searcher")
+        self._results += [(config, values and tuple(values)) for config, values in data["results"]]
