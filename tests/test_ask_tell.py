@@ -162,7 +162,7 @@ def test_telling_of_an_unknown_trial_is_refused_with_those_that_are_open():
 @pytest.mark.parametrize(
     ("metric", "told", "kind", "why"),
     [
-        (["a", "b"], 0.3, ValueError, "0.3 does not say which value is which: {'a': ..., 'b': ...} is wanted"),
+        (["a", "b"], 0.3, ValueError, "with several metrics, tell a dict {'a': ..., 'b': ...}, not 0.3"),
         ("loss", {"lost": 1.0}, ValueError, "lacks the metric 'loss'; did you mean 'lost'"),
         (["a", "b"], {"a": 1.0}, ValueError, "lacks the metric 'b'"),
         ("loss", "low", TypeError, "must be a number, not 'low'"),
@@ -277,7 +277,7 @@ def test_best_is_the_first_of_the_smallest_that_meet_the_constraints(told):
         ({"mode": "least"}, "mode='least' must be 'min' or 'max'"),
         ({"mode": ["min", "max"]}, "for each of"),
         ({"searcher": "tep"}, "did you mean 'tpe'"),
-        ({"outcome_constraints": ["memory"]}, "is no outcome constraint"),
+        ({"outcome_constraints": ["memory"]}, "outcome constraint 'memory' must be"),
         ({"searcher": "cmaes", "metric": ["a", "b"]}, "use 'gp' or 'tpe'"),
     ],
 )
@@ -407,7 +407,7 @@ def test_numbers_of_numpy_are_numbers():
 
 def test_values_without_names_are_answered_by_the_dict_that_is_wanted():
     study = AskTell(SQUARE, metric=["a", "b"])
-    with pytest.raises(ValueError, match=r"\[1.0, 2.0\] does not say which value is which: {'a': ..., 'b': ...}"):
+    with pytest.raises(ValueError, match=r"tell a dict {'a': ..., 'b': ...}, not \[1.0, 2.0\]"):
         study.tell(study.ask(), [1.0, 2.0])
 
 
@@ -469,7 +469,7 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
 def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
     study = AskTell(SQUARE, metric="loss", seed=0)
     first, second = study.ask(2)
-    with pytest.warns(RuntimeWarning, match="metric 'a' is a set, which is no metric") as said:
+    with pytest.warns(RuntimeWarning, match="metric 'a' is a set, not a number, string, or None") as said:
         study.tell(first, {"loss": 1.0, "a": {1}})
     assert said[0].filename == __file__
     study.tell(second, {"loss": 2.0, "a": {1}})  # a second warning would be an error here
@@ -634,7 +634,7 @@ def test_reports_that_make_no_sense_are_refused():
     trial = study.ask()
     study.report(trial, 2, 0.5)
     for step in (2, 1, 0, -1):
-        with pytest.raises(ValueError, match=f"step must be above 2, where trial 0 reported last, not {step}"):
+        with pytest.raises(ValueError, match=f"step must be above 2, the last reported step of trial 0, not {step}"):
             study.report(trial, step, 0.5)
     with pytest.raises(ValueError, match="trial 0 is not paused; paused are none"):
         study.resume(trial)

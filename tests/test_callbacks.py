@@ -173,7 +173,7 @@ def test_one_that_raises_is_reported_once_and_retired(problems, error):
     assert raising.calls == 1
     assert recorder.calls == [("start", 0, 0), ("start", 1, 1)]
     (text,) = problems
-    assert text.startswith(f"callback Raising is not called any more: it raised {error!r} in on_trial_start")
+    assert text.startswith(f"callback Raising is disabled: it raised {error!r} in on_trial_start")
     assert "test_callbacks.py" in text
 
 
@@ -249,7 +249,7 @@ def test_close_has_a_deadline(problems):
     runner.close(0.01)
     gated.gate.set()
     (text,) = problems
-    assert text.endswith("it was not done when the run was, in on_trial_result, with 2 calls to go")
+    assert text.endswith("it had not finished when the run had, in on_trial_result, with 2 calls left")
 
 
 def test_what_was_emitted_has_been_heard_once_it_is_settled(problems):
@@ -274,7 +274,7 @@ def test_one_that_does_not_settle_is_left_behind_and_not_waited_for_again(proble
     runner.close(1e9)
     gated.gate.set()
     assert [text.partition(": it ")[2] for text in problems] == [
-        "was not done when the run was, in on_trial_result, with 0 calls to go"
+        "had not finished when the run had, in on_trial_result, with 0 calls left"
     ]
     assert recorder.calls == [("result", 0, 1.0)]
 
@@ -304,5 +304,5 @@ def test_a_callbacks_state_goes_from_run_to_run(problems):
 
 @pytest.mark.parametrize("wrong", [Recorder, "wandb", None])
 def test_what_is_no_callback_is_refused(problems, wrong):
-    with pytest.raises(TypeError, match="callbacks must be objects"):
+    with pytest.raises(TypeError, match="callbacks must be trialwright.Callback objects"):
         CallbackRunner([wrong], problems)

@@ -258,7 +258,7 @@ class TestTrials:
         assert all(trial.metrics["same"] for trial in result)
         assert result.best_config["f"] is math.sin
         assert result.best_config["data"] == (1, 2)
-        with pytest.raises(ValueError, match="space is no data"):
+        with pytest.raises(ValueError, match="space is not plain data"):
             Engine.resume(result.path, parabola)
         again = Engine.resume(
             result.path, parabola, space={"f": space.choice(options), "data": (1, 2)}, executor="local", verbose=0
@@ -430,7 +430,7 @@ class TestATrialFails:
 
     def test_if_the_metric_is_an_object(self):
         said = self.failing(lambda config: {"loss": object()}).error
-        assert "must be a number, not None: metric 'loss' is a object, which is no metric" in said
+        assert "must be a number, not None: metric 'loss' is a object, not a number, string, or None" in said
 
     def test_if_it_reports_one_name_twice(self):
         said = self.failing(lambda config: {"loss": 1.0, "a/b": 1, "a": {"b": 2}}).error
@@ -553,7 +553,7 @@ class TestBeforeTheFirstTrial:
             ({"scheduler": "ahsa"}, "scheduler='ahsa' is not known; did you mean 'asha'?"),
             ({"scheduler": ASHA}, "give an object of it"),
             ({"executor": "rya"}, "executor='rya' is not known; did you mean 'ray'?"),
-            ({"executor": Simulated()}, "Simulated runs a Workload"),
+            ({"executor": Simulated()}, "Simulated runs only a Workload"),
             ({"mode": "minimize"}, "mode must be 'min' or 'max', not 'minimize'"),
             ({"metric": None, "scheduler": "asha"}, "needs a metric"),
             ({"metric": 3}, "metric"),
@@ -605,7 +605,7 @@ class TestBeforeTheFirstTrial:
             run(parabola, storage=tmp_path / "file")
 
     def test_an_objective_that_is_none_is_refused(self):
-        with pytest.raises(ValueError, match="objective must be something to call, not 3"):
+        with pytest.raises(ValueError, match="objective must be callable, not 3"):
             run(3)
 
 
@@ -622,7 +622,7 @@ class TestResume:
         path = run(parabola, storage=tmp_path).path
         with pytest.raises(ValueError, match=r"metric was 'loss' and cannot become 'gain'"):
             Engine.resume(path, parabola, metric="gain")
-        with pytest.raises(ValueError, match=r"'num_sample' is no keyword of Engine; did you mean 'num_samples'"):
+        with pytest.raises(ValueError, match=r"Engine has no num_sample=...; did you mean 'num_samples'"):
             Engine.resume(path, parabola, num_sample=7)
 
     def test_wants_again_what_is_no_data(self, tmp_path):
@@ -630,7 +630,7 @@ class TestResume:
             return False
 
         path = run(parabola, storage=tmp_path, stop=stop).path
-        with pytest.raises(ValueError, match="stop is no data"):
+        with pytest.raises(ValueError, match="stop is not plain data"):
             Engine.resume(path, parabola)
         assert len(Engine.resume(path, parabola, stop=stop, executor="local", verbose=0).run()) == 1
 
@@ -686,7 +686,7 @@ class TestResume:
         Engine.resume(path, parabola, callbacks=[again], **quiet).run()
         assert again.trials == 5
         more = Engine.resume(path, parabola, **{**quiet, "num_samples": 6}).run()
-        assert "callbacks begin afresh" in more.warnings[0]
+        assert "callbacks start without their saved states" in more.warnings[0]
 
     def test_knows_from_where_failed_trials_can_be_tried_again(self, tmp_path):
         with pytest.raises(ValueError, match="retry_failed must be 'checkpoint', 'scratch', or None, not 'now'"):
@@ -756,8 +756,8 @@ class TestMoreThanWasPlanned:
 
         result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=2))
         assert [trial.config["x"] for trial in result][1:] == [0.25, 0.5]
-        assert [trial.reason for trial in result] == ["somebody asked for it"] * 3
-        assert result.stopped == "somebody asked for it"
+        assert [trial.reason for trial in result] == ["stopped by user request"] * 3
+        assert result.stopped == "stopped by user request"
 
     def test_an_invalid_request_is_warned_of_and_rejected(self, tmp_path):
         def objective(config):
@@ -772,7 +772,7 @@ class TestMoreThanWasPlanned:
 
         result = run(objective, num_samples=1, storage=tmp_path, executor=Local(cpus=1))
         assert [trial.outcome for trial in result] == ["stopped"]
-        assert "letter 1 of the inbox is left" in result.warnings[0]
+        assert "request 1 in the inbox was rejected" in result.warnings[0]
         assert "7" in result.warnings[0]
         assert "trial 99" in result.warnings[1]
 
@@ -784,7 +784,7 @@ class TestMoreThanWasPlanned:
 
         result = run(objective, storage=tmp_path)
         assert result[0].outcome == "completed"
-        assert "the inbox could not be read, which is tried again" in result.warnings[0]
+        assert "the inbox could not be read; it will be tried again" in result.warnings[0]
 
     def test_a_finished_run_gets_more_samples(self, tmp_path):
         path = run(parabola, num_samples=3, storage=tmp_path, searcher="random").path
@@ -793,7 +793,7 @@ class TestMoreThanWasPlanned:
         at_once = run(parabola, num_samples=6, searcher="random")
         assert len(more) == 5
         assert [trial.config for trial in again] == [trial.config for trial in at_once]
-        with pytest.raises(ValueError, match="there can be more, not 2"):
+        with pytest.raises(ValueError, match="a resume can only raise this, not set it to 2"):
             Engine.resume(path, parabola, num_samples=2, executor="local", verbose=0).run()
 
 
@@ -801,7 +801,7 @@ def test_a_space_that_is_used_up_is_said_once():
     finite = {"a": space.choice(["p", "q"]), "b": space.choice([1, 2, 3])}
     result = run(lambda config: config["b"], finite, num_samples=9, searcher="tpe")
     assert [text for text in result.warnings if "were tried" in text] == [
-        "all 6 configurations of the space were tried: now they are tried again"
+        "all 6 configurations of the space were tried; they are now tried again"
     ]
     assert not run(lambda config: config["b"], finite, num_samples=6, searcher="tpe").warnings
     assert not run(lambda config: 1.0, {"g": space.grid_search([1, 2])}, num_samples=3, searcher="random").warnings

@@ -83,7 +83,9 @@ def test_configurations_that_are_data_come_back_as_they_were_though_the_space_ha
 
 def test_what_is_no_data_is_missing_and_asks_for_the_space(tmp_path):
     result = run(tmp_path, definition=DATA)
-    with pytest.warns(RuntimeWarning, match=r"^deep/kind: no data, so missing .*; space=... brings it back$") as said:
+    with pytest.warns(
+        RuntimeWarning, match=r"^deep/kind: not plain data, so missing .*; pass space=... to restore it$"
+    ) as said:
         loaded = load(result.path)
     assert len(said) == 1
     assert said[0].filename == __file__
@@ -100,7 +102,9 @@ def test_what_is_no_data_is_missing_and_asks_for_the_space(tmp_path):
 @pytest.mark.parametrize("again", [lambda it: it, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_to_ask_for_a_parameter_that_is_no_data_says_how_to_get_it(tmp_path, again):
     config = again(load(run(tmp_path).path)[0].config)
-    with pytest.raises(KeyError, match="'kind': it is no data, so it is not on the disk; space=... brings it back"):
+    with pytest.raises(
+        KeyError, match="'kind': not plain data, so it is not on the disk; pass space=... to restore it"
+    ):
         config["kind"]
     with pytest.raises(KeyError, match="^\"'kinds'\"$"):
         config["kinds"]

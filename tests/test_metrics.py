@@ -128,7 +128,7 @@ def test_what_is_no_metric_is_kept_as_its_string_or_left_out_and_said(given, kep
     notes: dict[str, str] = {}
     assert clean({"loss": 1.0, "a": {"x": given}}, notes) == {"loss": 1.0, "a/x": kept}
     fate = "left out" if kept is None else "kept as its string"
-    assert notes == {"a/x": f"metric 'a/x' is a {type(given).__name__}, which is no metric: it is {fate}"}
+    assert notes == {"a/x": f"metric 'a/x' is a {type(given).__name__}, not a number, string, or None: it is {fate}"}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_report_is_a_dict(report):
 def test_a_name_that_is_no_string_is_made_one_and_said():
     notes: dict[str, str] = {}
     assert clean({"a": {3: 1, None: 2}, Colour.RED: 3}, notes) == {"a/3": 1, "a/None": 2, "Colour.RED": 3}
-    assert notes["a/3"] == "metric 'a/3' was reported under 3, which is no string"
+    assert notes["a/3"] == "metric 'a/3' was reported under 3, which is not a string"
     assert notes.keys() == {"a/3", "a/None", "Colour.RED"}
     with pytest.raises(TypeError, match="metric names are strings; a key is a object"):
         clean({"a": {object(): 1}})

@@ -1,7 +1,7 @@
 """Trialwright tunes anything you can call.
 
-Names are imported when they are first used. So what a worker process imports before it knows what it will run is small,
-and pure Python: no numeric library is in it whose threads a fork would break.
+Names are imported when they are first used. So a worker process imports little before it knows what it will run, and
+only pure Python: it must not import numeric libraries whose threads a fork would break.
 """
 
 from importlib import import_module

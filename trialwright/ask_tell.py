@@ -1,6 +1,6 @@
-"""Ask and tell: a searcher for those who have a loop of their own.
+"""Ask and tell: a searcher for programs that have their own loop.
 
-It is the engine's searcher and history without an engine: nothing runs, nothing is kept, and nothing waits.
+It is the engine's searcher and history without an engine: it runs no trials and writes no files.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ R = TypeVar("R")
 
 
 def _alone(method: Callable[Concatenate[AskTell, P], R]) -> Callable[Concatenate[AskTell, P], R]:
-    """Let one thread in at a time: two that asked together would be given the same configuration."""
+    """Run a method in one thread at a time: two simultaneous asks would get the same configuration."""
 
     @wraps(method)
     def alone(self: AskTell, /, *args: P.args, **keywords: P.kwargs) -> R:
@@ -68,7 +68,7 @@ def _whole(name: str, given: object, lowest: int) -> int:
 
 @dataclass(frozen=True)
 class AskedTrial:
-    """A configuration to be tried, and its number."""
+    """A configuration to try, and its trial number."""
 
     id: int
     config: dict[str, Any]
@@ -84,25 +84,25 @@ class ToldTrial:
 
 
 class AskTell:
-    """Suggests configurations, and learns what they were worth.
+    """Suggests configurations, and learns from their results.
 
     Any number of trials may be open at a time, and be told in any order. The same seed and the same calls give the same
-    suggestions. What is NaN, infinite, or None counts as a failure: it is learnt from, and never the best. Several
-    threads may ask and tell: their calls wait for each other.
+    suggestions. A result that is NaN, infinite, or None counts as a failure: it is learnt from, and never the best.
+    Several threads may ask and tell: their calls wait for each other.
 
     Args:
         space: what may vary: a dict of domains and constants, or a ``Space``.
         searcher: a name or an object, as ``Engine`` takes it.
-        metric: what to optimise; of several, ``best`` goes by the first.
+        metric: the name of the metric to optimise; with several, ``best`` uses the first.
         mode: "min" or "max", for each metric.
-        outcome_constraints: what a trial must also reach: ``["memory <= 8e9"]``.
-        num_samples: how many trials there will be, if that is known; some searchers plan by it. -1 for no end. A
-            finite space is tried once, and again only where this is given.
+        outcome_constraints: conditions that the best trial must meet: ``["memory <= 8e9"]``.
+        num_samples: how many trials there will be, if that is known, for searchers that plan by it; -1 for unlimited.
+            Configurations of a finite space are repeated only if this is given.
         parallelism: how many trials will be open at a time.
-        seed: of every random draw; one is drawn if it is not given.
+        seed: of every random draw; by default a random one.
 
     Raises:
-        ValueError, TypeError: something given makes no sense, or the searcher cannot search that.
+        ValueError, TypeError: an argument is wrong, or the searcher cannot search this space.
     """
 
     def __init__(
@@ -141,11 +141,11 @@ class AskTell:
         self._streams = Streams(self.seed)
         self._log = HistoryLog()
         self._numbers, self._samples = 0, 0  # of all trials; of those that were asked for
-        self._open: dict[int, Config] = {}  # as the searcher suggested them: what the user does to theirs is not told
+        self._open: dict[int, Config] = {}  # as suggested, in case the user changes the config of an ``AskedTrial``
         self._steps: dict[int, int] = {}  # of trials that have reported, the last
         self._paused: set[int] = set()
         self._told: dict[int, ToldTrial] = {}
-        self._noted: set[str] = set()  # metrics that are none, and were warned of
+        self._noted: set[str] = set()  # names of invalid metrics that were warned of
         self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
 
     @overload
@@ -153,10 +153,10 @@ class AskTell:
     @overload
     def ask(self, count: int) -> list[AskedTrial]: ...
     def ask(self, count: int | None = None) -> AskedTrial | list[AskedTrial]:
-        """Return a trial to be made, or a list of ``count`` that were chosen to go together.
+        """Return a trial to run, or a list of ``count`` trials that were chosen together.
 
         Raises:
-            LookupError: the searcher has no more, or every configuration of a finite space was tried.
+            LookupError: the searcher has no more suggestions, or every configuration of a finite space was tried.
             ValueError: ``count`` is less than 1.
         """
         wanted = 1 if count is None else index(count)
@@ -169,7 +169,7 @@ class AskTell:
     def _asked(self, wanted: int) -> list[AskedTrial]:
         if not uses(self, self._searcher):
             kind = type(self._searcher).__name__
-            raise ValueError(f"this {kind} was given to another run or study: give each an object of its own")
+            raise ValueError(f"this {kind} is now used by another run or study: give each an object of its own")
         if self._samples >= self._last:
             raise LookupError(f"the searcher has no more suggestions: all {self._last:.0f} were asked for")
         wanted = int(min(wanted, self._last - self._samples))
@@ -183,7 +183,7 @@ class AskTell:
         return [self._opened(answer.config, answer.tags) for answer in new]
 
     def _is_used_up(self, config: Config) -> bool:
-        """Every config of a finite space has been tried: one comes again only where num_samples says how often."""
+        """Tell whether a config was tried before, and may not be repeated because num_samples was not given."""
         return self._variety.repeats(config) and not self._may_repeat
 
     def _why_no_more(self, suggested: Sequence[object]) -> str:
@@ -191,12 +191,16 @@ class AskTell:
 
     @_alone
     def tell(self, trial: AskedTrial | int, told: Told) -> None:
-        """Say what a trial was worth: the metric, or a dict with it (and with what the constraints need); None if it
-        failed. The metric's name with ``_sem`` after it is the standard error of what was told, where that is known.
+        """Give the result of a trial.
+
+        Args:
+            trial: the trial, or its number.
+            told: the metric's value, or a dict with it, with the metrics of the constraints, and optionally with the
+                standard error of the metric as ``<metric>_sem``; None if the trial failed.
 
         Raises:
-            ValueError: nobody asked for this trial, it was told before, or a metric is lacking.
-            TypeError: a metric is no number.
+            ValueError: this trial is not open, it was told before, or a metric is missing.
+            TypeError: a metric is not a number.
         """
         key = self._open_key(trial)
         metrics = self._metrics(told)
@@ -204,24 +208,24 @@ class AskTell:
 
     @_alone
     def report(self, trial: AskedTrial | int, step: int, told: Told) -> None:
-        """Say what an open trial has reached at a step, as ``tell`` says what it was worth at its end.
+        """Give an intermediate result of an open trial, at a step; ``told`` is as for ``tell``.
 
         Raises:
-            ValueError: the trial is not open, a metric is lacking, or the step is not above the last one.
-            TypeError: a metric is no number.
+            ValueError: the trial is not open, a metric is missing, or the step is not above the last one.
+            TypeError: a metric is not a number.
         """
         key, metrics = self._open_key(trial), self._metrics(told)
         if not 0 <= self._steps.get(key, 0) < step <= STEP_MAX:
             raise ValueError(
-                f"step must be above {self._steps.get(key, 0)}, where trial {key} reported last, not {step}"
+                f"step must be above {self._steps.get(key, 0)}, the last reported step of trial {key}, not {step}"
             )
         self._steps[key] = step
         self._log.seen(key, step, [self._values(metrics)], sems=[standard_errors(self.metrics, metrics)])
 
     @_alone
     def pause(self, trial: AskedTrial | int) -> None:
-        """Say that an open trial does not go on for now. Its reports count for what they are, at the step that it has
-        reached; until it is paused, a trial counts as one of which more is to come.
+        """Mark an open trial as paused. Its reports then count as a result at its last step; those of a trial that is
+        not paused count as unfinished.
 
         Raises:
             ValueError: the trial is not open.
@@ -232,7 +236,7 @@ class AskTell:
 
     @_alone
     def resume(self, trial: AskedTrial | int) -> None:
-        """Say that a paused trial goes on.
+        """Mark a paused trial as running again.
 
         Raises:
             ValueError: the trial is not paused.
@@ -252,11 +256,11 @@ class AskTell:
 
     @_alone
     def add(self, config: Mapping[str, object], told: Told) -> ToldTrial:
-        """Learn from an evaluation that was made elsewhere.
+        """Add a result that was not asked for; ``told`` is as for ``tell``.
 
         Raises:
-            ValueError: the configuration is none of the space, or a metric is lacking.
-            TypeError: a metric is no number.
+            ValueError: the configuration is not in the space, or a metric is missing.
+            TypeError: a metric is not a number.
         """
         metrics = self._metrics(told)
         problems = self.space.validate(config)
@@ -271,7 +275,7 @@ class AskTell:
     @property
     @_alone
     def trials(self) -> list[ToldTrial]:
-        """All that were told, in the order of their numbers."""
+        """All trials that were told, in the order of their numbers."""
         return [self._told[trial] for trial in sorted(self._told)]
 
     @property
@@ -280,7 +284,7 @@ class AskTell:
         """The best trial that meets the constraints.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no such trial.
         """
         if self._best is None:
             raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
@@ -289,13 +293,13 @@ class AskTell:
     @property
     @_alone
     def recommended(self) -> Recommended:
-        """The configuration with the best mean of a model of all that was told, among those tried, with its interval.
-        Where results are noisy, ``best`` is the luckiest, and this is the better choice. Computed when it is asked for.
+        """The tried configuration with the best mean in a model of all results, with its interval. If results are
+        noisy, ``best`` is only the luckiest trial, and this is the better choice. Computed at each call.
 
         Raises:
             ValueError: no trial was told a finite value that meets the constraints.
         """
-        from trialwright.searchers.gp.recommend import recommend  # half a second: only who asks waits for it
+        from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
         if self._best is None:
             raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
@@ -314,7 +318,7 @@ class AskTell:
 
     @_alone
     def state(self) -> dict[str, Plain]:
-        """Return all that was learnt, as plain data, for ``load_state``. Open trials stay open."""
+        """Return all trials as plain data, for ``load_state``. Open trials stay open."""
         records = self._log.until(len(self._log)).trials
         return {
             "seed": self.seed,
@@ -325,7 +329,7 @@ class AskTell:
 
     @_alone
     def load_state(self, state: Mapping[str, Plain]) -> None:
-        """Go on where another object with the same settings was when its ``state`` was taken.
+        """Restore the ``state`` of another object with the same settings.
 
         Raises:
             ValueError: this one has been used already.
@@ -401,9 +405,10 @@ class AskTell:
             return {self.metrics[0]: told}
         if not isinstance(told, Mapping) and len(self.metrics) > 1:
             wanted = ", ".join(f"{name!r}: ..." for name in self.metrics)
-            raise ValueError(f"{told!r} does not say which value is which: {{{wanted}}} is wanted")
+            raise ValueError(f"with several metrics, tell a dict {{{wanted}}}, not {told!r}")
         notes: dict[str, str] = {}
         row = clean(told if isinstance(told, Mapping) else {self.metrics[0]: told}, notes)
+        # None is a failure, as NaN is; one that ``clean`` has made of an invalid value is refused below.
         row |= {name: math.nan for name in self.metrics if row.get(name, math.nan) is None and name not in notes}
         require(row, self.metrics, notes)
         for name in notes.keys() - self._noted:

@@ -1,7 +1,8 @@
-"""Callbacks: what users want done when something happens to a trial. The hooks are those of Ray Tune's ``Callback``.
+"""Callbacks: users' code that is called when something happens to a trial. The hooks are those of Ray Tune's
+``Callback``.
 
-They run off the event loop. Each callback has a thread of its own and is called there one call at a time, in the order
-in which things happened. One that raises or hangs is reported once and retired; the run goes on without it.
+They run outside the event loop. Each callback has its own thread, and is called there one call at a time, in the order
+of events. One that raises or hangs gives one warning and is disabled; the run goes on without it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from trialwright.messages import Metric
 CALL_S = 30.0  # a call that lasts longer hangs
 FULL_S = 30.0  # so does a callback whose queue stays full for longer
 QUEUE_LENGTH = 10_000
-FREQUENT = frozenset({"on_trial_result", "on_step_begin", "on_step_end"})  # left out where a callback cannot keep up
+FREQUENT = frozenset({"on_trial_result", "on_step_begin", "on_step_end"})  # dropped if a callback cannot keep up
 
 
 @dataclass(frozen=True, slots=True)
 class TrialInfo:
-    """A trial as a callback sees it: how it was when the hook was called for."""
+    """A trial as a callback sees it: as it was when the event happened."""
 
     id: int
     config: dict[str, Any]
@@ -44,13 +45,13 @@ class TrialInfo:
 
     @classmethod
     def of(cls, trial: Trial, config: dict[str, Any], directory: str | None, checkpoint: str | None) -> TrialInfo:
-        """Take a picture of a trial: copies, so that a callback may change them and nothing else changes.
+        """Return a snapshot of a trial, with copies that a callback may change.
 
         Args:
             trial: the trial.
             config: a copy of its configuration, as the objective gets it.
-            directory: where its files are.
-            checkpoint: where that is which it saved last.
+            directory: of its files.
+            checkpoint: the path of its last checkpoint.
         """
         return cls(
             trial.id,
@@ -70,7 +71,7 @@ class TrialInfo:
 
 
 class Trials(Sequence[TrialInfo]):
-    """All trials as they are now, in the order in which they were first heard of. Nothing is copied to make one."""
+    """All trials as they are now, in the order of their first events."""
 
     def __init__(self) -> None:
         self._infos: list[TrialInfo] = []
@@ -93,15 +94,15 @@ class Trials(Sequence[TrialInfo]):
 
 
 class Callback:
-    """Override the hooks that you want; the others cost nothing.
+    """Base class of callbacks. Override the hooks that you need; the others cost nothing.
 
     ``iteration`` counts the turns of the event loop, ``trials`` are all trials as they are now, and ``trial`` is the
-    one that the hook is about, as it was then. Later versions may tell more: take ``**info``.
+    trial of the event, as it was then. Later versions may pass more arguments: accept ``**info``.
     """
 
     def setup(self, **info: object) -> None:
-        """Get ready: called once, before everything else. Told are the run's ``name``, its ``directory`` (None where
-        nothing is kept), and ``warn``: a function that adds a sentence to the warnings of its result."""
+        """Called once, before all other hooks. ``info`` has the run's ``name``, its ``directory`` (None if nothing is
+        kept), and ``warn``: a function that adds a sentence to the warnings of the result."""
 
     def on_step_begin(self, iteration: int, trials: Sequence[TrialInfo], **info: object) -> None:
         """A turn of the event loop begins."""
@@ -129,7 +130,7 @@ class Callback:
         """A trial reported metrics."""
 
     def on_trial_complete(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
-        """A trial ended, and had not failed."""
+        """A trial ended without failing."""
 
     def on_trial_recover(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
         """A trial failed and will be tried again."""
@@ -145,17 +146,17 @@ class Callback:
         checkpoint: str,
         **info: object,
     ) -> None:
-        """A trial's checkpoint is safely stored, there."""
+        """A trial's checkpoint is stored, at this path."""
 
     def on_experiment_end(self, trials: Sequence[TrialInfo], **info: object) -> None:
-        """The run is over: called once, after everything else."""
+        """The run is over: called once, after all other hooks."""
 
     def get_state(self) -> dict[str, Any] | None:
-        """Return what a resumed run should give to ``set_state``: plain data, or None."""
+        """Return the state that a resumed run passes to ``set_state``: plain data, or None."""
         return None
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from what ``get_state`` returned; called before ``setup``."""
+        """Restore the state that ``get_state`` returned; called before ``setup``."""
 
 
 HOOKS = tuple(name for name in vars(Callback) if name == "setup" or name.startswith("on_"))
@@ -173,13 +174,13 @@ class CallbackRunner:
     """Calls callbacks, each in its own thread. ``emit`` never waits for one.
 
     Args:
-        callbacks: whom to call.
-        on_problem: told in words when a callback fails or cannot keep up; called from any thread.
-        states: what ``states`` was at the end of the run that this one resumes, callback by callback.
+        callbacks: the callbacks.
+        on_problem: called with a sentence when a callback fails or cannot keep up; from any thread.
+        states: the ``states`` at the end of the run that this one resumes, in the order of the callbacks.
         clock: monotonic seconds.
 
     Raises:
-        TypeError: something that is no callback.
+        TypeError: an object is not a callback.
     """
 
     def __init__(
@@ -192,7 +193,7 @@ class CallbackRunner:
     ) -> None:
         for callback in callbacks:
             if not isinstance(callback, Callback):
-                raise TypeError(f"callbacks must be objects of trialwright.Callback's kind, not {callback!r}")
+                raise TypeError(f"callbacks must be trialwright.Callback objects, not {callback!r}")
         self._clock = clock
         self._trials = Trials()
         padded = [*states, *[None] * len(callbacks)]
@@ -202,12 +203,12 @@ class CallbackRunner:
 
     @property
     def is_idle(self) -> bool:
-        """Nobody wants to be told anything any more."""
+        """There are no callbacks, or all are disabled."""
         return not self._workers or all(worker.retired for worker in self._workers)
 
     @property
     def wanted(self) -> frozenset[str]:
-        """The hooks that somebody overrides: for others there is no need to collect arguments."""
+        """The hooks that callbacks override: arguments of others need not be collected."""
         return frozenset[str]().union(*(worker.hooks for worker in self._workers if not worker.retired))
 
     @property
@@ -216,10 +217,10 @@ class CallbackRunner:
         return [worker.state for worker in self._workers]
 
     def emit(self, hook: str, **arguments: object) -> None:
-        """Have a hook called soon, with these arguments and ``trials``. A ``trial`` among them is remembered as the
-        newest.
+        """Queue a call of a hook, with these arguments and ``trials``. A ``trial`` among them is kept as that trial's
+        newest state.
 
-        A callback that is behind by ``QUEUE_LENGTH`` calls misses results and steps (which is said), never the rest.
+        A callback that is ``QUEUE_LENGTH`` calls behind misses results and steps, with a warning, but no other calls.
         """
         if self.is_idle:
             return
@@ -232,7 +233,7 @@ class CallbackRunner:
             worker.put(Call(hook, arguments), now)
 
     def settle(self, timeout_s: float = 10.0) -> None:
-        """Wait until every callback has heard what was emitted; leave those behind that take too long. This blocks."""
+        """Wait until every callback has handled what was emitted; disable those that take too long. This blocks."""
         deadline = self._clock() + timeout_s
         for worker in self._workers:
             worker.ask()
@@ -240,9 +241,9 @@ class CallbackRunner:
             worker.settle(deadline - self._clock())
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Let every callback finish what it was asked for; leave those behind that take too long.
+        """Let every callback finish its calls; disable those that take too long.
 
-        This blocks: an event loop should have a thread call it.
+        This blocks: call it in a thread, not in an event loop.
         """
         deadline = self._clock() + timeout_s
         for worker in self._workers:
@@ -268,7 +269,7 @@ class _Worker:
         self._on_problem = on_problem
         self._clock = clock
         self._calls: queue.SimpleQueue[Call | threading.Event | None] = queue.SimpleQueue()
-        self._heard = threading.Event()  # set when it has come to it in the queue
+        self._heard = threading.Event()  # set when the worker reaches this event in its queue
         self._call: tuple[str, float] | None = None  # the hook it is in, and since when
         self._full_since: float | None = None
         self._missed = False
@@ -277,7 +278,7 @@ class _Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def put(self, call: Call, now: float) -> None:
-        """Queue a call if the callback wants it and can take it. Never blocks."""
+        """Queue a call if the callback overrides the hook and can keep up. Never blocks."""
         self._judge(now)
         if self.retired or call.hook not in self.hooks:
             return
@@ -298,22 +299,22 @@ class _Worker:
             self.retire(f"has been {QUEUE_LENGTH} calls behind for more than {FULL_S:g} s")
 
     def retire(self, what: str) -> None:
-        """Call it no more, and say why, once."""
+        """Disable the callback, and report why, once."""
         with self._lock:
             if self.retired:
                 return
             self.retired = True
         self._heard.set()
-        self._on_problem(f"callback {self._name} is not called any more: it {what}")
+        self._on_problem(f"callback {self._name} is disabled: it {what}")
 
     def ask(self) -> None:
-        """Have it say when it has come to this place in the queue."""
+        """Have the worker signal when it reaches this place in its queue."""
         self._heard.clear()
-        if not self.retired:  # looked at after that: what is retired meanwhile says so by the same event
+        if not self.retired:  # checked after ``clear``: ``retire`` sets the same event
             self._queue(self._heard)
 
     def settle(self, timeout_s: float) -> None:
-        """Wait until it says so, or is retired."""
+        """Wait for that signal, or until it is disabled."""
         if not self.retired and not self._heard.wait(max(timeout_s, 0.0)):
             self._leave()
 
@@ -322,7 +323,7 @@ class _Worker:
         self._queue(None)
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread to end, unless nobody waits for it any more."""
+        """Wait for the thread to end, unless the callback is disabled."""
         if self.retired:
             return
         self._thread.join(max(timeout_s, 0.0))
@@ -332,11 +333,11 @@ class _Worker:
     def _leave(self) -> None:
         where = f", in {self._call[0]}" if self._call else ""
         left = max(self._calls.qsize() - 1, 0)
-        self.retire(f"was not done when the run was{where}, with {left} calls to go")
+        self.retire(f"had not finished when the run had{where}, with {left} calls left")
 
     def _queue(self, call: Call | threading.Event | None) -> None:
         self._calls.put(call)
-        if self._thread.ident is None:  # it is started by the first call: a run that was over before makes none
+        if self._thread.ident is None:  # started by the first call: a resumed run that was over makes no calls
             self._thread.start()
 
     def _run(self) -> None:
@@ -350,7 +351,7 @@ class _Worker:
                     call.set()
             if not self.retired:
                 self.state = self._do("get_state", {})
-        except BaseException as error:  # whatever it raises, SystemExit too, concerns this callback only
+        except BaseException as error:  # any error, SystemExit too, disables only this callback
             where = self._call[0] if self._call else "its thread"
             self.retire(f"raised {named(error)} in {where}:\n{traceback.format_exc()}")
 

@@ -1,10 +1,9 @@
 """Messages to plain data and back, by their own type annotations.
 
-A frozen dataclass becomes a dict of those of its fields that differ from their defaults; one of a union carries its
-class name under ``"kind"``. NaN and infinities, which JSON lacks, become ``{"float": "nan"}``; a dict of the caller's
-that has this one key becomes ``{"float": [its value]}``, so that the two cannot be mixed up. What is written here is
-the journal's format: a field that is added needs a default, and no field or default is changed or removed without a
-new format version.
+A frozen dataclass becomes a dict of the fields that differ from their defaults, with its class name under ``"kind"``.
+NaN and infinities, which JSON lacks, become ``{"float": "nan"}``; a caller's dict with this single key becomes
+``{"float": [its value]}``, so that the two cannot be confused. This is the journal's format: a new field needs a
+default, and no field or default may be changed or removed without a new format version.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ def to_plain(value: object) -> Plain:
 
 
 def fields(message: object) -> dict[str, object]:
-    """Return a message's kind and its fields as they are, but for those that have their defaults.
+    """Return a message's kind and its fields, except those with default values.
 
     Raises:
-        TypeError: it is no message.
+        TypeError: it is not a message.
     """
     cls: type = type(message)
     if cls.__name__ not in _CLASSES:
@@ -62,19 +61,19 @@ def fields(message: object) -> dict[str, object]:
 
 
 def from_plain(data: Plain) -> typing.Any:  # noqa: ANN401 - its kind says which message it is
-    """Turn what ``to_plain`` made of a message into the message.
+    """Turn the data that ``to_plain`` made of a message into the message.
 
     Raises:
-        ValueError: it is no message that this version knows.
+        ValueError: this version does not know such a message.
     """
     return message(read_plain(data))
 
 
 def message(data: Plain) -> typing.Any:  # noqa: ANN401 - as above
-    """The same for data that ``read_plain`` has been over, or need not be: most have no number that JSON lacks.
+    """Do the same for data in which ``read_plain`` has restored non-finite numbers, or that has none, as most.
 
     Raises:
-        ValueError: it is no message that this version knows.
+        ValueError: this version does not know such a message.
     """
     if not isinstance(data, dict) or str(data.get("kind")) not in _CLASSES:
         raise ValueError(f"not a message: {str(data)[:200]}")
@@ -83,15 +82,15 @@ def message(data: Plain) -> typing.Any:  # noqa: ANN401 - as above
 
 @cache
 def _keys(cls: type) -> dict[str, str]:
-    """Say under which key each field is written: its name, but for a field ``kind``, which would hide the class's."""
+    """Return the key of each field: its name, except for a field ``kind``, which would hide the class's."""
     names = [field.name for field in dataclasses.fields(cls)]
     return {"kind_" if name == "kind" else name: name for name in names}
 
 
 @cache
 def _defaults(cls: type) -> tuple[tuple[str, str, object], ...]:
-    """Return the key, the name, and the default of each field; one that has none differs from it always, and one that
-    is a float is written always: -0.0 equals 0.0."""
+    """Return the key, the name, and the default of each field. A field without a default is always written, and so is a
+    float: -0.0 equals 0.0, and would be lost."""
     found = []
     for key, field in zip(_keys(cls), dataclasses.fields(cls), strict=True):
         made = field.default_factory

@@ -1,11 +1,11 @@
-"""The three blames.
+"""Errors, by their cause.
 
-*Yours*: a bad argument or an impossible space. Built-in ``ValueError`` and ``TypeError``, raised before the first
+*Arguments*: a bad argument or an impossible space. Built-in ``ValueError`` and ``TypeError``, raised before the first
 trial, with every problem found at once.
 
-*The world's*: user code raised, a worker died, a metric was NaN. Never an exception here: an event that ends one trial.
+*Trials*: user code raised, a worker died, a metric was NaN. Never an exception here: an event that ends one trial.
 
-*Ours, or the machine's*: the classes below. They stop the run; the journal stays, and the run is resumable.
+*This library, or the machine*: the classes below. They stop the run; the journal stays, and the run is resumable.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class TrialwrightError(Exception):
 
 
 class InternalError(TrialwrightError):
-    """A bug in Trialwright. The text carries the story of the trial that met it."""
+    """A bug in Trialwright. The message has the last transitions of the trial concerned."""
 
 
 class InvalidTransition(InternalError):
-    """A message that the transition table has no row for."""
+    """A message for which the transition table has no row."""
 
 
 class ReplayError(TrialwrightError):
-    """A journal and this program disagree about what happened: the first difference is named."""
+    """A journal and its replay differ; the message has the first difference."""
 
 
 class StorageError(TrialwrightError):
@@ -37,15 +37,15 @@ class StorageError(TrialwrightError):
 
 
 class RunLocked(TrialwrightError):
-    """Another process drives this run; the text names its host and process."""
+    """Another process drives this run; the message names its host and process."""
 
 
 class ExecutorError(TrialwrightError):
-    """The place where trials should run cannot be had or has gone (a cluster out of reach, say)."""
+    """The place where trials should run is not available, such as a cluster that cannot be reached."""
 
 
 class PolicyError(TrialwrightError):
-    """A scheduler, searcher, or stop rule raised. It is the caller's code unless it is one of ours."""
+    """A scheduler, searcher, or stop rule raised, or gave an invalid answer."""
 
 
 class RunInterrupted(KeyboardInterrupt):
@@ -69,10 +69,10 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 def said(error: BaseException) -> str:
-    """Return an error as one text: its class, and what it says if it can say it."""
+    """Return an error as one string: its class and its message, if that can be had."""
     try:
         return f"{type(error).__qualname__}: {error}".removesuffix(": ")
-    except BaseException:  # the text of an error of a user's own class may raise another
+    except BaseException:  # the __str__ of a user's own class may raise
         return type(error).__qualname__
 
 
@@ -85,7 +85,7 @@ def named(error: BaseException) -> str:
 
 
 def of_searcher(error: BaseException) -> PolicyError:
-    """Return the error that ends a run whose searcher raised this; one that says so itself stays as it is."""
+    """Return the error that ends a run whose searcher raised this; a ``PolicyError`` is returned as it is."""
     if isinstance(error, PolicyError):
         return error
     failure = PolicyError(f"the searcher raised {named(error)}")
@@ -101,7 +101,7 @@ def refuse(problems: Iterable[str], subject: str) -> None:
 
 
 def import_instead(given: object) -> str:
-    """Return, of an object or a class of Ray's, what to import in its place; nothing of any other."""
+    """Return, for an object or class of Ray's, a hint what to import instead; an empty string for any other."""
     for kind in (given if isinstance(given, type) else type(given)).__mro__:
         package, _, module = kind.__module__.partition(".")
         if package == "ray" and module.startswith(("tune", "train", "air")):

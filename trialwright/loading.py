@@ -1,4 +1,4 @@
-"""Loading: the result of a run, read from its directory, whether it is over, was interrupted, or still goes on."""
+"""Loading: the result of a run from its directory, whether it is over, was interrupted, or is still running."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
 
 
 def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Space | None = None) -> Result:
-    """Return the result of a run as its journal has it. Nothing is run, and the objective is not needed.
+    """Load the result of a run from its journal. Nothing is run, and the objective is not needed.
 
-    What only a replay of the decisions could tell is missing: ``explain``, ``lineage``, and why a run was stopped.
-    ``Engine.resume(path, objective, ...).run()`` has it all.
+    What needs a replay of the decisions is missing: ``explain``, ``lineage``, and why a run was stopped. The result of
+    ``Engine.resume(path, objective, ...).run()`` has these.
 
     Args:
         directory: the run's, or a link to it.
-        space: the run's, where it holds what is no data (functions, classes, objects). Without it these parameters are
-            missing in configurations, which is warned of; all others are there.
+        space: the run's, if it holds functions, classes, or objects, which the journal does not keep. Without it these
+            parameters are missing in configurations, with a warning.
 
     Raises:
-        ValueError: there is no run (those that begin so, or are called nearly so, are named), or this is not its space.
+        ValueError: there is no run (the message names runs with similar names), or this is not its space.
         StorageError: its journal is damaged.
     """
     path = find_run(directory).resolve()
@@ -65,8 +65,8 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
 
 
 def load_trials(store: SqliteStore, path: Path, resolve: Resolve) -> list[TrialResult]:
-    """Return the trials of the run in ``path`` that have begun, by their rows. ``resolve`` makes of a config in its
-    plain form what the objective got."""
+    """Return the trials of the run in ``path`` that have begun, from their rows. ``resolve`` turns a config in its
+    plain form into what the objective got."""
     rows = store.trials()
     if store.format < formats.FIRST:
         plan = _plan(cast("Mapping[str, Plain]", store.settings["data"]))
@@ -75,12 +75,12 @@ def load_trials(store: SqliteStore, path: Path, resolve: Resolve) -> list[TrialR
 
 
 def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, keyword: str = "space") -> Resolve:
-    """Return what makes values of the configs of a run.
+    """Return a function that turns plain configs of a run into what the objective got.
 
     Args:
         store: the run's.
-        space: its space, if it is given.
-        keyword: what that is called where it can be given.
+        space: the run's, if the user has given it.
+        keyword: the name of the argument in which a user can give the space.
     """
     told = cast("Mapping[str, Plain]", store.settings["data"])
     if space is not None:
@@ -94,7 +94,8 @@ def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, key
         if new := [path for path in missing if path not in said]:
             said.update(new)
             text = (
-                f"{', '.join(new)}: no data, so missing in configurations read from disk; {keyword}=... brings it back"
+                f"{', '.join(new)}: not plain data, so missing in configurations read from disk; pass {keyword}=... to "
+                "restore it"
             )
             warnings.warn(text, RuntimeWarning, stacklevel=6)
         return Known(config, tuple(missing), keyword)
@@ -103,7 +104,7 @@ def resolver(store: SqliteStore, space: Mapping[str, object] | Space | None, key
 
 
 class Known(dict[str, Any]):
-    """A configuration read from disk, in which parameters are missing that are no data. To ask for one says so."""
+    """A configuration read from disk, without parameters that are not plain data; the error for these says why."""
 
     def __init__(self, config: Mapping[str, Any], missing: tuple[str, ...], keyword: str) -> None:
         super().__init__(config)
@@ -111,7 +112,7 @@ class Known(dict[str, Any]):
 
     def __missing__(self, name: str) -> object:
         lost = [path for path in self.missing if path == name or path.startswith(f"{name}/")]
-        why = f": it is no data, so it is not on the disk; {self._keyword}=... brings it back" if lost else ""
+        why = f": not plain data, so it is not on the disk; pass {self._keyword}=... to restore it" if lost else ""
         raise KeyError(f"{name!r}{why}")
 
 
@@ -148,7 +149,7 @@ def _space(told: Mapping[str, Plain]) -> Space | None:
 
 
 def _plan(told: Mapping[str, Plain]) -> Plan:
-    """Return the goals of a run from what its engine was told."""
+    """Return the goals of a run from its engine's keywords."""
     metrics, modes = _several(told.get("metric")), _several(told.get("mode") or "min")
     modes = modes * len(metrics) if len(modes) == 1 else modes
     constraints = outcome_constraints(told.get("outcome_constraints") or ())
@@ -160,7 +161,7 @@ def _several(given: Plain) -> tuple[str, ...]:
 
 
 def _from_events(store: SqliteStore, row: TrialRow, plan: Plan) -> TrialRow:
-    """Add to a row of format 1 what later ones have: the trial's best value."""
+    """Add to a row of format 1 the trial's best value, which later formats have."""
     scores, trial = Scores(plan), Trial(row.id, {}, (), 0)
     for frame in store.frames(row.id):
         scores.note(trial, frame)

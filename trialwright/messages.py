@@ -1,14 +1,14 @@
-"""Everything that the parts of Trialwright say to each other. Read this file first.
+"""The messages between the parts of Trialwright. Read this file first.
 
-The experiment (``core/experiment.py``) is a machine: *events* go in, *commands* come out. Events are past tense: an
-executor saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with an
-exception. *Verdicts* and *choices* are what a scheduler answers when the experiment asks it.
+The experiment (``core/experiment.py``) is a state machine: *events* go in, *commands* come out. Events are past tense:
+an executor saw them happen. Commands are imperatives: an executor carries them out and answers with events, never with
+an exception. *Verdicts* and *choices* are a scheduler's answers to the experiment.
 
 All are frozen values of plain data, so each can be journalled, printed, compared, and sent to another process.
 
 A trial's worker holds a *lease*: it works on its own until a report meets one of the lease's boundaries; there
-``report()`` waits for one answer, ``Extend`` or ``Halt``. Everything reported in between streams one way, in frames of
-many reports.
+``report()`` waits for one answer, ``Extend`` or ``Halt``. Reports in between are sent without an answer, many in a
+frame.
 
 ``attempt`` counts the launches of a trial. A message about an attempt that is not the current one is an echo, and is
 dropped.
@@ -26,7 +26,7 @@ Tags: TypeAlias = dict[str, Plain]
 
 
 class Message:
-    """A value that is sent, or kept by the hundred thousand: pickled as its class and its fields in order."""
+    """Base class of messages. It is pickled as its class and its fields in order, which is small and fast."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
@@ -40,9 +40,9 @@ class Message:
 
 
 class Boundary(NamedTuple):
-    """Ends a lease: a report whose ``metric`` is at or past ``value``.
+    """Ends a lease at a report whose ``metric`` is at or past ``value``.
 
-    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report may bring its own instead.
+    The worker counts ``step`` (reports) and ``time_s`` (running seconds) itself; a report may give its own instead.
     """
 
     metric: str
@@ -50,7 +50,7 @@ class Boundary(NamedTuple):
     value: float
 
     def met(self, metrics: dict[str, Metric]) -> bool:
-        """Tell whether a report meets this boundary; one without the metric, or with NaN or a text in it, does not."""
+        """Tell whether a report meets this boundary; one where the metric is missing, NaN, or a string does not."""
         value = metrics.get(self.metric)
         if not isinstance(value, int | float):
             return False
@@ -62,14 +62,14 @@ EVERY_REPORT: Until = (Boundary("step", ">=", 0),)
 
 
 def at_step(step: float) -> Until:
-    """Until a trial's report number ``step``."""
+    """Return the lease that ends at a trial's report number ``step``."""
     return (Boundary("step", ">=", step),)
 
 
 @dataclass(frozen=True, slots=True)
 class Node(Message):
     """One machine: how much it has of each resource, in the user's units (``{"cpu": 8, "gpu": 2, "memory":
-    3.2e10}``), and how much of that programs outside this run hold: it cannot be granted, but may become free."""
+    3.2e10}``), and how much of that other programs hold: it cannot be granted now, but may become free."""
 
     name: str
     resources: dict[str, float]
@@ -87,8 +87,8 @@ class Placement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Message):
-    """A saved state: where it lies (a path, or a name that only the executor understands), and when it was saved: at
-    which step, after how much running time. A trial that loads it counts on from there."""
+    """A saved state: its place (a path, or a name that only the executor understands), its step, and the running time
+    until then. A trial that loads it counts both on from there."""
 
     path: str
     step: int
@@ -97,11 +97,11 @@ class Checkpoint(Message):
 
 @dataclass(frozen=True, slots=True)
 class Request(Message):
-    """One wish to a searcher: a new configuration; or (``explore``) a variation of ``donor`` for a trial that clones
-    it; or (``next``) the best of a new configuration and the trials that are paused.
+    """One request to a searcher: for a new configuration; or (``explore``) for a variation of ``donor``, for a trial
+    that clones it; or (``next``) for the best of a new configuration and the paused trials.
 
-    ``sample`` numbers the new configurations that are asked for, from 0 without gaps; where it is below 0, there may be
-    no new one.
+    ``sample`` numbers the requests for new configurations, from 0 without gaps; if it is negative, a new one is not
+    allowed.
     """
 
     trial: int
@@ -114,7 +114,7 @@ class Request(Message):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion(Message):
-    """A searcher's answer to one request. What the searcher wants to remember about the trial rides in ``tags``."""
+    """A searcher's answer to one request. The searcher's own data about the trial goes into ``tags``."""
 
     config: Config
     tags: Tags = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Report(Message):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Message):
-    """How a trial ended, and why in words."""
+    """How a trial ended, and why, in a sentence."""
 
     kind: Literal["completed", "stopped", "failed", "lost", "cancelled"]
     reason: str = ""
@@ -168,7 +168,7 @@ class Pause(Message):
 
 @dataclass(frozen=True, slots=True)
 class Stop(Message):
-    """Verdict: end the trial: ``completed`` if it has had all that it could get. ``everyone``: end the whole run."""
+    """Verdict: end the trial: as ``completed`` if it has reached its last step. ``everyone``: end the whole run."""
 
     reason: str
     everyone: bool = False
@@ -186,7 +186,7 @@ class Clone(Message):
 
 @dataclass(frozen=True, slots=True)
 class Resize(Message):
-    """Verdict: start again from the own checkpoint with other resources, in the user's units."""
+    """Verdict: start again from the trial's own checkpoint with other resources, in the user's units."""
 
     resources: dict[str, float]
     until: Until
@@ -227,7 +227,7 @@ class Wait(Message):
 
 @dataclass(frozen=True, slots=True)
 class Consult(Message):
-    """Choice: what the searcher finds best, a new trial or one that is paused; of the latter, ``on_resume`` says how
+    """Choice: what the searcher finds best, a new trial or a paused one; for a paused one, ``on_resume`` returns how
     far it goes. The tags are shown to the searcher."""
 
     tags: Tags = field(default_factory=dict)
@@ -236,7 +236,7 @@ class Consult(Message):
 Choice: TypeAlias = Resume | New | Drop | Wait | Consult
 
 
-# The experiment's own decisions: journalled, so that a replay goes by them and not by today's rules
+# The experiment's own decisions: journalled, so that a replay uses them and not the rules of its own version
 # ---------------------------------------------------
 
 
@@ -266,7 +266,7 @@ class Asked(Message):
 
 @dataclass(frozen=True, slots=True)
 class TooLarge(Message):
-    """What a trial was to be launched with is more than any machine has."""
+    """A trial's request is more than any machine has."""
 
     trial: int
 
@@ -282,7 +282,7 @@ Decision: TypeAlias = Start | Verdict | Choice | Granted | Queued | Asked | TooL
 class CapacityChanged(Message):
     """These are the machines now. The first event of every session of a run.
 
-    ``to_come`` are machines that may still be added, one of each type: what they could hold is waited for."""
+    ``to_come`` are machines that may still be added, one of each type: trials that fit on these wait for them."""
 
     nodes: tuple[Node, ...]
     to_come: tuple[Node, ...] = ()
@@ -290,8 +290,8 @@ class CapacityChanged(Message):
 
 @dataclass(frozen=True, slots=True)
 class Suggested(Message):
-    """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more. None instead of one: not now,
-    ask again once more is known."""
+    """The searcher answered ask ``ask``. Fewer suggestions than requests: it has no more. None in place of one: not
+    yet, ask again after more results."""
 
     ask: int
     suggestions: tuple[Suggestion | None, ...]
@@ -299,17 +299,17 @@ class Suggested(Message):
 
 @dataclass(frozen=True, slots=True)
 class Enqueued(Message):
-    """Somebody wants this configuration tried, beyond the samples of the searcher."""
+    """The user requests a trial of this configuration, in addition to the planned samples."""
 
     config: Config
     checkpoint: Checkpoint | None = None
-    letter: int = 0  # its number in the run's inbox; 0 if it came another way
+    letter: int = 0  # the request's number in the run's inbox; 0 if it came another way
     resources: dict[str, float] | None = None  # as in Suggestion
 
 
 @dataclass(frozen=True, slots=True)
 class StopRequested(Message):
-    """Somebody wants a trial to end, or (None) the whole run."""
+    """The user requests the end of a trial, or (None) of the whole run."""
 
     trial: int | None
     letter: int = 0  # as in Enqueued
@@ -317,14 +317,14 @@ class StopRequested(Message):
 
 @dataclass(frozen=True, slots=True)
 class SamplesAdded(Message):
-    """Somebody wants so many more new trials than was planned."""
+    """The user requests this many more new trials than planned."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class RetryRequested(Message):
-    """Somebody wants a trial tried again that has ended, and is not completed: from its last checkpoint or from the
+    """The user requests a retry of a trial that has ended without being completed: from its last checkpoint or from the
     beginning."""
 
     trial: int
@@ -333,7 +333,7 @@ class RetryRequested(Message):
 
 @dataclass(frozen=True, slots=True)
 class Started(Message):
-    """The worker began to run user code. Not said of a trial that follows another in its slot: that begins when the
+    """The worker began to run user code. Not sent for a trial that follows another in its slot: that begins when the
     other has ended."""
 
     trial: int
@@ -343,8 +343,8 @@ class Started(Message):
 
 @dataclass(frozen=True, slots=True)
 class Reported(Message):
-    """A frame of consecutive reports, in columns. ``waiting``: the last one stands at a boundary or carries a
-    checkpoint, and its ``report()`` waits for an answer."""
+    """A frame of consecutive reports, in columns. ``waiting``: the last one meets a boundary or has a checkpoint, and
+    its ``report()`` waits for an answer."""
 
     trial: int
     attempt: int
@@ -360,7 +360,7 @@ class Reported(Message):
 
     @property
     def size(self) -> int:
-        """Roughly how many bytes it takes where it waits to be read or written."""
+        """Its approximate size in memory, in bytes."""
         columns = self.columns.values()
         long = sum(
             len(value) for column in columns if str in map(type, column) for value in column if type(value) is str
@@ -379,7 +379,7 @@ class Reported(Message):
 
 @dataclass(frozen=True, slots=True)
 class Noted(Message):
-    """Metrics of the reports that follow are not kept as they were given; a sentence on each, by its name."""
+    """Metrics of the following reports are not kept as reported; ``notes`` has a sentence on each, by its name."""
 
     trial: int
     attempt: int
@@ -406,7 +406,7 @@ class Failed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Halted(Message):
-    """User code runs no more: a Halt was carried out, or it raised by itself what ``report()`` raises then."""
+    """User code has stopped: a Halt was carried out, or it raised ``TrialStopped`` itself."""
 
     trial: int
     attempt: int
@@ -424,15 +424,15 @@ class Lost(Message):
 
 @dataclass(frozen=True, slots=True)
 class Returned(Message):
-    """A trial that waited in a slot was handed back: it has not begun there, and this is no attempt."""
+    """A trial that waited in a slot was handed back: it has not begun there, and this does not count as an attempt."""
 
     trial: int
-    attempt: int  # that it would have been
+    attempt: int  # the attempt that it would have been
 
 
 @dataclass(frozen=True, slots=True)
 class Ticked(Message):
-    """The experiment's deadline has come."""
+    """The experiment's deadline has passed."""
 
 
 Event: TypeAlias = (
@@ -515,14 +515,14 @@ class Halt(Message):
 
 @dataclass(frozen=True, slots=True)
 class Cancel(Message):
-    """A trial that holds no worker will not run; it may wait in a slot. Nothing to confirm."""
+    """A trial without a worker will not run; it may wait in a slot. There is no answer."""
 
     trial: int
 
 
 @dataclass(frozen=True, slots=True)
 class Discard(Message):
-    """Delete a checkpoint that nobody will need again."""
+    """Delete a checkpoint that is no longer needed."""
 
     path: str
 

@@ -1,4 +1,4 @@
-"""What may be reported: from a user's values to metrics, and what is said of a value that is none."""
+"""What may be reported: from a user's values to metrics, and notes on values of other types."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 from trialwright.errors import nearest
 from trialwright.messages import Metric
 
-COUNTED = frozenset({"step", "time_s"})  # a report may bring its own, and then that one counts
+COUNTED = frozenset({"step", "time_s"})  # a report may give its own, which then replaces ours
 KEYS_MAX = 10_000
 KEY_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 65_536
-TEXTS_LENGTH_MAX = 2**20  # together in one report
+TEXT_LENGTH_SUM_MAX = 2**20  # together in one report
 DEPTH_MAX = 16
-STRING_LENGTH_MAX = 1000  # of what is no metric: what is longer is left out
-ITEMS_MAX = 100  # of a container that is no metric: the string of a longer one is not even made
+STRING_LENGTH_MAX = 1000  # of a value of another type: a longer string is left out
+ITEMS_MAX = 100  # of a container: the string of a longer one is not even made
 _PLAIN = (bool, int, float, str, Decimal, Fraction)
 
 
 def clean(metrics: Mapping[str, object], notes: dict[str, str] | None = None) -> dict[str, Metric]:
-    """Turn what was reported into plain values. What is no metric is kept as its string, or left out (None).
+    """Turn a report into plain values. A value of another type is kept as its string, or left out (None).
 
     Args:
         metrics: as reported; nested dicts are joined with ``/``.
-        notes: what is no metric is added here: its name, and a sentence on what was made of it.
+        notes: for each value of another type, its name and a sentence on its conversion are added here.
 
     Raises:
-        TypeError: it is no dict, or its own ``step`` is no number.
+        TypeError: it is not a dict, or its own ``step`` is not a number.
         ValueError: too many keys, too long a string, or a name that comes twice: ``a/b`` beside ``{"a": {"b": ...}}``.
     """
     if not isinstance(metrics, Mapping):
@@ -43,16 +43,25 @@ def clean(metrics: Mapping[str, object], notes: dict[str, str] | None = None) ->
     for name in COUNTED & row.keys():
         if isinstance(row[name], bool) or not isinstance(row[name], int | float):
             raise TypeError(f"a report's own {name!r} must be a number, not {_shown(row[name])}")
-    if sum(len(value) for value in row.values() if type(value) is str) > TEXTS_LENGTH_MAX:
+    if sum(len(value) for value in row.values() if type(value) is str) > TEXT_LENGTH_SUM_MAX:
         raise ValueError(
-            f"the strings of a report may have {TEXTS_LENGTH_MAX} characters together; write more to a file"
+            f"the strings of a report may have {TEXT_LENGTH_SUM_MAX} characters together; write more to a file"
         )
     return row
 
 
 def require(row: dict[str, Metric], names: tuple[str, ...], notes: Mapping[str, str] = MappingProxyType({})) -> None:
-    """Refuse a report that lacks an objective, or in which one is no number, or has a standard error that is none;
-    ``notes`` are those of ``clean``."""
+    """Check that a report has all objectives.
+
+    Args:
+        row: the report.
+        names: of the objectives.
+        notes: those of ``clean``.
+
+    Raises:
+        ValueError: an objective is missing, or its standard error is not a number from 0 on.
+        TypeError: an objective is not a number.
+    """
     for name in names:
         if name not in row:
             raise ValueError(f"the report lacks the metric {name!r}{nearest(name, row)}")
@@ -73,7 +82,7 @@ def spelled(key: object) -> str:
     """Return the key of a dict as a part of a metric's name.
 
     Raises:
-        TypeError: it has no string.
+        TypeError: it has no usable string.
     """
     if isinstance(key, str):
         return key
@@ -93,7 +102,7 @@ def _flatten(
         if len(name) > KEY_LENGTH_MAX:
             raise ValueError(f"metric names have at most {KEY_LENGTH_MAX} characters; {name[:40]!r}... has {len(name)}")
         if not isinstance(key, str):
-            notes[name] = f"metric {name!r} was reported under {_shown(key)}, which is no string"
+            notes[name] = f"metric {name!r} was reported under {_shown(key)}, which is not a string"
         if isinstance(value, Mapping):
             _flatten(value, name + "/", row, notes, depth + 1)
         elif name in row:
@@ -110,7 +119,7 @@ def _metric(name: str, value: object, notes: dict[str, str]) -> Metric:
             raise ValueError(
                 f"metric {name!r} is a string of {len(value)} characters; at most {TEXT_LENGTH_MAX} are kept"
             )
-        return str.__str__(value)  # a subclass may look otherwise
+        return str.__str__(value)  # a subclass may have a __str__ of its own
     if isinstance(value, int):
         return int(value) if -(2**63) <= value < 2**63 else _float(name, value)
     if isinstance(value, float | Decimal | Fraction):
@@ -120,7 +129,7 @@ def _metric(name: str, value: object, notes: dict[str, str]) -> Metric:
 
 
 def _item(value: object) -> object:
-    """Return what a NumPy scalar or a tensor of one element holds; None if this is none."""
+    """Return the value of a NumPy scalar or a tensor of one element; None for any other object."""
     with suppress(Exception):  # a user's class may have an ``item`` that does anything
         item: object = value.item()  # type: ignore[attr-defined]
         return item if isinstance(item, _PLAIN) else None
@@ -130,12 +139,12 @@ def _item(value: object) -> object:
 def _no_metric(name: str, value: object, notes: dict[str, str]) -> str | None:
     text = _string(value)
     fate = "left out" if text is None else "kept as its string"
-    notes[name] = f"metric {name!r} is a {type(value).__name__}, which is no metric: it is {fate}"
+    notes[name] = f"metric {name!r} is a {type(value).__name__}, not a number, string, or None: it is {fate}"
     return text
 
 
 def _string(value: object) -> str | None:
-    """Return the string of what is no metric; None if it is long, says nothing, or cannot be had."""
+    """Return the string of any object; None if it is long, only an address in memory, or raises."""
     kind = type(value)
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:  # an address in memory
         return None
@@ -143,7 +152,7 @@ def _string(value: object) -> str | None:
         if hasattr(value, "__len__") and len(value) > ITEMS_MAX:
             return None
         text = str.__str__(str(value))
-    except Exception:  # as in _item
+    except Exception:  # a user's class may do anything here
         return None
     return text if len(text) <= STRING_LENGTH_MAX else None
 

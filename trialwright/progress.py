@@ -1,7 +1,7 @@
-"""What a run shows while it goes on, and what it says at its end. Everything goes to stderr: stdout is the user's.
+"""The display of a run, and the summary at its end. Everything goes to stderr: stdout is the user's.
 
-The run hands over snapshots, which costs nothing; they are shown in a thread of their own. So a slow terminal, or one
-that somebody has stopped with Ctrl-S, never holds up a trial.
+The run hands over snapshots, which takes little time; they are shown in a thread of their own. So a slow terminal, or
+one that is stopped with Ctrl-S, never delays a trial.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from trialwright.core.failures import Failure
 WARNINGS_SHOWN = 2
 FAILURES_SHOWN = 5  # kinds
 CONFIG_LENGTH = 160
-HINT_S = 10.0  # a searcher that took longer, and more than half of a run, is worth a thought
+HINT_S = 10.0  # a searcher that took longer, and more than half of a run, gives a hint
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best trial so far. ``value`` is as it was reported, not sign-flipped."""
+    """The best trial so far. ``value`` is as reported, not sign-flipped."""
 
     trial: int
     metric: str
@@ -47,9 +47,9 @@ class Snapshot:
     elapsed_s: float = 0.0
     states: Mapping[str, int] = field(default_factory=dict)  # trials by state
     outcomes: Mapping[str, int] = field(default_factory=dict)  # ended trials by outcome
-    wanted: int | None = None  # how many trials there will be; None: nobody knows
+    wanted: int | None = None  # how many trials are planned; None for unlimited
     best: Best | None = None
-    resources: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # name -> (used, there is)
+    resources: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # name -> (used, total)
     reports: int = 0
     reports_per_s: float = 0.0
     stopped: str | None = None  # why the whole run ends early
@@ -73,24 +73,24 @@ class Statistics:
     searcher_s: float = 0.0
     launch_mean_s: float = 0.0  # from Launch to Started
     idle_s: Mapping[str, float] = field(default_factory=dict)  # cause -> slot-seconds without work
-    open_s: float = 0.0  # until the place where trials run was there
-    open_hint: str = ""  # where that could be had sooner
+    open_s: float = 0.0  # until trials could start
+    open_hint: str = ""  # how they could start sooner
 
 
 class Progress(Protocol):
-    """Shows a run to somebody. It is called in a thread of its own, one call at a time, so it may block."""
+    """Shows a run. It is called in a thread of its own, one call at a time, so it may block."""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show the newest state of the run: about four times a second, unless the last call still goes on. If it
-        raises, it is called no more."""
+        """Show the newest state of the run: called about four times a second, unless the last call is still running. If
+        it raises, it is not called again."""
 
     def close(self, snapshot: Snapshot) -> None:
-        """Show the last state, and let go of the terminal. If it has not returned after ten seconds, it is left
-        behind."""
+        """Show the last state, and restore the terminal. If it has not returned after ten seconds, the run ends without
+        it."""
 
 
 def choose_progress(verbose: int, stream: TextIO | None = None) -> Progress:
-    """Return what suits: nothing for ``verbose=0``, a live table on a terminal, else plain lines.
+    """Return the default display: none for ``verbose=0``, a live table on a terminal, else plain lines.
 
     Args:
         verbose: how much the user wants to see.
@@ -117,7 +117,7 @@ class NoProgress:
 
 
 class _Drawn(ABC):
-    """Draws on a stream until that is closed, or its reader gone: then it draws no more."""
+    """Draws on a stream until the stream is closed or its reader is gone."""
 
     is_seen = True
 
@@ -143,11 +143,11 @@ class _Drawn(ABC):
 
     @abstractmethod
     def _end(self) -> None:
-        """Let go of the stream."""
+        """Release the stream."""
 
 
 class LineProgress(_Drawn):
-    """One plain line a period: for log files, pipes, and terminals that cannot redraw."""
+    """Prints a line every few seconds: for log files, pipes, and terminals that cannot redraw."""
 
     def __init__(self, stream: TextIO, period_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._period_s, self._clock = stream, period_s, clock
@@ -156,7 +156,7 @@ class LineProgress(_Drawn):
         self._said: set[str] = set()
 
     def update(self, snapshot: Snapshot) -> None:
-        """Draw this if the last line is old enough, or says what is being waited for. What has gone wrong is said at
+        """Print a line if the last one is old enough, or if something is starting. Print errors and warnings at
         once."""
         self._try(lambda: self._say(snapshot))
         if self._clock() >= self._due or snapshot.starting not in ("", self._starting):
@@ -174,19 +174,19 @@ class LineProgress(_Drawn):
         print(line(snapshot), file=self._stream, flush=True)
 
     def _end(self) -> None:
-        """The stream is somebody else's."""
+        """Do nothing: the stream belongs to the caller."""
 
 
 class _Console(Console):
-    """A console whose broken pipe is its own affair; rich would point stdout to nowhere and exit."""
+    """A console that raises on a broken pipe; rich would redirect stdout to /dev/null and exit."""
 
     def on_broken_pipe(self) -> None:
-        """Let the drawing thread see what happened."""
+        """Raise in the drawing thread, which then stops drawing."""
         raise BrokenPipeError
 
 
 class LiveProgress(_Drawn):
-    """A table that is drawn over itself. ``NO_COLOR`` is respected (by rich)."""
+    """A table that is redrawn in place. ``NO_COLOR`` is respected (by rich)."""
 
     def __init__(self, stream: TextIO) -> None:
         self._live: Live | None = None
@@ -198,10 +198,10 @@ class LiveProgress(_Drawn):
         self._live.update(_table(snapshot), refresh=True)
 
     def _start(self) -> Live:
-        # What others print goes above the table if it goes to the same terminal; a stdout that is a file stays one.
+        # Other output to the same terminal goes above the table; a stdout that is a file must stay one.
         live = Live(console=self._console, auto_refresh=False, redirect_stdout=sys.stdout.isatty())
         live.start()
-        self._console.show_cursor()  # Live hides it, and a process that is killed could not bring it back
+        self._console.show_cursor()  # Live hides it, and a killed process could not show it again
         return live
 
     def _end(self) -> None:
@@ -220,7 +220,7 @@ def _table(snapshot: Snapshot) -> Table:
 
 
 def rows(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """Return the rows of the live table, a label and a text each."""
+    """Return the rows of the live table: pairs of a label and a value, both strings."""
     directory = f", in {snapshot.directory}" if snapshot.directory else ""
     shown = [(_plain(snapshot.name), f"{duration(snapshot.elapsed_s)}{directory}"), ("trials", _trials(snapshot))]
     if snapshot.starting:
@@ -269,7 +269,7 @@ def line(snapshot: Snapshot) -> str:
 
 
 def summary_lines(snapshot: Snapshot, statistics: Statistics) -> list[str]:
-    """Return what is said at the end of a run: what came out, and where the time went."""
+    """Return the summary of a run: its results, and where the time went."""
     lines = [_headline(snapshot)]
     if snapshot.stopped:
         lines.append(f"the run was stopped: {_plain(snapshot.stopped)}")
@@ -283,7 +283,7 @@ def summary_lines(snapshot: Snapshot, statistics: Statistics) -> list[str]:
 
 
 def _errors(snapshot: Snapshot) -> list[str]:
-    """Return a line for each kind of failure, the most frequent first, and where to find all."""
+    """Return a line for each kind of failure, the most frequent first, and one on where to find all."""
     lines = [f"error: {_failure(failure)}" for failure in _most(snapshot.failures)]
     if more := len(snapshot.failures) - len(lines):
         lines.append(f"and {more} more kinds of errors")
@@ -301,12 +301,12 @@ def _headline(snapshot: Snapshot) -> str:
 
 
 def _where_time_went(spent: Statistics, reports: int) -> list[str]:
-    wall_s = spent.wall_s or math.inf  # a run of no length has no rates
+    wall_s = spent.wall_s or math.inf  # a run of 0 s has no rates
     lag, lag_max = duration(spent.loop_lag_p99_s), duration(spent.loop_lag_max_s)
     commit, commit_max = duration(spent.commit_s / max(spent.commits, 1)), duration(spent.commit_max_s)
     idle = sorted(spent.idle_s.items(), key=lambda item: -item[1])
     causes = ", ".join(f"{_plain(cause)} {duration(seconds)}" for cause, seconds in idle if seconds > 0)
-    texts = {
+    entries = {
         "deciding": f"{duration(spent.handle_s)} ({spent.handle_s / wall_s:.1%}); {reports:,} reports, "
         f"{number(reports / wall_s)}/s",
         "event loop": f"late by {lag} at p99, {lag_max} at most; up to {spent.queue_max:,} events a turn",
@@ -315,10 +315,12 @@ def _where_time_went(spent: Statistics, reports: int) -> list[str]:
         "idle slots": causes or "none",
     }
     if spent.searcher_s > max(HINT_S, wall_s / 2):
-        texts["hint"] = 'most went to the searcher; for trials as short as these, searcher="tpe" or "random" is faster'
+        entries["hint"] = (
+            'most went to the searcher; for trials as short as these, searcher="tpe" or "random" is faster'
+        )
     if spent.open_hint and spent.open_s > wall_s / 10:
-        texts["start"] = f"{duration(spent.open_s)}; {spent.open_hint}"
-    return [f"where {duration(spent.wall_s)} went:", *(f"  {label:<11} {text}" for label, text in texts.items())]
+        entries["start"] = f"{duration(spent.open_s)}; {spent.open_hint}"
+    return [f"where {duration(spent.wall_s)} went:", *(f"  {label:<11} {text}" for label, text in entries.items())]
 
 
 def _trials(snapshot: Snapshot) -> str:
@@ -378,5 +380,5 @@ def duration(seconds: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return one printable line: what a text may carry otherwise could move the cursor."""
+    """Return one printable line: control characters could move the cursor."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,5 +1,5 @@
-"""Finds what an objective calls of Ray Tune's, before it runs. In a program of which half of the imports were changed,
-``report`` may still be Ray's: nothing of it would reach a run of ours, and Ray would let it pass."""
+"""Finds calls of Ray Tune's functions in an objective, before it runs. In a program where only some imports were
+changed, ``report`` may still be Ray's: its reports would not reach this run, and Ray would not raise an error."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def refuse_ray_calls(objective: object) -> None:
     """
     for call in _found(_function_of(objective), set()):
         raise TypeError(
-            f"the objective calls {call}() of ray.tune, which this run does not hear: from trialwright import tune, "
+            f"the objective calls {call}() of ray.tune, which has no effect in this run: from trialwright import tune, "
             f"and call tune.{call}()"
         )
 
 
 def _function_of(value: object) -> object:
-    """Return the function behind a partial, a method, or an object that can be called."""
+    """Return the function behind a partial, a method, or a callable object."""
     while isinstance(value, partial):
         value = value.func
     if not isinstance(value, FunctionType | MethodType | type):
@@ -57,7 +57,7 @@ def _is_filled(cell: object) -> bool:
 
 
 def _named(code: CodeType, names: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Yield what code names: its path, ``ray.tune.report``, and the value where it is known."""
+    """Yield the names that code uses: the path, as ``ray.tune.report``, and the value if it is known."""
     imported: dict[str, str] = {}
     path, constant = "", None
     for step in dis.get_instructions(code):

@@ -1,4 +1,4 @@
-"""What user code calls inside a trial: ``report``, ``get_checkpoint``, ``context``; and the session behind them.
+"""The functions for user code in a trial: ``report``, ``get_checkpoint``, ``context``; and the session behind them.
 
 A session is one attempt of one trial, in its worker. It counts steps, tests each report against the boundaries of the
 lease, and sends reports in frames. At a boundary, and with a checkpoint, ``report()`` waits for one answer; otherwise
@@ -26,21 +26,22 @@ from trialwright.storage.files import is_of_disk
 
 FLUSH_S = 0.005  # a report that comes later than this after the last frame is sent at once
 FLUSH_REPORTS = 64
-NOTES_MAX = 100  # names of metrics in one attempt of which something is said
+NOTES_MAX = 100  # names of metrics in one attempt that get a note
 ERROR_LENGTH_MAX = 500
 _FORKED = (
-    "report() was called in a process that the trial has forked: only the trial's own process reports for it; "
-    "hand what you have to that process, by a pipe or a queue"
+    "report() was called in a process that the trial has forked: only the trial's own process can report; send the "
+    "metrics to that process, by a pipe or a queue"
 )
 
 
 class TrialStopped(BaseException):
-    """Raised by ``report()`` when the trial is to end. Not an ``Exception``, so that a broad except lets it through."""
+    """Raised by ``report()`` when the trial must end. Not an ``Exception``, so that ``except Exception`` does not catch
+    it."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """Where a trial is: given by ``context()``."""
+    """A trial's number, attempt, config, resources, directory and seed, from ``context()``."""
 
     trial_id: int
     attempt: int
@@ -51,29 +52,28 @@ class Context:
 
 
 class Reply:
-    """What ``report()`` returns: nothing to look at, but in an ``async def`` it can be awaited, until the report is
-    answered."""
+    """What ``report()`` returns. In an ``async def`` it can be awaited, until the report is answered."""
 
     def __await__(self) -> Generator[object, None, None]:
         return
-        yield
+        yield  # never reached: it makes this a generator, as ``await`` needs
 
 
 class Link(Protocol):
     """A session's way to the driver."""
 
     def send(self, message: Reported | Noted) -> None:
-        """Send a frame, or what is said of one that follows; may block while the driver is behind."""
+        """Send a frame, or notes on the following one; may block while the driver is behind."""
 
     def answer(self) -> Extend | Halt:
         """Wait for the answer to a waiting report."""
 
     def fail(self, reason: str) -> None:
-        """The disk does not take what the run has to keep: the run is to stop, and this attempt counts for nothing."""
+        """The disk of the run's directory is full or fails: the run must stop, and this attempt does not count."""
 
     @property
     def halted(self) -> bool:
-        """A Halt has come that nobody asked for."""
+        """A Halt has come while no report waited for an answer."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     step: int = 0
     resources: dict[str, float] = field(default_factory=dict)
-    returned: bool = False  # user code has: nothing but the ending follows
+    returned: bool = False  # user code has returned: only the end of the attempt follows
 
     def __post_init__(self) -> None:
         self._until: Until = self.launch.until
@@ -97,13 +97,13 @@ class Session:
         self._times: list[float] = []
         self._columns: dict[str, list[Metric]] = {}
         self._flushed = self._began
-        self._noted: set[str] = set()  # metrics that are none, of which that was said
+        self._noted: set[str] = set()  # names of metrics that got a note
         self._lock = threading.Lock()  # the tail of the reports is flushed by another thread
         self._pid = os.getpid()
 
     @property
     def is_forked(self) -> bool:
-        """This is a copy in a process that the trial has forked: it is not the trial, and must not speak for it."""
+        """This is a copy in a process that the trial has forked: it must not send messages for the trial."""
         return os.getpid() != self._pid
 
     @property
@@ -114,17 +114,17 @@ class Session:
         return Context(launch.trial, launch.attempt, self.config, self.resources, self.directory, launch.seed)
 
     def get_checkpoint(self) -> Path | dict[str, object] | None:
-        """Return what the last ``checkpoint=`` was, if this attempt goes on from one; steps are then counted from
+        """Return the last checkpoint that was reported, if this attempt continues from one; steps are then counted from
         there."""
         checkpoint = self.launch.checkpoint
         if checkpoint is None:
             return None
-        if self.step == 0:
+        if self.step == 0:  # only before the first report: a later call must not set the count back
             self.step, self._before_s = checkpoint.step, checkpoint.time_s
         return checkpoints.load(Path(checkpoint.path))
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
-        """Send a report; raise ``TrialStopped`` if the trial is to end."""
+        """Send a report; raise ``TrialStopped`` if the trial must end."""
         self._check_process()
         row = self._cleaned(metrics)
         path = None if checkpoint is None else self._save(checkpoint, self.step + 1)
@@ -136,7 +136,8 @@ class Session:
         return Reply()
 
     def decides(self, metrics: Mapping[str, object]) -> bool:
-        """Tell whether a report of these metrics, made now, would wait for a decision: who can save does it then."""
+        """Tell whether a report of these metrics, made now, would wait for a decision: a good time to save a
+        checkpoint."""
         row = {"step": self.step + 1, "time_s": self._before_s + self.clock() - self._began, **clean(metrics)}
         return any(boundary.met(row) for boundary in self._until)
 
@@ -147,8 +148,9 @@ class Session:
                 self._send_frame()
 
     def flush_tail(self, *, older_than_s: float = FLUSH_S) -> None:
-        """Send reports that have waited for company for too long. Called by another thread, now and then, or by a
-        signal's handler: these must not wait for one that is sending."""
+        """Send reports that have waited too long for more to share a frame. Called by another thread, now and then, or
+        by
+        a signal handler: these must not wait for a thread that is sending."""
         if self._times and self.clock() - self._flushed > older_than_s and self._lock.acquire(blocking=False):
             try:
                 if self._times:
@@ -161,7 +163,7 @@ class Session:
             raise RuntimeError(_FORKED)
 
     def _cleaned(self, metrics: Mapping[str, object]) -> dict[str, Metric]:
-        """Return a report as plain values; of what is no metric, say once what was made of it."""
+        """Return a report as plain values; send notes on values of other types, once for each name."""
         notes: dict[str, str] = {}
         row = clean(metrics, notes)
         new = [name for name in notes if name not in self._noted][: NOTES_MAX - len(self._noted)]
@@ -180,7 +182,7 @@ class Session:
         """Add a report to the frame, and send the frame if it is time to; tell whether the report waits for an
         answer."""
         time_s = round(self._before_s + self.clock() - self._began, 6)
-        with self._lock:  # to the end: the other thread must not send a report that waits as if it did not
+        with self._lock:  # until it is sent: the other thread must not send a waiting report without its flag
             self.step += 1
             self._add(row, time_s)
             row = {"step": self.step, "time_s": time_s, **row}
@@ -208,14 +210,14 @@ class Session:
         except OSError as error:
             if not is_of_disk(error):
                 raise
-            self.fail(error)  # at once, and past whatever user code catches
+            self.fail(error)  # at once: user code may catch what is raised here
             raise TrialStopped from error
         return str(path)
 
     def fail(self, error: BaseException) -> None:
         """Stop the run, because the disk is full or fails."""
         self.flush()
-        met = f"trial {self.launch.trial} met a disk that is full or fails, for {self.directory}"
+        met = f"trial {self.launch.trial} could not write to {self.directory}: the disk is full or fails"
         self.link.fail(f"{met}: {said(error)[:ERROR_LENGTH_MAX]}")
 
     def _due(self) -> bool:
@@ -239,7 +241,7 @@ _process: list[Session] = []  # a worker process has one trial at a time; thread
 
 @contextmanager
 def serving(session: Session, *, whole_process: bool = False) -> Generator[None, None, None]:
-    """Make ``report()`` and the others speak for this session, in this context or in the whole process."""
+    """Make ``report()`` and the others use this session, in this context or in the whole process."""
     token = _current.set(session)
     if whole_process:
         _process.append(session)
@@ -265,31 +267,29 @@ def report(
 
     Args:
         metrics: names and values: numbers, strings, None, NumPy scalars, tensors of one element; nested dicts are
-            joined with ``/``. What else is there is kept as its string, or left out, with one warning a name.
-        checkpoint: a directory or file, which is copied, or a dict of plain data; it is safely stored
-            when this returns.
+            joined with ``/``. Other values are kept as their strings, or left out, with one warning for each name.
+        checkpoint: a directory or file, which is copied, or a dict of plain data; it is stored when this returns.
         named: more metrics.
 
     Raises:
-        TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
-        TypeError, ValueError: the report is not one; the message names the key.
-        RuntimeError: this is no trial's process.
+        TrialStopped: the trial must end. Do not catch it; clean up in ``finally``.
+        TypeError, ValueError: the report is invalid; the message names the key.
+        RuntimeError: this is not a trial's process.
     """
     return _session("report").report({**(metrics or {}), **named}, checkpoint)
 
 
 def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-    """Return the state to go on from, as it was reported: the path of a directory or file, or a dict; None at a
-    start."""
+    """Return the checkpoint to continue from, as it was reported: the path of a directory or file, or a dict; None if
+    the trial starts from the beginning."""
     return _session("get_checkpoint").get_checkpoint()
 
 
 def decides(metrics: Mapping[str, object]) -> bool:
-    """Tell whether a report of these metrics would wait for a decision, after which the trial may be paused or
-    cloned."""
+    """Tell whether a report of these metrics would wait for a decision, which may pause or clone the trial."""
     return _session("decides").decides(metrics)
 
 
 def context() -> Context:
-    """Return who and where this trial is: ``trial_id, attempt, config, resources, directory, seed``."""
+    """Return this trial's ``trial_id, attempt, config, resources, directory, seed``."""
     return _session("context").context

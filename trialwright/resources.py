@@ -1,4 +1,4 @@
-"""Resources: what a trial asks for and a machine has, in the user's amounts and in the ledger's units.
+"""Resources: what a trial needs and a machine has, in the user's amounts and in the ledger's units.
 
 A *unit* is 1/10,000 of what the user counts in (CPUs, GPUs, bytes). Amounts are floored to units once, where they
 enter, so that three thirds fit on a device and no sum ever drifts.
@@ -15,10 +15,10 @@ from trialwright.errors import nearest
 UNIT = 10_000
 
 Units: TypeAlias = dict[str, int]
-Request: TypeAlias = tuple[Units, ...]  # bundles: each is to be had on one machine; today a trial asks for one
+Request: TypeAlias = tuple[Units, ...]  # bundles: each is placed on one machine; today a request has one
 Amounts: TypeAlias = dict[str, float]
 
-KNOWN = ("cpu", "gpu", "memory")  # others are the user's own: a machine has them if its executor was told so
+KNOWN = ("cpu", "gpu", "memory")  # others are the user's own: a machine has those that its executor was given
 _MEANT = {"cpus": "cpu", "gpus": "gpu", "num_cpus": "cpu", "num_gpus": "gpu", "mem": "memory", "ram": "memory"}
 
 
@@ -26,7 +26,7 @@ def to_units(resources: Mapping[str, float]) -> Units:
     """Floor amounts to units; zeros are left out.
 
     Raises:
-        ValueError: a name is one of ours spelt otherwise; an amount is negative, not finite, under one unit, or more
+        ValueError: a name is a misspelling of one of ours; an amount is negative, not finite, under one unit, or more
             than one GPU but not a whole number.
         TypeError: an amount is not a number.
     """
@@ -43,7 +43,7 @@ def to_request(resources: Mapping[str, float]) -> Request:
 
 
 def to_amounts(units: Units) -> Amounts:
-    """Return the amounts, in the user's units, that these units stand for."""
+    """Return the amounts of these units, in what the user counts in."""
     return {name: count / UNIT for name, count in units.items()}
 
 
@@ -84,7 +84,8 @@ def _floor(name: str, amount: float) -> int:
 
 
 def _check_name(name: str) -> None:
-    """A resource of the user's own may have any name, but "cpus" would wait for a machine that nobody has."""
+    """Refuse misspelled names such as "cpus": as a custom resource, no machine would have it, and the trial would wait
+    without end."""
     meant = _MEANT.get(name.lower()) or (name.lower() if name.lower() in KNOWN else None)
     if meant is not None and meant != name:
         raise ValueError(f"resource {name!r} is not known{nearest(meant, KNOWN)}")

@@ -1,4 +1,4 @@
-"""What a run has found: its trials, the best of them, and a table of all."""
+"""The result of a run: its trials, the best of them, and a table of all."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _no_frames(_: int) -> Iterable[Reported]:
 class TrialResult:
     """One trial of a finished (or interrupted) run.
 
-    ``state`` and ``outcome`` are words: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` says
-    why. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value, with
+    ``state`` and ``outcome`` are strings: ``ended`` and ``completed, stopped, failed, lost, cancelled``; ``reason`` is
+    a sentence. ``metrics`` are those of the last report, ``best_metrics`` those of the report with the best value, with
     ``step`` and ``time_s`` (running seconds). ``started`` and ``ended`` are seconds of the run.
     """
 
@@ -59,49 +59,48 @@ class TrialResult:
     worker: str = ""  # that ran its latest attempt, as the executor calls it
     _frames: Frames = field(repr=False, compare=False, default=_no_frames)
     _best_saved: Checkpoint | None = field(repr=False, compare=False, default=None)
-    saved: Checkpoint | None = field(repr=False, default=None)  # what it saved last, as the engine knows it
+    saved: Checkpoint | None = field(repr=False, default=None)  # its last checkpoint, as the engine stores it
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
     step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
     best_metrics: dict[str, Any] = field(default_factory=dict)  # empty if no report may be the best
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-        """What it saved last, in the form in which it was reported: a directory, a file, or a dict."""
+        """Its last checkpoint, in the form in which it was reported: a directory, a file, or a dict."""
         return _load(_path(self.saved))
 
     @property
     def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-        """What it saved with the best value it reported; what it saved last if it saved nothing there."""
+        """The checkpoint of its best value; its last checkpoint if there is none."""
         return _load(_path(self._best_saved or self.saved))
 
     @property
     def checkpoints(self) -> dict[int, Any]:
-        """All that is kept of what it saved, by the step, each in the form in which it was reported; of a step that was
-        repeated, the last."""
+        """All checkpoints that are kept, by their steps, each in the form in which it was reported; of a repeated step,
+        the last one."""
         saved = checkpoints.saved(self.directory) if self.directory else {}
         return {step: _load(path) for step, path in saved.items()}
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """All reports in the order of their steps, read from the journal; of a step that was repeated, the last
-        report."""
+        """All reports in the order of their steps, read from the journal; of a repeated step, the last report."""
         return list(self.reports.values())
 
     @property
     def reports(self) -> dict[int, dict[str, Any]]:
-        """The history by the step of each report, as the run counts them and names checkpoints: the objective may well
-        report a ``step`` of its own, which changes nothing here."""
+        """The history by the step of each report, as the run counts steps and names checkpoints; a ``step`` that the
+        objective reports itself does not change these."""
         return rows_of(self._frames(self.id))
 
 
 @dataclass(frozen=True)
 class Decided:
-    """One decision about a trial: when, at which step, what, and the facts that the scheduler went by.
+    """One decision about a trial: when, at which step, what, and the facts that it was based on.
 
-    ``decision`` is a verdict on a report, or ``Resume`` or ``Drop`` of a paused trial; ``step`` is None where a journal
-    alone cannot tell it. What ``facts`` holds is the scheduler's affair: of ASHA the rung, the trial's rank and value,
-    how many were there and how many survive, the cut-off, and a few of the best as ``[trial, value]``. They are empty
-    where a stop rule decided, where nobody was compared, and of schedulers that cannot say why.
+    ``decision`` is a verdict on a report, or ``Resume`` or ``Drop`` of a paused trial; ``step`` is None if the journal
+    alone cannot tell it. ``facts`` depends on the scheduler: for ASHA the rung, the trial's rank and value, how many
+    trials were there and how many survive, the cut-off, and a few of the best as ``[trial, value]``. It is empty if a
+    stop rule decided, if no trials were compared, and for schedulers without reasons.
     """
 
     now: float
@@ -118,7 +117,7 @@ class Decided:
 
 
 class Segment(NamedTuple):
-    """A part of a lineage: from this step on, training went by this configuration, in this trial."""
+    """A part of a lineage: from this step on, training used this configuration, in this trial."""
 
     step: int
     config: dict[str, Any]
@@ -129,7 +128,7 @@ class Segment(NamedTuple):
 class Result:
     """What ``Engine.run()`` returns: a sequence of trials in the order of their numbers.
 
-    ``stopped`` says why the run ended before its samples were used up, if it did.
+    ``stopped`` is the reason if the run ended before all its samples were used.
     """
 
     name: str
@@ -148,7 +147,7 @@ class Result:
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
     def __getstate__(self) -> dict[str, object]:
-        """Go elsewhere without a space that holds functions or objects, which may not be sent."""
+        """Be pickled without a space that holds functions or objects, which it may be impossible to pickle."""
         can_go = self._space is None or self._space.to_plain() is not None
         return vars(self) if can_go else {**vars(self), "_space": None}
 
@@ -162,12 +161,12 @@ class Result:
         return self.trials[index]
 
     def best(self, scope: Scope = "best") -> TrialResult:
-        """Return the best trial: by the best value that each has reported at any step; by the last one; or by the mean
-        of the last ones of all trials with its configuration. Only finite values count, and only reports that meet the
-        outcome constraints. Of several objectives the first decides; of equal trials, the lowest number.
+        """Return the best trial: by its best value at any step ("best"); by its last value ("last"); or by the mean
+        last value of all trials with its configuration ("mean"). Only finite values count, and only reports that meet
+        the outcome constraints. With several objectives the first decides; of equal trials, the lowest number.
 
         Raises:
-            ValueError: no trial has reported one; the text says what happened instead.
+            ValueError: no trial has reported such a value; the message has the first error.
         """
         sign = -1.0 if self.mode == "max" else 1.0
         scored = [
@@ -183,20 +182,20 @@ class Result:
 
     @cached_property
     def recommended(self) -> Recommended:
-        """The configuration with the best mean of a model of all results, among those tried, with its interval. Where
-        results are noisy, the best value is the luckiest one, and this is the better choice.
+        """The tried configuration with the best mean in a model of all results, with its interval. If results are
+        noisy, the best value is only the luckiest one, and this is the better choice.
 
-        Like ``best``, it goes by the first metric, and by reports that meet the outcome constraints; but by the last
-        report of each trial. It is computed when it is first asked for, in
-        some seconds at most: of more than 300 trials, 300 that stand for all are looked at.
+        Like ``best``, it uses the first metric, and reports that meet the outcome constraints; but the last report of
+        each trial. It is computed at first use, in some seconds at most: with more than 300 trials, from 300
+        representative ones.
 
         Raises:
-            ValueError: no trial has reported such a value; or a run that was loaded does not know its space.
+            ValueError: no trial has reported such a value; or a loaded run does not know its space.
         """
-        from trialwright.searchers.gp.recommend import recommend  # half a second: only who asks waits for it
+        from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
         if self._space is None:
-            raise ValueError("the space of this run is not known here: load(path, space=...) brings it back")
+            raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
         problem = Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
         found = recommend(problem, History([*map(self._record, self.trials)])) if self.metric else None
         if found is None:
@@ -204,7 +203,7 @@ class Result:
         return found.of_maximum() if self.mode == "max" else found
 
     def _record(self, trial: TrialResult) -> Record:
-        """Return what a searcher would be shown of a trial's last report."""
+        """Return a trial's last report as a searcher would see it."""
         record = Record(trial.id, cast(Space, self._space).plain(trial.config), {}, until=trial.step)
         if trial.metrics:
             values = (*self._costs(trial), *violations(self.constraints, trial.metrics))
@@ -214,21 +213,21 @@ class Result:
         return record
 
     def pareto_front(self) -> list[TrialResult]:
-        """Return the trials that no other is better than in one objective without being worse in another, by their
-        last values and in the order of their numbers. They meet the outcome constraints.
+        """Return the trials that no other trial dominates (is at least as good in all objectives and better in one), by
+        their last values and in the order of their numbers. They meet the outcome constraints.
 
         Raises:
             ValueError: the Engine was given no metric.
         """
         if not self.objectives:
-            raise ValueError("which trials are best? The Engine was given no metric")
+            raise ValueError("there is no best trial: the Engine was given no metric")
         costs = {trial.id: self._costs(trial) for trial in self.trials if self._feasible(trial)}
         finite = {trial: cost for trial, cost in costs.items() if all(map(math.isfinite, cost))}
         front = set(_undominated(finite))
         return [trial for trial in self.trials if trial.id in front]
 
     def _costs(self, trial: TrialResult) -> tuple[float, ...]:
-        """Return the last value of each objective, turned so that smaller is better; NaN where there is none."""
+        """Return the last value of each objective, sign-flipped so that smaller is better; NaN if there is none."""
         values = [(trial.metrics.get(metric), -1.0 if mode == "max" else 1.0) for metric, mode in self.objectives]
         return tuple(sign * value if isinstance(value, int | float) else math.nan for value, sign in values)
 
@@ -243,32 +242,32 @@ class Result:
 
     def _why_no_best(self) -> str:
         if self.metric is None:
-            return "which trial is best? The Engine was given no metric"
+            return "there is no best trial: the Engine was given no metric"
         errors = [trial for trial in self.trials if trial.error]
-        first = f"; trial {errors[0].id} said: {errors[0].error}" if errors else ""
+        first = f"; trial {errors[0].id}: {errors[0].error}" if errors else ""
         count = f"{len(self.trials)} trials, {len(errors)} with an error{first}"
         goals = "".join(f" with {each.metric} {each.op} {each.value:g}" for each in self.constraints)
         return f"no trial has reported a finite {self.metric!r}{goals} ({count})"
 
     def explain(self, trial: int) -> list[Decided]:
-        """Return all that was decided about a trial, in order, and why. The journal is replayed for it: so it costs the
-        run nothing, and takes as long as a resume.
+        """Return all decisions about a trial, in order, with their reasons. The journal is replayed for this: it costs
+        nothing during the run, and takes as long as a resume.
 
         Raises:
             ValueError: there is no such trial.
-            ReplayError: the scheduler is not what it was.
+            ReplayError: the scheduler has changed.
         """
         number = self._of(trial).id
         return [decided for decided in self._explain() if decided.trial == number]
 
     def lineage(self, trial: int) -> list[Segment]:
-        """Return the schedule of configurations that led to where a trial stands, from step 0 on: its own, and before
-        them those of the trials that it was cloned from. ``PBTReplay`` takes it.
+        """Return the schedule of configurations that led to a trial's state, from step 0 on: those of the trials that
+        it was cloned from, then its own. ``PBTReplay`` can repeat it.
         """
         return list(self._lineage(trial, len(self._of(trial).descents)))
 
     def _lineage(self, trial: int, count: int) -> Iterator[Segment]:
-        """Go through a trial's past, up to so many of its descents."""
+        """Yield the segments of a trial's past, up to this many of its descents."""
         descents = self._of(trial).descents
         config = descents[count].before if count < len(descents) else self._of(trial).config
         if not count:
@@ -299,13 +298,13 @@ class Result:
 
     @property
     def best_metrics(self) -> dict[str, Any]:
-        """What the best trial reported with its best value."""
+        """The metrics of the best trial's report with its best value."""
         return self.best().best_metrics
 
     @property
     def best_checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
-        """What the best trial saved with its best value, or last if it saved nothing there, in the form in which it was
-        reported; None if it saved nothing."""
+        """The best trial's checkpoint of its best value, or its last one if there is none, in the form in which it was
+        reported; None if it has no checkpoint."""
         return self.best().best_checkpoint
 
     @property
@@ -314,8 +313,8 @@ class Result:
         return [trial for trial in self.trials if trial.outcome in ("failed", "lost")]
 
     def dataframe(self) -> pd.DataFrame:
-        """Return one row a trial: its id, outcome, last metrics, configuration (``config/...``), and times. Where a
-        metric is called like one of these columns, the column of ours has ``trial/`` before its name.
+        """Return a table with one row for each trial: its id, outcome, last metrics, configuration (``config/...``),
+        and times. If a metric has the name of one of these columns, the column is called ``trial/<name>``.
 
         Raises:
             ImportError: pandas is not installed.
@@ -369,8 +368,8 @@ def _meant(scored: list[tuple[float, TrialResult]]) -> list[tuple[float, TrialRe
 
 
 def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
-    """Yield the trials that none dominates. Sorted, a trial can only be dominated by one before it, and it is enough to
-    compare it with those that are undominated themselves (Kung, Luccio and Preparata 1975)."""
+    """Yield the trials that none dominates. In sorted order a trial can only be dominated by an earlier one, and it is
+    enough to compare it with undominated ones (Kung, Luccio and Preparata 1975)."""
     front: list[tuple[float, ...]] = []
     for trial, cost in sorted(costs.items(), key=lambda item: item[1]):
         if not any(other != cost and all(map(le, other, cost)) for other in front):
@@ -386,7 +385,7 @@ def _row(trial: TrialResult, taken: AbstractSet[str]) -> dict[str, object]:
 
 
 def _apart(columns: Mapping[str, object], taken: AbstractSet[str]) -> dict[str, object]:
-    """Name columns of ours such that no metric of any trial is called so."""
+    """Rename columns of ours that have the name of a metric."""
     named = {}
     for column, value in columns.items():
         name = column

@@ -1,8 +1,8 @@
-"""Stop rules: when a trial has gone far enough, whatever its scheduler thinks.
+"""Stop rules: when a trial ends, regardless of its scheduler.
 
-``stop={"accuracy": 0.95}`` ends a trial that reports at least that; ``{"loss": ("<=", 0.1)}`` turns the sign round; the
-first of several that is met ends it. A function ``stop(trial_id, metrics) -> bool`` or a ``Stopper`` is asked at every
-report.
+``stop={"accuracy": 0.95}`` ends a trial that reports at least that; ``{"loss": ("<=", 0.1)}`` one that reports at most
+that; with several, the first that is met ends it. A function ``stop(trial_id, metrics) -> bool`` or a ``Stopper`` is
+asked at every report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
 
 @runtime_checkable
 class Stopper(Protocol):
-    """A stop rule with a memory."""
+    """A stop rule with a state."""
 
     def __call__(self, trial_id: int, metrics: dict[str, Metric]) -> bool:
         """Tell whether this report ends its trial."""
@@ -35,15 +35,15 @@ Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stop
 
 @runtime_checkable
 class StopRule(Protocol):
-    """What the experiment asks, made from what the user gave; or given as it is, by who wants to know the config too.
+    """What the experiment asks. It is made from the user's ``stop``; one that needs the config too can be given itself.
 
-    The report and the config are to be read, not changed. When a run is resumed, it is asked again about every report
-    that it was asked about before, in the same order, so that it remembers; what it answers then is not used.
+    The report and the config must not be changed. When a run is resumed, the rule is asked again about every earlier
+    report, in the same order, to restore its state; these answers are not used.
     """
 
     @property
     def boundaries(self) -> Until:
-        """Where the worker must stop and ask."""
+        """Where the worker must wait for a decision."""
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Return why this report ends its trial, or None."""
@@ -54,7 +54,7 @@ class StopRule(Protocol):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """A stop dict. The worker tests its boundaries, so that it costs no round trip."""
+    """A stop dict. The worker tests its boundaries, so that other reports need no answer."""
 
     boundaries: Until
 
@@ -64,7 +64,7 @@ class Thresholds:
         return f"{met.metric} {met.op} {met.value:g}" if met else None
 
     def stop_all(self) -> str | None:
-        """Thresholds concern single trials."""
+        """Return None: thresholds concern single trials."""
         return None
 
 
@@ -77,7 +77,7 @@ class Called:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metric that it looks at, if it tells."""
+        """The metric that it uses, if it has a ``metric`` attribute."""
         named = getattr(self.function, "metric", None)
         return (named,) if isinstance(named, str) else ()
 
@@ -94,7 +94,7 @@ class Called:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Several rules: the first that says so ends the trial, and all are asked."""
+    """Several rules: the first with a reason ends the trial, and all are asked."""
 
     rules: tuple[StopRule, ...]
 
@@ -105,6 +105,7 @@ class AnyOf:
 
     def reason(self, trial: int, report: Report, config: Config) -> str | None:
         """Return the first reason."""
+        # A list, not a generator: rules with a state must see every report.
         return next(filter(None, [rule.reason(trial, report, config) for rule in self.rules]), None)
 
     def stop_all(self) -> str | None:
@@ -117,7 +118,7 @@ def stop_rule(stop: Stop) -> StopRule:
 
     Raises:
         ValueError: a threshold that is not finite, or an operator that is neither ``">="`` nor ``"<="``.
-        TypeError: something that is no stop rule.
+        TypeError: something that is not a stop rule.
     """
     if stop is None:
         return AnyOf(())
@@ -135,8 +136,8 @@ def stop_rule(stop: Stop) -> StopRule:
 
 
 def metrics_of(rule: StopRule) -> tuple[str, ...]:
-    """Return the metrics that a rule names, as far as it tells: those of its boundaries, and of its ``metrics`` if it
-    has such an attribute."""
+    """Return the metrics that a rule names: those of its boundaries, and its ``metrics`` if it has such an
+    attribute."""
     inner = [metric for each in getattr(rule, "rules", ()) for metric in metrics_of(each)]
     return (*(boundary.metric for boundary in rule.boundaries), *getattr(rule, "metrics", ()), *inner)
 

@@ -1,7 +1,7 @@
 """One seed, split by name: every random draw of a run comes from here.
 
-``streams("random", 3)`` is the third block of the stream "random", whoever asks first and however often. No stream is
-shared, so no draw can shift another, and the same run on another number of workers draws the same numbers.
+``streams("random", 3)`` is always the same block of the stream "random", in whatever order blocks are used. No stream
+is shared, so no draw can shift another, and the same run on another number of workers draws the same numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Streams:
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(self._hash(name, key, 16))))
 
     def integer(self, name: str, *key: int) -> int:
-        """Return a 32-bit number of this name and key: a seed for other people's generators."""
+        """Return a 32-bit number for this name and key: a seed for generators of other libraries."""
         return self._hash(name, key, 4)
 
     def _hash(self, name: str, key: tuple[int, ...], size: int) -> int:

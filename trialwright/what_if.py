@@ -1,8 +1,8 @@
 """What if: the trials of a finished run under another scheduler, in virtual time.
 
-Each trial's recorded reports become a training that repeats them, and the whole engine runs again on simulated workers,
-with the same trials in the same order. Nothing is trained. A curve that was cut short cannot say how it would have gone
-on: where the other scheduler wants more of a trial than was recorded, the trial is *censored*, and the result says so.
+Each trial's recorded reports are replayed as its training, and the whole engine runs again on simulated workers, with
+the same trials in the same order. Nothing is trained. A curve that was cut short does not continue: if the other
+scheduler would have run a trial for longer than was recorded, the trial is *censored*, and the result says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Course:
-    """What is recorded of one trial: its reports in the order of their steps, and whether it came to its own end."""
+    """The record of one trial: its reports in the order of their steps, and whether it was completed."""
 
     trial: int
     rows: Sequence[Mapping[str, Metric]]
@@ -37,18 +37,18 @@ class Course:
 
 @dataclass(frozen=True)
 class Recording:
-    """A run's courses, and what it was told to optimise."""
+    """A run's courses, and its metrics and modes."""
 
     courses: tuple[Course, ...]
     metrics: tuple[str, ...]
     modes: tuple[Mode, ...]
 
     def start(self, config: Mapping[str, Any], seed: int) -> int:
-        """As a workload: before the first report."""
+        """Part of ``Workload``: the state before the first report."""
         return 0
 
     def step(self, config: Mapping[str, Any], state: int) -> tuple[int, dict[str, Metric], float] | None:
-        """The next report, after as many seconds as it took."""
+        """Part of ``Workload``: the next report, with the seconds that it took."""
         rows = self.courses[config["course"]].rows
         if state == len(rows):
             return None
@@ -58,14 +58,15 @@ class Recording:
 
     @property
     def at_once(self) -> int:
-        """How many trials ran side by side at most, as far as starts and ends tell."""
+        """The largest number of trials that ran at a time, by their starts and ends."""
         changes = sorted([(c.span[0], 1) for c in self.courses] + [(c.span[1], -1) for c in self.courses])
         return max(1, *accumulate(change for _, change in changes))
 
 
 @dataclass(frozen=True)
 class Fate:
-    """One trial: how many steps and seconds it was trained for, then and now, and how it would have ended."""
+    """One trial: its steps and seconds of training, as recorded and under the other scheduler, and how it would have
+    ended."""
 
     trial: int
     recorded_steps: int
@@ -80,8 +81,8 @@ class Fate:
 class WhatIf:
     """How a run would have gone under another scheduler.
 
-    ``wall_s`` is virtual: how long it would have taken. ``recorded_best`` and ``best`` are the best values that were
-    seen at any step, each with its trial; the first is of the trial called the *winner*.
+    ``wall_s`` is the virtual time of the run. ``recorded_best`` and ``best`` are the best values at any step, each with
+    its trial; the trial of the first is called the *winner*.
     """
 
     fates: tuple[Fate, ...]
@@ -97,22 +98,23 @@ class WhatIf:
 
     @property
     def kept_winner(self) -> bool:
-        """It would have come to where it was best."""
+        """Whether the winner would have reached its best step."""
         return self.winner.steps >= self.winner_step
 
     @property
     def censored(self) -> tuple[int, ...]:
-        """The trials of which more was wanted than is known: their fate is a guess, and what they save is too much."""
+        """The trials that would have run for longer than was recorded: how they end is a guess, and their savings are
+        overestimated."""
         return tuple(fate.trial for fate in self.fates if fate.censored)
 
     @property
     def saved_steps(self) -> int:
-        """How many steps less; below 0, more."""
+        """How many steps were saved; negative if more were needed."""
         return sum(fate.recorded_steps - fate.steps for fate in self.fates)
 
     @property
     def saved_s(self) -> float:
-        """How many seconds of training less."""
+        """How many seconds of training were saved."""
         return sum(fate.recorded_s - fate.seconds for fate in self.fates)
 
     def __str__(self) -> str:
@@ -132,28 +134,28 @@ def what_if(
 
     Args:
         run: a result, or a run's directory.
-        scheduler: the other one. It must not change configurations: PBT cannot be asked.
-        workers: how many trials run side by side; by default as many as did.
-        seed: of the scheduler's dice.
+        scheduler: the other scheduler. It must not change configurations, as PBT does.
+        workers: how many trials run at a time; by default as many as in the run.
+        seed: of the scheduler's random draws.
 
     Raises:
-        ValueError: the run was told no metric, or has no reports; or the scheduler is one that changes configurations,
-            or a pair with a searcher.
+        ValueError: the run has no metric, or no reports; or the scheduler changes configurations, or is a pair with a
+            searcher.
     """
     if isinstance(scheduler, PBT | PBTReplay) or scheduler == "pbt":
         raise ValueError(
-            f"what_if cannot ask {scheduler!r}: of other configurations than those that ran nothing is known"
+            f"what_if cannot use {scheduler!r}, which changes configurations: only those of the run are recorded"
         )
     if isinstance(scheduler, str) and scheduler.lower() in PAIRS:
         other = PAIRS[scheduler.lower()].scheduler()
         raise ValueError(
-            f"what_if cannot ask {scheduler!r}, which has a searcher of its own: ask its scheduler, {other!r}"
+            f"what_if cannot use {scheduler!r}, which has a searcher of its own: use its scheduler, {other!r}"
         )
     recording = _recording(run if isinstance(run, Result) else load(run))
     if not recording.metrics:
-        raise ValueError("what_if compares trials: the run was told no metric")
+        raise ValueError("what_if compares trials, and the run has no metric")
     if not recording.courses:
-        raise ValueError("what_if repeats reports: no trial of this run has made any")
+        raise ValueError("what_if repeats reports, and no trial of this run has made any")
     count = len(recording.courses)
     result = Engine(
         recording,

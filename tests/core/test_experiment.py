@@ -183,9 +183,9 @@ def test_a_trial_waits_for_the_only_machine_that_can_hold_it_and_is_cancelled_if
 def test_a_run_that_stands_still_says_for_what():
     head, worker = Node("head", {"memory": 8}), Node("worker", {"cpu": 1})
     hand = Hand(nodes=[head], samples=1)
-    assert "a machine with {'cpu': 1}: the largest that is there has {'cpu': 0}" in hand.experiment.waits_for
+    assert "a machine with {'cpu': 1}: the largest one present has {'cpu': 0}" in hand.experiment.waits_for
     hand(CapacityChanged((head, Node("worker", {"cpu": 1}, {"cpu": 1}))))
-    assert "wait for {'cpu': 1}, which others hold" in hand.experiment.waits_for
+    assert "wait for {'cpu': 1}, which other programs hold" in hand.experiment.waits_for
     hand(CapacityChanged((head, worker)))
     assert hand.experiment.waits_for == ""
     hand.finished(0)
@@ -198,7 +198,7 @@ def test_a_run_whose_only_trials_no_machine_can_hold_any_more_says_so():
     hand = Hand(nodes=[big, small], samples=0, resources={"cpu": 1})
     hand(CapacityChanged((small,)))
     hand(Enqueued({"x": 0.0}, resources={"cpu": 4}))
-    assert "a machine with {'cpu': 4}: the largest that is there has {'cpu': 1}" in hand.experiment.waits_for
+    assert "a machine with {'cpu': 4}: the largest one present has {'cpu': 1}" in hand.experiment.waits_for
 
 
 def test_trials_for_a_machine_that_may_be_added_are_not_refused():
@@ -607,7 +607,7 @@ def test_pausing_without_a_checkpoint_warns_once_and_starts_again_from_step_0_wi
         assert hand.trial(0).step == 0
     assert hand.scheduler.judged == [(0, 1), (0, 2), (0, 3)]
     (warning,) = hand.experiment.warnings
-    assert "start again from step 0" in warning
+    assert "starts again from step 0" in warning
 
 
 def test_a_trial_that_is_still_stopping_can_be_resumed_and_starts_once_it_has_stopped():
@@ -744,7 +744,7 @@ def test_a_checkpoint_that_comes_while_a_trial_stops_to_be_resized_is_the_one_it
 def test_a_size_that_can_never_be_had_is_refused_with_a_warning():
     hand = Hand(Script(verdicts={(0, 1): Resize({"cpu": 5}, at_step(2))}), samples=1, cpus=4)
     assert hand.reported(0, 1) == [Extend(0, 1, at_step(2))]
-    assert hand.experiment.warnings == ["a trial was not resized to {'cpu': 5}; at most {'cpu': 4} can be had"]
+    assert hand.experiment.warnings == ["a trial was not resized to {'cpu': 5}; at most {'cpu': 4} is available"]
 
 
 def test_a_timeout_outweighs_a_pause():
@@ -853,8 +853,8 @@ def test_a_scheduler_that_raises_is_a_policy_error_with_the_trials_story():
 @pytest.mark.parametrize(
     ("choice", "text"),
     [
-        (Resume(0, ()), "resumed what is not paused"),
-        (Drop(1, ""), "dropped what has ended"),
+        (Resume(0, ()), "resumed a trial that is not paused"),
+        (Drop(1, ""), "dropped a trial that has ended"),
         (Resume(9, ()), "KeyError"),
     ],
 )
@@ -869,7 +869,7 @@ def test_resuming_a_trial_twice_is_a_policy_error():
     script = Script(until=at_step(2), verdicts={(0, 2): Pause()})
     hand = Hand(script, samples=1, cpus=2)
     script.choices = [Resume(0, ()), Resume(0, ())]
-    with pytest.raises(PolicyError, match="resumed what is not paused"):
+    with pytest.raises(PolicyError, match="resumed a trial that is not paused"):
         hand.reported(0, 2)
 
 
@@ -938,7 +938,7 @@ def test_what_is_complete_is_not_tried_again():
     hand = Hand(samples=1, cpus=1)
     hand.finished(0)
     assert hand(RetryRequested(0)) == []
-    assert "trial 0 was to be tried again" in hand.experiment.warnings[0]
+    assert "cannot retry trial 0" in hand.experiment.warnings[0]
 
 
 # Not now --------------------------------------------------------------------------------------------------------------

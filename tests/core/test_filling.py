@@ -144,7 +144,7 @@ def test_a_clone_that_needs_more_than_any_machine_has_takes_its_donors_configura
 def test_an_enqueued_trial_that_needs_too_much_is_cancelled_with_the_reason():
     hand = Hand(Script(), cpus=2, samples=1)
     hand(Enqueued({"x": 0.0}, resources={"cpu": 3}))
-    assert hand.trial(1).outcome == Outcome("cancelled", "needs {'cpu': 3}; at most {'cpu': 2} can be had")
+    assert hand.trial(1).outcome == Outcome("cancelled", "needs {'cpu': 3}; at most {'cpu': 2} is available")
 
 
 class Counting(FIFO):

@@ -28,7 +28,7 @@ def chosen(objective, **keywords):
 @pytest.mark.parametrize(
     ("objective", "keywords", "scheduler", "why"),
     [
-        (function, {}, FIFO(), "FIFO: whether a function reports steps is not known before it runs"),
+        (function, {}, FIFO(), "FIFO: it is not known before it runs whether a function reports steps"),
         (function, {"stop": {"step": 81}}, ASHA(81, reduction_factor=3), "ASHA: trials report steps"),
         (function, {"stop": lambda trial, metrics: False}, FIFO(), "not known before it runs"),
         (function, {"stop": {"step": 2}}, FIFO(), "2 steps are too few"),

@@ -51,8 +51,8 @@ def test_a_scheduler_meets_it_where_it_stands(tmp_path, first):
 
 def test_one_that_has_no_checkpoint_or_not_any_more_is_refused(tmp_path, first):
     shutil.rmtree(first.saved.path)
-    with pytest.raises(ValueError, match="trial 0 has no checkpoint to begin from: .*checkpoints"):
+    with pytest.raises(ValueError, match="trial 0 has no checkpoint to start from: .*checkpoints"):
         engine(tmp_path).enqueue({}, checkpoint=first)
     silent = Engine(lambda config: {"x": 1}, {}, executor="local", storage=None, verbose=0).run()[0]
-    with pytest.raises(ValueError, match="trial 0 has no checkpoint to begin from: None"):
+    with pytest.raises(ValueError, match="trial 0 has no checkpoint to start from: None"):
         engine(tmp_path).enqueue({}, checkpoint=silent)

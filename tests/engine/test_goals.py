@@ -50,7 +50,7 @@ class TestStrings:
             outcome_constraints([text])
 
     def test_a_single_text_is_no_list(self):
-        with pytest.raises(TypeError, match="a list of texts"):
+        with pytest.raises(TypeError, match="a list of strings"):
             outcome_constraints("memory <= 3")
 
     def test_a_violation_is_how_far_a_report_is_beyond(self):

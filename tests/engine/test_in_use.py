@@ -65,7 +65,7 @@ def test_an_object_of_a_users_own_is_for_one_run_at_a_time(name, given):
     trial = nested(**{name: given})
     assert trial.outcome == "failed"
     assert f"{name}: this " in trial.error
-    assert "is used by a run that goes on: give each run an object of its own" in trial.error
+    assert "is used by a run in progress: give each run an object of its own" in trial.error
     assert Engine(lambda config: {"loss": 0.0}, SPACE, **{**QUIET, name: given}).run()[0].outcome == "completed"
 
 
@@ -89,7 +89,7 @@ def test_an_engine_runs_once_at_a_time():
         return {"loss": len(engine.run())}
 
     engine = Engine(objective, SPACE, **QUIET)
-    assert "Engine: this Engine is used by a run that goes on" in engine.run()[0].error
+    assert "Engine: this Engine is used by a run in progress" in engine.run()[0].error
 
 
 def test_an_object_is_free_again_when_its_run_failed():
@@ -109,7 +109,7 @@ def test_two_studies_with_one_searcher_of_ours_each_search_their_own_space():
 def test_a_study_whose_searcher_was_given_away_says_so():
     own = OwnSearcher()
     first, second = AskTell(SPACE, searcher=own), AskTell({"y": space.uniform(0, 1)}, searcher=own)
-    with pytest.raises(ValueError, match="this OwnSearcher was given to another run or study"):
+    with pytest.raises(ValueError, match="this OwnSearcher is now used by another run or study"):
         first.ask()
     assert set(second.ask().config) == {"y"}
 
@@ -117,7 +117,7 @@ def test_a_study_whose_searcher_was_given_away_says_so():
 def test_a_searcher_inside_one_of_ours_is_still_its_users_own():
     own = OwnSearcher()
     first, _ = AskTell(SPACE, searcher=Repeat(own, 2)), AskTell(SPACE, searcher=Repeat(own, 2))
-    with pytest.raises(ValueError, match="was given to another run or study"):
+    with pytest.raises(ValueError, match="is now used by another run or study"):
         first.ask()
 
 
@@ -163,4 +163,4 @@ def test_so_it_is_behind_ray_tunes_names(tuned, kept, tmp_path, monkeypatch):
         ).fit()
 
     results = fit(lambda config: {"loss": len(fit(lambda config: {"loss": config["x"]}))})
-    assert "is used by a run that goes on" in str(results.errors[0])
+    assert "is used by a run in progress" in str(results.errors[0])

@@ -21,8 +21,8 @@ def run(tmp_path):
 
 def read(run, warnings, needed=lambda config: None, times=1):
     async def several():
-        letters = InboxReader(run, needed, warnings.append, 0)
-        return [await letters.read() for _ in range(times)]
+        reader = InboxReader(run, needed, warnings.append, 0)
+        return [await reader.read() for _ in range(times)]
 
     return asyncio.run(several())
 
@@ -38,7 +38,7 @@ def test_a_config_of_another_space_is_left(run):
     inbox.enqueue(run.directory, {"x": 7.0})
     inbox.enqueue(run.directory, {"x": 0.5})
     assert read(run, warnings) == [[Enqueued({"x": 0.5}, letter=2)]]
-    assert warnings[0].startswith("letter 1 of the inbox is left: ValueError: ")
+    assert warnings[0].startswith("request 1 in the inbox was rejected: ValueError: ")
 
 
 def test_a_users_function_that_raises_rejects_its_request_and_no_other(run):
@@ -50,7 +50,7 @@ def test_a_users_function_that_raises_rejects_its_request_and_no_other(run):
     inbox.enqueue(run.directory, {"x": 0.75})
     [[letter]] = read(run, warnings, needed)
     assert (letter.letter, letter.resources) == (2, {"cpu": 4.0})
-    assert warnings == ["letter 1 of the inbox is left: ZeroDivisionError: float division by zero"]
+    assert warnings == ["request 1 in the inbox was rejected: ZeroDivisionError: float division by zero"]
 
 
 def test_a_row_that_is_none_is_left(run):
@@ -61,7 +61,7 @@ def test_a_row_that_is_none_is_left(run):
     database.close()
     inbox.enqueue(run.directory, {"x": 0.25})
     assert [letter.letter for letter in read(run, warnings)[0]] == [1, 3]
-    assert warnings == ["letter 2 of the inbox is left: stop {} cannot be read: KeyError: 'trial'"]
+    assert warnings == ["request 2 in the inbox was rejected: stop {} cannot be read: KeyError: 'trial'"]
 
 
 def test_an_inbox_that_cannot_be_read_now_is_read_later(run):
@@ -69,12 +69,12 @@ def test_an_inbox_that_cannot_be_read_now_is_read_later(run):
     file.write_text("no database at all, but long enough" * 100)
 
     async def twice():
-        letters = InboxReader(run, lambda config: None, warnings.append, 0)
-        first = await letters.read()
+        reader = InboxReader(run, lambda config: None, warnings.append, 0)
+        first = await reader.read()
         file.unlink()
         inbox.enqueue(run.directory, {"x": 0.5})
-        return first, await letters.read()
+        return first, await reader.read()
 
     assert asyncio.run(twice()) == ([], [Enqueued({"x": 0.5}, letter=1)])
     assert len(warnings) == 1
-    assert "the inbox could not be read, which is tried again" in warnings[0]
+    assert "the inbox could not be read; it will be tried again" in warnings[0]

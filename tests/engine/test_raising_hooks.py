@@ -167,5 +167,5 @@ def test_a_suggestion_that_is_no_data_is_the_searchers_fault_and_not_the_disks(t
     with pytest.raises(PolicyError, match="the searcher .*suggest"):
         run(searcher=kind(answer), storage=tmp_path)
     if isinstance(answer, Suggestion):
-        with pytest.raises(PolicyError, match="the searcher .*no plain data"):
+        with pytest.raises(PolicyError, match="the searcher .*not plain data"):
             run(CrossingCurves(), searcher=Suggesting(answer), executor=Simulated())

@@ -97,7 +97,7 @@ def test_a_damaged_side_file_does_not_keep_a_run_from_being_resumed(tmp_path, te
     again = resumed(result.path, callback := Counts())
     assert [trial.outcome for trial in again] == ["completed"] * 4
     assert callback.given is None
-    assert any("callbacks begin afresh" in warning for warning in again.warnings)
+    assert any("callbacks start without their saved states" in warning for warning in again.warnings)
     assert json.loads((result.path / "callbacks.json").read_text()) == [{"n": 1}]
 
 

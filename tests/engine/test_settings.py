@@ -55,7 +55,7 @@ def test_the_line_that_is_printed_resumes_the_run_where_it_was(tmp_path, monkeyp
 def test_it_names_an_executor_that_must_be_given_again(tmp_path, monkeypatch):
     line = interrupted(tmp_path, monkeypatch, executor=Own(cpus=1))
     assert line.endswith(", train, executor=executor).run()")
-    with pytest.raises(ValueError, match="executor is no data"):
+    with pytest.raises(ValueError, match="executor is not plain data"):
         eval(line.replace(", executor=executor", ""), {"Engine": Engine, "train": train})
     assert len(eval(line, {"Engine": Engine, "train": train, "executor": Own(cpus=1)})) == 3
 
@@ -98,5 +98,5 @@ def test_executors_of_ours_are_data(executor):
 
 @pytest.mark.parametrize("executor", [Own(), Simulated(speeds=lambda placement: 1.0), object()])
 def test_others_are_not(executor):
-    with pytest.raises(TypeError, match="no plain data"):
+    with pytest.raises(TypeError, match="not plain data"):
         catalogue.executor_to_plain(executor)

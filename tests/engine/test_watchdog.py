@@ -111,7 +111,7 @@ def test_the_run_goes_on_with_a_mended_one(tmp_path):
 def test_one_that_cannot_be_interrupted_is_left_behind(monkeypatch):
     monkeypatch.setattr(watchdog, "LEAVE_S", 0.05)
     rule = Hanging()
-    with pytest.raises(PolicyError, match="its thread is left behind"):
+    with pytest.raises(PolicyError, match="its thread is abandoned"):
         an_engine(hook_timeout_s=0.05, stop=rule).run()
     rule.lock.release()
     wait_for_threads()  # it cleans up when it can

@@ -52,7 +52,7 @@ def test_a_searcher_that_takes_most_of_the_slots_time_is_told_once_it_lasts(monk
     looks = [watchers.Spent(float(now), each, 1) for now, each in enumerate(waited)]
     asyncio.run(watchers.tell_of_a_slow_searcher(iter(looks).__next__, said.append))
     assert len(said) == 1
-    assert said[0].startswith("the searcher takes 75% of the slots' time: where trials are this short, searcher='tpe'")
+    assert said[0].startswith("the searcher takes 75% of the slots' time: with trials this short, searcher='tpe'")
 
 
 def test_a_watcher_that_fails_is_warned_of_and_begins_again(monkeypatch):
@@ -76,7 +76,7 @@ def test_a_watcher_that_fails_is_warned_of_and_begins_again(monkeypatch):
         return asyncio.all_tasks() - {asyncio.current_task()}
 
     assert asyncio.run(drive()) == set()
-    assert warnings == ["the meter failed, and begins again: KeyError: 'a bug'"] * 2
+    assert warnings == ["the meter failed, and is started again: KeyError: 'a bug'"] * 2
 
 
 def test_one_update_is_shown_at_a_time_and_the_last_state_after_it():
@@ -128,7 +128,7 @@ def test_one_whose_update_raises_is_updated_no_more_and_closed_all_the_same(erro
     asyncio.run(drive())
     assert names(shown.shown) == ["first", "the end"]
     [text] = warnings
-    assert text.startswith(f"the display failed, and was not updated any more: {type(error).__name__}")
+    assert text.startswith(f"the display failed, and was not updated after that: {type(error).__name__}")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("display broke"), SystemExit(3), KeyboardInterrupt()])
@@ -173,4 +173,4 @@ def test_a_terminal_that_takes_nothing_is_left_behind(make, monkeypatch):
 
     asyncio.run(drive())
     stream.released.set()
-    assert warnings == ["the display did not return within 0.05 s at the end of the run: it is left behind"]
+    assert warnings == ["the display did not return within 0.05 s at the end of the run: it is abandoned"]

@@ -388,7 +388,7 @@ def test_a_breach_of_the_rules_ends_the_connection_once_and_says_why():
     ear, dropped = visit(HELLO, encode(Finished(1, 1)) + b"\x00\x00\x00\x01\xc1" + encode(Finished(2, 1)))
     assert dropped
     assert ear.messages == [Finished(1, 1)]
-    assert "rules" in ear.reasons[0]
+    assert "protocol" in ear.reasons[0]
     assert len(ear.reasons) == 1
 
 

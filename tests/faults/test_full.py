@@ -115,7 +115,9 @@ def test_a_full_disk_stops_the_run_and_with_room_all_trials_are_completed(tmp_pa
 @pytest.mark.parametrize("how", ["as_directory", "in_its_directory"])
 def test_a_limit_of_the_system_stops_the_run_and_without_it_all_trials_are_completed(tmp_path, how):
     limited = Saves(how, tmp_path, limit=True)
-    with pytest.raises(StorageError, match=r"trial [01] met a disk that is full or fails.*File too large.*resume"):
+    with pytest.raises(
+        StorageError, match=r"trial [01] could not write to .*: the disk is full or fails.*File too large.*resume"
+    ):
         run(limited, Processes(2), tmp_path / "runs")
     [path] = (tmp_path / "runs").iterdir()
     result = Engine.resume(path, Saves(how, tmp_path), executor=Processes(2), verbose=0).run()

@@ -91,7 +91,7 @@ def test_the_number_of_a_new_trial_that_was_not_wanted_is_that_of_the_next():
 def test_with_no_samples_left_only_paused_trials_may_be_named():
     hand, ask = consulted(samples=1)
     assert ask.requests[0].sample == -1
-    with pytest.raises(PolicyError, match="there is no such trial"):
+    with pytest.raises(PolicyError, match="names no trial of this run"):
         hand(Suggested(ask.ask, (Suggestion({"x": 0.1}),)))
 
 

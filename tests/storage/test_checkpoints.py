@@ -151,7 +151,7 @@ def test_what_is_no_checkpoint_is_refused_by_its_type(target, checkpoint):
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, 2**64, len, 1j])
 def test_a_dict_of_what_is_no_plain_data_is_refused(target, value):
-    with pytest.raises(TypeError, match=re.escape("plain data only") + ".*torch.save"):
+    with pytest.raises(TypeError, match=re.escape("may hold only plain data") + ".*torch.save"):
         checkpoints.save({"deep": [value]}, target)
     assert not target.exists()
 

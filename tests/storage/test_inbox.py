@@ -41,19 +41,19 @@ def test_requests_are_read_in_order_and_from_a_number_on(run):
     inbox.enqueue(run, {"x": 0.5})
     inbox.stop(run, 0)
     inbox.stop(run)
-    assert inbox.letters(run, 0) == [TRIAL, StopRequested(0, 2), StopRequested(None, 3)]
-    assert inbox.letters(run, 2) == [StopRequested(None, 3)]
+    assert inbox.requests(run, 0) == [TRIAL, StopRequested(0, 2), StopRequested(None, 3)]
+    assert inbox.requests(run, 2) == [StopRequested(None, 3)]
 
 
 def test_without_requests_the_inbox_is_empty(run):
-    assert inbox.letters(run, 0) == []
+    assert inbox.requests(run, 0) == []
 
 
 @pytest.mark.parametrize("trial", ["1", 1.0, True, [1], {}])
 def test_what_is_no_trials_number_is_refused_where_it_is_sent(run, trial):
     with pytest.raises(TypeError, match="trial must be the number of a trial, or None for the whole run"):
         inbox.stop(run, trial)
-    assert inbox.letters(run, 0) == []
+    assert inbox.requests(run, 0) == []
 
 
 def test_a_path_may_be_a_string(run):
@@ -72,7 +72,7 @@ def test_a_path_may_be_a_string(run):
 def test_what_the_space_of_the_run_does_not_have_is_refused_at_the_call(run, config, why):
     with pytest.raises(ValueError, match=why):
         inbox.enqueue(run, config)
-    assert inbox.letters(run, 0) == []
+    assert inbox.requests(run, 0) == []
 
 
 def test_of_a_space_that_the_journal_does_not_hold_the_names_are_checked(tmp_path):
@@ -95,11 +95,11 @@ def test_a_config_that_is_no_dict_is_refused_at_the_call(run, config):
 def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_call(run, monkeypatch):
     monkeypatch.setattr(inbox, "COMMIT_S", 0.05)
     show(run, (0, "completed"), (1, None), (2, None))
-    with pytest.raises(ValueError, match=r"there is no trial 7 in .*; trials that go on: \[1, 2\]"):
+    with pytest.raises(ValueError, match=r"there is no trial 7 in .*; not ended are: \[1, 2\]"):
         inbox.stop(run, 7)
     with pytest.raises(ValueError, match=r"trial 0 in .* has ended: completed"):
         inbox.stop(run, 0)
-    assert inbox.letters(run, 0) == []
+    assert inbox.requests(run, 0) == []
     assert inbox.stop(run, 2) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_row_that_is_no_request_is_named_by_its_number_and_the_next_is_read(ru
     row(run, kind, body)
     show(run, (7, None))
     inbox.stop(run, 7)
-    first, odd, last = inbox.letters(run, 0)
+    first, odd, last = inbox.requests(run, 0)
     assert (first, last) == (TRIAL, StopRequested(7, 3))
     assert isinstance(odd, inbox.Unreadable)
     assert odd.letter == 2
@@ -144,11 +144,11 @@ def test_a_row_of_a_table_of_another_make_is_told_too(run):
         database.execute("CREATE TABLE letters (number INTEGER PRIMARY KEY, kind, body)")
         database.execute("INSERT INTO letters VALUES (1, 'greet', 'hello'), (2, NULL, NULL), (3, 'greet', '{}')")
     database.close()
-    assert [odd.letter for odd in inbox.letters(run, 0)] == [1, 2, 3]
-    assert "there is no such kind of letter" in inbox.letters(run, 2)[0].problem
+    assert [odd.letter for odd in inbox.requests(run, 0)] == [1, 2, 3]
+    assert "there is no such kind of request" in inbox.requests(run, 2)[0].problem
 
 
 def test_a_file_that_is_no_inbox_is_a_storage_error(run):
     (run / inbox.NAME).write_text("no database at all, but long enough" * 100)
     with pytest.raises(StorageError, match=r"inbox\.sqlite"):
-        inbox.letters(run, 0)
+        inbox.requests(run, 0)

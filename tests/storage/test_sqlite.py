@@ -176,7 +176,7 @@ def test_a_crash_while_a_run_is_made_leaves_nothing_in_the_way(tmp_path):
 
 
 def test_a_run_is_not_made_twice(run):
-    with pytest.raises(ValueError, match=f"{run}.*has a run already"):
+    with pytest.raises(ValueError, match=f"{run}.*already holds a run"):
         SqliteStore.create(run, {})
     assert len(entries(run)) == 60
 

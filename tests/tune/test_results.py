@@ -341,7 +341,7 @@ def test_configurations_read_from_disk_are_values_and_what_is_no_data_asks_for_p
     analysis = tune.ExperimentAnalysis(path, param_space=space)
     read = tune.Result.from_path(grid[0].path, param_space=space)
     assert [restored[0].config, read.config, *analysis.get_all_configs().values()] == [config] * 3
-    with pytest.warns(RuntimeWarning, match="net: no data, so missing .*; param_space=... brings it back"):
+    with pytest.warns(RuntimeWarning, match="net: not plain data, so missing .*; pass param_space=... to restore it"):
         analysis = tune.ExperimentAnalysis(path)
     assert list(analysis.get_all_configs().values()) == [{"hidden": config["hidden"]}]
     assert analysis.results_df["config/hidden"].tolist() == [config["hidden"]]

@@ -326,7 +326,7 @@ class TestARestoredRun:
     def test_wants_again_what_is_no_data(self, settings, tmp_path):
         space = {"x": tune.sample_from(lambda: 0.5)}
         _, path = self.interrupted(settings, tmp_path, space)
-        with pytest.raises(ValueError, match="space is no data"):
+        with pytest.raises(ValueError, match="space is not plain data"):
             tune.Tuner.restore(path, score, run_config=settings()).fit()
         assert len(tune.Tuner.restore(path, score, param_space=space, run_config=settings()).fit()) == 6
 

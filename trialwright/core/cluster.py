@@ -45,7 +45,7 @@ class Cluster:
         if len(request) == 1:
             bundle = request[0]
             return self._room > 0 if bundle == self._standard else self._find(bundle) is not None
-        placements = self.place(request)
+        placements = self.place(request)  # only booking tells: bundles of one request take room from each other
         if placements is not None:
             self._undo(placements)
         return placements is not None
@@ -111,7 +111,7 @@ class Cluster:
     def _room_for_several(self, request: Request) -> int:
         """By trying: bundles of different kinds take room from each other."""
         if not any(request):
-            return sys.maxsize if self.fits(request) else 0
+            return sys.maxsize if self.fits(request) else 0  # what takes nothing could be placed without end
         placed: list[tuple[Placement, ...]] = []
         while (placements := self.place(request)) is not None:
             placed.append(placements)
@@ -121,7 +121,7 @@ class Cluster:
 
 
 def _needs(bundle: Units) -> tuple[Need, ...]:
-    """Say what to look for, and what else if that is nowhere to be had."""
+    """Return what to look for, in order of preference: a share of a GPU goes to one that is partly used, if it can."""
     anywhere = tuple(bundle.items())
     if "gpu" not in bundle or bundle["gpu"] >= UNIT:
         return (anywhere,)
@@ -129,5 +129,5 @@ def _needs(bundle: Units) -> tuple[Need, ...]:
 
 
 def _needs_of_standard(bundle: Units) -> tuple[Need, ...]:
-    """The machines keep two numbers for it: so what is found by one of them fits, with no need to look further."""
+    """Return the two counts that machines keep for the standard bundle: what they find fits without a closer look."""
     return (((SNUG, 1),), ((ROOM, 1),)) if len(_needs(bundle)) > 1 else (((ROOM, 1),),)

@@ -53,6 +53,7 @@ NOTED_MAX = 200  # metrics that are warned of in one run
 
 _COMPLETED = Outcome("completed")
 _ITSELF = Outcome("stopped", "it stopped itself")
+_BY_REQUEST = "stopped by user request"
 _OF_A_TRIAL = (Reported, Started, Noted, Finished, Failed, Halted, Lost)
 
 
@@ -76,7 +77,7 @@ class Experiment:
         self.echoes = 0
         self.voids = 0  # answers of the searcher that came too late
         self._noted: set[str] = set()  # metrics that were warned of
-        self.letters = 0  # the highest number of a letter from the run's inbox that was carried out
+        self.last_request = 0  # the highest number of a request from the run's inbox that was carried out
         self._trials = Trials(plan, self.judge, learns=learns, ahead=self._ahead(plan, ahead))
         self._reports = Reports(self._trials, self.judge, self.scores)
         self._filling = Filling(plan, self._trials, self.judge)
@@ -91,15 +92,15 @@ class Experiment:
         self.idle_s = self._filling.idle_s
 
     def _ahead(self, plan: Plan, ahead: int) -> int:
-        """Return how many trials may wait in a slot. None, where the end of one can mean that no other is to begin, or
-        where what is next depends on it."""
+        """Return how many trials may wait in a slot: 0 where the end of one trial can decide which starts next, or that
+        none does."""
         depends = self.judge.is_ruled or plan.fail_fast or plan.resources is None or not self.judge.always_new
         return 0 if depends else ahead
 
     # What a driver needs --------------------------------------------------------------------------------------------
 
     def start(self) -> list[Command]:
-        """Return what is still to be done: nothing for a new run, the unanswered asks for a resumed one."""
+        """Return the first commands: none for a new run, the unanswered asks for a resumed one."""
         return [*self._trials.supply.outstanding()]
 
     def handle(self, now: float, event: Event) -> list[Command]:
@@ -113,7 +114,7 @@ class Experiment:
             PolicyError: the scheduler or a stop rule raised.
             InternalError: this class has a bug.
         """
-        self._filling.account(now)
+        self._filling.account(now)  # before the clock moves: it needs the time of the last event
         self._trials.now = now
         try:
             if self._trials.limits.are_timed:
@@ -135,7 +136,7 @@ class Experiment:
         """Take in an event of the past, going by the decisions that were taken then.
 
         Raises:
-            ReplayError: they are not those that this event comes to.
+            ReplayError: the decisions do not match those that this event leads to.
         """
         self.judge.replay(decisions)
         commands = self.handle(now, event)
@@ -151,7 +152,7 @@ class Experiment:
 
     @property
     def deadline(self) -> float | None:
-        """When to be woken with ``Ticked`` if nothing happens before."""
+        """The time at which ``Ticked`` is due if no other event comes first; None if there is no deadline."""
         limits = self._trials.limits
         return limits.deadline(budget=self.stopped is None) if limits.are_timed else None
 
@@ -177,12 +178,12 @@ class Experiment:
 
     @property
     def reports(self) -> int:
-        """How many have come."""
+        """The number of reports received."""
         return self._reports.count
 
     @property
     def samples(self) -> int | None:
-        """How many new trials there are to be; None for no end."""
+        """How many new trials are planned; None for unlimited."""
         return self._trials.supply.samples
 
     @property
@@ -192,14 +193,14 @@ class Experiment:
 
     @property
     def feasible(self) -> bool:
-        """A trial could be run on a machine that is there, or may come; where requests differ, each is looked at by
-        itself."""
+        """Whether a machine that is present, or may be added, could run a trial; always true where requests differ,
+        because each is checked on its own."""
         standard = self._trials.standard
         return standard is None or self.ledger.is_possible(standard)
 
     @property
     def waits_for(self) -> str:
-        """What nothing runs for want of, in a sentence; nothing if the run goes on."""
+        """The resources that the run waits for, in a sentence; empty if the run can go on."""
         return self._filling.waits_for
 
     @property
@@ -208,7 +209,7 @@ class Experiment:
         return self.ledger.largest(self._trials.standard or ())
 
     def orphans(self) -> list[TrialEvent]:
-        """Return the events that say that all workers are gone, as they are when a run is resumed."""
+        """Return the events that declare all workers lost: after a restart of the driver none is left."""
         return [
             Lost(trial.id, trial.attempt, "the driver was restarted", preempted=True)
             for trial in self.trials.values()
@@ -216,7 +217,7 @@ class Experiment:
         ]
 
     def warn(self, text: str) -> None:
-        """Note something that the user should know; said once."""
+        """Add a warning for the user, unless it was given before."""
         self._trials.warn(text)
 
     def story(self, trial: int) -> str:
@@ -234,7 +235,7 @@ class Experiment:
     def _hear_of_trial(self, event: TrialEvent) -> None:
         trial = self.trials.get(event.trial)
         if trial is None or trial.attempt != event.attempt or not trial.active:
-            self.echoes += 1  # an echo of an attempt that is over
+            self.echoes += 1  # a late message of an attempt that is over
             return
         match event:
             case Reported():
@@ -289,13 +290,13 @@ class Experiment:
                 assert_never(event)
 
     def _note(self, notes: dict[str, str]) -> None:
-        """Warn of metrics that are not kept as they were given: once a name, whatever trials report it."""
+        """Warn of metrics that are not kept as reported: once for each name, whichever trials report it."""
         for name in [name for name in notes if name not in self._noted][: NOTED_MAX - len(self._noted)]:
             self._noted.add(name)
             self.warn(notes[name])
 
     def _finished(self, trial: Trial) -> None:
-        if self._trials.relaunches.is_resized(trial):  # what has finished needs no other resources
+        if self._trials.relaunches.is_resized(trial):  # a finished trial needs no other resources
             trial.then = State.ENDED
         self._trials.leave(trial, Finished, _COMPLETED)
 
@@ -311,7 +312,7 @@ class Experiment:
         self._trials.leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
 
     def _count_failure(self, trial: Trial) -> None:
-        """One that was being stopped has not failed, whatever became of it."""
+        """Count a failure of a running trial; one that was being stopped has not failed, however it ended."""
         if trial.state is State.RUNNING:
             trial.failures += 1
             self._trials.failures.note(trial)
@@ -323,7 +324,7 @@ class Experiment:
                 trials.explored(event.ask, request, suggestion)
             elif suggestion is None or trials.stopped is not None:
                 continue
-            elif suggestion.resume is not None or request.sample < 0:
+            elif suggestion.resume is not None or request.sample < 0:  # below 0 only a paused trial may be the answer
                 self._advised(request, suggestion)
             else:
                 tags = joined(request.tags, suggestion.tags)
@@ -339,12 +340,12 @@ class Experiment:
         self._trials.unqueue(trial)
 
     def _advised(self, request: Request, suggestion: Suggestion) -> None:
-        """A paused trial goes on, as the searcher has chosen. What it named may have ended since it was asked: then the
+        """Resume the paused trial that the searcher has chosen. If that has ended since the searcher was asked, the
         answer is void, and it is asked again."""
         trials = self._trials
         trial = trials.by_number.get(-1 if suggestion.resume is None else suggestion.resume)
         if trial is None or request.kind != "next":
-            raise PolicyError(f"the searcher has answered {request} with {suggestion}: there is no such trial")
+            raise PolicyError(f"the searcher answered {request} with {suggestion}, which names no trial of this run")
         if not trials.is_resting(trial):
             self.voids += 1
             if self.voids == VOIDS_MAX:
@@ -356,7 +357,7 @@ class Experiment:
         trials.join_line(trial)
 
     def _enqueued(self, event: Enqueued) -> None:
-        if self._is_known(event.letter):
+        if self._is_done(event.letter):
             return
         trials = self._trials
         trial = trials.create(trials.supply.number(), event.config, {}, event.resources)
@@ -369,33 +370,36 @@ class Experiment:
             trials.supply.put(trial.id, first=True)
 
     def _stop_requested(self, event: StopRequested) -> None:
-        if self._is_known(event.letter):
+        if self._is_done(event.letter):
             return
         if event.trial is None:
-            self._trials.stop_all("somebody asked for it")
+            self._trials.stop_all(_BY_REQUEST)
             return
         trial = self.trials.get(event.trial)
         if trial is None or trial.state is State.ENDED:
-            self.warn(f"trial {event.trial} was to be stopped, but there is none that lives")
+            self.warn(f"cannot stop trial {event.trial}: it is not running")
         else:
-            self._trials.end_early(trial, "somebody asked for it")
+            self._trials.end_early(trial, _BY_REQUEST)
 
     def _retry_requested(self, event: RetryRequested) -> None:
-        """A trial that has ended is to be tried again; a run that was stopped goes on."""
+        """Try a trial again that has ended; a run that was stopped continues."""
         trials, trial = self._trials, self.trials.get(event.trial)
         if trial is None or trial.ended is None or trial.outcome is None or trial.outcome.kind == "completed":
-            self.warn(f"trial {event.trial} was to be tried again, but there is none that ended before it was complete")
+            self.warn(f"cannot retry trial {event.trial}: only trials that failed or were stopped can be tried again")
             return
         trials.reopen(trial, from_checkpoint=event.from_checkpoint)
         if trials.stopped is not None:
             trials.stopped = None
             trials.supply.reopen()
-            self._expire()  # not if its time is over
+            self._expire()  # stops it again if the time budget is used up
 
-    def _is_known(self, letter: int) -> bool:
-        """A letter from the inbox was carried out before; 0 is none."""
-        known, self.letters = 0 < letter <= self.letters, max(self.letters, letter)
-        return known
+    def _is_done(self, number: int) -> bool:
+        """Tell whether this request from the inbox was carried out before; 0 is an event that did not come from there.
+
+        The driver may die after a request is journalled, and then reads the inbox again.
+        """
+        is_done, self.last_request = 0 < number <= self.last_request, max(self.last_request, number)
+        return is_done
 
     def _expire(self) -> None:
         trials = self._trials

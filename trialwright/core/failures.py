@@ -25,27 +25,28 @@ class Failure:
 
 
 class Failures:
-    """Counts failures by their kind: the type of the exception, and the line of the user's that led to it."""
+    """Counts failures by kind: the type of the exception, and the line of the user's code that led to it."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], Failure] = {}
 
     @property
     def kinds(self) -> tuple[Failure, ...]:
-        """In the order in which they came first."""
+        """All kinds, in the order of their first failures."""
         return tuple(self._kinds.values())
 
     def note(self, trial: Trial) -> None:
         """A trial has failed."""
         where = own_frame(trial.traceback)
+        # Without a line, messages are compared but for their numbers: a lost worker's message names its process.
         kind = trial.error.partition(":")[0] if where else re.sub(r"\d+", "0", trial.error)
         known = self._kinds.get((kind, where), Failure(trial.error, where, trial.id, 0))
         self._kinds[kind, where] = replace(known, count=known.count + 1)
 
 
 def own_frame(traceback: str) -> str:
-    """Return the last frame of a traceback that is in the user's own code, as ``train.py:12, in train``: neither in a
-    library nor in Trialwright. Where there is none, it is the last one in a library; nothing if that is missing too."""
+    """Return the last frame of a traceback in the user's own code, as ``train.py:12, in train``: not in a library, nor
+    in Trialwright. If there is none, return the last frame in a library; if that is missing too, an empty string."""
     frames = [found for found in _FRAME.finditer(traceback) if not found["file"].startswith(_OURS)]
     own = [frame for frame in frames if not _LIBRARY.search(frame["file"])]
     last = (own or frames)[-1:]

@@ -1,8 +1,8 @@
-"""Filling: free room is given to the trial whose turn it is, and the scheduler says what a free slot is for.
+"""Filling: gives free resources to the next trial in line, and asks the scheduler how to use a free slot.
 
-What is decided here depends on rules that may change: the order of the line, the ledger's placement, how far ahead the
+These decisions depend on rules that may change: the order of the line, the ledger's placement, how far ahead the
 searcher is asked. So every step is written with the event (``Granted``, ``Asked``, the scheduler's choices), and a
-replay takes the steps from there and decides none.
+replay takes the steps from the journal instead of deciding again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trialwright.resources import describe
 
 
 class Filling:
-    """Starts trials while there is room for one and one that wants it."""
+    """Starts trials while there is room for one and a trial that needs it."""
 
     def __init__(self, plan: Plan, trials: Trials, judge: Judge) -> None:
         self.limit = plan.max_concurrent_trials or math.inf
@@ -45,24 +45,24 @@ class Filling:
             self._decide()
 
     def _give_up_if_stuck(self) -> None:
-        """The searcher waits for results, and none will come."""
+        """End the supply if the searcher waits for results that can no longer come."""
         supply = self._trials.supply
         if not (supply or supply.asking or len(self._trials.line)):
             supply.give_up()
 
     @property
     def waits_for(self) -> str:
-        """Say what is waited for if nothing runs and nothing can be started; nothing if the run goes on. O(the line),
-        for people."""
+        """The resources that the run waits for, if nothing runs and nothing can start; empty if the run can go on.
+        Takes time in proportion to the line: for display only."""
         trials, first = self._trials, self._trials.line.first
         request = trials.standard if first is None else trials.by_number[first].request
         is_over = trials.stopped is not None or not (self._can_ask or first is not None or trials.paused)
         if trials.active or is_over or request is None or trials.ledger.fits(request):
             return ""
         if trials.ledger.could_hold(request):
-            return f"trials wait for {describe(request)}, which others hold: they start once that is free"
+            return f"trials wait for {describe(request)}, which other programs hold: they start once that is free"
         largest = trials.ledger.largest(request)
-        return f"trials wait for a machine with {describe(request)}: the largest that is there has {largest}"
+        return f"trials wait for a machine with {describe(request)}: the largest one present has {largest}"
 
     def account(self, now: float) -> None:
         """Book the time since the last event to the cause that kept slots empty."""
@@ -83,8 +83,8 @@ class Filling:
         self._idle_slots = free
 
     def _start_some(self) -> None:
-        """Start as many as can be. Once all is taken, that only changes when something is released, or a trial joins
-        the line."""
+        """Start as many trials as possible. Once everything is granted, no more can start until something is released,
+        or a trial joins the line."""
         trials, all_taken = self._trials, True
         while trials.active < self.limit:
             number = trials.line.pick(trials.ledger.fits, trials.ledger.could_hold)
@@ -102,15 +102,16 @@ class Filling:
             running, count = short
             share = -(-len(trials.supply) // max(trials.active, 1))
             for _ in range(min(count, share)):
+                # Always New: trials wait in slots only under schedulers that answer nothing else (``always_new``).
                 self._judge.write(self._judge.next(can_ask=self._can_ask))
                 self._start_new()
                 self._queue_last(running)
 
     def _queue_last(self, running: int) -> None:
-        """Have the trial that has just joined the line wait in a slot instead; if it could, that is."""
+        """Move the trial that has just joined the line to a slot, to wait there."""
         trials = self._trials
         number = trials.line.first
-        if number is not None:
+        if number is not None:  # None: it was cancelled, because no machine could hold it
             self._queue(Queued(number, running))
             self._judge.write(Queued(number, running))
 
@@ -137,7 +138,7 @@ class Filling:
         if isinstance(choice, Consult):
             if not self._trials.supply:
                 return self._consult(choice)
-            choice = New(choice.tags)  # what is there already comes first
+            choice = New(choice.tags)  # trials that were suggested or enqueued already come first
         if isinstance(choice, New) and not self._trials.supply:
             return self._choose_new(choice)
         if isinstance(choice, Wait):
@@ -170,10 +171,10 @@ class Filling:
             self._ask(wanted, choice.tags)
             return False
         is_over = not supply.asking and not supply.waiting and not len(self._trials.line)
-        return is_over and self._choose_wait(Wait())  # there is nothing to be had
+        return is_over and self._choose_wait(Wait())  # no new trial will come
 
     def _consult(self, choice: Consult) -> bool:
-        """Ask the searcher what is best next. One question at a time: its answer changes what the next is about."""
+        """Ask the searcher what is best next. One question at a time: each answer changes the next question."""
         self._cause = "searcher"
         supply = self._trials.supply
         if supply.waiting and self._is_idle:  # nothing will come that could change its mind
@@ -187,13 +188,11 @@ class Filling:
         self._cause = "scheduler"
         ends = self._is_idle and bool(self._trials.paused)
         if self._is_idle and not ends and self._can_ask:
-            raise PolicyError(
-                "the scheduler waits, but nothing runs, nothing is paused, and there are new trials to be had"
-            )
-        if ends or not (self._can_ask or self._closed):  # else it changes nothing, and is not written
+            raise PolicyError("the scheduler waits, but nothing runs, nothing is paused, and new trials are available")
+        if ends or not (self._can_ask or self._closed):  # else the wait changes nothing, and is not written
             self._judge.write(choice)
             self._close()
-        return ends  # with the paused ones gone, the answer may be another one
+        return ends  # now that the paused trials have ended, the scheduler may answer otherwise
 
     def _wanted(self, free: int, tags: Tags) -> int:
         """Return how many new trials to ask for now that so many could be started.
@@ -209,7 +208,7 @@ class Filling:
 
     @property
     def _head_waits(self) -> bool:
-        """A trial is in line that a machine could hold, and that does not fit now."""
+        """A trial in line could be held by a machine, but does not fit now."""
         trials = self._trials
         return len(trials.line) > 0 and trials.line.head(trials.ledger.could_hold) is not None
 
@@ -223,7 +222,7 @@ class Filling:
     # What was decided, now or when the journal was written -----------------------------------------------------------
 
     def _repeat(self) -> None:
-        """Take the steps that were written for this event."""
+        """Replay: take the steps that were written for this event."""
         trials = self._trials
         while (step := self._judge.next_step(can_ask=self._can_ask)) is not None:
             match step:
@@ -261,7 +260,8 @@ class Filling:
             case Drop(number, reason):
                 trial = self._trials.by_number[number]
                 if trial.state is State.ENDED:
-                    raise PolicyError(f"the scheduler dropped what has ended\n{self._trials.transitions.story(number)}")
+                    story = self._trials.transitions.story(number)
+                    raise PolicyError(f"the scheduler dropped a trial that has ended\n{story}")
                 self._trials.end_early(trial, reason)
             case _:
                 assert_never(choice)
@@ -281,23 +281,23 @@ class Filling:
     def _resume(self, choice: Resume) -> None:
         trials, trial = self._trials, self._trials.by_number[choice.trial]
         if trial.state is State.STOPPING and trial.then is State.ENDED:
-            return  # a stop rule has outweighed the verdict; the scheduler hears of the end later and cannot know yet
+            return  # a stop rule has overruled the pause; the scheduler hears of the end only later
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
         twice = trial.id in trials.line or trial.id in trials.resumed or trial.id in trials.relaunches
         if (trial.state is not State.PAUSED and not pausing) or twice:
-            raise PolicyError(f"the scheduler resumed what is not paused\n{trials.transitions.story(trial.id)}")
+            raise PolicyError(f"the scheduler resumed a trial that is not paused\n{trials.transitions.story(trial.id)}")
         trial.until = choice.until
         cloned = choice.donor is not None and trials.clone(trial, choice.donor, choice.until)
         if trial.state is State.PAUSED and not cloned:
             trials.join_line(trial)
-        elif pausing:  # it lines up as soon as it gets there
+        elif pausing:  # it joins the line as soon as it is paused
             trials.resumed.add(trial.id)
 
     def _close(self) -> None:
         """The scheduler waits: with nothing running and nothing asked for, the paused trials are never resumed."""
         self._closed = self._closed or not self._can_ask
         if self._is_idle:
-            for number in sorted(self._trials.paused):
+            for number in sorted(self._trials.paused):  # a set's own order may be another one in the replay
                 self._trials.cancel(self._trials.by_number[number], "never resumed")
 
     @property

@@ -22,12 +22,12 @@ class FreeIndex:
     themselves. A search skips each part of the tree where even the maxima are too small. Neither a search nor a change
     calls a function at a node: on a tree of 400 rows that would cost more than the work itself.
 
-    Maxima may promise too much: one machine has free CPUs, its neighbour free GPUs, and none has both. Where a search
-    gets long, the rows that meet the need are written down as bits of a number, and kept up to date from then on.
+    Maxima may promise too much: one machine has free CPUs, its neighbour free GPUs, and none has both. After a long
+    search, the rows that meet the need are kept as the bits of a number, which is updated from then on.
 
     Args:
-        rows: one for each machine. They stay the caller's: whoever changes one calls ``changed``. Keys that only other
-            rows have are added to each, as zeros.
+        rows: one for each machine. The caller may change them, and then calls ``changed``. Keys that only other rows
+            have are added to each, as zeros.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -75,7 +75,7 @@ class FreeIndex:
             at += 1
 
     def changed(self, place: int, keys: Iterable[Key]) -> None:
-        """Take note that these amounts of a row are others now."""
+        """Update the index after these amounts of a row have changed."""
         if self._met:
             for need in self._met:
                 self._note(need, place)
@@ -91,7 +91,7 @@ class FreeIndex:
             at >>= 1
 
     def check(self) -> None:
-        """Recount all maxima, and all that is remembered. Raise ``InternalError`` at the first that is wrong."""
+        """Recount all maxima, and all remembered needs. Raise ``InternalError`` at the first that is wrong."""
         before = dict(self._met)
         for need in before:
             self._remember(need)

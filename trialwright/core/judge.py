@@ -1,7 +1,7 @@
 """The judge: asks the scheduler and the stop rules, and writes down each answer.
 
-On replay it goes by what was written: the scheduler and the stop rules are told everything again, so that they
-remember, but their answers are not used. So neither an upgrade nor a clock can change the past.
+On replay it uses the written decisions: the scheduler and the stop rules are told everything again, to restore their
+state, but their answers are not used. So neither an upgrade nor a clock can change a past decision.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ D = TypeVar("D", bound=Decision)
 
 
 class Judge:
-    """One place where decisions come from, whether they are taken now or were taken before."""
+    """The one source of decisions, whether they are taken now or replayed."""
 
     def __init__(self, scheduler: Scheduler, rule: StopRule) -> None:
         self.scheduler = scheduler
@@ -43,7 +43,7 @@ class Judge:
         self.always_new = bool(getattr(scheduler, "always_new", False))
         self._taken: list[Decision] = []
         self._written: deque[Decision] | None = None
-        self.is_replaying = False  # it goes by what was written
+        self.is_replaying = False  # written decisions count
 
     def take(self) -> Sequence[Decision]:
         """Return the decisions since the last call."""
@@ -53,19 +53,19 @@ class Judge:
         return taken
 
     def replay(self, decisions: Iterable[Decision]) -> None:
-        """Go by these from now on."""
+        """Use these decisions from now on."""
         self._written, self.is_replaying = deque(decisions), True
 
     def end_replay(self) -> None:
         """Decide again.
 
         Raises:
-            ReplayError: decisions are left over: the replay did not come to them.
+            ReplayError: written decisions are left over.
         """
         left, self._written, self.is_replaying = self._written, None, False
         self._taken.clear()
         if left:
-            raise ReplayError(f"the journal holds decisions that the replay never came to: {list(left)}")
+            raise ReplayError(f"the journal holds decisions that the replay did not reach: {list(left)}")
 
     def capacity(self, nodes: tuple[Node, ...]) -> None:
         """Tell the scheduler which machines there are, if it wants to know."""
@@ -81,7 +81,7 @@ class Judge:
         return self.write(start)
 
     def report(self, trial: TrialView, report: Report) -> Verdict:
-        """Judge a report. The scheduler is asked if it met a boundary of the scheduler's; a stop rule outweighs it."""
+        """Judge a report. The scheduler is asked if the report met one of its boundaries; a stop rule overrules it."""
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
         if self.is_ruled:
@@ -93,11 +93,11 @@ class Judge:
         return Stop(everyone or reason or "", everyone is not None) if reason or everyone else None
 
     def next(self, *, can_ask: bool) -> Choice:
-        """Say what a free slot is for; the caller writes it down if it acts on it."""
+        """Return the scheduler's use for a free slot; the caller writes it down if it acts on it."""
         return self.scheduler.next(can_ask)
 
     def resume(self, trial: TrialView) -> Until:
-        """Say how far a paused trial goes that the searcher has chosen."""
+        """Return how far a paused trial runs that the searcher has chosen."""
         verdict = Continue(self.scheduler.on_resume(trial))  # type: ignore[attr-defined]  # who consults has it
         return self.write(verdict if self._written is None else self._read(verdict)).until
 
@@ -107,11 +107,11 @@ class Judge:
             return None
         step = cast("Choice | Granted | Queued | Asked", self._written.popleft())
         if isinstance(step, Choice):
-            self.scheduler.next(can_ask)  # it was asked then, and remembers what it answered
+            self.scheduler.next(can_ask)  # it was asked at this point of the run, and its answer changed its state
         return step
 
     def finds(self, finding: TooLarge, holds: Callable[[], bool]) -> bool:
-        """Tell whether it is so. What is found is written; on replay what was found then counts."""
+        """Tell whether ``finding`` holds, and write it if so; on replay, tell whether it was written."""
         if self._written is None:
             found = holds()
         else:
@@ -127,12 +127,12 @@ class Judge:
         self.scheduler.on_end(trial, outcome)
 
     def write(self, decision: D) -> D:
-        """Note a decision that is being carried out."""
+        """Write down a decision that is being carried out."""
         self._taken.append(decision)
         return decision
 
     def _read(self, alternative: D) -> D:
         """The next written decision, in place of the one that would be taken today."""
         if not self._written:
-            raise ReplayError(f"the journal ends before a decision that the replay comes to: {alternative}")
+            raise ReplayError(f"the journal lacks a decision that the replay reaches: {alternative}")
         return cast(D, self._written.popleft())

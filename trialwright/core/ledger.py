@@ -36,8 +36,8 @@ class Ledger:
         self._booked: dict[int, tuple[Placement, ...]] = {}  # those of them that are in the books of ``_now``
 
     def set_nodes(self, nodes: Iterable[Node], to_come: tuple[Node, ...] = ()) -> None:
-        """Take note of the machines there are now, and of those that may still come. Grants on machines that left, or
-        came back too small for them, stay written until they are released."""
+        """Set the machines that are present, and those that may still be added. Grants on machines that left, or came
+        back too small for them, stay written until they are released."""
         self._nodes = {node.name: node for node in nodes}
         bare = {name: Node(name, node.resources) for name, node in self._nodes.items()}
         if (bare, to_come) != (self._bare, self._to_come):
@@ -55,12 +55,12 @@ class Ledger:
         return self._now.room(request)
 
     def could_hold(self, request: Request) -> bool:
-        """Tell whether the machines that are there could hold the request if nothing else were held on them."""
+        """Tell whether the present machines could hold the request if nothing else were held on them."""
         return self._empty.fits(request)
 
     def is_possible(self, request: Request) -> bool:
-        """Tell whether the request could be granted on machines that are there, that have been and may come back, or
-        that may be added."""
+        """Tell whether the request could be granted on machines that are present, that were and may come back, or that
+        may be added."""
         return self._ever.fits(request)
 
     def grant(self, owner: int, request: Request) -> tuple[Placement, ...]:
@@ -109,7 +109,7 @@ class Ledger:
         return owner in self._grants
 
     def largest(self, request: Request) -> str:
-        """Describe what the machine has that could hold most of the resources named in this request."""
+        """Describe the machine that has enough of most of the resources named in this request, by those resources."""
         wanted: Units = {}
         for bundle in request:
             wanted |= {name: max(units, wanted.get(name, 0)) for name, units in bundle.items()}

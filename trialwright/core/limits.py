@@ -1,4 +1,4 @@
-"""Limits: when the time of the run or of a trial is up, and when failures show that going on leads nowhere."""
+"""Limits: the time of the run and of each trial, and the failures after which a run is stopped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Limits:
         return min(times, default=None)
 
     def started(self, now: float, trial: Trial) -> None:
-        """The time of a trial's attempt begins."""
+        """Start the clock of a trial's attempt."""
         if self._plan.trial_timeout_s is not None:
             heapq.heappush(self._timeouts, (now + self._plan.trial_timeout_s, trial.id, trial.attempt))
 
@@ -51,7 +51,7 @@ class Limits:
                 yield trial, Outcome("stopped", f"timeout of {self._plan.trial_timeout_s:g} s")
 
     def ended(self, trial: Trial, outcome: Outcome) -> str | None:
-        """Take note of a trial's end. Return why the run is not worth finishing, if its trials can only fail."""
+        """Count a trial's end. Return why the run should stop, if its failures call for that."""
         if outcome.kind not in ("failed", "lost"):
             self._successes += outcome.kind in ("completed", "stopped")
             return None
@@ -64,5 +64,5 @@ class Limits:
         return None
 
     def forgive(self, error: str) -> None:
-        """Somebody has a trial tried again that failed so."""
+        """A trial with this error is tried again: count such failures from 0."""
         self._failures[error] = 0

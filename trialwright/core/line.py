@@ -1,4 +1,4 @@
-"""The line of waiting trials: whose turn it is."""
+"""The line of waiting trials: which one starts next."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Line:
 
     @property
     def is_full(self) -> bool:
-        """So many wait, besides those that are set aside, that one more would not be looked at."""
+        """So many trials wait, not counting those set aside, that one more would not be looked at."""
         return len(self._standing) >= LOOKED_AT
 
     def add(self, trial: int, request: Request) -> None:
@@ -54,17 +54,17 @@ class Line:
         self._standing[trial] = _Waiting(request, self._arrivals)
 
     def add_first(self, trial: int, request: Request) -> None:
-        """Put a trial at the head of the line: its turn had come before."""
+        """Put a trial at the head of the line: it had reached the head before."""
         self._standing[trial] = _Waiting(request, -1)
         self._standing.move_to_end(trial, last=False)
 
     def remove(self, trial: int) -> None:
-        """Take a trial out of the line, wherever it stands; nothing happens if it does not."""
+        """Take a trial out of the line; do nothing if it is not in it."""
         self._standing.pop(trial, None)
         self._aside.pop(trial, None)
 
     def look_again(self) -> None:
-        """The machines have changed: what was set aside stands in line again, in its old place."""
+        """The machines have changed: put the trials that were set aside back in line, in their old places."""
         if self._aside:
             everyone = [*self._standing.items(), *self._aside.items()]
             self._standing = OrderedDict(sorted(everyone, key=lambda item: item[1].arrival))
@@ -72,7 +72,7 @@ class Line:
 
     @property
     def first(self) -> int | None:
-        """Who has waited longest, whether a machine could hold it or not."""
+        """The trial that has waited longest, whether a machine could hold it or not."""
         everyone = {**self._standing, **self._aside}
         return min(everyone, key=lambda trial: everyone[trial].arrival, default=None)
 
@@ -81,7 +81,7 @@ class Line:
         return next((trial for trial, waiting in self._standing.items() if could_hold(waiting.request)), None)
 
     def pick(self, fits: Fits, could_hold: Fits) -> int | None:
-        """Take out and return the trial whose turn it is; ``None`` if it is no trial's.
+        """Take out and return the trial that starts next; ``None`` if none can.
 
         Args:
             fits: tells whether a request could be granted now.
@@ -97,7 +97,7 @@ class Line:
         return picked
 
     def _look(self, fits: Fits, could_hold: Fits) -> tuple[int | None, list[int]]:
-        """Return whose turn it is, and which of the trials before it no machine could hold."""
+        """Return the trial that starts next, and the trials before it that no machine could hold."""
         head: _Waiting | None = None
         passed: list[Request] = []  # requests that cannot start now: so each is asked about once
         hopeless: list[Request] = []

@@ -13,7 +13,7 @@ from trialwright.errors import InternalError
 from trialwright.messages import Node, Placement
 from trialwright.resources import UNIT, Units, has_units
 
-# Keys of a machine's row that are no names of resources
+# Keys of a machine's row that are not names of resources
 SHARED = 0  # free units of the emptiest GPU that is partly used
 ROOM = 1  # how many standard bundles fit side by side
 SNUG = 2  # 1 if the standard bundle is a share of a GPU, and fits on one that is partly used
@@ -47,7 +47,7 @@ class Machine:
         self._note_standard()
 
     def choose(self, bundle: Units) -> Placement:
-        """Say which devices a bundle would be given here, where it fits."""
+        """Return the placement of a bundle that fits here: which devices it gets."""
         return Placement(self.name, bundle, self._pick_devices(bundle["gpu"]) if "gpu" in bundle else ())
 
     def room(self, bundle: Units) -> int:
@@ -106,8 +106,8 @@ class Machine:
         return (min([(left, gpu) for gpu, left in enumerate(self._free) if left >= units])[1],)
 
     def _free_devices(self) -> list[int]:
-        """Return the free units of each device. Which of them others use is not known: the last ones are counted as
-        theirs, as far as these are not granted."""
+        """Return the free units of each device. Which devices other programs use is not known: the last ones that are
+        not granted are counted as theirs."""
         others = self._others.get("gpu", 0)
         if not others:
             return self.devices

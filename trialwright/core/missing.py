@@ -1,4 +1,4 @@
-"""Names of metrics that a run was given and that its reports lack: mistyped, most likely."""
+"""Metric names in a run's arguments that its reports lack: most likely typing errors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _COUNTED = frozenset({"step", "time_s"})  # every report has them
 class Missing:
     """Compares the names with what is reported.
 
-    A name that the first report of a trial lacks is said once, with the nearest one that is there: it may still come
-    later. An outcome constraint is different: nothing can be the best without its metric. So when as many trials have
-    ended without it as may fail in the same way, the run is not worth finishing.
+    A name that the first report of a trial lacks gives one warning, with the nearest name in the report: it may still
+    come later. An outcome constraint is different: without its metric no trial can be the best. So the run stops when
+    as many trials have ended without it as may fail in the same way.
     """
 
     def __init__(self, plan: Plan, rule: StopRule) -> None:
@@ -32,7 +32,7 @@ class Missing:
         self._said = set(_COUNTED | plan.optional_metrics)
 
     def heard(self, event: Reported, until: Until) -> Iterator[str]:
-        """Yield what to say of a frame of a trial whose scheduler waits for ``until``."""
+        """Yield the warnings for a frame of a trial whose scheduler waits for ``until``."""
         self._unmet.difference_update(event.columns)
         if event.first_step != 1:
             return
@@ -43,8 +43,7 @@ class Missing:
             yield f"{named[name]}: the first report has no metric {name!r}{self._nearest([name])}"
 
     def ended(self, outcome: Outcome, *, has_reported: bool) -> str | None:
-        """Note a trial's end. Return why the run is not worth finishing, if no report has an outcome constraint's
-        metric."""
+        """Count a trial's end. Return why the run should stop, if no report has an outcome constraint's metric."""
         self._ended += bool(self._unmet) and has_reported and outcome.kind in ("completed", "stopped")
         if not self._unmet or not 0 < self._ended_most <= self._ended:
             return None

@@ -1,5 +1,4 @@
-"""The plan: what a run was told, as plain data. It is the first thing in the journal, and a resumed run must have the
-same."""
+"""The plan: a run's settings as plain data. They come first in the journal, and a resumed run must have the same."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ class Plan:
     metrics: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = ()
     outcome_constraints: tuple[Boundary, ...] = ()  # a trial that violates one cannot be the best
-    samples: int | None = 1  # how many new trials to ask for, the grid counted in; None for no end
+    samples: int | None = 1  # how many new trials to ask for, including the grid; None for unlimited
     resources: dict[str, float] | None = field(default_factory=lambda: {"cpu": 1.0})  # of a trial; None: each its own
     max_concurrent_trials: int | None = None
     time_budget_s: float | None = None
     trial_timeout_s: float | None = None
-    max_failures: int = 0  # how often a trial may fail and be tried again; -1 for no end
+    max_failures: int = 0  # how often a trial may fail and be tried again; -1 for unlimited
     fail_fast: bool = False
     same_failures: int = 5  # a run whose first trials all failed in the same way stops after so many; 0 for never
     prefetch: int = 0  # suggestions asked for ahead of free slots

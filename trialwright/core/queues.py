@@ -11,15 +11,15 @@ from typing import TypeAlias
 
 Grant: TypeAlias = tuple[int, int]  # the trial to which a slot was granted first, and its attempt
 
-SHORT_S = 0.025  # of longer trials none waits in a slot: there would be less to gain than a free slot loses
+SHORT_S = 0.025  # longer trials do not wait in slots: they gain less there than a slot that stands free meanwhile loses
 SPAN_S = 0.05  # how long a queue takes, about
-LONG_S = 1.0  # what a trial is believed to take after some were handed back
+LONG_S = 1.0  # the assumed length of a trial after some were handed back
 ENOUGH = 8  # trials that have ended, before it is known how long they take
 WEIGHT = 0.1  # of the last trial in the mean
 
 
 class Queues:
-    """Who waits behind whom.
+    """Which trials wait behind which.
 
     Args:
         longest: how many trials may wait in a slot; 0 for none.
@@ -45,7 +45,7 @@ class Queues:
             self._short[trial] = None
 
     def grant(self, trial: int) -> Grant:
-        """Return by what the slot of a running trial is known to the executor."""
+        """Return the trial and attempt by which the executor knows the slot of a running trial."""
         return self._grants[trial]
 
     def add(self, trial: int, after: int) -> None:
@@ -62,7 +62,7 @@ class Queues:
         successor = queue.popleft()
         del self._of[successor]
         self._behind[successor], self._grants[successor] = queue, grant
-        if self._longest and 2 * len(queue) <= self.size:
+        if self._longest and 2 * len(queue) <= self.size:  # refilled when half empty: several at a time cost less
             self._short[successor] = None
         return successor
 
@@ -73,8 +73,8 @@ class Queues:
             queue.remove(trial)
 
     def dissolve(self, trial: int) -> list[int]:
-        """A slot is lost, and it may have been because of any of these. Take out and return who waited there. None
-        will wait behind one of them again, so that the next loss is the fault of one alone."""
+        """A slot is lost, and any of its trials may be the cause. Take out and return those that waited there. No trial
+        waits behind one of them again, so that the next loss has one possible cause."""
         self._grants.pop(trial, None)
         self._short.pop(trial, None)
         waited = [*self._behind.pop(trial, ())]
@@ -88,13 +88,13 @@ class Queues:
 
     @property
     def size(self) -> int:
-        """How many trials are to wait in a slot, for it to be busy for a while with trials as they were so far."""
+        """How many trials should wait in a slot, to keep it busy for ``SPAN_S`` if trials take as long as before."""
         if self._count < ENOUGH or self._mean_s > SHORT_S:
             return 0
         return min(self._longest, int(SPAN_S / max(self._mean_s, 1e-9)))
 
     def took(self, seconds: float) -> None:
-        """A trial took so long."""
+        """A trial took this long."""
         self._count += 1
         self._mean_s += max(WEIGHT, 1 / self._count) * (seconds - self._mean_s)
 

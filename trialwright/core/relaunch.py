@@ -1,5 +1,4 @@
-"""Relaunches: as what trials go on that were told to go on otherwise: as a clone of another, or with other
-resources."""
+"""Relaunches: trials that will continue as a clone of another trial, or with other resources."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from trialwright.resources import Request
 
 @dataclass(slots=True)
 class _Relaunch:
-    """What a trial will be launched as; the configuration of a clone is known once the searcher has answered."""
+    """How a trial will be launched again; a clone's configuration is known once the searcher has answered."""
 
     until: Until
     request: Request
@@ -25,7 +24,7 @@ class _Relaunch:
 
 
 class Relaunches:
-    """What trials will be launched as, until they are.
+    """How trials will be launched again, until they are.
 
     Args:
         retention: of checkpoints: a donor's must stay until its clone has it.
@@ -39,8 +38,8 @@ class Relaunches:
         return trial in self._planned
 
     def awaits(self, trial: int, ask: int) -> bool:
-        """Tell whether this is the ask that the trial waits for. One of an earlier relaunch, which came to nothing, may
-        be answered late: that answer is about another donor."""
+        """Tell whether this is the ask that the trial waits for. The answer to an earlier ask, whose relaunch was
+        dropped, may come late: it is about another donor."""
         return trial in self._planned and self._planned[trial].ask == ask
 
     def resize(self, trial: Trial, request: Request, until: Until) -> None:
@@ -70,22 +69,21 @@ class Relaunches:
         self.answered(trial, config, tags, self._planned[trial.id].unchanged)
 
     def refused(self, trial: Trial) -> list[Discard]:
-        """The searcher has no variation: the trial goes on as it was. Return what nobody needs any more."""
+        """The searcher has no variation: the trial goes on as it was. Return the checkpoints to be deleted."""
         trial.until = self._planned[trial.id].until
         return self.forget(trial)
 
     def forget(self, trial: Trial) -> list[Discard]:
-        """Nothing will come of it. Return what nobody needs any more."""
+        """Drop the planned relaunch, if there is one. Return the checkpoints to be deleted."""
         relaunch = self._planned.pop(trial.id, None)
         return self._retention.release(relaunch.donor[0]) if relaunch and relaunch.donor else []
 
     def is_ready(self, trial: Trial) -> bool:
-        """All is known that the trial will go on as."""
+        """Tell whether everything about the relaunch is known."""
         return self._planned[trial.id].config is not None
 
     def apply(self, trial: Trial) -> list[Discard]:
-        """Make the trial what it goes on as; a clone takes the donor's place in time as well. Return what nobody needs
-        any more."""
+        """Change the trial as planned; a clone takes the donor's step as well. Return the checkpoints to be deleted."""
         relaunch = self._planned.pop(trial.id)
         assert relaunch.config is not None
         trial.config, trial.tags = relaunch.config, relaunch.tags or {}

@@ -1,4 +1,4 @@
-"""Reports and verdicts: what a frame says of its trial, and what the scheduler and the stop rules make of it."""
+"""Reports and verdicts: what a frame says about its trial, and what the scheduler and the stop rules decide on it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class Reports:
         """A frame of the trial has come."""
         self._trials.move(trial, Reported)
         self._note(trial, event)
-        if event.waiting and trial.state is State.RUNNING:
+        if event.waiting and trial.state is State.RUNNING:  # a stopping trial's answer is the Halt that it was sent
             self._answer(trial, event)
 
     def _answer(self, trial: Trial, event: Reported) -> None:
+        # A retry repeats the steps since its checkpoint: the scheduler has judged these, and must not count them twice.
         repeated, metrics = event.last_step <= trial.judged_step, trial.metrics
         if repeated or not any(boundary.met(metrics) for boundary in self._trials.lease(trial)):
             self._trials.extend(trial, trial.until)
@@ -71,7 +72,7 @@ class Reports:
     def _pause(self, trial: Trial) -> None:
         if trial.checkpoint is None:
             self._trials.warn(
-                "a trial without a checkpoint was paused; it will start again from step 0 when it is resumed"
+                "a trial was paused without a checkpoint; when it is resumed, it starts again from step 0"
             )
         self._trials.halt(trial, State.PAUSED)
 

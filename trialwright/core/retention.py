@@ -1,4 +1,4 @@
-"""The keeper of checkpoints: who still needs which, so that none is deleted too early, and none is kept for ever."""
+"""Which checkpoints are still needed, so that none is deleted too early, and none is kept without need."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Retention:
         return self._needs.keys()
 
     def hold(self, checkpoint: Checkpoint) -> None:
-        """Somebody more needs it."""
+        """Count one more need of this checkpoint."""
         self._needs[checkpoint.path] += 1
 
     def release(self, checkpoint: Checkpoint) -> list[Discard]:
-        """Somebody needs it no more: return what is to be discarded."""
+        """Count one need less of this checkpoint; return what is to be discarded."""
         self._needs[checkpoint.path] -= 1
         if self._needs[checkpoint.path]:
             return []
@@ -58,10 +58,10 @@ class Retention:
         trial.best_checkpoint = checkpoint if best else trial.best_checkpoint
         discards += self._replace(self._latest.get(trial.id), checkpoint)
         trial.checkpoint = self._latest[trial.id] = checkpoint
-        return discards + self._rank(trial.id, checkpoint, cost if cost - cost == 0 else math.inf)
+        return discards + self._rank(trial.id, checkpoint, cost if cost - cost == 0 else math.inf)  # NaN ranks last
 
     def _replace(self, old: Checkpoint | None, new: Checkpoint) -> list[Discard]:
-        self.hold(new)
+        self.hold(new)  # first: a trial that is cloned twice from one donor may have the same checkpoint as before
         return self.release(old) if old else []
 
     def _rank(self, trial: int, checkpoint: Checkpoint, cost: float) -> list[Discard]:

@@ -11,10 +11,10 @@ from trialwright.messages import Ask, Request, Suggested, Suggestion, Tags
 
 
 class Supply:
-    """Asks to the searcher, and the trials that came of them and have not been started.
+    """Asks to the searcher, and the suggested trials that have not been started.
 
     Args:
-        samples: how many new trials to ask for in all; None for no end.
+        samples: how many new trials to ask for in all; None for unlimited.
         prefetch: how many to ask for ahead of free slots.
     """
 
@@ -40,7 +40,7 @@ class Supply:
 
     @property
     def samples(self) -> int | None:
-        """How many new trials to ask for in all; None for no end."""
+        """How many new trials to ask for in all; None for unlimited."""
         return None if self._samples == math.inf else int(self._samples)
 
     @property
@@ -107,6 +107,7 @@ class Supply:
         """Close an ask: yield each request with its suggestion, None where the searcher had none."""
         requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
         self._coming -= sum(map(_may_be_new, requests))
+        # Asked only which paused trial goes on, it named none: that is not the end of its new trials.
         self._refused = [each.sample for each in requests] == [-1] and event.suggestions in ((), (None,))
         rest = requests[len(event.suggestions) :]
         self._exhausted = self._exhausted or any(map(_may_be_new, rest))
@@ -119,7 +120,7 @@ class Supply:
 
     def give_up(self) -> None:
         """The searcher waits for results, and none will come: it has no more."""
-        self._exhausted = self._exhausted or bool(self._later)  # else it only named no paused trial
+        self._exhausted = self._exhausted or bool(self._later)  # without these it has only refused to name a paused one
         self._later.clear()
         self._unused.clear()
 
@@ -128,12 +129,12 @@ class Supply:
         return list(self._open.values())
 
     def add(self, samples: int) -> None:
-        """Somebody wants so many more."""
+        """Ask for this many more new trials."""
         self._samples += samples
         self._refused = False  # there is something else to choose now
 
     def remove(self, trial: int) -> None:
-        """A trial that waited here, perhaps, will not be started."""
+        """Take out a trial that will not be started, if it waits here."""
         for waiting in (self._enqueued, self._fresh):
             if trial in waiting:
                 waiting.remove(trial)
@@ -156,7 +157,7 @@ class Supply:
         self._fresh.clear()
 
     def reopen(self) -> None:
-        """Go on after all: what had not been suggested is asked for again."""
+        """Continue after ``end``: what had not been suggested is asked for again."""
         self._ended, self.news = False, True
 
 

@@ -26,7 +26,7 @@ class TransitionLog:
         self._digest = sha256()
 
     def note(self, now: float, trial: Trial, message: type, after: State | None) -> None:
-        """Write down a transition from where the trial is; ``after`` is None if there is none in the table."""
+        """Write down a transition from the trial's state; ``after`` is None if the table has no such row."""
         before = trial.state
         self._story.append((now, trial.id, trial.attempt, message, before, after))
         if after is not None:

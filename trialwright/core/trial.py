@@ -12,7 +12,7 @@ ENDED is highest.
        │                    ▼     ▼
        └────── then ── STOPPING ◀─┘ ── then ──▶ PAUSED ──Launch──▶ RUNNING
 
-A trial that ended badly waits again if somebody asks for it (``RetryRequested``).
+A trial that ended without being completed waits again if the user requests it (``RetryRequested``).
 
 Everything that moves a trial is a row of ``TABLE``; a pair that has no row raises ``InvalidTransition`` with the
 trial's story. Messages of an earlier attempt never get here: the experiment drops them first.
@@ -134,14 +134,14 @@ class Trial:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """Of the last report. Most are never asked for: so a row is made of a frame for who asks first."""
+        """The metrics of the last report. Most are never asked for: so the row is made from the frame at first use."""
         if isinstance(self.latest, Reported):
             self.latest = self.latest.row(-1)
         return self.latest
 
     @property
     def resources(self) -> dict[str, float]:
-        """What it asks for in all, in the user's units."""
+        """All resources that it needs, in the user's units."""
         return to_amounts(total(self.request))
 
     @property
@@ -167,7 +167,8 @@ class Lived(Protocol):
 
 
 def has_begun(trial: Lived) -> bool:
-    """Tell whether a trial began, or why it could not is known. Others only waited, and are no trials to their user."""
+    """Tell whether a trial began, or has an error that says why it could not. Other trials only waited, and results
+    leave them out."""
     return trial.started is not None or bool(trial.error) or trial.state in (State.RUNNING, State.STOPPING)
 
 

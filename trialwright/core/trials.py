@@ -1,6 +1,6 @@
 """All trials of a run: what each is, holds and waits for. Every change of a trial's state is made here.
 
-What is to be done about them is collected in ``commands``, which the experiment hands out once an event is handled.
+The resulting commands are collected in ``commands``, which the experiment returns once an event is handled.
 """
 
 from __future__ import annotations
@@ -115,12 +115,13 @@ class Trials:
         self.is_full = False
 
     def is_too_large(self, trial: Trial, request: resources.Request) -> bool:
-        """Tell whether no machine could ever hold the request; that is a decision, and is written."""
+        """Tell whether no machine could ever hold the request. This is written as a decision, because it depends on the
+        machines of the moment."""
         return self._judge.finds(TooLarge(trial.id), lambda: not self.ledger.is_possible(request))
 
     def size(self, request: resources.Request) -> str:
-        """Say what is asked for, and how much of that could be had."""
-        return f"{resources.describe(request)}; at most {self.ledger.largest(request)} can be had"
+        """Describe a request, and the most that is available."""
+        return f"{resources.describe(request)}; at most {self.ledger.largest(request)} is available"
 
     # Work ------------------------------------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ class Trials:
         )
 
     def _begin(self, trial: Trial) -> Until:
-        """Its next attempt begins. Return how far it goes."""
+        """Begin the trial's next attempt. Return its lease."""
         trial.attempt += 1
         trial.step = trial.checkpoint.step if trial.checkpoint else 0
         self.move(trial, Launch)
@@ -170,7 +171,7 @@ class Trials:
         lease = self.lease(trial)
         if self.learns and is_new:
             self.history.extended(trial.id, lease)
-        saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step
+        saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step  # the answer acknowledges it
         self.commands.append(Extend(trial.id, trial.attempt, lease, durable=saved))
 
     def halt(self, trial: Trial, then: State, outcome: Outcome | None = None) -> None:
@@ -216,6 +217,7 @@ class Trials:
         if self.learns and trial.state is State.PAUSED:
             self.history.paused(trial.id)
         if trial.state is State.ENDED:
+            # One that finished before its Halt arrived is completed.
             self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
         elif trial.state is State.WAITING:
             self.rejoin_line(trial)
@@ -226,7 +228,7 @@ class Trials:
 
     def _pass_on(self, trial: Trial, *, is_lost: bool) -> None:
         """Give what the trial held to the next one in its slot, if there is one; else it is free."""
-        for number in reversed(self.queues.dissolve(trial.id) if is_lost else ()):
+        for number in reversed(self.queues.dissolve(trial.id) if is_lost else ()):  # each goes to the head of the line
             self.unqueue(self.by_number[number])
         successor = self.queues.follow(trial.id)
         if successor is None:
@@ -236,10 +238,10 @@ class Trials:
             self.ledger.hand_over(trial.id, successor)
             follower = self.by_number[successor]
             self._begin(follower)
-            self.start(follower, trial.worker)  # the slot has begun it by itself, and does not say so
+            self.start(follower, trial.worker)  # its slot has begun it already, and sends no Started
 
     def end_early(self, trial: Trial, reason: str) -> None:
-        """End a trial that has not ended, whatever it does."""
+        """End a trial that has not ended, in whatever state it is."""
         if trial.active:
             self.halt(trial, State.ENDED, Outcome("stopped", reason))
         else:
@@ -267,7 +269,7 @@ class Trials:
                 self.end_early(trial, reason)
 
     def reopen(self, trial: Trial, *, from_checkpoint: bool) -> None:
-        """A trial that has ended waits to be started once more, as a new one would."""
+        """Have a trial that has ended wait to be started again, as a new trial would."""
         assert trial.outcome is not None, "it has ended"
         self.move(trial, RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
@@ -301,11 +303,11 @@ class Trials:
         if reason is not None:
             self.stop_all(reason)
 
-    # Going on as something else --------------------------------------------------------------------------------------
+    # Clones and other resources --------------------------------------------------------------------------------------
 
     def clone(self, trial: Trial, number: int, until: Until) -> bool:
-        """Ask for a variation of a donor, as which the trial will go on; tell whether the donor has a checkpoint to do
-        so from."""
+        """Ask for a variation of a donor, with which the trial will go on. Return False if the donor has no checkpoint
+        to go on from."""
         donor = self.by_number[number]
         if donor.checkpoint is None:
             self.warn(
@@ -330,7 +332,7 @@ class Trials:
             self.halt(trial, State.WAITING)
 
     def explored(self, ask: int, request: Request, suggestion: Suggestion | None) -> None:
-        """The searcher has answered for a clone. It goes on as it was if there is no variation."""
+        """The searcher has answered for a clone. Without a variation the trial goes on as it was."""
         trial = self.by_number[request.trial]
         if not self.relaunches.awaits(trial.id, ask):  # it has ended meanwhile, or goes on otherwise
             return
@@ -338,7 +340,7 @@ class Trials:
             self.commands += self.relaunches.refused(trial)
         else:
             self._varied(trial, request, suggestion)
-        if not trial.active:
+        if not trial.active:  # else ``leave`` does so once the trial's work has ended
             self.rejoin_line(trial)
 
     def _varied(self, trial: Trial, request: Request, suggestion: Suggestion) -> None:
@@ -351,18 +353,18 @@ class Trials:
             self.relaunches.answered(trial, suggestion.config, joined(request.tags, suggestion.tags), wanted)
 
     def is_resting(self, trial: Trial) -> bool:
-        """Tell whether a trial is paused, and nothing else is to become of it yet."""
+        """Tell whether a trial is paused, and is not about to go on."""
         is_taken = trial.id in self.line or trial.id in self.resumed or trial.id in self.relaunches
         return trial.state is State.PAUSED and not is_taken
 
     def retag(self, trial: Trial, tags: Tags) -> None:
-        """Note what the searcher wants to remember about a trial that it has chosen."""
+        """Add the tags that the searcher gives to a trial that it has chosen."""
         trial.tags = joined(trial.tags, tags)
         if self.learns:
             self.history.born(trial.id, trial.config, trial.tags)
 
     def rejoin_line(self, trial: Trial) -> None:
-        """Line up again: as it was, or as what it is relaunched as once that is known."""
+        """Join the line again: as it was, or, once it is known how the trial is relaunched, as that."""
         if trial.id not in self.relaunches:
             self.join_line(trial)
         elif self.relaunches.is_ready(trial):
@@ -378,7 +380,7 @@ class Trials:
         self.commands += self.retention.save(trial, checkpoint, best=best, cost=cost)
 
     def warn(self, text: str) -> None:
-        """Note something that the user should know; said once."""
+        """Add a warning for the user, unless it was given before."""
         if text not in self.warnings:
             self.warnings.append(text)
 
@@ -399,7 +401,7 @@ class Trials:
 
 
 def _running_s(trial: Trial) -> float:
-    """Return how long it ran, by the worker's clock up to its last report if it has one."""
+    """Return how long a trial ran: by the worker's clock up to its last report, if it made one."""
     told = trial.metrics.get("time_s")
     return float(told) if isinstance(told, int | float) else (trial.ended or 0.0) - (trial.started or 0.0)
 

@@ -1,4 +1,4 @@
-"""What users ask of a run from any thread: before it, while it goes on, and until it is declared over."""
+"""Requests that users make in this process, from any thread: before a run, during it, and until it is declared over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from trialwright.messages import Event
 
 
 class Additions:
-    """Events that wait to be taken into the run. What was put in is taken; what comes too late is refused."""
+    """Events that wait to be taken into the run. An event that was accepted is taken; one that comes too late is
+    refused."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,12 +43,13 @@ class Additions:
             self._is_over, self._wake = False, wake
 
     def end(self) -> bool:
-        """Declare the run over, unless something waits to be taken; tell whether it is over."""
+        """Declare the run over, unless an event waits to be taken; tell whether it is over. Both happen under the lock:
+        so ``put`` never accepts an event that is not taken."""
         with self._lock:
             self._is_over = self._is_over or not self._waiting
             return not self._waiting
 
     def close(self) -> None:
-        """Refuse whatever comes from now on."""
+        """Refuse all events from now on."""
         with self._lock:
             self._is_over = True

@@ -97,7 +97,7 @@ class Arguments:
         Raises:
             PolicyError: it suggested a value outside its domain. A variation of a trial may have one: mutations have
                 domains of their own.
-            TypeError: it suggested something that is no suggestion at all.
+            TypeError: it returned something that is not a suggestion.
         """
         answers = [_suggestion(answer) for answer in self.searcher.suggest(seen, requests, streams)]
         for request, answer in zip(requests, answers, strict=False):
@@ -112,7 +112,8 @@ class Arguments:
         return needed(self.needs, self.space, config)
 
     def _split(self, requests: Sequence[Request]) -> tuple[list[Request], Sequence[Request]]:
-        """Tell the user's points from what the searcher is asked, which counts its samples without them."""
+        """Separate the requests for the user's points from those to the searcher, which counts its samples without
+        them."""
         points = len(self.points)
         if not points:
             return [], requests
@@ -131,7 +132,7 @@ class Arguments:
 
 def _suggestion(answer: object) -> Suggestion | None:
     if not isinstance(answer, Suggestion | None):
-        raise TypeError(f"it must suggest Suggestion objects, or None for not now, not {answer!r}")
+        raise TypeError(f"suggest() must return Suggestion objects, or None for not now, not {answer!r}")
     return answer
 
 
@@ -139,13 +140,13 @@ def check_plain(suggested: Suggested) -> Suggested:
     """Return what a searcher has suggested, if it can be written down.
 
     Raises:
-        TypeError: it holds something that is no plain data.
+        TypeError: it holds something that is not plain data.
     """
     for answer in suggested.suggestions:
         try:
             encode(answer)
         except (TypeError, RecursionError) as error:
-            raise TypeError(f"it suggested {answer!r}, which is no plain data: {error}") from error
+            raise TypeError(f"it suggested {answer!r}, which is not plain data: {error}") from error
     return suggested
 
 
@@ -153,7 +154,7 @@ def needed(needs: object, space: Space, config: Config) -> dict[str, float] | No
     """Return what a trial of this config, in its plain form, needs; None where that is the same for all.
 
     Raises:
-        ValueError, TypeError: these are no resources.
+        ValueError, TypeError: the function returned invalid resources.
     """
     if not callable(needs):
         return None
@@ -188,8 +189,8 @@ def as_number(given: object) -> object:
 
 
 def number_problem(name: str, value: object, lowest: float, *, whole: bool) -> str | None:
-    """Return what is wrong with a number that a user has given; None if nothing is. A lowest of -1 stands for no limit,
-    and makes 0 wrong for the number of samples."""
+    """Return what is wrong with a number that a user has given; None if nothing is. A lowest of -1 means that -1 stands
+    for unlimited; 0 is then wrong for the number of samples."""
     kind = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kind):
         return f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}"

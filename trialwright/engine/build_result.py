@@ -1,4 +1,4 @@
-"""From a run that is over to what its user gets."""
+"""Makes the result of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trialwright.progress import Best, Snapshot, summary_lines
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
 
-MANY = 10_000  # trials, of which more than half of the memory would be for what their user never looks at
+MANY = 10_000  # trials: of so many, results that are never looked at would take more than half of the memory
 
 
 class OnDemand(Sequence[TrialResult]):
@@ -112,7 +112,7 @@ def _located(checkpoint: Checkpoint | None, run: Run) -> Checkpoint | None:
 
 
 def best_of(result: Result) -> Best | None:
-    """What the summary calls the best is what the result calls so."""
+    """Return the best trial for the summary: the same as ``result.best()``."""
     try:
         trial = result.best()
     except ValueError:
@@ -122,7 +122,7 @@ def best_of(result: Result) -> Best | None:
 
 
 def summarised(result: Result, last: Snapshot) -> Result:
-    """Say what came out. No result is lost if that fails: an object in a config may raise when it is shown."""
+    """Print the summary. The result is not lost if that fails: an object in a config may raise when it is shown."""
     try:
         say(*summary_lines(replace(last, best=best_of(result), stopped=result.stopped), result.statistics))
     except Exception as error:
@@ -132,12 +132,12 @@ def summarised(result: Result, last: Snapshot) -> Result:
 
 @dataclass
 class Found:
-    """What a run has come to, for those outside its loop."""
+    """The state of a run, for code outside its loop."""
 
     path: Path | None = None
     result: Result | None = None  # when it is over
     make: Callable[[str], Result] | None = None  # makes the one so far; it is told why the run is not over
-    is_late: Callable[[], bool] = bool  # its time is over
+    is_late: Callable[[], bool] = bool  # its time budget is used up
 
     def so_far(self, why: str) -> Result | None:
         """Return the result, with the trials as they are now; None if nothing had begun."""

@@ -1,10 +1,9 @@
-"""Names for schedulers, searchers and executors: what a user writes as a string, and what the journal keeps of the
-objects.
+"""Names of schedulers, searchers and executors: the strings that users may give, and how the journal keeps the objects.
 
 Some names stand for a method that is a pair: a scheduler and the searcher that it is made for.
 
-An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that, so that
-a resumed run needs neither. An object of another class has to be given again.
+An object of one of these classes is written as ``{"name": "asha", "options": {...}}`` and made again from that when the
+run is resumed. An object of another class must be given again.
 """
 
 from __future__ import annotations
@@ -141,8 +140,8 @@ def scheduler(given: str | Scheduler) -> Scheduler:
     """Return the scheduler of this name, or of the pair of this name, with its defaults; or the object itself.
 
     Raises:
-        ValueError: there is none of this name; the nearest is named.
-        TypeError: it is no scheduler.
+        ValueError: there is no scheduler of this name; the message names the nearest one.
+        TypeError: it is not a scheduler.
     """
     return cast(Scheduler, _find("scheduler", given, _SCHEDULERS_BY_NAME, ("on_start", "on_report", "on_end", "next")))
 
@@ -156,8 +155,9 @@ def searcher(given: str | Searcher, scheduler: Scheduler, name: object = None) -
         name: of the scheduler, if it was named.
 
     Raises:
-        ValueError: there is none of this name, the nearest is named; or the pair has a searcher of another kind.
-        TypeError: it is no searcher.
+        ValueError: there is no searcher of this name (the message names the nearest one), or the pair needs another
+            kind of searcher.
+        TypeError: it is not a searcher.
     """
     if isinstance(given, str) and given.lower() in PAIRS.keys() - SEARCHERS.keys():
         raise ValueError(f"searcher={given!r} is not known: give it as scheduler={given!r}")
@@ -177,10 +177,10 @@ def searcher(given: str | Searcher, scheduler: Scheduler, name: object = None) -
 
 
 def _adviser(found: Searcher, scheduler: Scheduler, *, asks: bool) -> Searcher:
-    """Return a searcher that can say what goes on."""
+    """Return a searcher that can say which paused trial goes on."""
     name = type(scheduler).__name__
     if not asks:
-        raise ValueError(f"{name} asks the searcher what goes on: it cannot be inside another scheduler")
+        raise ValueError(f"{name} asks the searcher which trial goes on: it cannot be inside another scheduler")
     if isinstance(found, Auto):
         return GP()
     if not getattr(found, "answers_next", False):
@@ -190,7 +190,7 @@ def _adviser(found: Searcher, scheduler: Scheduler, *, asks: bool) -> Searcher:
 
 
 def _of_pair(name: str, found: Searcher) -> Searcher:
-    """Return the searcher of a pair: one of the user's, if it is of the pair's kind."""
+    """Return the searcher of a pair: the user's, if it is of the right kind."""
     own_one = PAIRS[name.lower()].searcher()
     if isinstance(found, Auto):
         return own_one
@@ -218,8 +218,8 @@ def executor(given: object) -> Executor:
     """Return the executor of this name, or the object itself.
 
     Raises:
-        ValueError: there is none of this name; the nearest is named.
-        TypeError: it is no executor.
+        ValueError: there is no executor of this name; the message names the nearest one.
+        TypeError: it is not an executor.
     """
     if isinstance(given, str):
         if given not in EXECUTORS:
@@ -255,7 +255,7 @@ def to_plain(given: object) -> Plain:
     """Describe a scheduler or searcher of ours.
 
     Raises:
-        TypeError: it is not one of ours, or has an option that is no plain data.
+        TypeError: it is not one of ours, or has an option that is not plain data.
     """
     names = {cls: name for name, cls in _KNOWN.items()}
     if type(given) in names:
@@ -267,11 +267,11 @@ def to_plain(given: object) -> Plain:
         return {str(key): to_plain(item) for key, item in given.items()}
     if given is None or isinstance(given, str | bool | int | float):
         return given
-    raise TypeError(f"{given!r} is no plain data")
+    raise TypeError(f"{given!r} is not plain data")
 
 
 def from_plain(described: Plain) -> object:
-    """Make what ``to_plain`` described."""
+    """Make the object that ``to_plain`` described."""
     if isinstance(described, dict) and described.keys() == {"name", "options"}:
         options = cast("dict[str, Plain]", described["options"])
         return _KNOWN[str(described["name"])](**{key: from_plain(item) for key, item in options.items()})
@@ -281,10 +281,10 @@ def from_plain(described: Plain) -> object:
 
 
 def executor_to_plain(given: object) -> Plain:
-    """Describe an executor of ours: its name, or an object by what it was told.
+    """Describe an executor of ours: by its name, or an object by its arguments.
 
     Raises:
-        TypeError: it is not one of ours, or was told something that is no plain data.
+        TypeError: it is not one of ours, or has an argument that is not plain data.
     """
     if isinstance(given, str):
         return given
@@ -292,12 +292,12 @@ def executor_to_plain(given: object) -> Plain:
     names |= {(each.__module__, each.__qualname__): name for name, each in _EXECUTORS.items() if isinstance(each, type)}
     name = names.get((type(given).__module__, type(given).__qualname__))
     if name is None:
-        raise TypeError(f"{given!r} is no plain data")
+        raise TypeError(f"{given!r} is not plain data")
     return {"name": name, "options": {key: to_plain(value) for key, value in _options(given).items()}}
 
 
 def executor_from_plain(described: Plain) -> object:
-    """Make what ``executor_to_plain`` described."""
+    """Make the executor that ``executor_to_plain`` described."""
     if not isinstance(described, dict):
         return described
     options = cast("dict[str, Plain]", described["options"])
@@ -305,7 +305,7 @@ def executor_from_plain(described: Plain) -> object:
 
 
 def _options(executor: object) -> Mapping[str, object]:
-    """Return what an executor was told, where that is not the default."""
+    """Return the arguments of an executor that differ from the defaults."""
     if not isinstance(executor, Local | Simulated):
         return cast("Mapping[str, object]", vars(executor)["options"])
     usual = type(executor)()

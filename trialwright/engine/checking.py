@@ -1,4 +1,4 @@
-"""From an Engine's keywords to the arguments of a run. All that is wrong is said at once, before anything starts."""
+"""From an Engine's keywords to the arguments of a run. All problems are reported together, before anything starts."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def check(keywords: Mapping[str, object]) -> Arguments:
     """Turn an Engine's keywords into the arguments of a run.
 
     Raises:
-        ValueError: something is wrong; the text lists everything that is.
+        ValueError: something is wrong; the message lists all problems.
     """
     return _Check(keywords).arguments()
 
 
 class _Check:
-    """Turns keywords into parts, collecting what is wrong with any of them."""
+    """Turns keywords into the parts of a run, and collects all problems with them."""
 
     def __init__(self, keywords: Mapping[str, object]) -> None:
         numbers = {name: as_number(keywords[name]) for name, _, _ in _NUMBERS if name in keywords}
@@ -66,7 +66,7 @@ class _Check:
         given = self.given
         objective = given["objective"]
         if not callable(objective) and not isinstance(objective, Workload):
-            self.problems.append(f"objective must be something to call, not {objective!r}")
+            self.problems.append(f"objective must be callable, not {objective!r}")
         refuse_ray_calls(objective)
         space = self._try(lambda: as_space(given["space"]))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
@@ -80,7 +80,7 @@ class _Check:
         points = self._points(space) if space else ()
         earlier = self._earlier(space, goals) if space else ()
         samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
-        ready = None if sweep is None else searcher  # one that refused its problem knows nothing of itself
+        ready = None if sweep is None else searcher  # one whose setup failed cannot tell whether it learns
         plan = self._plan(scheduler, ready, samples, goals, space)
         storage = self._try(self._storage)
         callbacks = self._try(self._callbacks) or ()
@@ -117,7 +117,7 @@ class _Check:
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
-        """Make a part; if that is refused, note why and go on with the next."""
+        """Make a part; if that fails, note why and return None."""
         try:
             return make()
         except (ValueError, TypeError) as error:
@@ -125,7 +125,7 @@ class _Check:
             return None
 
     def _scheduler(self, objective: object, rule: StopRule | None, space: Space | None) -> tuple[Scheduler, str]:
-        """Return the scheduler; and why it is that one, if it was left to the engine."""
+        """Return the scheduler, and why the engine chose it if the user left the choice to it."""
         given = self.given
         if given["scheduler"] != AUTO:
             return catalogue.scheduler(cast("str | Scheduler", given["scheduler"])), ""
@@ -158,7 +158,7 @@ class _Check:
         )
 
     def _earlier(self, space: Space, goals: tuple[Boundary, ...]) -> tuple[Earlier, ...]:
-        """Read what is known of configurations already: each becomes a trial before the first."""
+        """Read the user's earlier results: each becomes a trial before the first."""
         given = self._try(lambda: as_pairs(self.given["earlier"]))
         metrics = _listed(self.given["metric"])
         signs = [-1.0 if mode == "max" else 1.0 for mode in _listed(self.given["mode"])] * len(metrics)
@@ -205,7 +205,8 @@ class _Check:
         )
 
     def _resources(self, space: Space | None) -> dict[str, float] | None:
-        """Return what every trial needs; None where a function says so of each config, which some draws try out."""
+        """Return what every trial needs; None where a function of the config tells: it is tried on some random
+        configs."""
         wanted = self.given["resources"]
         if not callable(wanted):
             return self._some({"cpu": 1.0} if wanted is None else cast("Mapping[str, float]", wanted))
@@ -214,10 +215,15 @@ class _Check:
         return None
 
     def _some(self, resources: Mapping[str, float]) -> dict[str, float]:
-        """Return the resources, unless they are none and nothing else limits how many trials run."""
+        """Return the resources.
+
+        Raises:
+            ValueError: there are none, and nothing else limits how many trials run at a time.
+        """
         if not to_units(resources) and self.given["max_concurrent_trials"] is None:
             raise ValueError(
-                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must say when to stop"
+                f"resources={dict(resources)!r} asks for nothing: then max_concurrent_trials must limit how many "
+                "trials run at a time"
             )
         return dict(resources)
 
@@ -240,7 +246,7 @@ class _Check:
         if not isinstance(given, Sequence) or len(given) != 2 or given[1] not in ("min", "max"):
             raise ValueError(f"checkpoint_score must be a metric and 'min' or 'max', not {given!r}")
         if self.given["keep_checkpoints"] is None:
-            raise ValueError("checkpoint_score says which checkpoints are kept: keep_checkpoints must say how many")
+            raise ValueError("checkpoint_score chooses which checkpoints to keep: keep_checkpoints must say how many")
         return str(given[0]), cast(Mode, given[1])
 
     def _check_numbers(self) -> None:
@@ -293,7 +299,9 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
 def _executor(given: object, objective: object) -> Executor:
     executor = catalogue.executor(given)
     if isinstance(executor, Simulated) != isinstance(objective, Workload):
-        raise TypeError("Simulated runs a Workload (an object with start and step), and nothing else does")
+        raise TypeError(
+            "Simulated runs only a Workload (an object with start and step), and that runs only on Simulated"
+        )
     return executor
 
 

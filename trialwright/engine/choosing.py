@@ -1,8 +1,8 @@
-"""The scheduler for those who say "auto": chosen before the run by what is known then; a sentence says which, and why.
+"""scheduler="auto": the choice is made before the run, from what is known then; a sentence gives the reason.
 
-Whether an objective reports steps is known of workloads and generators, and where a stop dict limits the steps; of a
-function it cannot be known before it runs. Nor can how long a training is, if no stop dict says so. The first rule that
-holds decides.
+Workloads and generators are known to report steps, and so is an objective whose stop dict limits the steps; of a
+function this cannot be known before it runs. The length of a training is known only from a stop dict. The first rule
+that holds decides.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from trialwright.schedulers import ASHA, FIFO, MOASHA, Scheduler
 AUTO = "auto"
 ETA = 3
 FEW = ETA**2
-"""Of fewer trials so few are at the second rung that there is nothing to compare."""
+"""With fewer trials, too few reach the second rung to be compared there."""
 SLOTS_FEW = 2
-"""On so few slots the rule that stops trials would let the first ones run to the end."""
+"""With so few slots, the rule that stops trials would let the first trials run to the end."""
 STEPS_USUAL = 100
-"""Where the last rung lies below, if the steps of a training are not known; trials may go on after it."""
+"""The last rung is at most here if the length of a training is not known; trials may go on after it."""
 
 
 class Facts(NamedTuple):
@@ -30,8 +30,8 @@ class Facts(NamedTuple):
 
     Args:
         objectives: how many there are.
-        planned: trials; infinite for no end.
-        slots: how many trials may run at a time, if that is said.
+        planned: trials; infinite for unlimited.
+        slots: how many trials may run at a time, if that is limited.
         reports: the objective is known to report steps.
         steps: of a training, if they are known.
     """
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
     @classmethod
     def of(cls, objective: object, until: Until, objectives: int, planned: float, slots: int | None) -> Facts:
         """Look at the objective, and at the boundaries of the stop rule."""
-        told = [each for each in until if each not in EVERY_REPORT]  # that is how a function is asked
+        told = [each for each in until if each not in EVERY_REPORT]  # a stop function is asked at every report
         limits = [each.value for each in told if each.metric == "step" and each.op == ">="]
         is_generator = inspect.isgeneratorfunction(objective) or inspect.isasyncgenfunction(objective)
         reports = bool(limits) or is_generator or isinstance(objective, Workload)
@@ -77,19 +77,19 @@ _RULES: tuple[tuple[Callable[[Facts], bool], Callable[[Facts], Scheduler], str],
     (
         lambda it: not it.reports,
         _fifo,
-        "whether a function reports steps is not known before it runs; stop={{'step': n}} would say so",
+        "it is not known before it runs whether a function reports steps; stop={{'step': n}} would tell",
     ),
     (
         lambda it: it.steps is not None and it.steps < ETA,
         _fifo,
         "{steps:g} steps are too few to end earlier",
     ),
-    (lambda it: it.planned < FEW, _fifo, "{planned} trials are too few to compare at rungs"),
+    (lambda it: it.planned < FEW, _fifo, "{planned} trials are too few to be compared at rungs"),
     (lambda it: it.objectives > 1, _moasha, "trials report steps, and there are {objectives} objectives"),
     (
         lambda it: it.slots is not None and it.slots <= SLOTS_FEW,
         lambda it: _asha(it, promote=True),
         "trials report steps, and on few slots ({slots}) it is better to pause and promote than to stop",
     ),
-    (lambda _: True, _asha, "trials report steps, and who is bad early is stopped; nothing is paused"),
+    (lambda _: True, _asha, "trials report steps, and bad trials are stopped early; none is paused"),
 )

@@ -1,9 +1,9 @@
 """The controller: the shell around the experiment, and the only code that awaits.
 
-One turn of its loop: take what has arrived, hand it to the experiment, append it to the journal with what was decided,
-carry out the commands. It does not wait for commits, but what destroys, acknowledges or shows something does: a
-Discard, a durable Extend or Halt, and what callbacks are told. These leave, in order, when their turn is committed. The
-rest may leave before, because what it sets going dies with this process.
+One turn of its loop: take what has arrived, hand it to the experiment, append it to the journal with the decisions,
+carry out the commands. The loop does not wait for commits, but commands that destroy, acknowledge or show something do:
+a Discard, a durable Extend or Halt, and calls of callbacks. These leave, in order, when their turn is committed. The
+others may leave before, because the work that they start ends with this process.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from trialwright.storage.base import COMMITTED, Store, TrialRow, Turn
 UNCOMMITTED_MAX = 64  # turns that may be on their way to the disk before the loop waits for them
 UNCOMMITTED_BYTES_MAX = 16 * 2**20  # and how much is in their reports
 PROGRESS_S = 0.25
-LETTERS_S = 0.5
+INBOX_S = 0.5
 YIELD_S = 0.05  # a simulated world never waits: the loop still gets a moment so often, for signals
 
 
 @dataclass
 class Leftover:
-    """What is to be done first: decisions of an earlier session to be written, of its last events in order; its
-    commands; and events that happened before this session began. And how many turns the earlier sessions had."""
+    """What an earlier session left to be done first: decisions on its last events, in order, that are not written; its
+    commands; and events from before this session. ``turns`` is how many the earlier sessions had."""
 
     decisions: list[Sequence[Decision]] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Leftover:
 
 @dataclass
 class Controller:
-    """Drives one run from its first event, or from where it was left, to its end."""
+    """Drives one run to its end, from its first event or from where it was interrupted."""
 
     experiment: Experiment
     executor: Executor
@@ -76,22 +76,22 @@ class Controller:
     additions: Additions
 
     async def drive(self, leftover: Leftover) -> None:
-        """Carry out what an earlier session left over, and run to the end.
+        """Carry out what an earlier session left, and run to the end.
 
         Raises:
             StorageError: the journal could not be written; what was acknowledged is safe.
             PolicyError: a scheduler, searcher, or stop rule raised.
-            ExecutorError: the place where trials run could not be had, or is gone.
+            ExecutorError: the place where trials run is not available, or is gone.
         """
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._held: deque[tuple[Future[None], Callable[[], None], Command | None]] = deque()
         self._uncommitted: deque[tuple[Future[None], int]] = deque()  # and how many bytes
         self._uncommitted_bytes = 0
-        self._is_told = False  # the loop, that something is committed
+        self._is_told = False  # the loop knows that something is committed
         self._failure: BaseException | None = None
         self._opened = False
-        self._told: list[Event] = []  # to the executor, which has not brought them yet
+        self._told: list[Event] = []  # handed to the executor, which has not returned them yet
         self._is_watched = self.store.is_watched
         self._is_virtual = getattr(self.executor, "is_virtual", False)
         self._turned = self._yielded = time.perf_counter()
@@ -108,21 +108,22 @@ class Controller:
                 self._take_additions()
                 await self._run(leftover)
         except asyncio.CancelledError:
-            if self._failure is not None:
+            if self._failure is not None:  # a commit failed: ``_release`` has cancelled this task
                 raise self._failure from None
             raise
 
     async def _was_over(self, leftover: Leftover) -> bool:
-        """It was over when it was resumed, and no more was asked for: its result is all that is wanted."""
+        """Tell whether the resumed run was over already, and nothing more is requested: then only its result is
+        needed."""
         if not self.experiment.done or leftover.events:
             return False
-        letters = await self.inbox.read()
-        if any(isinstance(letter, Enqueued) for letter in letters):  # there is nothing to be stopped
-            leftover.events += letters
+        requests = await self.inbox.read()
+        if any(isinstance(request, Enqueued) for request in requests):  # requests to stop change nothing here
+            leftover.events += requests
         return not leftover.events and self.additions.end()
 
     def _begin(self, ending: Ending) -> None:
-        """Begin what goes on beside the loop; note how it ends, the last first."""
+        """Start what runs beside the loop; register how it ends, in reverse order."""
         display, watchers = Display(self.progress, self.experiment.warn), Watchers(self.experiment.warn)
         ending.step("the display", lambda: display.close(self.snapshot()))
         ending.step("the callbacks", lambda: asyncio.to_thread(self.hooks.end))
@@ -132,9 +133,9 @@ class Controller:
         watchers.begin("the meter of the loop", self.meter.watch)
         watchers.begin("the display", lambda: self._show(display))
         watchers.begin("the inbox", self._read_inbox)
-        watchers.begin("the word on waiting", lambda: tell_what_is_waited_for(self._waits_for, self.run.warn))
-        watchers.begin("the word on the searcher", lambda: tell_of_a_slow_searcher(self._spent, self.run.warn))
-        self.hooks.begin(self.name)  # what callbacks start (a logger's process) begins while the executor opens
+        watchers.begin("the notice of waiting", lambda: tell_what_is_waited_for(self._waits_for, self.run.warn))
+        watchers.begin("the notice of a slow searcher", lambda: tell_of_a_slow_searcher(self._spent, self.run.warn))
+        self.hooks.begin(self.name)  # now, so that what callbacks start (a logger's process) starts beside the executor
 
     def _spent(self) -> Spent:
         return Spent(self.now(), self.experiment.idle_s.get("searcher", 0.0), self.experiment.active)
@@ -149,7 +150,7 @@ class Controller:
         return self.experiment.waits_for if self._opened else ""
 
     async def _refuse_additions(self) -> None:
-        """The run ends, be it by an error."""
+        """The run ends, by an error or not."""
         self.additions.close()
 
     def _take_additions(self) -> None:
@@ -157,7 +158,7 @@ class Controller:
         self._tell(self.additions.take())
 
     def _tell(self, events: Sequence[Event]) -> None:
-        """Have the executor bring these with the next events."""
+        """Have the executor return these with the next events."""
         for event in events:
             self._told.append(event)
             self.executor.tell(event)
@@ -167,16 +168,16 @@ class Controller:
         while True:
             await asyncio.sleep(PROGRESS_S)
             snapshot = self.snapshot()
-            await self._committed()  # what is shown has happened for good
+            await self._committed()  # what is shown must survive a crash
             display.update(snapshot)
-            if self._is_watched and self.experiment.touched:  # no turn has come to tell of it
-                with suppress(StorageError):  # the next turn will hear of it
+            if self._is_watched and self.experiment.touched:  # no turn has written these rows yet
+                with suppress(StorageError):  # the next turn raises it
                     self._append(Turn(self.now(), [], trials=[*self._rows()]))
 
     async def _read_inbox(self) -> None:
         """Take in what other processes ask for."""
         while True:
-            await asyncio.sleep(LETTERS_S)
+            await asyncio.sleep(INBOX_S)
             if self._opened:
                 await self._take_from_inbox()
 
@@ -189,7 +190,7 @@ class Controller:
         return self.executor.now() if self._opened else self.run.began_s
 
     async def _run(self, leftover: Leftover) -> None:
-        """The loop. Its first turn says what machines there are, then which workers of an earlier session are gone."""
+        """The loop. Its first turn has the machines, then the workers of an earlier session, which are lost."""
         experiment = self.experiment
         late = COMMITTED
         if leftover.decisions:
@@ -205,8 +206,8 @@ class Controller:
         await self._finish()
 
     async def _is_over(self) -> bool:
-        """Nothing runs any more. Declare the run over, unless more is asked for at the last moment: callbacks hear of
-        the last turn, and may enqueue; the inbox is read once more. Of a run that was stopped nothing more is wanted.
+        """Nothing runs any more. Declare the run over, unless more is requested at the last moment: callbacks hear of
+        the last turn, and may enqueue; the inbox is read once more. A run that was stopped takes no more requests.
         """
         if self.experiment.stopped is not None:
             self.additions.close()
@@ -220,7 +221,7 @@ class Controller:
         return not self._told
 
     def _noted(self, events: list[Event]) -> list[Event]:
-        """Note which of those that it was told the executor has brought; return all as the journal has them."""
+        """Forget the events handed to the executor that it has returned; return all events as the journal has them."""
         if self._told:
             self._told = [event for event in self._told if event not in events]
         return events if self._is_virtual else [self.run.as_kept(event) for event in events]
@@ -236,7 +237,7 @@ class Controller:
                 if type(event) is Started:
                     self.meter.started(event, now)
         except BaseException:
-            # What has arrived is kept, without decisions: a resume takes them, with a mended scheduler perhaps.
+            # What has arrived is kept, without decisions: a resumed run makes them, perhaps with a repaired scheduler.
             self._append(Turn(now, events, [*decisions, *[None] * (len(events) - len(decisions))]))
             raise
         rows = [*self._rows()] if self._is_watched else ()
@@ -249,7 +250,8 @@ class Controller:
             self._when(committed, self.hooks.turn(events, commands, self.experiment))
 
     def _check_feasible(self) -> None:
-        """Before the first trial: what can never fit would wait for ever."""
+        """Before the first trial: refuse resources that no machine can ever grant, for which the run would wait without
+        end."""
         experiment = self.experiment
         if experiment.trials or experiment.feasible:
             return
@@ -280,7 +282,7 @@ class Controller:
         for command in commands:
             if isinstance(command, Launch) and command.after is None:
                 self.meter.launched(command, self.now())
-            if not self._is_virtual:  # what it saves has names and no paths
+            if not self._is_virtual:  # a simulated checkpoint has a name, not a path
                 command = self.run.as_done(command)  # noqa: PLW2901
             if self._must_wait(command):
                 self._when(committed, partial(self.executor.do, command), command)
@@ -288,18 +290,18 @@ class Controller:
                 self.executor.do(command)
 
     def _must_wait(self, command: Command) -> bool:
-        """It destroys or acknowledges something. A virtual world does not wait for a real disk: it ends with this
-        process."""
+        """Tell whether a command destroys or acknowledges something. A simulated run does not wait for a real disk: it
+        ends with this process."""
         if self._is_virtual:
             return False
-        if isinstance(command, Halt):  # the last word: it must not overtake an answer that still waits
+        if isinstance(command, Halt):  # it must not overtake an Extend that still waits, after which the trial goes on
             return command.durable or any(
                 isinstance(held, Extend) and held.trial == command.trial for _, _, held in self._held
             )
         return isinstance(command, Discard) or (isinstance(command, Extend) and command.durable)
 
     def _when(self, committed: Future[None], do: Callable[[], None], command: Command | None = None) -> None:
-        """Do it once the turn is committed, and after what was to be done before."""
+        """Do it once the turn is committed, after everything that was held before."""
         if self._held or not committed.done():
             self._held.append((committed, do, command))
         else:
@@ -313,8 +315,8 @@ class Controller:
                 self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
-        """Let go of what waited for a commit."""
-        self._is_told = False  # before anything is looked at: what is committed from now on tells again
+        """Carry out what waited for a commit."""
+        self._is_told = False  # first: a commit from now on must call this again
         while self._uncommitted and self._uncommitted[0][0].done():
             committed, size = self._uncommitted.popleft()
             self._uncommitted_bytes -= size
@@ -327,7 +329,7 @@ class Controller:
             self._held.popleft()[1]()
 
     async def _committed(self) -> None:
-        """Wait until the turns so far are committed, and what waited for that has been done."""
+        """Wait until the turns so far are committed, and what waited for that is done."""
         if self._uncommitted:
             await _settled(self._uncommitted[-1][0])
 
@@ -336,7 +338,7 @@ class Controller:
         return len(self._uncommitted) > UNCOMMITTED_MAX or self._uncommitted_bytes > UNCOMMITTED_BYTES_MAX
 
     async def _breathe(self) -> None:
-        """Wait for the disk if it is far behind; let the loop look at signals and timers."""
+        """Wait for the disk if it is far behind; let the loop handle signals and timers."""
         while self._is_ahead_of_the_disk:
             await _settled(self._uncommitted[0][0])
         self._yielded = self._turned
@@ -346,7 +348,7 @@ class Controller:
         """The last decisions go to the journal; the result is shown only once they are there."""
         committed = self._append(Turn(self.now(), [], trials=self._rows()))
         await asyncio.wrap_future(committed)
-        if self._held:
+        if self._held:  # the writer has called the loop, which may not have come to ``_release`` yet
             await asyncio.sleep(0)
             self._release()
         if self._held:
@@ -354,7 +356,7 @@ class Controller:
 
 
 async def _settled(committed: Future[None]) -> None:
-    """Wait until a turn is committed, or could not be: ``_release``, which is called then, says so."""
+    """Wait until a turn is committed, or cannot be: the error is raised by way of ``_release``."""
     waiting = asyncio.wrap_future(committed)
     waiting.add_done_callback(lambda future: future.cancelled() or future.exception())  # else asyncio prints it
     await asyncio.wait([waiting])

@@ -1,4 +1,4 @@
-"""How a run ends: step by step, each whatever the others raise."""
+"""How a run ends: in steps, each of which is taken whatever the others raise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Ending:
     raised. A cancellation during a step, as by Ctrl-C, is raised after the last step if the run itself had no error.
 
     Args:
-        warn: told in a sentence which step failed.
+        warn: called with a sentence on each step that failed.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:

@@ -69,14 +69,14 @@ ELSEWHERE = {
     **dict.fromkeys(("storage_path", "local_dir"), "storage"),
     **dict.fromkeys(("random_state", "rstate"), "seed"),
 }
-"""What other libraries call the keywords of an Engine."""
+"""Names of keywords in other libraries, each with the Engine's keyword for the same thing."""
 
 
 P = ParamSpec("P")
 
 
 def _names_what_is_meant(init: Callable[P, None]) -> Callable[P, None]:
-    """Have a keyword that an Engine does not have refused with the one that is meant."""
+    """Refuse a keyword that an Engine does not have with a message that names the right one."""
 
     @wraps(init)
     def checked(*args: P.args, **keywords: P.kwargs) -> None:
@@ -93,42 +93,43 @@ class Engine:
     Args:
         objective: what to tune: a function of a config that calls ``report``; or a generator that yields reports; or an
             ``async def``; or a function that returns its result.
-        space: what may vary: a dict of domains and constants, nested as you like, or a ``Space``.
-        metric: what to optimise, as it is reported; of several, schedulers and "best" go by the first.
+        space: what may vary: a dict of domains and constants, which may be nested, or a ``Space``.
+        metric: the name of the metric to optimise; with several, schedulers and "best" use the first.
         mode: "min" or "max", for each metric.
-        num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for no end.
-        searcher: what decides what to try: "auto", which says what it chose; "gp", "tpe", "cmaes", "nsga2", "dehb",
-            "random", "sobol", "halton", "lhs", "grid"; or an object.
-        scheduler: what decides how far to let a trial go: "fifo", "asha", "hyperband", "pbt"; a method that
-            comes with its searcher: "mobster", "freeze-thaw", "hyper-tune", "bohb", "dehb", "priorband", "pb2"; "auto",
-            which says what it chose; or an object: ``ASHA(max_t=20)``.
+        num_samples: how many trials; with ``grid_search`` in the space, how often the grid is repeated; -1 for
+            unlimited.
+        searcher: what chooses the configurations: "auto", which prints its choice; "gp", "tpe", "cmaes", "nsga2",
+            "dehb", "random", "sobol", "halton", "lhs", "grid"; or an object.
+        scheduler: what decides how long each trial runs: "fifo", "asha", "hyperband", "pbt"; a method that comes with
+            its searcher: "mobster", "freeze-thaw", "hyper-tune", "bohb", "dehb", "priorband", "pb2"; "auto", which
+            prints its choice; or an object: ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
-            that says so of a config.
+            of the config that returns such a dict.
         executor: where trials run: "ray", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
-        name: what people call the run.
-        seed: of every random draw; one is drawn, and kept, if it is not given.
+        name: of the run, for people.
+        seed: of every random draw; by default a random one, which is kept in the journal.
         stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
             ``Stopper``.
-        callbacks: told of everything that happens, off the loop.
-        max_concurrent_trials: run no more at a time, whatever the resources.
-        time_budget_s: end the run after so many seconds; a resumed run has what was left.
-        trial_timeout_s: end a trial that has run so many seconds.
-        max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for no end.
-        fail_fast: end the run with the first trial that failed.
+        callbacks: called at every event of the run, in threads of their own.
+        max_concurrent_trials: how many trials run at a time at most, whatever the resources.
+        time_budget_s: end the run after this many seconds; a resumed run has what was left.
+        trial_timeout_s: end a trial that has run for this many seconds.
+        max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for unlimited.
+        fail_fast: end the run when the first trial fails.
         points_to_evaluate: configs to try first, whole or in part.
-        earlier: what is known already: pairs of a config and its metrics, or the result of another run over this space.
-            Searchers that learn start from there; these are no trials of this run.
-        outcome_constraints: what a trial must also reach, or it cannot be the best: ``["memory <= 8e9"]``.
+        earlier: known results: pairs of a config and its metrics, or the result of another run over this space.
+            Searchers that learn start from there; these do not count as trials of this run.
+        outcome_constraints: conditions that the best trial must meet: ``["memory <= 8e9"]``.
         prefetch: how many suggestions to ask for ahead of free slots.
         keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
-        checkpoint_score: which of them to keep: ``("accuracy", "max")`` keeps the best by this, besides the latest; by
-            default the latest are kept.
-        verbose: 0 shows nothing; 1 the progress and a summary.
-        progress: what shows the progress, in place of the table or the lines that ``verbose`` stands for.
-        hook_warning_s: name a scheduler or stop rule, with its stack, that has not returned for so many seconds; None:
-            never.
-        hook_timeout_s: end the run, with a ``PolicyError``, if it does not return for so many; None: never.
+        checkpoint_score: which of them to keep: ``("accuracy", "max")`` keeps the best by this metric, besides the
+            latest; by default the latest are kept.
+        verbose: 0 shows nothing; 1 shows the progress and a summary.
+        progress: an object that shows the progress, in place of the table or lines of ``verbose``.
+        hook_warning_s: warn, with its stack, of a scheduler or stop rule that has not returned for this many seconds;
+            None for never.
+        hook_timeout_s: end the run with a ``PolicyError`` if it has not returned for this many seconds; None for never.
     """
 
     _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
@@ -169,9 +170,9 @@ class Engine:
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
-        self._first_samples = num_samples  # what that run was told at its beginning
-        self._more = False  # it is to get more samples than that
-        self._retry: Retry | None = None  # its failed trials are to be tried again, from there
+        self._first_samples = num_samples  # of that run when it began
+        self._more = False  # a resume may raise the number of samples
+        self._retry: Retry | None = None  # from where failed trials are tried again on resume
         self._additions = Additions()
 
     @classmethod
@@ -183,19 +184,19 @@ class Engine:
         retry_failed: Retry | None = None,
         **keywords: object,
     ) -> Self:
-        """Return an engine that goes on with the run in this directory, as the same run.
+        """Return an engine that resumes the run in this directory.
 
         Args:
-            path: the run's directory: ``result.path``, or what the interrupted run named.
-            objective: as before; code is not kept.
-            retry_failed: try the trials again that failed, and those that ended only because the run was stopped: from
-                their last "checkpoint", or from "scratch".
-            keywords: the other things that are no data and were given to the run: functions, objects of your own
-                classes, ``callbacks``, ``verbose``; another ``executor`` than it had; and a larger ``num_samples``, for
-                more trials.
+            path: the run's directory: ``result.path``, or the one that the interrupted run printed.
+            objective: the same as before; the journal does not keep code.
+            retry_failed: also try trials again that failed, or that ended only because the run was stopped: from their
+                last "checkpoint", or from "scratch".
+            keywords: arguments of the run that the journal does not keep: functions, objects of your own classes,
+                ``callbacks``, ``verbose``; another ``executor`` than before; and a larger ``num_samples``, for more
+                trials.
 
         Raises:
-            ValueError: there is no run, or one of format 1, or something is missing, or is not what the run was told.
+            ValueError: there is no run, or one of format 1; or an argument is missing, or differs from the run's.
             StorageError: its journal is damaged, or cannot be read.
         """
         if retry_failed not in (None, "checkpoint", "scratch"):
@@ -208,7 +209,7 @@ class Engine:
         finally:
             store.close()
         unknown = keywords.keys() - _KEYWORDS
-        refuse((f"{name!r} is no keyword of Engine{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
+        refuse((f"Engine has no {name}=...{nearest(name, _KEYWORDS)}" for name in sorted(unknown)), "resume")
         engine = cls(objective, **settings.read(told, keywords))  # type: ignore[arg-type]  # checked when it runs
         engine._directory = directory
         engine._more = "num_samples" in keywords
@@ -217,40 +218,40 @@ class Engine:
         return engine
 
     def enqueue(self, config: Mapping[str, object], *, checkpoint: TrialResult | None = None) -> None:
-        """Try this configuration, whole or in part, before what the searcher suggests and beyond its samples.
+        """Try this configuration, whole or in part, before the searcher's suggestions and in addition to num_samples.
 
-        May be called before the run and, from any thread, while it goes on: until all trials have ended and callbacks
-        have heard of that. Other processes use ``trialwright.enqueue``.
+        May be called before the run and, from any thread, during it: until all trials have ended and callbacks have
+        been told. Other processes use ``trialwright.enqueue``.
 
         Args:
             config: what to try.
-            checkpoint: the trial, of this run or another, from whose last checkpoint it begins: ``get_checkpoint()``
-                gives it that, and its steps count on from there. It must stay where it is.
+            checkpoint: a trial, of this run or another, from whose last checkpoint to start: ``get_checkpoint()``
+                returns that, and steps are counted on from there. The checkpoint must stay where it is.
 
         Raises:
-            ValueError: the configuration is none of the space; everything that is wrong is told. Or the other trial has
-                saved nothing, or it is gone. Or the run is over: a resumed one takes more.
+            ValueError: the configuration is not in the space (the message lists all problems); or the other trial has
+                no checkpoint, or it is gone; or the run is over (a resumed run takes more).
         """
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
-            raise ValueError(f"trial {checkpoint.id} has no checkpoint to begin from: {saved and saved.path}")
+            raise ValueError(f"trial {checkpoint.id} has no checkpoint to start from: {saved and saved.path}")
         if not isinstance(config, Mapping):
             raise TypeError(f"config must be a dict, not {config!r}")
         space = as_space(self._keywords["space"])
-        seed = secrets.randbits(32)  # of what is left out: the journal keeps what came of it
+        seed = secrets.randbits(32)  # of the values that are left out: the journal keeps the values, not the seed
         whole = space.complete(dict(config), Streams(seed)("enqueue"))
         plain = cast(Config, space.plain(whole))
         self._additions.put(Enqueued(plain, saved, resources=needed(self._keywords["resources"], space, plain)))
 
     def run(self) -> Result:
-        """Run to the end and return the result. The run has a loop of its own, in a thread of its own, so this works
-        inside a running event loop too.
+        """Run to the end and return the result. The run has an event loop of its own, in a thread of its own, so this
+        works inside a running event loop too.
 
         Raises:
-            ValueError, TypeError: something given makes no sense; nothing was started.
+            ValueError, TypeError: an argument is wrong; nothing was started.
             RunInterrupted: SIGINT or SIGTERM, a ``KeyboardInterrupt`` with the ``result`` so far and the run's
                 ``path``. In a script it is a ``SystemExit`` with code 130 or 143 too.
-            TrialwrightError: the run had to stop; it can be resumed.
+            TrialwrightError: the run stopped because of an error; it can be resumed.
         """
         found = Found()
         thread = LoopThread(
@@ -284,9 +285,9 @@ class Engine:
         """Run to the end.
 
         Args:
-            found: for those outside the loop: what the run has come to.
-            hurried: tells whether it is to end at once.
-            leave: has those who wait for it go on without it, by an error.
+            found: the state of the run, for code outside the loop.
+            hurried: tells whether it should end at once.
+            leave: raises an error in the thread that waits for the run, which goes on without it.
         """
         found.path, failures = self._directory, list[str]()
         patience = Patience(self._keywords["hook_warning_s"], self._keywords["hook_timeout_s"])
@@ -302,7 +303,8 @@ class Engine:
         return replace(result, warnings=(*result.warnings, *failures))
 
     def _left(self, found: Found, why: str) -> tuple[str, Result | None, Path | None]:
-        """Say how a run can be resumed that was interrupted. Return that, the result so far, and where the run is."""
+        """Print how to resume a run that was interrupted. Return that text, the result so far, and the run's
+        directory."""
         text = why
         if found.path is not None:
             text = f"the run can be resumed: {self._how_to_resume(found.path)}"
@@ -358,11 +360,11 @@ class Engine:
 
 
 _OBJECTS = ("searcher", "scheduler", "stop", "callbacks", "progress", "executor")  # may remember things of a run
-_CALL_HOOKS = (check, InboxReader.read)  # on the loop, beside the experiment
+_CALL_HOOKS = (check, InboxReader.read)  # these call user code on the loop, besides the experiment
 
 
 def _meant(name: str) -> str:
-    """Return the keyword of an Engine that does what this one does elsewhere, or that is spelled nearly like it."""
+    """Return the keyword of an Engine for what another library calls this, or the one with the most similar name."""
     meant = ELSEWHERE.get(name)
     return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
 
@@ -371,8 +373,7 @@ _KEYWORDS = frozenset(signature(Engine).parameters) - {"objective"}
 
 
 def run_id(name: str) -> str:
-    """Return a new name for a run's directory: what a person wrote is in it only as far as it is harmless, and decides
-    nothing."""
+    """Return a new name for a run's directory: harmless characters of the user's name, the time, and a random part."""
     harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
@@ -380,7 +381,7 @@ def run_id(name: str) -> str:
 
 @contextmanager
 def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]:
-    """Have the searcher asked where it holds up nobody; in virtual time, where nobody waits, right there."""
+    """Have a searcher that would delay the run asked in a process of its own; in virtual time it is asked here."""
     if getattr(arguments.executor, "is_virtual", False):
         yield arguments
         return
@@ -401,12 +402,12 @@ def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: 
         meter.searcher_s += time.perf_counter() - began
         again = [variety.repeats(each.config) for each in suggested.suggestions if each]
         if any(again) and arguments.is_varied:
-            experiment.warn(f"all {variety.size} configurations of the space were tried: now they are tried again")
+            experiment.warn(f"all {variety.size} configurations of the space were tried; they are now tried again")
         return suggested
 
     def warn(text: str) -> None:
         if text not in experiment.warnings:
-            logging.getLogger("trialwright").warning("%s", text)  # a run that waits shows this whatever it shows else
+            logging.getLogger("trialwright").warning("%s", text)  # a run that waits says so even with verbose=0
             experiment.warn(text)
 
     return Run(
@@ -434,14 +435,14 @@ def _controller(
     progress = arguments.progress or choose_progress(arguments.verbose)
     states = remembered(run.directory, arguments.callbacks, experiment.warn)
     hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn, turns)
-    letters = InboxReader(run, arguments.needed, experiment.warn, experiment.letters)
+    inbox = InboxReader(run, arguments.needed, experiment.warn, experiment.last_request)
     return Controller(
-        experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, letters, additions
+        experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, inbox, additions
     )
 
 
 def _result(arguments: Arguments, experiment: Experiment, controller: Controller, store: Store, stopped: str) -> Result:
-    """Return the result of a run that is over, or was ``stopped``, with a summary for those who want one."""
+    """Return the result of a run that is over, or was ``stopped``, and print a summary unless ``verbose`` is 0."""
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
     result = replace(result, stopped=result.stopped or stopped or None, _explain=Explainer(arguments, store))
     return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result

@@ -1,4 +1,4 @@
-"""Retelling: why a run decided as it did, asked of its scheduler while the journal is replayed through it."""
+"""Explanations: the reasons of a run's decisions, from its scheduler while the journal is replayed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Facts: TypeAlias = dict[str, Plain]
 
 @dataclass
 class _Listening:
-    """A scheduler that asks another, and why."""
+    """A scheduler that passes everything to another one, and keeps its reasons."""
 
     scheduler: Scheduler
     verdict: tuple[Verdict, Facts] | None = None  # of the event that is being replayed
@@ -76,7 +76,7 @@ class _Listening:
 
 @dataclass(frozen=True)
 class _Silent:
-    """Has the boundaries of a stop rule, and no opinion: what it said is in the journal, and its code is not run."""
+    """Has the boundaries of a stop rule, whose decisions are in the journal and whose code is not run."""
 
     boundaries: Until
 
@@ -89,9 +89,9 @@ class _Silent:
 
 @dataclass(frozen=True)
 class Explainer:
-    """Retells a run, also once it is over.
+    """Explains a run, also once it is over.
 
-    It needs the scheduler of the run, which may be impossible to pickle: a pickled result has no explanations.
+    It needs the scheduler of the run, which it may be impossible to pickle: a pickled result has no explanations.
     """
 
     arguments: Arguments
@@ -108,20 +108,20 @@ class Explainer:
 
 
 def _nothing_to_tell() -> type[tuple[Decided, ...]]:
-    """Return what a result without a run has in place of an explainer."""
+    """Return the stand-in for an explainer in a result without a run."""
     return tuple
 
 
 def explain(arguments: Arguments, entries: Iterable[Entry]) -> Iterator[Decided]:
-    """Yield all that was decided about trials that ran or were paused, in order, with the scheduler's reasons.
+    """Yield all decisions about running and paused trials, in order, with the scheduler's reasons.
 
-    A scheduler that cannot say why is not asked at all: then there are only the decisions.
+    A scheduler without ``why`` is not asked: then there are only the decisions.
     """
     listening = _Listening(copy.copy(arguments.scheduler))
     experiment = _experiment(arguments, listening) if hasattr(arguments.scheduler, "why") else None
     for entry in entries:
         listening.forget()
-        if entry.decisions is None:
+        if entry.decisions is None:  # the run ended while it handled this event: no decision follows
             return
         if experiment is not None:
             experiment.replay(entry.now, entry.event, entry.decisions)

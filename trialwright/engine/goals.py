@@ -13,14 +13,14 @@ _CONSTRAINT = re.compile(r"\s*(?P<metric>\S.*?)\s*(?P<op><=|>=)\s*(?P<bound>\S+)
 
 
 def outcome_constraints(given: object) -> tuple[Boundary, ...]:
-    """Read constraints such as ``"memory <= 8e9"``: reports meet them, or their trial cannot be the best.
+    """Read constraints such as ``"memory <= 8e9"``, which the reports of the best trial must meet.
 
     Raises:
-        TypeError: it is no list of texts.
-        ValueError: a text is no constraint.
+        TypeError: it is not a list of strings.
+        ValueError: a string is not a constraint.
     """
     if not isinstance(given, Sequence) or isinstance(given, str):
-        raise TypeError(f"outcome_constraints must be a list of texts like 'memory <= 8e9', not {given!r}")
+        raise TypeError(f"outcome_constraints must be a list of strings like 'memory <= 8e9', not {given!r}")
     return tuple(map(_constraint, given))
 
 
@@ -31,5 +31,5 @@ def _constraint(text: object) -> Boundary:
     except ValueError:
         bound = math.nan
     if found is None or not math.isfinite(bound):
-        raise ValueError(f"{text!r} is no outcome constraint: 'metric <= number' or 'metric >= number' is wanted")
+        raise ValueError(f"outcome constraint {text!r} must be 'metric <= number' or 'metric >= number'")
     return Boundary(found["metric"], cast(Literal[">=", "<="], found["op"]), bound)

@@ -1,4 +1,4 @@
-"""From what happened to what callbacks are told: the only place that knows which hook belongs to which event."""
+"""Which hook of callbacks is called for which event."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from trialwright.executors.base import Run
 from trialwright.messages import Cancel, Command, Event, Failed, Finished, Halted, Lost, Reported, Started
 from trialwright.storage.files import keep
 
-STATES = "callbacks.json"  # in the run's directory: what callbacks want to be given when the run is resumed
+STATES = "callbacks.json"  # in the run's directory: the states of callbacks, for a resume
 TOLD = (Started, Reported, Finished, Failed, Halted, Lost)
 
 
 @dataclass
 class Hooks:
-    """Tells callbacks of each turn, after it has been handled."""
+    """Calls the hooks of callbacks for each turn, after it has been handled."""
 
     runner: CallbackRunner
     run: Run
@@ -32,7 +32,7 @@ class Hooks:
 
     @property
     def are_wanted(self) -> bool:
-        """Somebody wants to be told of turns."""
+        """There is a callback to be called."""
         return not self.runner.is_idle
 
     def begin(self, name: str) -> None:
@@ -41,9 +41,10 @@ class Hooks:
         self.runner.emit("setup", name=name, directory=directory, warn=self.warn)
 
     def turn(self, events: Sequence[Event], commands: Sequence[Command], experiment: Experiment) -> Callable[[], None]:
-        """Note what these events and commands mean, as the trials are now; return what tells the callbacks.
+        """Collect the calls for these events and commands, with the trials as they are now; return a function that
+        makes them.
 
-        They are told once the turn is committed: what they hear has happened for good.
+        It is called once the turn is committed, so that callbacks hear of nothing that a crash could undo.
         """
         self.iteration += 1
         self._emit("on_step_begin")
@@ -62,11 +63,11 @@ class Hooks:
             self.runner.emit(hook, **arguments)
 
     def settle(self) -> None:
-        """Wait until the callbacks have heard of all turns, or took too long. Blocks."""
+        """Wait until all calls are made, or a callback takes too long. Blocks."""
         self.runner.settle()
 
     def end(self) -> None:
-        """The run is over. Blocks until the callbacks have heard it, or took too long."""
+        """The run is over. Blocks until the callbacks have been told, or take too long."""
         self.runner.emit("on_experiment_end")
         self.runner.close()
         if self.run.directory is not None and any(state is not None for state in self.runner.states):
@@ -76,7 +77,7 @@ class Hooks:
         try:
             keep(path, json.dumps(self.runner.states))
         except (TypeError, ValueError, OSError) as error:
-            self.warn(f"what callbacks want to remember is not kept: {error}")
+            self.warn(f"the states of callbacks could not be saved: {error}")
 
     def _tell(self, event: Event, trial: Trial) -> None:
         if isinstance(event, Started):
@@ -113,30 +114,32 @@ class Hooks:
 def remembered(
     directory: Path | None, callbacks: Sequence[Callback], warn: Callable[[str], None]
 ) -> list[dict[str, Any] | None]:
-    """Return what each callback's ``get_state`` returned when the run last came to an end that was not a crash."""
+    """Return what each callback's ``get_state`` returned when the run last ended without a crash."""
     file = None if directory is None else directory / STATES
     if file is None or not file.is_file():
         return []
     try:
         states = _states(file)
     except (OSError, ValueError) as error:
-        warn(f"callbacks begin afresh: {file} cannot be read: {error}")
+        warn(f"callbacks start without their saved states: {file} cannot be read: {error}")
         return []
     if len(states) == len(callbacks):
         return states
-    warn(f"callbacks begin afresh: the run had {len(states)} when they were last asked what to remember")
+    warn(
+        f"callbacks start without their saved states: the run had {len(states)} callbacks before, not {len(callbacks)}"
+    )
     return []
 
 
 def _states(file: Path) -> list[dict[str, Any] | None]:
     states: object = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(states, list) or not all(isinstance(state, dict | None) for state in states):
-        raise ValueError("it holds something else than states")
+        raise ValueError("it does not hold a list of states")
     return states
 
 
 def _ending(event: Event, trial: Trial) -> str | None:
-    """A trial's work ended: for good, or to be tried again; a pause has no hook."""
+    """Return the hook for the end of a trial's work, finally or before a retry; a pause has no hook."""
     if trial.state is State.ENDED:
         failed = trial.outcome is not None and trial.outcome.kind in ("failed", "lost")
         return "on_trial_error" if failed else "on_trial_complete"

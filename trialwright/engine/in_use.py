@@ -1,7 +1,7 @@
-"""Which objects of users' own a run or a study uses now: two that used one at a time would overwrite what it remembers.
+"""Which of the users' own objects a run or a study uses now: two users at a time would overwrite the object's state.
 
-Schedulers and searchers of ours are copied instead (``catalogue.py``). This is one table for the process, because the
-two may know nothing of each other.
+Schedulers and searchers of ours are copied instead (``catalogue.py``). There is one table for the process, because two
+runs may know nothing of each other.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import BuiltinFunctionType, FunctionType, MethodType
 from weakref import WeakValueDictionary
 
-PARTS = ("wraps", "base", "searcher")  # the attributes in which an object holds another that it asks
+PARTS = ("wraps", "base", "searcher")  # the attributes in which one object holds another
 _PLAIN = (str, bytes, int, float, type, FunctionType, BuiltinFunctionType, MethodType, Mapping)
 
 _lock = threading.Lock()
@@ -20,14 +20,14 @@ _users: WeakValueDictionary[int, object] = WeakValueDictionary()  # by the id of
 
 
 class RunInProgress:
-    """A run that goes on."""
+    """A run in progress."""
 
 
 def take(user: object, given: Mapping[str, object]) -> None:
-    """Note that objects are used from now on. A study that used one before notices when it asks next.
+    """Mark objects as used. A study that used one before is told at its next ask.
 
     Args:
-        user: who uses them: a run in progress, or an ``AskTell``.
+        user: a run in progress, or an ``AskTell``.
         given: the objects, by the names of their arguments.
 
     Raises:
@@ -39,28 +39,28 @@ def take(user: object, given: Mapping[str, object]) -> None:
 
 
 def free(given: Mapping[str, object], user: object = None) -> list[object]:
-    """Return the objects that may remember something, unless a run in progress uses one of them, other than ``user``.
+    """Return the objects that may have a state.
 
     Raises:
-        ValueError: a run does.
+        ValueError: a run in progress, other than ``user``, uses one of them.
     """
     found = [(name, part) for name, value in given.items() for part in _parts(value)]
     for name, part in found:
         now = _users.get(id(part))
         if isinstance(now, RunInProgress) and now is not user:
             kind = type(part).__name__
-            raise ValueError(f"{name}: this {kind} is used by a run that goes on: give each run an object of its own")
+            raise ValueError(f"{name}: this {kind} is used by a run in progress: give each run an object of its own")
     return [part for _, part in found]
 
 
 def uses(user: object, given: object) -> bool:
-    """Tell whether an object, and those in it, are still this one's."""
+    """Tell whether ``user`` still uses an object and those in it."""
     return all(_users.get(id(part)) is user for part in _parts(given))
 
 
 @contextmanager
 def in_use(given: Mapping[str, object]) -> Iterator[None]:
-    """Use objects while a run goes on.
+    """Mark objects as used during a run.
 
     Raises:
         ValueError: another run uses one of them.
@@ -76,7 +76,7 @@ def in_use(given: Mapping[str, object]) -> Iterator[None]:
 
 
 def _parts(value: object) -> Iterator[object]:
-    """Yield an object that may remember something, and those in it."""
+    """Yield an object that may have a state, and those in it."""
     if value is None or isinstance(value, _PLAIN):
         return
     if isinstance(value, list | tuple):

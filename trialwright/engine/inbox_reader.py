@@ -1,4 +1,4 @@
-"""What other processes want of a run: its inbox, read now and then, and checked against the space."""
+"""Requests of other processes: reads a run's inbox now and then, and checks them against the space."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trialwright.streams import Streams
 
 
 class InboxReader:
-    """Reads the inbox of a run, each letter once. A letter that makes no sense is warned of, and left.
+    """Reads the inbox of a run, each request once. A request that is invalid is rejected with a warning.
 
     Args:
-        run: whose.
-        needed: what a trial of a config, in its plain form, needs; None where that is the same for all.
-        warn: told in a sentence what is left, and why.
-        last: the number of the last letter that was carried out.
+        run: the run.
+        needed: returns the resources for a config in its plain form; None where all trials need the same.
+        warn: called with a sentence on each request that is rejected.
+        last: the number of the last request that was carried out.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class InboxReader:
             return []
         async with self._lock:
             try:
-                letters = await asyncio.to_thread(inbox.letters, self._run.directory, self._last)
+                requests = await asyncio.to_thread(inbox.requests, self._run.directory, self._last)
             except StorageError as error:
-                self._warn(f"the inbox could not be read, which is tried again: {error}")
+                self._warn(f"the inbox could not be read; it will be tried again: {error}")
                 return []
-            self._last = letters[-1].letter if letters else self._last
-        return [event for letter in letters if (event := self._checked(letter)) is not None]
+            self._last = requests[-1].letter if requests else self._last
+        return [event for request in requests if (event := self._checked(request)) is not None]
 
-    def _checked(self, letter: inbox.Letter) -> Enqueued | StopRequested | None:
-        if isinstance(letter, StopRequested):
-            return letter
-        if isinstance(letter, Enqueued):
+    def _checked(self, request: inbox.InboxRequest) -> Enqueued | StopRequested | None:
+        if isinstance(request, StopRequested):
+            return request
+        if isinstance(request, Enqueued):
             try:
-                return self._completed(letter)
-            except BaseException as error:  # constraints and ``resources`` are functions of users'
-                letter = inbox.Unreadable(letter.letter, said(error))
-        self._warn(f"letter {letter.letter} of the inbox is left: {letter.problem}")
+                return self._completed(request)
+            except BaseException as error:  # constraints and ``resources`` are the user's functions
+                request = inbox.Unreadable(request.letter, said(error))
+        self._warn(f"request {request.letter} in the inbox was rejected: {request.problem}")
         return None
 
-    def _completed(self, letter: Enqueued) -> Enqueued:
+    def _completed(self, request: Enqueued) -> Enqueued:
         space = self._run.space
-        whole = space.complete(dict(letter.config), Streams(letter.letter)("enqueue"))
+        whole = space.complete(dict(request.config), Streams(request.letter)("enqueue"))
         config = cast(Config, space.plain(whole))
-        return replace(letter, config=config, resources=self._needed(config))
+        return replace(request, config=config, resources=self._needed(config))

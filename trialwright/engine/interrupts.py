@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do to a run that is waited for in ``run()``, whichever thread that is called in."""
+"""What SIGINT and SIGTERM do during ``run()``, in whichever thread it is called."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Interrupts:
     """Listens for signals while a run goes on. The first one stops the run.
 
     In a script the second one ends the process, even inside code that does not let Python run. At a prompt it raises
-    ``KeyboardInterrupt``, as usual there. Only the main thread can have that: what a second signal does to a run in
-    another thread is for the main thread to say.
+    ``KeyboardInterrupt``, as usual there. Both need the main thread: for a run in another thread, the main thread's own
+    handlers decide what a second signal does.
 
     Args:
         stop: called at the first signal, in a signal handler or from any thread.
@@ -78,7 +78,7 @@ class Interrupts:
                 self._put_back()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a child that was forked meanwhile: it has no run
+        if os.getpid() != self._process:  # in a child that was forked meanwhile, which has no run: as without us
             signal.signal(number, self._before[signal.Signals(number)])
             signal.raise_signal(number)
             return
@@ -99,13 +99,13 @@ class Interrupts:
     def _catch(self, number: signal.Signals) -> None:
         if self.caught is None:
             self.caught = number
-            say(f"{number.name}: stopping; once more stops at once")
+            say(f"{number.name}: stopping; a second signal stops at once")
             self._stop()
 
 
 def _default_next(numbers: Iterable[signal.Signals]) -> None:
-    """Have the system put the default action back when it delivers one of these signals, where it can. A handler of
-    Python's runs only when Python's code does: a second signal must be able to end the process without one."""
+    """Have the system restore the default action when it delivers one of these signals, where it can. Python's handlers
+    run only between two steps of Python code: a second signal must end the process even if C code does not return."""
     with suppress(AttributeError, OSError, TypeError):
         libc, python = ctypes.CDLL(None), ctypes.pythonapi
         python.PyOS_getsig.restype = ctypes.c_void_p
@@ -127,11 +127,11 @@ class _Overheard:
         self._writers: dict[signal.Signals, int] = {}
         self._handlers: dict[signal.Signals, Handler] = {}  # that there were when it was registered last
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._unregister)  # what a child is sent concerns no run of this process
+            os.register_at_fork(after_in_child=self._unregister)  # a signal to a child must not stop runs of its parent
 
     @contextmanager
     def told(self, listener: Listener, numbers: Iterable[signal.Signals] = SIGNALS) -> Iterator[None]:
-        """Tell this listener of these signals, in another thread. It may be told twice of the same."""
+        """Call this listener for these signals, from another thread; perhaps twice for the same signal."""
         wanted = listener, frozenset(numbers)
         if not wanted[1] or not hasattr(faulthandler, "register"):  # Windows has none
             yield
@@ -158,7 +158,7 @@ class _Overheard:
         threading.Thread(target=self._listen, args=[readers], name="trialwright-signals", daemon=True).start()
 
     def _register(self) -> None:
-        """Do so again where the main thread has installed another handler. What it ignores stays ignored."""
+        """Register again for signals whose handler the main thread has changed. Ignored signals stay ignored."""
         for number, writer in self._writers.items():
             handler = signal.getsignal(number)
             if handler != self._handlers.get(number, signal.SIG_DFL) and _is_code(handler):
@@ -198,7 +198,7 @@ class _Overheard:
 
 
 def _is_code(handler: Handler) -> bool:
-    """It is a function; or None: it was installed below Python."""
+    """Tell whether a handler is a function, or None: one that was not installed from Python."""
     return handler is None or callable(handler)
 
 

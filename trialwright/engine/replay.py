@@ -1,4 +1,4 @@
-"""From a journal to the experiment that it was written by: how a run that was interrupted is taken up again."""
+"""Replay: rebuilds the experiment from the journal, to resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Retry = Literal["checkpoint", "scratch"]  # from where failed trials are tried a
 
 
 def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float, Leftover]:
-    """Return the experiment as the journal left it, the time that the run has reached, and what is left to be done.
+    """Return the experiment as the journal left it, the run's time so far, and what is left to be done.
 
-    Events on which nothing could be decided, because handling one of them failed, are decided now. Of the commands that
-    follow, only deletions still mean something: the workers that the others are for are gone.
+    Events without decisions, because handling one of them failed, are decided now. Of the resulting commands only
+    deletions are kept: the others are for workers that are gone.
     """
     streams = Streams(arguments.plan.seed)
     arguments.scheduler.setup(streams)
@@ -42,15 +42,15 @@ def replay(arguments: Arguments, past: Store | None) -> tuple[Experiment, float,
             leftover.decisions.append(experiment.judge.take())
         if entry.digest is not None and entry.digest != experiment.digest:
             raise ReplayError(
-                f"the journal goes another way than the replay at event {number} "
-                f"({entry.event}, at {entry.now:.3f} s): it was written by another version, or with another scheduler "
-                "or stop rule than is given now"
+                f"the replay differs from the journal at event {number} "
+                f"({entry.event}, at {entry.now:.3f} s): the journal was written by another version, or with another "
+                "scheduler or stop rule than is given now"
             )
     return experiment, began_s, leftover
 
 
 def retries(experiment: Experiment, how: Retry) -> list[Event]:
-    """Return what has all trials tried again that failed, or that ended only because the whole run was stopped."""
+    """Return the events that retry all trials that failed, or that ended only because the whole run was stopped."""
     return [
         RetryRequested(trial.id, how == "checkpoint")
         for trial in experiment.trials.values()
@@ -61,12 +61,16 @@ def retries(experiment: Experiment, how: Retry) -> list[Event]:
 
 
 def more_samples(experiment: Experiment, wanted: int | None) -> list[Event]:
-    """A resumed run may be given more samples than it was told."""
+    """Return the event that raises the number of samples of a resumed run, if it is raised.
+
+    Raises:
+        ValueError: there would be fewer samples, or the run was stopped.
+    """
     before = experiment.samples
     if before == wanted:
         return []
     if before is None or wanted is None or wanted < before:
-        raise ValueError(f"the run was told to try {before} trials; on resume there can be more, not {wanted}")
+        raise ValueError(f"the run has num_samples={before}; a resume can only raise this, not set it to {wanted}")
     if experiment.stopped is not None:
-        raise ValueError(f"the run was stopped ({experiment.stopped}): it takes no more samples")
+        raise ValueError(f"num_samples cannot be raised: the run was stopped ({experiment.stopped})")
     return [SamplesAdded(wanted - before)]

@@ -1,4 +1,4 @@
-"""How a run's coroutine is run: on which loop, in which thread, and with which settings of the process."""
+"""Runs a run's coroutine: its loop, its thread, and the process settings for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_loop(main: Coroutine[object, None, T]) -> T:
     """Run on uvloop, or on asyncio's own loop where uvloop does not exist."""
     results: list[T] = []
 
-    async def keep() -> None:  # asyncio makes a text of its task at the end, and with it of what the task returns
+    async def keep() -> None:  # asyncio builds the repr of its task at the end, and with it that of a returned result
         results.append(await main)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -40,8 +40,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 class LoopThread(Generic[T]):
-    """A coroutine on a loop of its own, in a thread of its own. So signals always reach the one that waits for it,
-    whatever the loop is doing, and it can be left behind.
+    """A coroutine on a loop of its own, in a thread of its own. So signals always reach the thread that waits for it,
+    whatever the loop is doing, and a coroutine that hangs can be abandoned.
 
     Args:
         main: makes the coroutine.
@@ -55,7 +55,7 @@ class LoopThread(Generic[T]):
         self._is_cancelled = self._is_left = False
 
     def wait(self) -> T:
-        """Run it to its end, and return or raise what comes of it. One that is not waited for any more is cancelled."""
+        """Run it to its end, and return its result or raise its error. It is cancelled if the wait is interrupted."""
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._run,), name="trialwright-run", daemon=True)
         thread.start()
@@ -70,22 +70,22 @@ class LoopThread(Generic[T]):
         return self._outcome.result()
 
     def cancel(self) -> None:
-        """Cancel its task; again changes nothing, so that what cleans up is not cancelled. From any thread, and from
-        signal handlers."""
+        """Cancel its task. A second call changes nothing, so that its cleaning up is not cancelled. May be called from
+        any thread, and from signal handlers."""
         self._is_cancelled = True
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: it has ended
                 self._loop.call_soon_threadsafe(self._cancel_once)
 
     def leave(self, error: BaseException) -> None:
-        """Have ``wait`` raise this; the thread goes on by itself. From any thread."""
+        """Have ``wait`` raise this error, and abandon the thread. May be called from any thread."""
         self._is_left = True
         self._settle(lambda: self._outcome.set_exception(error))
 
     def _run(self) -> None:
         try:
             result = run_loop(self._work())
-        except BaseException as error:  # what it raises is for the one that waits
+        except BaseException as error:  # raised again in ``wait``
             raised = error
             self._settle(lambda: self._outcome.set_exception(raised))
         else:
@@ -104,7 +104,7 @@ class LoopThread(Generic[T]):
             task.cancel()
 
     def _settle(self, settle: Callable[[], None]) -> None:
-        with suppress(InvalidStateError):  # it was left
+        with suppress(InvalidStateError):  # it was abandoned
             settle()
 
 
@@ -114,7 +114,7 @@ class Shared(Generic[T]):
     Args:
         read: returns the setting.
         write: makes it what it is given.
-        improve: makes of what it was what runs want.
+        improve: returns the setting for runs, given the current one.
     """
 
     def __init__(self, read: Callable[[], T], write: Callable[[T], object], improve: Callable[[T], T]) -> None:
@@ -152,7 +152,7 @@ RARE_COLLECTIONS = Shared(
 
 
 def say(*lines: str) -> None:
-    """Tell the user something, if anybody reads it: on stderr, because stdout is theirs."""
+    """Print lines for the user on stderr: stdout is for the user's own output."""
     with suppress(OSError, ValueError, AttributeError):  # its reader is gone, it is closed, or there is none
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

@@ -1,8 +1,8 @@
-"""What a run was told, as the journal keeps it, and the keywords of an Engine made again from that.
+"""The arguments of a run as the journal keeps them, and the keywords of an Engine made again from that.
 
 Data is kept: numbers, names, dicts of these, spaces without functions in them, schedulers and searchers of ours. What
-is not data (the objective, functions, objects of other classes) cannot be read back safely: it is noted that it was
-given, and a resume must give it again. The executor is remembered in the same way, but a resume may give another.
+is not data (the objective, functions, objects of other classes) cannot be read back safely: only its name is kept, and
+a resume must give it again. The executor is kept in the same way, but a resume may give another.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HERE = (
 
 
 def write(keywords: Mapping[str, object]) -> dict[str, Plain]:
-    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is no data],
+    """Return what the journal keeps of an Engine's keywords: ``{"data": {...}, "again": [names of what is not data],
     "executor": ...}``."""
     data: dict[str, Plain] = {}
     missing: list[Plain] = []
@@ -57,7 +57,7 @@ def again(keywords: Mapping[str, object]) -> list[str]:
 
 
 def name_of(given: object, instead: str) -> str:
-    """Return the name by which a program is likely to know this."""
+    """Return the name that an object is likely to have in the user's program; ``instead`` if it has none."""
     name = getattr(given, "__name__", None)
     return name if isinstance(name, str) and name.isidentifier() else instead
 
@@ -66,16 +66,16 @@ def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords
     """Return an Engine's keywords from what the journal kept and what is given now.
 
     Raises:
-        ValueError: something that is no data is not given again, or data is given that is not what the run was told.
+        ValueError: something that the journal does not keep is not given again, or an argument differs from the run's.
     """
     data = cast("dict[str, Plain]", settings["data"])
     problems = [
-        f"{name} is no data, so the journal does not hold it: give it to resume() as it was given to the run"
+        f"{name} is not plain data, so the journal does not hold it: pass it to resume() as it was passed to the run"
         for name in cast("list[str]", settings["again"])
         if name not in given
     ]
     for name in given.keys() & data.keys():
-        if name == "num_samples":  # it may be raised: the Engine sees to it
+        if name == "num_samples":  # it may be raised: ``replay.more_samples`` checks it
             continue
         now = write({name: given[name]})["data"]
         if now != {name: data[name]}:

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: counted as it goes, for the summary at its end."""
+"""Where the time of a run goes: measured during the run, for the summary at its end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Meter:
             self._lag_max = max(self._lag_max, lag)
 
     def opened(self, open_s: float, hint: str) -> None:
-        """Note how long it took until trials could run, and where that could be had sooner."""
+        """Note how long it took until trials could run, and a hint on how to start sooner."""
         self._open_s, self._open_hint = open_s, hint
 
     def turn(self, events: int, handle_s: float) -> None:

@@ -1,8 +1,8 @@
-"""A watchdog: sees that a hook of the user's does not return on the run's loop, says so, and ends the run.
+"""A watchdog: detects a scheduler or stop rule that does not return, warns of it, and ends the run.
 
-Schedulers and stop rules are asked on the loop, because a hand-over to another thread would cost more than they do. So
-while one of them hangs, nothing else of the run can happen. The watchdog looks from outside, once a second, at where
-the loop's thread is: that costs the calls themselves nothing.
+Schedulers and stop rules are called on the run's loop, because another thread would cost more than the calls do. So
+while one of them hangs, the whole run stands still. The watchdog samples the stack of the loop's thread from another
+thread, once a second: that costs the calls themselves nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.errors import PolicyError
 
 LOOK_S, LOOK_MIN_S = 1.0, 0.01
-HURRY_S = 2.0  # how long a hook may go on once the run is to end
+HURRY_S = 2.0  # how long a hook may go on once the run should end
 LEAVE_S = 1.0  # how long it is waited for after it was interrupted
 
 _HANDLE = Experiment.handle.__code__  # schedulers and stop rules are asked in here, about one event in one call
@@ -34,8 +34,8 @@ class Overdue(BaseException):
 
 
 class Patience:
-    """How long a hook may take until it is named, and until the run ends. What is no number is never: the engine
-    refuses it."""
+    """How long a hook may take until there is a warning, and until the run ends. Anything but a number means never: the
+    engine refuses it elsewhere."""
 
     def __init__(self, warning_s: object, timeout_s: object) -> None:
         self.warning_s, self.timeout_s = (
@@ -49,11 +49,12 @@ class Watchdog:
 
     Args:
         patience: with hooks.
-        others: what else calls hooks on the loop. It may take long for good reasons: it is ended only if the run is to
-            end.
-        warn: told which hook does not return, with its stack.
-        is_late: tells whether the run is to end: then a hook has only ``HURRY_S`` left.
-        leave: called with the error that ends the run if the hook cannot be interrupted; None if it cannot be left.
+        others: other functions that call user code on the loop. They may take long for good reasons: they are ended
+            only if the run should end.
+        warn: called with the hook that does not return, and its stack.
+        is_late: tells whether the run should end: then a hook has only ``HURRY_S`` left.
+        leave: called with the error that ends the run if the hook cannot be interrupted; None if the thread cannot be
+            abandoned.
     """
 
     def __init__(
@@ -98,12 +99,15 @@ class Watchdog:
         limit_s = self._patience.timeout_s if stack[0].f_code is _HANDLE else math.inf
         if lasts_s > self._patience.warning_s and not self._is_named:
             self._is_named = True
-            self._warn(f"{_name(stack)} has not returned for {lasts_s:.0f} s, and all waits for it:\n{_shown(stack)}")
+            self._warn(
+                f"{_name(stack)} has not returned for {lasts_s:.0f} s, and the run waits for it:\n{_shown(stack)}"
+            )
         if lasts_s > min(limit_s, HURRY_S if self._is_late() else limit_s):
             self._end(f"{_name(stack)} did not return within {lasts_s:.0f} s:\n{_shown(stack)}")
 
     def _stack(self) -> list[FrameType] | None:
-        """Return what the thread is in, from what calls hooks to the innermost call; None if it is in nothing such."""
+        """Return the thread's stack from the function that calls hooks to the innermost call; None if it is not in such
+        a function."""
         stack: list[FrameType] = []
         frame = sys._current_frames().get(self._watched)  # noqa: SLF001 - as it is documented
         while frame is not None:
@@ -118,7 +122,7 @@ class Watchdog:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._watched), ctypes.py_object(Overdue))
         if not self._over.wait(LEAVE_S) and self._leave is not None:
             self._leave(
-                PolicyError(f"{text}It could not be interrupted: its thread is left behind, and all that waits for it")
+                PolicyError(f"{text}It could not be interrupted: its thread is abandoned, and what waits for it too")
             )
 
 
@@ -131,7 +135,7 @@ def _name(stack: list[FrameType]) -> str:
 
 
 def _users(stack: list[FrameType]) -> list[FrameType]:
-    """Return the part that is not ours; of a function without frames the one that calls it."""
+    """Return the frames of the user's code; if there are none (it is in C), the frame that calls it."""
     theirs = [frame for frame in stack if not frame.f_code.co_filename.startswith(_OURS)]
     return theirs or stack[-1:]
 

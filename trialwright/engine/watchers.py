@@ -1,4 +1,4 @@
-"""What goes on beside the loop of a run: watchers, and the display."""
+"""What runs beside the loop of a run: watchers, and the display."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from trialwright.errors import said
 from trialwright.executors.deputy import Deputy
 from trialwright.progress import Progress, Snapshot
 
-WAIT_S = 4.0  # a run that has stood still for so long says why
-SLOW_SHARE, SLOW_LOOKS = 0.5, 2  # a searcher that takes so much of the time, seen so often in a row, is slow
+WAIT_S = 4.0  # after so long without progress, a run says why
+SLOW_SHARE, SLOW_LOOKS = 0.5, 2  # a searcher that takes this share of the time, so many times in a row, is slow
 AGAIN_S = 1.0  # how long a watcher that failed rests
 CLOSE_S = 10.0  # how long the end of a run waits for its display
 
 
 class Watchers:
-    """Tasks that go on until the run ends. One that raises is warned of, and begun again.
+    """Tasks that run until the run ends. One that raises gives a warning, and is started again.
 
     Args:
-        warn: told in a sentence which failed.
+        warn: called with a sentence on each failure.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
@@ -43,12 +43,12 @@ class Watchers:
             try:
                 return await watch()
             except Exception as error:  # a bug of ours, or trouble that may pass: the run needs no watcher to go on
-                self._warn(f"{what} failed, and begins again: {said(error)}")
+                self._warn(f"{what} failed, and is started again: {said(error)}")
             await asyncio.sleep(AGAIN_S)
 
 
 async def tell_what_is_waited_for(waits_for: Callable[[], str], warn: Callable[[str], None]) -> None:
-    """Go on telling what a run waits for, where it stands still: it would look as if it hung."""
+    """Warn of what a run waits for when it makes no progress: else it would seem to hang."""
     before = ""
     while True:
         await asyncio.sleep(WAIT_S)
@@ -59,7 +59,7 @@ async def tell_what_is_waited_for(waits_for: Callable[[], str], warn: Callable[[
 
 
 async def tell_of_a_slow_searcher(look: Callable[[], Spent], warn: Callable[[str], None]) -> None:
-    """Tell, once, that slots stand empty most of the time because the searcher has not answered."""
+    """Warn, once, that slots are idle most of the time because the searcher has not answered."""
     before, slow = look(), 0
     while slow < SLOW_LOOKS:
         await asyncio.sleep(WAIT_S)
@@ -67,20 +67,20 @@ async def tell_of_a_slow_searcher(look: Callable[[], Spent], warn: Callable[[str
         share = now.share_since(before)
         slow, before = (slow + 1 if share > SLOW_SHARE else 0), now
     warn(
-        f"the searcher takes {share:.0%} of the slots' time: where trials are this short, searcher='tpe' or 'random' "
-        "gets more of them done"
+        f"the searcher takes {share:.0%} of the slots' time: with trials this short, searcher='tpe' or 'random' "
+        "completes more of them"
     )
 
 
 class Spent(NamedTuple):
-    """Where the time of a run's slots has gone until now."""
+    """Where the time of a run's slots has gone so far."""
 
     now_s: float
     waited_s: float  # slot-seconds without work, because the searcher had not answered
     running: int  # trials that run at this moment
 
     def share_since(self, before: Spent) -> float:
-        """Return the part of the slots' time since then that went by in waiting for the searcher."""
+        """Return the share of the slots' time since then that was spent waiting for the searcher."""
         waiting = (self.waited_s - before.waited_s) / max(self.now_s - before.now_s, 1e-9)
         return waiting / (waiting + self.running) if waiting else 0.0
 
@@ -88,12 +88,12 @@ class Spent(NamedTuple):
 class Display:
     """Shows a run by calling the ``update`` and ``close`` of a ``Progress`` in a thread, one call at a time.
 
-    Snapshots that come while one is being shown are left out. If ``update`` raises, that is warned of, and it is called
-    no more; ``close`` still is, because it gives the terminal back.
+    Snapshots that come while one is being shown are skipped. If ``update`` raises, there is a warning, and it is not
+    called again; ``close`` is, because it restores the terminal.
 
     Args:
         progress: what shows the run.
-        warn: told in a sentence what failed.
+        warn: called with a sentence on each failure.
     """
 
     def __init__(self, progress: Progress, warn: Callable[[str], None]) -> None:
@@ -114,13 +114,13 @@ class Display:
         finally:
             self._thread().close()
         if self._shown is not None and self._shown.done() and (error := self._shown.exception()) is not None:
-            self._warn(f"the display failed, and was not updated any more: {said(error)}")
+            self._warn(f"the display failed, and was not updated after that: {said(error)}")
         if closed.done():
             if (error := closed.exception()) is not None:
                 self._warn(f"the display failed at the end: {said(error)}")
         else:
             closed.cancel()
-            self._warn(f"the display did not return within {CLOSE_S:g} s at the end of the run: it is left behind")
+            self._warn(f"the display did not return within {CLOSE_S:g} s at the end of the run: it is abandoned")
 
     def _thread(self) -> Deputy:
         self._deputy = self._deputy or Deputy("trialwright-display")

@@ -1,5 +1,5 @@
-"""Executors: where trials run. The only door to the outside. Names are imported when they are first used: a worker
-process imports its part of this package, and none of the rest."""
+"""Executors: where trials run. Names are imported when they are first used, so that a worker process imports only its
+part of this package."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

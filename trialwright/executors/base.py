@@ -1,4 +1,4 @@
-"""What an executor is: the only door to the outside. It performs commands, yields events, and owns the clock.
+"""What an executor is: it carries out commands, yields events, and owns the clock. Nothing else touches the outside.
 
 The contract is ``tests/contracts/executor.py``.
 """
@@ -27,23 +27,23 @@ def _log(text: str) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """What an executor is told about the run it works for."""
+    """What an executor needs to know of its run."""
 
     objective: object
     space: Space
     suggest: Callable[[Ask], Suggested]
     metrics: tuple[str, ...] = ()  # what every report must have
     directory: Path | None = None  # trials get <directory>/trials/<number>; None: nothing is kept
-    shared: bool = True  # others (callbacks, say) may write to a trial's directory while the trial runs
-    began_s: float = 0.0  # seconds of this run that are over already
-    warn: Callable[[str], None] = _log  # told in a sentence what the user should know, in the loop's thread
+    shared: bool = True  # others (such as callbacks) may write to a trial's directory while the trial runs
+    began_s: float = 0.0  # seconds of this run in earlier sessions
+    warn: Callable[[str], None] = _log  # called with a sentence for the user, in the loop's thread
 
     def trial_directory(self, trial: int) -> Path | None:
-        """Where a trial's files go: named by its number, never by anything a person wrote."""
+        """Return the directory for a trial's files. Its name is the trial's number, never text from a user."""
         return checkpoints.trial_directory(self.directory, trial) if self.directory else None
 
     def as_kept(self, event: Event) -> Event:
-        """Return an event as the journal has it: with paths from the run's directory on, which may be moved later."""
+        """Return an event for the journal: with paths relative to the run's directory, which may be moved later."""
         if self.directory is None or not isinstance(event, (Reported, Enqueued)) or event.checkpoint is None:
             return event
         if isinstance(event, Reported):
@@ -52,7 +52,7 @@ class Run:
         return replace(event, checkpoint=replace(event.checkpoint, path=path))
 
     def as_done(self, command: Command) -> Command:
-        """Return a command as an executor carries it out: with whole paths."""
+        """Return a command for an executor: with full paths."""
         if isinstance(command, Discard):
             return Discard(self.located(command.path))
         if isinstance(command, Launch) and command.checkpoint is not None:
@@ -61,20 +61,20 @@ class Run:
         return command
 
     def located(self, path: str) -> str:
-        """Return where a checkpoint lies of which the journal has this path."""
+        """Return the full path of a checkpoint from its path in the journal."""
         return checkpoints.located(path, self.directory)
 
 
 class Executor(Protocol):
-    """Carries out commands somewhere.
+    """Carries out commands, in threads, processes, or a simulation.
 
-    The objective may do anything to its config: it is handed what ``run.space.resolve`` returns, which is the trial's
-    own, and never the config of the ``Launch``, which stays what was suggested.
+    The objective may change its config: it gets what ``run.space.resolve`` returns, a copy for this trial, and never
+    the config of the ``Launch``, which stays as suggested.
 
-    One with an attribute ``is_virtual`` that is true computes its time, and all of it ends with this process: what it
-    is told does not wait for a commit, and its searcher is asked right there. One with an attribute ``starting`` says
-    what has to start when it is opened, and one with ``open_hint`` where that could be had sooner. One with ``ahead``
-    takes so many launches ahead of time for a slot: see ``Launch.after``.
+    Optional attributes: ``is_virtual``: true if time is computed, and all work ends with this process; then commands do
+    not wait for commits, and the searcher is asked in the loop. ``starting``: what has to start when it is opened.
+    ``open_hint``: how trials could start sooner. ``ahead``: how many launches it takes ahead of time for each slot: see
+    ``Launch.after``.
     """
 
     def now(self) -> float:
@@ -84,29 +84,29 @@ class Executor(Protocol):
         """Get ready. The first event after this is ``CapacityChanged``.
 
         Raises:
-            ExecutorError: the place where trials should run cannot be had.
+            ExecutorError: the place where trials should run is not available.
         """
 
     def do(self, command: Command) -> None:
-        """Carry out a command, or begin to. Never blocks and never raises: what goes wrong comes back as an event."""
+        """Carry out a command, or begin to. Never blocks and never raises: problems come back as events."""
 
     def tell(self, event: Event) -> None:
-        """Hand over an event that happened elsewhere: it comes with the next ones. From the loop's thread."""
+        """Take an event that happened elsewhere, to be returned with the next ones. Called in the loop's thread."""
 
     async def events(self, until: float | None) -> list[Event]:
         """Wait for events; return all that have arrived, at least one: ``Ticked`` if none had come at time ``until``.
 
         Raises:
             ExecutorError: the place where trials run is gone for good.
-            StorageError: a trial could not write what the run has to keep.
+            StorageError: a trial could not write to the run's directory.
             PolicyError: the searcher raised.
         """
 
     async def close(self) -> None:
-        """End all work and let go of everything."""
+        """End all work and release everything."""
 
 
-BESIDE_S = 0.02  # how long the news of a start waits for another event to come with
+BESIDE_S = 0.02  # how long a Started waits for another event to come with
 
 
 class Inbox:
@@ -115,13 +115,13 @@ class Inbox:
     def __init__(self) -> None:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._events: list[Event] = []
-        self._waiting: list[Event] = []  # for others to come with
+        self._waiting: list[Event] = []  # events that wait for others to come with
         self._timer: asyncio.TimerHandle | None = None
-        self._is_ripe = False  # these have waited long enough
+        self._is_ripe = False  # ``_waiting`` has waited long enough
         self._error: Exception | None = None
         self._arrived = asyncio.Event()
         self._lock = threading.Lock()
-        self._called = False  # the loop has been told, and has not looked yet
+        self._called = False  # the loop has been woken, and has not looked yet
 
     def put(self, event: Event) -> None:
         """Add an event, from any thread. The loop is woken once a batch."""
@@ -143,21 +143,21 @@ class Inbox:
         self._arrived.set()
 
     def fail(self, error: Exception) -> None:
-        """Make the next ``take`` raise this, from any thread: what is put in afterwards is not heard. The first
+        """Make the next ``take`` raise this, from any thread: events put in afterwards are lost. The first error
         counts."""
         with self._lock:
             self._error = self._error or error
         self._call()
 
     def fail_to_store(self, reason: str) -> None:
-        """A trial cannot write where the run keeps its files."""
-        self.fail(StorageError(f"{reason}; make room on that disk, or mend it, then resume the run"))
+        """A trial cannot write to the run's directory."""
+        self.fail(StorageError(f"{reason}; make room on that disk, or repair it, then resume the run"))
 
     def _call(self) -> None:
         if threading.get_ident() == self._thread:
             self._arrived.set()
             return
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nothing waits for events
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     @property
@@ -168,7 +168,7 @@ class Inbox:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
         try:
             while not self._is_there:
-                self._arrived.clear()  # it may have been set for events that the last take found by itself
+                self._arrived.clear()  # it may still be set for events that the last ``take`` returned
                 async with nullcontext() if timeout_s is None else asyncio.timeout(timeout_s):
                     await self._arrived.wait()
         except TimeoutError:
@@ -195,16 +195,16 @@ class Asker:
         self._thread.start()
 
     def ask(self, ask: Ask) -> None:
-        """Hand over an ask; ``Suggested`` comes to the inbox."""
+        """Pass on an ask; ``Suggested`` comes to the inbox."""
         self._asks.put(ask)
 
     def close(self) -> None:
-        """End the thread once it has answered; it is not waited for."""
+        """End the thread after its last answer, without waiting for it."""
         self._asks.put(None)
 
     def _serve(self) -> None:
         while (ask := self._asks.get()) is not None:
             try:
                 self._inbox.put(self._suggest(ask))
-            except BaseException as error:  # whatever it is, it ends the run, with its own traceback as the cause
+            except BaseException as error:  # any error ends the run, with its own traceback as the cause
                 self._inbox.fail(of_searcher(error))

@@ -1,6 +1,6 @@
-"""The driver's ends of its connections to slots: a TCP connection that the slot dials, or calls where it cannot.
+"""The driver's ends of its connections to slots: a TCP connection that the slot opens, or calls if it cannot.
 
-Both carry the same frames, and tell a ``Listener`` what comes. A breach of the wire's rules ends the connection and
+Both carry the same frames, and pass them to a ``Listener``. A violation of the wire's rules ends the connection and
 nothing else.
 """
 
@@ -29,13 +29,13 @@ POLL_S = 1.0
 
 
 class Listener(Protocol):
-    """Whoever is told what comes over a connection, in the loop's thread."""
+    """Receives what comes over a connection, in the loop's thread."""
 
     def heard(self, message: ToDriver, size: int) -> None:
         """A message came, in a frame of this many bytes."""
 
     def hung_up(self, reason: str) -> None:
-        """Nothing will come any more. Called once."""
+        """The connection has ended. Called once."""
 
 
 class Peer(Protocol):
@@ -48,9 +48,9 @@ class Peer(Protocol):
 
 
 class Caller(asyncio.Protocol):
-    """The driver's end of one TCP connection: nobody until the token is shown, then a slot.
+    """The driver's end of one TCP connection: unknown until it has sent the run's token, then a slot.
 
-    ``admit`` is asked who listens to the slot of this number; ``None`` turns the caller away.
+    ``admit`` returns the listener for the slot of this number; with ``None`` the connection is closed.
     """
 
     def __init__(self, token: bytes, admit: Callable[[Hello, Caller], Listener | None]) -> None:
@@ -64,14 +64,14 @@ class Caller(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio's protocol: somebody has called, and has some seconds to say who it is."""
+        """Part of asyncio's protocol: a connection is open; its greeting must come within some seconds."""
         self._transport = cast("asyncio.Transport", transport)
         keep_alive(transport.get_extra_info("socket"))
         self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
 
     def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol: cut, read, and pass on. A breach of the rules ends this connection and nothing
-        else."""
+        """Part of asyncio's protocol: split into frames, decode, and pass on. A violation of the rules ends this
+        connection and nothing else."""
         try:
             for body in self._frames.feed(data):
                 if self._listener is None:
@@ -79,7 +79,7 @@ class Caller(asyncio.Protocol):
                 else:
                     self._listener.heard(from_worker(body), len(body))
         except WireError as error:
-            self._reason = f"it broke the wire's rules: {error}"
+            self._reason = f"it violated the protocol: {error}"
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,8 +91,8 @@ class Caller(asyncio.Protocol):
             listener.hung_up(f"{self._reason}: {exc}" if exc else self._reason)
 
     def write(self, data: bytes) -> None:
-        """Send frames; nothing happens when the connection has ended. What is written in one turn of the loop leaves in
-        one call of the system: for short trials these cost a fifth of the time."""
+        """Send frames; do nothing if the connection has ended. Frames of one turn of the loop leave in one system call:
+        for short trials these calls took a fifth of the time."""
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._send)
         self._outgoing.append(data)
@@ -103,7 +103,7 @@ class Caller(asyncio.Protocol):
             self._transport.write(data)
 
     def pause(self) -> None:
-        """Read no more for now: the sender is made to wait."""
+        """Stop reading for now, which makes the sender wait."""
         if self._transport is not None and not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
@@ -115,14 +115,14 @@ class Caller(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """Hang up at once."""
+        """Close at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def _greet(self, body: bytes) -> None:
         hello = greeting(body)
         if not hmac.compare_digest(hello.token, self._token):
-            raise WireError("it does not know this run's token")
+            raise WireError("its token is not this run's")
         self._listener = self._admit(hello, self)
         if self._listener is None:
             raise WireError(f"there is no slot {hello.slot} to connect")
@@ -132,7 +132,7 @@ class Caller(asyncio.Protocol):
 
 
 class Polled:
-    """The driver's end where a slot cannot dial: the slot is called again and again, for the same frames."""
+    """The driver's end for a slot that cannot connect: it is called repeatedly, with the same frames."""
 
     def __init__(self, listener: Listener, exchange: Callable[[bytes, float], Coroutine[Any, Any, bytes]]) -> None:
         self._listener, self._exchange = listener, exchange
@@ -167,8 +167,8 @@ class Polled:
                 for body in self._frames.feed(await self._exchange(b"", POLL_S)):
                     self._listener.heard(from_worker(body), len(body))
         except WireError as error:
-            reason = f"it broke the wire's rules: {error}"
-        except Exception as error:  # the process is dead; why, its starter tells
+            reason = f"it violated the protocol: {error}"
+        except Exception as error:  # the process is dead; its starter reports the cause
             reason = f"{reason}: {error!r}"
         self._listener.hung_up(reason)
 
@@ -176,5 +176,5 @@ class Polled:
         while await self._written.wait():
             self._written.clear()
             data, self._outgoing = b"".join(self._outgoing), []
-            with suppress(Exception):  # _pull notices the same
+            with suppress(Exception):  # ``_pull`` gets the same error
                 await self._exchange(data, 0.0)

@@ -1,4 +1,4 @@
-"""Delays of a simulated world: how many virtual seconds each thing takes that is not training."""
+"""Delays of a simulation: how many virtual seconds everything but training takes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Delay: TypeAlias = float | tuple[float, float] | Callable[[np.random.Generator],
 
 @dataclass(frozen=True)
 class Delays:
-    """How many virtual seconds things take. Each is a number; or a pair (low, high), from which it is drawn evenly each
-    time; or a function that draws it from a NumPy ``Generator``, of which what is negative counts as 0.
+    """How many virtual seconds things take. Each is a number; or a pair (low, high), for uniform draws; or a function
+    that draws it from a NumPy ``Generator``, where negative values count as 0.
 
     Args:
         launch_s: from the decision to run a trial until its worker begins.
-        halt_s: from the decision to end a trial's work until it has ended. Each trial has its own.
-        report_s: the way of a report, or of the answer to one that waits.
+        halt_s: from the decision to end a trial's work until it has ended, drawn for each trial.
+        report_s: the transfer of a report, or of the answer to a waiting one.
         ask_s: until the searcher has answered.
-        save_s: a worker saves a checkpoint, before it reports it.
-        load_s: a worker loads one, before its first step.
-        decide_s: from the arrival of a report that waits until the answer leaves.
+        save_s: for a worker to save a checkpoint, before it reports it.
+        load_s: for a worker to load a checkpoint, before its first step.
+        decide_s: from the arrival of a waiting report until the answer leaves.
 
     Raises:
-        ValueError: one is negative, or not finite, or a pair is the wrong way round.
-        TypeError: one is none of the three.
+        ValueError: one is negative or not finite, or a pair is in the wrong order.
+        TypeError: one is neither a number, a pair, nor a function.
     """
 
     launch_s: Delay = 0.0
@@ -45,12 +45,12 @@ class Delays:
 
     @property
     def are_drawn(self) -> bool:
-        """One of them is left to chance."""
+        """One of them is random."""
         return any(not isinstance(getattr(self, field.name), int | float) for field in fields(self))
 
 
 def check_delay(name: str, delay: Delay) -> None:
-    """Raise ValueError or TypeError for what is no delay."""
+    """Raise ValueError or TypeError if this is not a delay."""
     if callable(delay):
         return
     ends: tuple[float, ...] = delay if isinstance(delay, tuple) else (delay, delay)
@@ -60,12 +60,12 @@ def check_delay(name: str, delay: Delay) -> None:
         raise ValueError(f"{name} must be finite, not negative, and a pair in order, not {delay!r}")
 
 
-def draw(delay: Delay, dice: np.random.Generator | None) -> float:
-    """Return how many seconds it is this time. Only numbers do without dice."""
-    if dice is None:
+def draw(delay: Delay, rng: np.random.Generator | None) -> float:
+    """Return the seconds for this time. Without ``rng`` the delay must be a number."""
+    if rng is None:
         return delay  # type: ignore[return-value]
     if isinstance(delay, int | float):
         return delay
     if isinstance(delay, tuple):
-        return float(dice.uniform(*delay))
-    return max(0.0, float(delay(dice)))
+        return float(rng.uniform(*delay))
+    return max(0.0, float(delay(rng)))

@@ -12,25 +12,25 @@ from typing import Any
 
 
 class Deputy:
-    """One daemon thread for calls that block, one after another. It stays until it is closed: Ray's own processes die
-    with the thread that started them."""
+    """One daemon thread for calls that block, one after another. It lives until it is closed: Ray's processes die with
+    the thread that started them."""
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
-        """Have this called, after all that was handed over before; return what will come of it."""
+        """Call this in the thread, after all earlier calls; return a future of the result."""
         return asyncio.wrap_future(self.tell(function, *arguments))
 
     def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
-        """The same where nobody need ever look at the outcome."""
+        """The same with a plain future, whose result may be ignored."""
         future: Future[Any] = Future()
         self._calls.put((future, partial(function, *arguments)))
         return future
 
     def close(self) -> None:
-        """End the thread once it has done what it was told to."""
+        """End the thread after the calls so far."""
         self._calls.put(None)
 
     def _work(self) -> None:

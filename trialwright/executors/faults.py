@@ -1,4 +1,4 @@
-"""Faults of a simulated world: what goes wrong in it, and how often, by seed."""
+"""Faults of a simulation: what goes wrong, and how often, reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ SHARES = ("stragglers", "late", "duplicated")
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong. Each is an average, of independent draws; by default nothing does.
+    """What goes wrong. Rates and shares are averages of independent draws; by default nothing goes wrong.
 
-    Messages of one attempt arrive in the order in which it said them, as on any connection; but a late one is overtaken
-    by those of other trials, and by the news that its own worker is lost.
+    Messages of one attempt arrive in the order in which it sent them, as on any connection; but a late one is overtaken
+    by those of other trials, and by the loss of its own worker.
 
     Args:
         lost_per_hour: how often a worker is lost, per hour of its time.
-        preempted_per_hour: how often a worker is taken away, per hour of its time; that is not held against its trial.
-        notice_s: how long before that it is told, so that its next report saves a checkpoint.
+        preempted_per_hour: how often a worker is preempted, per hour of its time; its trial's failures do not count
+            that.
+        notice_s: how long before that it gets notice, so that its next report saves a checkpoint.
         nodes_lost_per_hour: how often a machine is lost, with all workers on it, per hour of its time.
         node_back_s: how long such a machine is gone.
         stragglers: the share of steps that take ``slowdown`` times as long.
@@ -40,7 +41,8 @@ class Faults:
         until_s: when all of this ends.
 
     Raises:
-        ValueError: a rate is negative, a share is not within [0, 1], a slowdown is less than 1. All problems are told.
+        ValueError: a rate is negative, a share is not within [0, 1], a slowdown is less than 1; all problems are
+            listed.
     """
 
     lost_per_hour: float = 0.0
@@ -66,27 +68,27 @@ class Faults:
         check_delay("late_s", self.late_s)
 
     @property
-    def need_dice(self) -> bool:
-        """Each step or message may be hit."""
+    def are_drawn(self) -> bool:
+        """There are draws for each step or message."""
         return bool(self.stragglers or self.late or self.duplicated)
 
-    def stretch(self, now: float, dice: np.random.Generator) -> float:
+    def stretch(self, now: float, rng: np.random.Generator) -> float:
         """Return how many times as long as usual a step takes."""
-        return self.slowdown if self._strikes(self.stragglers, now, dice) else 1.0
+        return self.slowdown if self._strikes(self.stragglers, now, rng) else 1.0
 
-    def lateness_s(self, now: float, dice: np.random.Generator) -> float:
-        """Return how much longer than usual a message is on its way."""
-        return draw(self.late_s, dice) if self._strikes(self.late, now, dice) else 0.0
+    def lateness_s(self, now: float, rng: np.random.Generator) -> float:
+        """Return how much longer than usual a message takes to arrive."""
+        return draw(self.late_s, rng) if self._strikes(self.late, now, rng) else 0.0
 
-    def doubles(self, now: float, dice: np.random.Generator) -> bool:
+    def doubles(self, now: float, rng: np.random.Generator) -> bool:
         """Tell whether a message arrives twice."""
-        return self._strikes(self.duplicated, now, dice)
+        return self._strikes(self.duplicated, now, rng)
 
-    def _strikes(self, share: float, now: float, dice: np.random.Generator) -> bool:
-        return share > 0 and now < self.until_s and dice.random() < share
+    def _strikes(self, share: float, now: float, rng: np.random.Generator) -> bool:
+        return share > 0 and now < self.until_s and rng.random() < share
 
     def doom(self, launch: Launch, now: float, streams: Streams) -> Doom | None:
-        """Return how the worker of an attempt will be lost by itself; None if it will not."""
+        """Return how the worker of an attempt will be lost, apart from its machine; None if it will not."""
         key = launch.trial, launch.attempt
         lost_at = now + _life_s(self.lost_per_hour, streams, "lost", *key)
         taken_at = now + _life_s(self.preempted_per_hour, streams, "preempted", *key)
@@ -101,7 +103,7 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Doom:
-    """How a worker will be lost: when, what is said then, and from when on it knows."""
+    """How a worker will be lost: when, with which event, and when it gets notice."""
 
     at: float
     event: Lost
@@ -109,23 +111,23 @@ class Doom:
 
     @property
     def unnoticed(self) -> Doom:
-        """The same for a worker that has done what it could."""
+        """The same for a worker that has saved a checkpoint since the notice."""
         return replace(self, noticed_at=math.inf)
 
 
 class Outages:
-    """The machines of a cluster, each of which is there until it is lost, and away until it is back.
+    """The machines of a cluster: each is present until it is lost, and absent until it is back.
 
     Args:
-        nodes: all of them.
-        faults: how often, how long, and until when.
-        streams: of the seed.
-        now: when this begins; all are there.
+        nodes: all machines.
+        faults: how often, how long, and until when they are lost.
+        streams: the random streams.
+        now: the time at the beginning, when all machines are present.
     """
 
     def __init__(self, nodes: Sequence[Node], faults: Faults, streams: Streams, now: float) -> None:
         self._nodes, self._faults = {node.name: node for node in nodes}, faults
-        self._dice = {name: streams("node", number) for number, name in enumerate(self._nodes)}
+        self._rngs = {name: streams("node", number) for number, name in enumerate(self._nodes)}
         self._lost_at: dict[str, float] = {}
         self._away: set[str] = set()
         self._changes = [(at, name) for name in self._nodes if (at := self._lose(name, now)) < math.inf]
@@ -133,11 +135,11 @@ class Outages:
 
     @property
     def present(self) -> CapacityChanged:
-        """The machines there are now."""
+        """The machines that are present now."""
         return CapacityChanged(tuple(node for name, node in self._nodes.items() if name not in self._away))
 
     def lost_at(self, node: str) -> float:
-        """Return when a machine will be lost, or was, if it is away."""
+        """Return when a machine will be lost, or was, if it is absent."""
         return self._lost_at.get(node, math.inf)
 
     @property
@@ -146,21 +148,21 @@ class Outages:
         return self._changes[0][0] if self._changes else math.inf
 
     def change(self) -> None:
-        """That time has come."""
+        """Carry out the change that is due: a machine is lost, or comes back."""
         now, name = heappop(self._changes)
         if name in self._away:
             self._away.remove(name)
             change_at = self._lose(name, now)
         else:
             self._away.add(name)
-            change_at = now + draw(self._faults.node_back_s, self._dice[name])
+            change_at = now + draw(self._faults.node_back_s, self._rngs[name])
         if change_at < math.inf:
             heappush(self._changes, (change_at, name))
 
     def _lose(self, name: str, now: float) -> float:
-        """Fix when a machine that is there from now on will be lost."""
+        """Draw when a machine that is present from now on will be lost."""
         rate = self._faults.nodes_lost_per_hour
-        lost_at = now + float(self._dice[name].exponential(HOUR_S / rate)) if rate else math.inf
+        lost_at = now + float(self._rngs[name].exponential(HOUR_S / rate)) if rate else math.inf
         self._lost_at[name] = lost_at if lost_at < self._faults.until_s else math.inf
         return self._lost_at[name]
 

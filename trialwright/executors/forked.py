@@ -1,6 +1,6 @@
-"""What the fork server of ``Processes`` has imported: a slot's process from its first moment on.
+"""What the fork server of ``Processes`` imports: the beginning of a slot's process.
 
-Nothing that this file imports may start threads or be the user's: see ``processes.py``.
+Nothing that this file imports may start threads or be the user's code: see ``processes.py``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from trialwright.executors import worker
 
 @dataclass(frozen=True)
 class ForkedSlot:
-    """What a new process is sent, and does.
+    """What a new process is sent and runs.
 
     Args:
-        environment: variables to set before anything of the user's is imported.
-        dial: how to call the driver: see ``worker.dial``.
+        environment: variables to set before any of the user's code is imported.
+        dial: how to connect to the driver: see ``worker.dial``.
         payload: see ``worker.serve``.
         root: the run's directory.
         shared: others may write to a trial's directory while it runs.
@@ -34,11 +34,11 @@ class ForkedSlot:
 
     def _bootstrap(self, _parent: int) -> int:
         """Be what ``multiprocessing`` runs in the new process: return its exit code."""
-        os.setpgid(0, 0)  # what is left in the group when the process ends are children; and Ctrl-C is for the driver
+        os.setpgid(0, 0)  # so that its children can be found by their group, and Ctrl-C goes to the driver only
         os.environ.update(self.environment)
         try:
             wire = worker.dial(*self.dial)
-        except OSError:  # the run is over, and listens no more; if it is not, it is told the exit code
+        except OSError:  # usually the run is over; if not, the driver gets the exit code
             return 1
         try:
             worker.serve(wire, self.payload, Path(self.root), shared=self.shared)

@@ -1,6 +1,6 @@
 """Trials in slots: processes that take one trial after another. What ``OnRay`` and ``Processes`` share.
 
-They differ in where the processes come from: their ``Starter``. All that is said between driver and slots is the same.
+They differ only in their ``Starter``, which starts the processes. The messages between driver and slots are the same.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from trialwright.storage import checkpoints
 
 SHUTDOWN_S = 8.0
 PAYLOAD_BYTES_MAX = 256 * 2**20
-AHEAD = 64  # short trials that may wait in a slot: more would save nothing more
+AHEAD = 64  # short trials that may wait in a slot: more would save no more time
 
 
 class InSlots(ABC):
-    """An executor whose trials run in slots. ``options`` is what its constructor was told.
+    """An executor whose trials run in slots. ``options`` has the arguments of its constructor.
 
     Args:
-        starter: where the slots' processes come from.
-        rules: patience.
+        starter: starts the slots' processes.
+        rules: time limits for slots.
     """
 
     options: Mapping[str, object]
@@ -53,28 +53,28 @@ class InSlots(ABC):
 
     @abstractmethod
     async def _begin(self, payload: bytes) -> None:
-        """Have the place where slots run be there, listen for them, and take note of the machines."""
+        """Open the place where slots run, listen for them, and set the machines."""
 
     @abstractmethod
     async def _end(self) -> None:
-        """Let go of that place; all slots have been ended."""
+        """Close the place where slots run; all slots have been ended."""
 
     @abstractmethod
     def _describe(self, error: Exception) -> str:
-        """Say why the place cannot be had, and what is known to help."""
+        """Return why the place is not available, and what may help."""
 
     def now(self) -> float:
-        """Part of ``Executor``; to the microsecond: the journal has them as text."""
+        """Part of ``Executor``; rounded to the microsecond, because the journal writes them as decimals."""
         return round(self._began_s + time.monotonic() - self._opened, 6)
 
     async def open(self, run: Run) -> None:
         """Part of ``Executor``.
 
         Raises:
-            ExecutorError: the place where slots run cannot be had.
+            ExecutorError: the place where slots run is not available.
             TypeError, ValueError: the objective cannot be sent to other processes.
         """
-        payload = self._pack(run)
+        payload = self._pack(run)  # first: if it cannot be sent, nothing must have been started
         self._warn = run.warn
         self._began_s, self._opened = run.began_s, time.monotonic()
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
@@ -88,7 +88,7 @@ class InSlots(ABC):
         self._is_open = True
         try:
             await self._begin(payload)
-        except Exception as error:  # whatever Ray, or the system, raises
+        except Exception as error:  # Ray and the system raise many types
             await self.close()
             raise ExecutorError(self._describe(error)) from error
         self._tasks.append(asyncio.create_task(self._beat()))
@@ -124,7 +124,7 @@ class InSlots(ABC):
         return events
 
     async def close(self) -> None:
-        """Part of ``Executor``. Takes a few seconds at most, whatever the slots do."""
+        """Part of ``Executor``. Takes a few seconds at most, even if slots hang."""
         if not self._is_open:
             return
         self._is_open = False
@@ -132,9 +132,9 @@ class InSlots(ABC):
             task.cancel()
         self._tasks.clear()
         await self._pool.close()
-        with suppress(Exception):  # checkpoints that were to be deleted are; the threads die with this process
+        with suppress(Exception):  # a call that does nothing: when it returns, the pending deletions are done
             await asyncio.wait_for(self._cleaner.call(int), SHUTDOWN_S)
-        with suppress(Exception):  # what cannot be shut down in time ends with this process
+        with suppress(Exception):  # what does not shut down in time ends with this process
             await asyncio.wait_for(self._end(), SHUTDOWN_S)
         for thread in (self._deputy, self._cleaner, self._asker):
             thread.close()
@@ -142,7 +142,8 @@ class InSlots(ABC):
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
     async def _look(self) -> None:
-        """See which machines are there now, where they may leave: asked before a death is told."""
+        """Look which machines are present, if they may leave. Called before a slot's death is reported, because its
+        machine may have left."""
         return
 
     def _take_note(self, nodes: tuple[Node, ...], to_come: tuple[Node, ...] = ()) -> None:
@@ -155,7 +156,7 @@ class InSlots(ABC):
         """Pickle what every slot needs."""
         try:
             payload = self._pickled((run.objective, run.space, run.metrics))
-        except Exception as error:  # pickling runs the user's own methods
+        except Exception as error:  # pickling runs the user's methods
             raise TypeError(f"the objective cannot be sent to other processes: {named(error)}") from error
         if len(payload) > PAYLOAD_BYTES_MAX:
             size = f"{len(payload) / 2**20:.0f} MiB"
@@ -167,7 +168,7 @@ class InSlots(ABC):
 
     @property
     def _advice(self) -> str:
-        """How large data gets to the trials."""
+        """How trials can get large data."""
         return "let it load its data from a file"
 
     async def _beat(self) -> None:
@@ -177,12 +178,12 @@ class InSlots(ABC):
 
 
 def _absolute(path: str | Path) -> Path:
-    """A worker's working directory is another."""
+    """Return the absolute path: a worker has another working directory."""
     return Path(path).resolve()
 
 
 def _reduce_code(code: CodeType) -> tuple[object, ...]:
-    """As cloudpickle reduces code, but with the name of its file, so that tracebacks name it too."""
+    """Reduce code like cloudpickle, but keep the name of its file, so that tracebacks show it."""
     make, arguments, *rest = cloudpickle.Pickler.dispatch_table[CodeType](code)
     return make, tuple(code.co_filename if each == "<dynamic-code>" else each for each in arguments), *rest
 

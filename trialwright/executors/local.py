@@ -1,8 +1,8 @@
 """Trials in this process: threads for functions, tasks for ``async def``. It starts in milliseconds.
 
 Threads share one interpreter, one working directory, and one standard output, and a thread cannot be killed: a trial
-that does not stop within ``grace_s`` is given up, LOST, and its thread left to itself. What it has forked ends with it.
-What trials do outside Python (NumPy, a subprocess, a request) runs side by side.
+that does not stop within ``grace_s`` is given up as lost, and its thread is abandoned. Processes that it has forked end
+with it. Work outside Python (NumPy, a subprocess, a request) runs in parallel.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ from trialwright.resources import to_amounts
 from trialwright.storage import checkpoints
 from trialwright.storage.checkpoints import trial_directory
 
-UNREAD_BYTES_MAX = 2**20  # of a trial's reports that the loop has not taken yet: beyond it the trial is made to wait
+UNREAD_BYTES_MAX = 2**20  # of a trial's reports that the loop has not taken yet: beyond it the trial waits
 
-AHEAD = 64  # short trials that may wait in a thread: more would save nothing more
+AHEAD = 64  # short trials that may wait in a thread: more would save no more time
 ENDINGS = (Finished, Failed, Halted, Lost)
 
 
@@ -60,9 +60,9 @@ class Local:
     """Runs trials in threads of this process.
 
     Args:
-        cpus: how many CPUs trials may be granted; all of this machine's by default.
-        resources: what else there is to be granted, by name.
-        grace_s: how long a trial that is to stop may take before it is given up.
+        cpus: how many CPUs trials may use together; by default all of this machine's.
+        resources: amounts of other resources, by name.
+        grace_s: how long a trial may take to stop before it is given up.
     """
 
     cpus: float | None = None
@@ -71,11 +71,11 @@ class Local:
     ahead: ClassVar[int] = AHEAD
 
     def now(self) -> float:
-        """Seconds of this run, to the microsecond: the journal has them as text."""
+        """Seconds of this run, rounded to the microsecond, because the journal writes them as decimals."""
         return round(self._run.began_s + time.monotonic() - self._opened, 6)
 
     async def open(self, run: Run) -> None:
-        """Take note of the run; threads are started as trials are."""
+        """Get ready; threads are started when trials are."""
         self._run, self._opened = run, time.monotonic()
         self._scratch = tempfile.TemporaryDirectory(prefix="trialwright-") if run.directory is None else None
         self._inbox = Inbox()
@@ -119,10 +119,10 @@ class Local:
         return events
 
     async def close(self) -> None:
-        """Tell all trials to stop, and give them a moment; what goes on after that is left to itself.
+        """Tell all trials to stop, and wait a moment; those that go on after that are abandoned.
 
         Raises:
-            ExecutorError: the directory of a run that keeps nothing could not be removed.
+            ExecutorError: the temporary directory of a run without storage could not be removed.
         """
         self._tails.cancel()
         self._turns.end(is_over=True)
@@ -151,15 +151,15 @@ class Local:
         key = launch.trial, launch.attempt
         grant = launch.after or key
         if self._threads.is_lost(grant):
-            return  # the driver is about to hear of it, and takes back what waited there
+            return  # the Lost is on its way to the driver, which then takes back the trials that waited there
         work = self._work
         if launch.after is not None and self._threads.add(grant, Job(key, lambda: work.run(work.session(launch)))):
             return
-        session = work.session(launch)  # its time begins now
+        session = work.session(launch)  # made here, so that its time begins now
         self._begin(launch, self._threads.start(grant, Job(key, lambda: work.run(session))))
 
     def _launch_task(self, launch: Launch, tasks: TaskThread) -> None:
-        if launch.after is not None:  # tasks do not follow each other
+        if launch.after is not None:  # tasks have no queue
             self._inbox.put(Returned(launch.trial, launch.attempt))
             return
         session = self._work.session(launch, AsyncSession)
@@ -169,8 +169,8 @@ class Local:
         tasks.submit(self._work.run_task(session))
 
     def _begin(self, launch: Launch, worker: str) -> None:
-        """A trial's time begins when it is handed over: a thread that cannot say that it has begun must not have
-        more."""
+        """Report a trial as started when it is handed over. A thread that hangs before it could say so would escape the
+        trial's timeout."""
         self._inbox.put_beside(Started(launch.trial, launch.attempt, worker))
 
     def _answer(self, key: Key, answer: Extend | Halt) -> None:
@@ -184,19 +184,19 @@ class Local:
             self._timers[key] = self._loop.call_later(self.grace_s, self._give_up, key)
 
     def _give_up(self, key: Key) -> None:
-        reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it goes on by itself"
+        reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it is abandoned"
         if self._work.ended(key):
             self._threads.give_up(key)
             self._inbox.put(Lost(*key, reason))
 
     def _stop_timers(self, events: Sequence[Event]) -> None:
-        """Give no attempt up that has ended."""
+        """Cancel the timers of attempts that have ended."""
         for event in events:
             if isinstance(event, ENDINGS) and (timer := self._timers.pop((event.trial, event.attempt), None)):
                 timer.cancel()
 
     async def _flush_tails(self) -> None:
-        """Send reports that wait for company that does not come."""
+        """Send reports that have waited too long for more to share a frame."""
         while True:
             await asyncio.sleep(4 * FLUSH_S)
             for attempt in list(self._work.attempts.values()):
@@ -206,7 +206,7 @@ class Local:
 
 @dataclass
 class _Work:
-    """What one run has at work. A thread that was given up may end during a later run, which must not hear of it."""
+    """The attempts of one run. A thread that was given up may end during a later run, which must not hear of it."""
 
     of: Run
     root: Path
@@ -225,13 +225,13 @@ class _Work:
         return session
 
     def run(self, session: Session) -> Ending | None:
-        """In a thread: an attempt to its end; None if it was given up."""
+        """Run an attempt to its end, in a thread; return None if it was given up."""
         with serving(session):
             ending = perform(cast(Callable[[dict[str, object]], object], self.of.objective), session)
         return ending if self.ended((ending.trial, ending.attempt)) else None
 
     async def run_task(self, session: AsyncSession) -> None:
-        """In the task thread: one attempt of an ``async def``."""
+        """Run an attempt of an ``async def``, in the task thread."""
         session.serve()
         with serving(session):
             ending = await perform_async(self.of.objective, session)
@@ -239,7 +239,7 @@ class _Work:
             self.inbox.put(ending)
 
     def ended(self, key: Key) -> bool:
-        """An attempt has ended; tell whether it was still waited for."""
+        """An attempt has ended; tell whether it had not been given up."""
         return self.attempts.pop(key, None) is not None
 
 
@@ -251,8 +251,8 @@ def _remove(scratch: tempfile.TemporaryDirectory[str]) -> None:
 
 
 class _Turns:
-    """The loop takes all that has been reported, again and again: who has reported much since it last did waits for
-    that."""
+    """Counts the times that the loop takes the reports: a trial that has reported much since then waits for the next
+    one."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -261,13 +261,14 @@ class _Turns:
         self._changed = threading.Condition()
 
     def wait(self, turn: int) -> None:
-        """Wait for the end of this turn. The loop itself, which flushes tails, does not."""
+        """Wait for the end of this turn. In the loop's own thread, which flushes tails, return at once: it would wait
+        for itself."""
         if threading.get_ident() != self._loop:
             with self._changed:
                 self._changed.wait_for(lambda: self.number != turn or self._is_over)
 
     def end(self, *, is_over: bool = False) -> None:
-        """The loop has taken all; or the run is over, and it takes nothing any more."""
+        """The loop has taken the reports; or the run is over, and it takes no more."""
         with self._changed:
             self.number += 1
             self._is_over = self._is_over or is_over

@@ -1,4 +1,4 @@
-"""Calls the user's objective, and turns whatever it does into one event.
+"""Calls the user's objective, and turns its end into one event.
 
 An objective is a function of the config that reports; or a generator, whose yields are reports; or an ``async def``; or
 a function that returns its result: a dict of metrics, or the one metric's number. A returned result is one last report.
@@ -46,8 +46,8 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
 
 
 def concluded_by(error: BaseException, session: Session) -> Ending:
-    """Say how what an attempt raised ends it: its trial has failed; or, where a disk has failed, the run stops, and the
-    attempt is made again when it is resumed."""
+    """Return the end of an attempt that raised: its trial has failed; or, if a disk has failed, the run stops, and the
+    attempt is repeated when it is resumed."""
     launch = session.launch
     session.flush()
     if not is_of_disk_at(error, session.directory):
@@ -57,7 +57,7 @@ def concluded_by(error: BaseException, session: Session) -> Ending:
 
 
 def _iterate(generator: Generator[object, None, object], session: Session) -> object:
-    """Report what a generator yields. If the trial is stopped there, the generator is closed, so that its ``finally``
+    """Report what a generator yields. If the trial is stopped, the generator is closed, so that its ``finally``
     runs."""
     try:
         while True:
@@ -65,15 +65,15 @@ def _iterate(generator: Generator[object, None, object], session: Session) -> ob
                 item = next(generator)
             except StopIteration as stop:
                 return stop.value
-            if not isinstance(item, Reply):  # `yield report(...)`: it has been reported
+            if not isinstance(item, Reply):  # `yield report(...)` has been reported already
                 session.report(as_metrics(item, session))
     finally:
         generator.close()
 
 
 def conclude(session: Session, result: object) -> None:
-    """Make a returned result the last report; send what is left. What ``report()`` returns is no result: ``lambda
-    config: report(...)`` is an objective."""
+    """Make a returned result the last report; send what is left. What ``report()`` returns is not a result, so that
+    ``lambda config: report(...)`` is an objective."""
     leave_if_forked(session)
     session.returned = True
     if result is not None and not isinstance(result, Reply):
@@ -84,8 +84,8 @@ def conclude(session: Session, result: object) -> None:
 
 
 def leave_if_forked(session: Session, error: BaseException | None = None) -> None:
-    """End this process here if it is one that the trial has forked and whose code has come to the end of the
-    objective: what follows is the trial's."""
+    """End this process if the trial has forked it and its code has reached the end of the objective: only the trial's
+    own process may go on from here."""
     if not session.is_forked:
         return
     code = 0 if error is None else 1
@@ -110,7 +110,7 @@ def as_metrics(result: object, session: Session) -> Mapping[str, object]:
 
 
 def failure(trial: int, attempt: int, error: BaseException) -> Failed:
-    """Describe what the user's code raised: one line, and the traceback from the user's first frame on."""
+    """Return what the user's code raised: in one line, and as a traceback from the user's first frame on."""
     if isinstance(error, SystemExit):
         line = f"SystemExit: the objective called sys.exit({error.code!r})"
     else:
@@ -121,7 +121,7 @@ def failure(trial: int, attempt: int, error: BaseException) -> Failed:
 
 
 def _middle_out(text: str, length: int) -> str:
-    """Shorten a text in the middle: a traceback's beginning and end say most."""
+    """Shorten a string in the middle: a traceback's beginning and end say most."""
     if len(text) <= length:
         return text
     half = length // 2 - 40

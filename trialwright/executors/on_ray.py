@@ -1,15 +1,15 @@
 """Trials in processes that Ray places, starts, and supervises: on this machine, or on a cluster.
 
-A slot (see ``slots.py``, ``pool.py``) is a Ray actor. It makes one long call, ``serve`` (see ``worker.py``), dials the
-driver, and all that is said between them travels over that one connection (see ``wire.py``). That the pending call
-fails is Ray's way to say that the slot has died, and of what.
+A slot (see ``slots.py``, ``pool.py``) is a Ray actor. It runs one long call, ``serve`` (see ``worker.py``), connects to
+the driver, and all their messages travel over that one connection (see ``wire.py``). The pending call fails when the
+slot has died, with the cause.
 
-On a Ray that we started, the ledger is the only one who books: slots ask Ray for nothing, so that none ever waits for
-Ray's own books, and what trials start on Ray themselves finds room. On a cluster that we joined, slots ask Ray for what
+On a Ray that we started, only the ledger counts resources: slots request none from Ray, so that they never wait for
+Ray's scheduler, and tasks that trials start on Ray find room. On a cluster that we joined, slots request from Ray what
 their trials were granted, and every five seconds Ray is asked which machines there are and what others hold on them
 (see ``ray_state.py``).
 
-This is the one file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a
+This is the only file that imports Ray, and only when an executor is opened. Calls into Ray block, so they are made in a
 thread.
 """
 
@@ -58,19 +58,20 @@ from trialwright.messages import Node, Placement
 from trialwright.resources import Amounts, Units, describe, to_amounts, to_units
 
 JOIN_S = 60.0
-_WIRE = {"wire": 2}  # where slots cannot dial: one call that waits for what they say, one that tells them something
-AGAIN_S = 1.0  # between the first two looks: what a run before this one held may just be about to become free
+_WIRE = {"wire": 2}  # for slots that cannot connect: one call waits for their frames, the other brings them some
+AGAIN_S = 1.0  # between the first two looks: resources of an earlier run may be about to become free
 SWEEP_S = 5.0
 _STARVED = (
-    "a Ray task or actor waits for {}, which the trials of this run hold: trials that start it and wait for it never "
-    "end. Keep room for what a trial starts: OnRay(children=[...]), and resources= for it and the trial together (in "
-    "trialwright.tune a PlacementGroupFactory of several bundles); or give trials less, or lower max_concurrent_trials"
+    "a Ray task or actor waits for {}, which the trials of this run hold: a trial that started it and waits for it "
+    "will not end. Reserve resources for what trials start: OnRay(children=[...]), with resources= for a trial and its "
+    "children together (in trialwright.tune a PlacementGroupFactory of several bundles); or give trials less, or lower "
+    "max_concurrent_trials"
 )
 
 
 @dataclass(frozen=True)
 class _Handle:
-    """A slot's actor, and the placement group that holds room for what its trial starts, if there is one."""
+    """A slot's actor, and the placement group that reserves resources for what its trial starts, if there is one."""
 
     actor: Any
     group: Any = None
@@ -89,15 +90,17 @@ class _Cluster:
 
     @property
     def where(self) -> str:
-        """The address; Ray's own variable tells its jobs where they are."""
+        """The address; RAY_ADDRESS gives it to Ray's own jobs."""
         return self.address or os.environ.get("RAY_ADDRESS") or "local"
 
     def open(self, payload: bytes, root: str, shared: bool) -> None:
-        """Join or start, and deposit what every slot needs."""
+        """Join a cluster or start one, and store there what every slot needs."""
         starts = self.where == "local" and not is_running()
-        self.ours = starts  # as far as is known, for the error that may come
+        self.ours = starts  # ``describe`` needs it if the next steps fail
         if not starts and (self.num_cpus, self.num_gpus) != (None, None):
-            raise ValueError("num_cpus and num_gpus are for a Ray that is started here; this one is joined as it is")
+            raise ValueError(
+                "num_cpus and num_gpus are only for a Ray that is started here, not for one that is joined"
+            )
         self.connected = SESSION.join(self._connect)
         self.ours = self.connected and SESSION.started
         import ray
@@ -111,7 +114,7 @@ class _Cluster:
         self._used = set[str]()  # machines on which slots were started
 
     def _connect(self) -> bool:
-        """Open this process's connection; tell whether that has started a Ray."""
+        """Open this process's connection; return whether that has started a Ray."""
         address = self.where
         starts = address == "local"
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
@@ -126,11 +129,11 @@ class _Cluster:
         return starts
 
     def look(self) -> Cluster:
-        """Return the machines that are up, and what is free on them and waits for room, as far as Ray says."""
+        """Return the machines that are up, what is free on them, and what waits for resources, as far as Ray tells."""
         alive = [node for node in self._ray.nodes() if node["Alive"]]
-        if self.ours:  # the ledger alone books
+        if self.ours:  # only the ledger counts
             return Cluster(tuple(RayNode(node["NodeID"], node["Resources"]) for node in alive), {})
-        with suppress(Exception):  # what only some versions of Ray tell, and none through its client
+        with suppress(Exception):  # only some versions of Ray tell this, and none through its client
             return self._look_closely(alive)
         return Cluster(tuple(RayNode(node["NodeID"], node["Resources"]) for node in alive), {})
 
@@ -151,12 +154,12 @@ class _Cluster:
         )
 
     def host(self) -> str:
-        """Where slots can reach this process."""
+        """Return the address at which slots can reach this process."""
         return "127.0.0.1" if self.ours else str(self._ray.util.get_node_ip_address())
 
     def can_dial(self) -> bool:
-        """Tell whether slots may be expected to reach this process. Where Ray encrypts, we do not go past it in the
-        clear."""
+        """Tell whether slots can be expected to reach this process. If Ray encrypts, there must be no plain connection
+        beside it."""
         return os.environ.get("RAY_USE_TLS", "0") != "1" and not self.where.startswith("ray://")
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
@@ -184,10 +187,10 @@ class _Cluster:
             self._ray.util.remove_placement_group(handle.group)
 
     def describe(self, error: Exception) -> str:
-        """Say what failed, and what is known to help."""
+        """Return what failed, and what may help."""
         if self.ours:
             return f"Ray cannot be started on this machine: {error!r}"
-        advice = "if the cluster wants a token, set RAY_AUTH_MODE=token in this process's environment"
+        advice = "if the cluster requires a token, set RAY_AUTH_MODE=token in this process's environment"
         return f"the Ray cluster at {self.where} cannot be joined: {error!r}; {advice}"
 
     def close(self) -> None:
@@ -198,7 +201,7 @@ class _Cluster:
             SESSION.leave()
 
     def remove(self, directory: str) -> None:
-        """Remove a directory on all machines on which slots were, but this one."""
+        """Remove a directory on all machines that had slots, except this one."""
         here = self._ray.get_runtime_context().get_node_id()
         there = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]} & self._used - {here}
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
@@ -209,7 +212,7 @@ class _Cluster:
             self._ray.wait(done, num_returns=len(done), timeout=SWEEP_S)
 
     def _visible(self, placement: Placement) -> str | None:
-        """Which GPUs the slot may see: those that were granted, or those that Ray will assign, and never others."""
+        """Return the GPUs that the slot may see: those that were granted; None where Ray assigns them."""
         if "gpu" in placement.units and not self.ours:
             return None
         known = dict(enumerate(filter(None, self._devices)))
@@ -222,8 +225,8 @@ class _Cluster:
         return strategies.PlacementGroupSchedulingStrategy(group, 0, placement_group_capture_child_tasks=True)
 
     def _group(self, placement: Placement, own: Units) -> object:
-        """Have Ray keep a trial's room together, on the machine that the ledger chose: the trial's own share first. It
-        is not waited for: the slot's actor waits in it."""
+        """Reserve a trial's resources together, on the machine that the ledger chose: the trial's own share first. This
+        is not waited for: the slot's actor waits for its bundle."""
         shares = [share for share in (own, *self.children) if any(share.values())]
         there = {"ray.io/node-id": placement.node}
         return self._ray.util.placement_group(
@@ -234,8 +237,8 @@ class _Cluster:
 
 
 def _slot_class() -> type:
-    """Make the actor's class. A local class travels by value, so that a slot's process sets its environment before it
-    imports us."""
+    """Make the actor's class. A local class is pickled by value, so that a slot's process sets its environment before
+    it imports this package."""
 
     class Slot:
         def __init__(self, environment: dict[str, str]) -> None:
@@ -261,28 +264,27 @@ def _slot_class() -> type:
 class OnRay(InSlots):
     """Runs trials on Ray: in processes of this machine, or of a cluster.
 
-    If this process has Ray running already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is joined,
-    and left as it was; else one is started for this run on this machine, with authentication, and stopped at the end.
+    If this process is connected to Ray already, or an address is given (here or in ``RAY_ADDRESS``), that Ray is used
+    and left running; else a Ray is started for this run on this machine, with authentication, and stopped at the end.
 
     Args:
-        address: of a cluster to join, as ``ray.init`` takes it.
-        num_cpus: how many CPUs a Ray that is started here counts; all by default.
-        num_gpus: how many GPUs; those that are found by default.
-        children: of what a trial is granted, the shares that are kept free for the Ray tasks and actors that it starts
-            itself: with ``resources={"cpu": 3}`` and ``children=[{"cpu": 1}, {"cpu": 1}]`` a trial has one CPU, and two
-            of its actors have one each. On a cluster that is joined each trial gets a placement group for that; on a
-            Ray that is started here they find room in any case.
-        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is
-            interrupted.
-        reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
-        carrier: how processes are talked to: over a connection that they dial, or by calls of Ray's, which is slower.
-            Where dialling turns out to be impossible, Ray's calls are used.
+        address: of a cluster to join, as for ``ray.init``.
+        num_cpus: the number of CPUs of a Ray that is started here; by default all.
+        num_gpus: the number of GPUs; by default those that are found.
+        children: shares of a trial's resources that are reserved for Ray tasks and actors that it starts itself: with
+            ``resources={"cpu": 3}`` and ``children=[{"cpu": 1}, {"cpu": 1}]`` a trial has one CPU, and two of its
+            actors have one each. On a cluster that is joined each trial gets a placement group for that; on a Ray that
+            is started here they find room in any case.
+        grace_s: how long a trial may take to stop before its process is killed; after half of it, it is interrupted.
+        reuse_workers: run one trial after another in the same process; by default, except for those with a GPU.
+        carrier: "tcp" for a connection that processes open to the driver, or "ray" for calls through Ray, which are
+            slower. If processes cannot connect, calls are used.
         start_s: how long the start of a process may take.
-        silence_s: how long a process may give no sign of life before it is taken for dead. One that computes for so
-            long without once letting go of Python's interpreter lock gives none.
-        host: where to listen for processes; by default the loopback on a Ray started here, else this node's address in
-            the cluster.
-        port: 0 for any.
+        silence_s: after how long without a sign of life a process counts as dead. One that computes without ever
+            releasing Python's interpreter lock gives no sign.
+        host: the address to listen on; by default the loopback on a Ray started here, else this node's address in the
+            cluster.
+        port: to listen on; 0 for any.
     """
 
     def __init__(
@@ -308,18 +310,18 @@ class OnRay(InSlots):
 
     @property
     def starting(self) -> str:
-        """What has to start when it is opened."""
+        """What has to start when this is opened."""
         address = self._cluster.where
         return "Ray on this machine (a few seconds)" if address == "local" else f"on the Ray cluster at {address}"
 
     @property
     def open_hint(self) -> str:
-        """Where this could be had sooner."""
+        """How trials could start sooner."""
         return 'on one machine, executor="processes" starts at once' if self._cluster.ours else ""
 
     async def _begin(self, payload: bytes) -> None:
         self._seen: tuple[Node, ...] = ()  # the machines as they were at the last look
-        self._starved: tuple[Amounts, ...] = ()  # likewise
+        self._starved: tuple[Amounts, ...] = ()  # what could not be placed then
         with signals_kept():
             opened = self._deputy.call(self._cluster.open, payload, str(self._root), self._shared)
             await asyncio.wait_for(opened, JOIN_S)
@@ -332,7 +334,7 @@ class OnRay(InSlots):
 
     async def _end(self) -> None:
         if self._temporary and not self._cluster.ours:
-            with suppress(Exception):  # Ray may be gone, or never have been there
+            with suppress(Exception):  # Ray may be gone, or may not have started
                 await self._deputy.call(self._cluster.remove, self._temporary)
         with signals_kept():
             await self._deputy.call(self._cluster.close)
@@ -347,7 +349,8 @@ class OnRay(InSlots):
             await asyncio.sleep(BEAT_S)
 
     async def _look(self) -> None:
-        """See which machines there are. A cluster that is gone for good shows in slots that cannot be started."""
+        """Look which machines there are. Errors are ignored: if the cluster is gone, slots cannot be started, which
+        ends the run."""
         if not self._cluster.ours:
             with suppress(Exception):
                 self._take_in(await self._deputy.call(self._cluster.look))
@@ -359,7 +362,7 @@ class OnRay(InSlots):
         self._say_who_starves(cluster, held)
 
     def _say_who_starves(self, cluster: Cluster, held: Held) -> None:
-        """What a trial starts on Ray never begins if trials hold all that there is, and wait for it."""
+        """Warn of tasks that trials have started on Ray and that never begin, because trials hold all resources."""
         before, self._starved = self._starved, starved(cluster, held)
         for wanted in self._starved:
             if wanted in before:
@@ -374,8 +377,8 @@ class OnRay(InSlots):
 
 
 def _dumps(value: object) -> bytes:
-    """Pickle as Ray does, so that its object references and actor handles work in slots. What the user has told
-    cloudpickle to pickle by value is so pickled here too."""
+    """Pickle as Ray does, so that its object references and actor handles work in slots. Modules that the user has
+    registered with cloudpickle to be pickled by value are so pickled here too."""
     from ray import cloudpickle as untyped
 
     rays: Any = untyped

@@ -1,7 +1,7 @@
-"""All slots of a run: trials go in, and what happens to them comes out of the inbox.
+"""All slots of a run: takes launches, and puts the resulting events into the inbox.
 
-Nothing here knows Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in another
-thread.
+This does not depend on Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in
+another thread.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, 
 from trialwright.resources import Units, to_units
 
 MISSES_MAX = 3
-REST_S = 10.0  # how long an idle slot holds what others on a cluster could use
-CAUSE_S = 0.2  # after a connection ends, how long it may take to be told why
-CAUSE_THERE_S = 40.0  # the same on a cluster, which takes its time to find out that a whole machine is gone
-UNREAD_BYTES_MAX = 8 * 2**20  # of frames that nobody has taken yet: beyond it the slots are made to wait
+REST_S = 10.0  # how long an idle slot keeps resources that others on a cluster could use
+CAUSE_S = 0.2  # after a connection ends, how long it may take until the cause is known
+CAUSE_THERE_S = 40.0  # the same on a cluster, which is slow to notice that a whole machine is gone
+UNREAD_BYTES_MAX = 8 * 2**20  # of frames that the loop has not taken yet: beyond it the slots wait
 CLOSE_S = 3.0  # how long the end of all processes may take
 
 Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
@@ -40,30 +40,30 @@ class Starter(Protocol):
 
     @property
     def ours(self) -> bool:
-        """The machine is ours alone: nobody else books on it, and its processes can be signalled from here."""
+        """Only this run uses the machine, and its processes can be signalled from here."""
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
-        """Begin to start a process; return a handle, and what comes when it has left or died. ``None``: it cannot
-        dial."""
+        """Begin to start a process; return a handle, and a future that is done when it has left or died. ``dial`` is
+        None if it cannot connect to the driver."""
 
     def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
-        """Call a process that cannot dial."""
+        """Call a process that cannot connect."""
 
     def kill(self, handle: object) -> None:
-        """End a process, whatever it does."""
+        """Kill a process."""
 
 
 class Pool:
-    """All slots. Trials come in by ``launch``, and what happens to them goes out to the inbox.
+    """All slots. ``launch`` starts trials, and their events go to the inbox.
 
     Args:
         starter: starts and ends processes.
-        deputy: the thread in which that is done.
-        inbox: where events go.
-        rules: patience.
-        warn: told in a sentence what the user should know.
-        look: sees which machines are there, and calls ``set_nodes`` if they have changed. It is called before the death
-            of a slot is told, because its machine may be gone.
+        deputy: the thread for these calls.
+        inbox: takes the events.
+        rules: time limits for slots.
+        warn: called with a sentence for the user.
+        look: looks which machines are present, and calls ``set_nodes`` if they have changed. It is called before the
+            death of a slot is reported, because its machine may be gone.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Pool:
         self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
-        """Take note of the machines; slots on those that left are lost, through no fault of their own."""
+        """Set the machines; slots on those that left are lost, which does not count as a failure."""
         self._nodes = {node.name: to_units(_whole(node.resources)) for node in nodes}
         self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
@@ -113,19 +113,20 @@ class Pool:
                 slot.end("its machine has left the cluster")
 
     def held(self) -> dict[str, Units]:
-        """Return what slots hold on each machine: those that are there, until they are known to have ended, and those
-        that are starting, for half of the time that this may take. After that they rather wait for room."""
+        """Return what slots hold on each machine: those that are connected, until they are known to have ended, and
+        those that are starting, for half of the time that this may take. After that they probably wait for
+        resources."""
         half = self.rules.start_s / 2
         return _sums(slot for slot in self._slots.values() if slot.peer or slot.silent * BEAT_S <= half)
 
     def launch(self, launch: Launch) -> None:
         """Run a trial: after others in their slot, or in an idle slot of its shape, or in a new one."""
         if launch.after in self._lost:
-            return  # the driver is about to hear of it, and takes back what waited there
+            return  # the Lost is on its way to the driver, which then takes back the trials that waited there
         try:
             frame = encode(launch)
         except WireError as error:
-            if launch.after is not None:  # it is to fail when it is its turn
+            if launch.after is not None:  # it must fail only when it is launched itself
                 self._inbox.put(Returned(launch.trial, launch.attempt))
                 return
             self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
@@ -143,7 +144,7 @@ class Pool:
         slot.grant, self._granted[grant] = grant, slot
         slot.assign(launch, frame)
         if self._starter.ours and self._wants_fresh(launch.placement) and not self._idle[shape]:
-            self._idle[shape].append(self._make(launch.placement))  # the next one's process starts while this one works
+            self._idle[shape].append(self._make(launch.placement))  # the next trial's process starts during this trial
 
     def _add(self, slot: Slot, launch: Launch, frame: bytes) -> None:
         self._queued[launch.trial] = slot, launch
@@ -160,7 +161,7 @@ class Pool:
         return self._running.get((trial, attempt))
 
     def beat(self) -> None:
-        """Ask all for a sign of life, but those that are made to wait."""
+        """Ask all slots for a sign of life, except those that are paused."""
         for slot in list(self._slots.values()):
             slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
@@ -170,19 +171,19 @@ class Pool:
                 slot.retire()
 
     def taken(self) -> None:
-        """The inbox has been emptied: whoever was made to wait may go on."""
+        """The inbox has been emptied: paused slots may go on."""
         self._unread = 0
         while self._paused:
             self._paused.pop().resume()
 
     async def close(self) -> None:
-        """End all processes; nothing is passed on any more."""
+        """End all processes; events are dropped from now on."""
         self._closing = True
         if self._server is not None:
             self._server.close()
         for slot in list(self._slots.values()):
             slot.end("the run is over")
-        await asyncio.sleep(2 * FAREWELL_S)
+        await asyncio.sleep(2 * FAREWELL_S)  # slots call ``destroy``, which begins the endings, FAREWELL_S later
         if self._endings:
             await asyncio.wait(self._endings, timeout=CLOSE_S)
         for task in self._tasks:
@@ -230,7 +231,7 @@ class Pool:
         self._running[launch.trial, launch.attempt] = slot
 
     def _move_queue(self, slot: Slot) -> None:
-        """What waited in a slot that takes no more trials goes to another, on the same resources."""
+        """Move the trials that wait in a slot that takes no more to another slot, on the same resources."""
         queue, slot.queue = slot.queue, deque()
         self._granted.pop(slot.grant, None)
         for launch, _ in queue:
@@ -249,7 +250,7 @@ class Pool:
             self._idle[slot.shape].remove(slot)
 
     def lost(self, slot: Slot, reason: str) -> None:
-        """A slot is dead. One that never lived is not its trial's fault."""
+        """A slot is dead. If it never started, that does not count as its trial's failure."""
         self._slots.pop(slot.number, None)
         self.withdraw(slot)
         launch = self._forget(slot)
@@ -257,20 +258,21 @@ class Pool:
             return
         stillborn = slot.peer is None and not slot.leaving
         if launch is not None and slot.killed:
-            self._misses = 0  # its trial has ended as it should
+            self._misses = 0  # it was killed because its trial did not stop: slots can be started
             self._inbox.put(Halted(launch.trial, launch.attempt))
             self._move_queue(slot)
         elif launch is not None:
-            preempted = slot.preempted or stillborn or bool(slot.queue)  # else it may have been one of those behind it
+            # With trials waiting behind it, the cause may be one of these: then it is not this trial's failure.
+            preempted = slot.preempted or stillborn or bool(slot.queue)
             self._lose_queue(slot)
             self._inbox.put(Lost(launch.trial, launch.attempt, reason, preempted))
         missed = stillborn and not slot.preempted and not self._is_crowded_out(slot)
         self._misses += missed
-        if missed and self._misses >= MISSES_MAX and not self._there():  # else the rest may wait for those that work
+        if missed and self._misses >= MISSES_MAX and not self._there():  # with working slots, the run can go on
             self._inbox.fail(ExecutorError(f"{self._misses} workers in a row could not be started; the last: {reason}"))
 
     def _lose_queue(self, slot: Slot) -> None:
-        """What waited in a slot that is dead is taken back by the driver, once it hears of that."""
+        """Drop the trials that wait in a dead slot: the driver takes them back when it gets the Lost."""
         self._lost.add(slot.grant)
         self._granted.pop(slot.grant, None)
         for launch, _ in slot.queue:
@@ -278,7 +280,7 @@ class Pool:
         slot.queue.clear()
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
-        """A slot could not connect: from now on slots are called, and its trial gets another."""
+        """A slot could not connect: from now on slots are called instead, and its trial gets another slot."""
         self._warn(f"workers cannot connect to {self._address} ({error}): they are called instead, which is slower")
         self._address = None
         launch = self._forget(slot)
@@ -290,11 +292,11 @@ class Pool:
         self._move_queue(slot)
 
     def fail_to_store(self, reason: str) -> None:
-        """A slot cannot write where the run keeps its files."""
+        """A slot cannot write to the run's directory."""
         self._inbox.fail_to_store(reason)
 
     def destroy(self, slot: Slot) -> None:
-        """End a slot's process; on a machine of ours also its children, but for one that left by itself: it has seen to
+        """End a slot's process; on a machine of ours also its children, unless it left by itself: then it has ended
         them."""
         if slot.handle is not None:
             handle, slot.handle = slot.handle, None
@@ -303,8 +305,9 @@ class Pool:
             task.add_done_callback(self._endings.discard)
 
     async def _end(self, handle: object, pid: int) -> None:
-        """End a process, and if its number is given what it has started. Only while it lives can that be told from its
-        parents: what has left its group, and outlives a process that others have killed, is not found."""
+        """End a process and, if its number is given, the processes that it has started. These are found by their
+        parents
+        only while it lives: a process that has left its group is not found if others have killed its parent."""
         family = await self._deputy.call(descendants, pid) if pid else set()
         with suppress(Exception):  # it has ended by itself
             await self._deputy.call(self._starter.kill, handle)
@@ -315,19 +318,19 @@ class Pool:
     # Starting slots --------------------------------------------------------------------------------------------------
 
     def _shape(self, placement: Placement) -> Shape:
-        gpus = placement.gpus if self._starter.ours else ()  # elsewhere Ray chooses the devices
+        gpus = placement.gpus if self._starter.ours else ()  # on a cluster Ray chooses the devices
         return (placement.node, *sorted(placement.units.items()), *gpus)
 
     @property
     def cause_s(self) -> float:
-        """How long to wait for the cause of a death."""
+        """How long to wait for the cause of a slot's death."""
         return CAUSE_S if self._starter.ours else CAUSE_THERE_S
 
     def _there(self) -> list[Slot]:
         return [slot for slot in self._slots.values() if slot.peer is not None]
 
     def _is_crowded_out(self, slot: Slot) -> bool:
-        """Others have taken the room of a slot that was to start."""
+        """Tell whether other programs have taken the resources of a slot that was starting."""
         placement = slot.placement
         if not self._others.get(placement.node):
             return False
@@ -336,7 +339,7 @@ class Pool:
         return min(left.values(), default=0) < 0
 
     def _left(self, placement: Placement) -> Units:
-        """Return what a placement leaves of what others do not hold, of each resource that it names."""
+        """Return, for each resource of a placement, what it leaves of the amount that others do not hold."""
         whole, others = self._nodes[placement.node], self._others[placement.node]
         return {name: whole.get(name, 0) - others.get(name, 0) - units for name, units in placement.units.items()}
 
@@ -350,13 +353,13 @@ class Pool:
         return launch
 
     def _tell_of_spent(self, reason: str, launch: Launch | None) -> None:
-        """Say why a process is not used again, once for each kind of reason: it costs the start of another."""
+        """Warn that a process is not used again, once for each kind of reason: it costs the start of another."""
         kind = reason.partition(" (")[0]
         if kind not in self._warned and launch is not None:
             self._warned.add(kind)
             self._warn(
                 f"the process of trial {launch.trial} is not used for other trials: {reason}; "
-                "each trial after which this happens costs the start of a process"
+                "each time, a new process must be started"
             )
 
     def _make(self, placement: Placement) -> Slot:
@@ -369,7 +372,7 @@ class Pool:
         return slot
 
     def _make_room(self, placement: Placement) -> None:
-        """Let idle slots of other shapes go, the oldest first, as far as their node would be overbooked otherwise."""
+        """Retire idle slots of other shapes, the oldest first, while their node would be overbooked."""
         here = [slot for slot in self._slots.values() if slot.placement.node == placement.node and not slot.leaving]
         left = self._left(placement)
         for slot in here:
@@ -387,7 +390,7 @@ class Pool:
         dial = (*self._address, self._token, slot.number) if self._address else None
         try:
             slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
-        except Exception as error:  # whatever Ray raises: the trial is told
+        except Exception as error:  # Ray raises many types: the trial is lost, with this reason
             await self._look()
             slot.end(f"no worker can be started: {error}")
             return
@@ -397,14 +400,14 @@ class Pool:
         if dial is None:
             self._begin(self._call(slot))
         end = asyncio.wrap_future(leaving)
-        end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # it is looked at after close() too
+        end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio may log it at close
         await asyncio.wait([end])
         await self._look()
         slot.left(end)
 
     async def _call(self, slot: Slot) -> None:
-        """Connect to a slot that cannot dial."""
-        with suppress(Exception):  # _attend is told why
+        """Connect to a slot that cannot connect itself."""
+        with suppress(Exception):  # ``_attend`` gets the cause
             [body] = Frames().feed(await self._exchange(slot, b"", GREETING_S))
             hello = greeting(body)
             self._misses = 0

@@ -1,11 +1,10 @@
-"""What a trial may change in its process, and how that is put back before the next one runs.
+"""The state of a process that a trial may change, and how it is restored before the next trial.
 
-On the way in: the trial's directory becomes the working directory, and what it prints, it and its children, goes to the
-files ``stdout`` and ``stderr`` there; of too much the middle is left out. On the way out everything is put back as it
-was: working directory, environment, signal handlers and timers, umask, ``sys.path``, the standard streams, warning
-filters, the root logger, recursion limit, default socket timeout. Children that are left are ended, also those that
-have left the process's group. What cannot be put back (threads that are left, what has lost such a child) spoils the
-process.
+Before a trial: its directory becomes the working directory, and the output of the trial and its children goes to the
+files ``stdout`` and ``stderr`` there; the middle of a long output is left out. After it everything is restored: working
+directory, environment, signal handlers and timers, umask, ``sys.path``, the standard streams, warning filters, the root
+logger, recursion limit, default socket timeout. Remaining children are ended, also those that have left the process's
+group. A process that cannot be restored (threads or children are left) runs no other trial.
 """
 
 from __future__ import annotations
@@ -47,17 +46,17 @@ _WATCHED = tuple(
     if hasattr(signal, name)
 )
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-OUTPUT_BYTES_MAX = 8 * 2**20  # of each of a trial's streams: of more, the first and the last part are kept
-OUTPUT_BYTES_KEPT = 2 * 2**20  # of each of both
+OUTPUT_BYTES_MAX = 8 * 2**20  # of each of a trial's streams: of a longer one, the first and the last part are kept
+OUTPUT_BYTES_KEPT = 2 * 2**20  # the length of each part
 _CUT = b"\n... the middle of this output was left out ...\n"
-_SET_CHILD_SUBREAPER = 36  # Linux: what a child leaves behind becomes ours
-SWEEPS_MAX = 10  # rounds: what is being killed may fork meanwhile
+_SET_CHILD_SUBREAPER = 36  # Linux: children of a dead child become ours
+SWEEPS_MAX = 10  # rounds: a process may fork before it is killed
 
 
 class ProcessState:
-    """What the process was like before any trial: every trial finds it like this.
+    """The state of the process before any trial, which is restored for every trial.
 
-    Made once, in the process's main thread if it is to restore signal handlers (nobody else may).
+    Made once, in the main thread if signal handlers are to be restored (Python allows that only there).
     """
 
     def __init__(self) -> None:
@@ -73,11 +72,11 @@ class ProcessState:
         self._logging = (logging.root.level, list(logging.root.handlers))
         self._threads = set(threading.enumerate())
         self._trial_files: _TrialFiles | None = None
-        self._bare: _TrialFiles | None = None  # left by a trial that left nothing in it
-        self._fflush = ctypes.CDLL(None).fflush  # what C code printed sits in a buffer of the C library's
+        self._bare: _TrialFiles | None = None  # of a trial that wrote nothing, for the next trial
+        self._fflush = ctypes.CDLL(None).fflush  # the C library buffers what C code prints
 
     def open_files(self, directory: Path) -> _TrialFiles:
-        """Open the files for what a trial prints, which are limited from now on.
+        """Open the files for a trial's output, whose length is limited from now on.
 
         Raises:
             OSError: they cannot be made.
@@ -89,8 +88,8 @@ class ProcessState:
         return bare
 
     def close_files(self, *, reuse: bool) -> None:
-        """Close them; if the trial has left nothing there and ``reuse`` allows it, the next trial gets its directory:
-        to make one with two files takes longer than a short trial."""
+        """Close them; if the trial has written nothing and ``reuse`` allows it, the next trial gets its directory:
+        making one with two files takes longer than a short trial."""
         files, self._trial_files = self._trial_files, None
         if files is not None and reuse and files.is_bare:
             self._bare = files
@@ -98,7 +97,7 @@ class ProcessState:
             files.close()
 
     def leave(self) -> None:
-        """Close what is kept for the next trial: there is none."""
+        """Close the files that were kept for a next trial."""
         if self._bare is not None:
             self._bare.close()
 
@@ -116,7 +115,7 @@ class ProcessState:
         self._restore_signals()
 
     def spoiled(self) -> str:
-        """Say what a trial left behind that cannot be put back; nothing, if nothing."""
+        """Return what a trial has left that cannot be restored; an empty string if nothing."""
         left = [thread for thread in threading.enumerate() if thread not in self._threads and not _is_harmless(thread)]
         if _has_children():
             sweep()
@@ -128,14 +127,14 @@ class ProcessState:
         return ""
 
     def limit_output(self) -> None:
-        """Keep what the trial prints within its limit. Called by another thread, now and then."""
+        """Cut the trial's output to its limit. Called by another thread, now and then."""
         if self._trial_files is not None:
             self._trial_files.limit()
 
     def _restore_streams(self) -> None:
         sys.stdin, sys.stdout, sys.stderr = self._streams
         for stream in self._streams[1:]:
-            with suppress(Exception):  # a user may have closed or replaced what is below it
+            with suppress(Exception):  # user code may have closed or replaced the file below it
                 stream.flush()
         self._fflush(None)
         for descriptor, saved in enumerate(self._files):
@@ -162,7 +161,7 @@ class _TrialFiles:
         self._directory = directory
         self._opened = {name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
         self._inodes = [os.fstat(opened).st_ino for opened in self._opened.values()]
-        self._lock = threading.Lock()  # the listener must not cut a file whose number is another's by now
+        self._lock = threading.Lock()  # the listener must not cut a file after its descriptor is closed and reused
 
     @property
     def is_bare(self) -> bool:
@@ -171,12 +170,12 @@ class _TrialFiles:
             found = [os.fstat(opened) for opened in self._opened.values()]
             is_silent = [(0, inode) for inode in self._inodes] == [(file.st_size, file.st_ino) for file in found]
             return is_silent and {*os.listdir(self._directory)} == {*STREAMS}  # noqa: PTH208 - a path costs more than this
-        except OSError:  # user code has closed all there is, or taken the directory away
+        except OSError:  # user code has closed all descriptors, or removed the directory
             return False
 
     def move(self, directory: Path) -> bool:
-        """Become the files of another trial. Tell whether that was possible: its directory may be there, with
-        something in it; then these are closed."""
+        """Become the files of another trial, and return True. If its directory exists and is not empty, close these,
+        and return False."""
         try:
             os.rename(self._directory, directory)  # noqa: PTH104 - the same
         except OSError:
@@ -186,15 +185,15 @@ class _TrialFiles:
         return True
 
     def stand_in(self) -> None:
-        """Have all that is printed go to these files."""
+        """Redirect the standard streams to these files."""
         for descriptor, file in enumerate(self._opened.values(), start=1):
             os.dup2(file, descriptor)
 
     def limit(self) -> None:
-        """Cut the middle of a stream that is too long. Others go on appending to it."""
+        """Cut the middle of a stream that is too long. Processes that append to it can go on."""
         with self._lock:
             for opened, inode in zip(self._opened.values(), self._inodes, strict=False):
-                with suppress(OSError):  # closed by user code that closes all there is, or the disk is full
+                with suppress(OSError):  # user code has closed all descriptors, or the disk is full
                     _cut_middle(opened, inode)
 
     def close(self) -> None:
@@ -202,7 +201,7 @@ class _TrialFiles:
         with self._lock:
             files, self._opened = self._opened, {}
         for name, opened in files.items():
-            with suppress(OSError):  # user code may have closed all there is, or taken the file away
+            with suppress(OSError):  # user code may have closed all descriptors, or removed the file
                 os.close(opened)
             with suppress(OSError):
                 path = self._directory / name
@@ -211,12 +210,12 @@ class _TrialFiles:
 
 
 class Isolated:
-    """While one trial runs. ``spoiled`` says afterwards why the process must not run another; or is empty.
+    """A context for one trial. Afterwards ``spoiled`` is the reason why the process must not run another, or empty.
 
     Args:
-        process: how it was before any trial.
+        process: the state before any trial.
         directory: the trial's.
-        shared: others may write to the directory while the trial runs: it keeps its name.
+        shared: others may write to the directory while the trial runs: then it is not renamed for the next trial.
 
     Raises:
         OSError: on entering: the directory cannot be used.
@@ -242,15 +241,15 @@ class Isolated:
         try:
             self._process.restore()
             self._process.limit_output()
-        except Exception as problem:  # say, it has closed the files that everything was to be put back from
-            self.spoiled = f"the process could not be put back as it was: {problem!r}"
+        except Exception as problem:  # for example, it has closed the saved descriptors
+            self.spoiled = f"the process could not be restored: {problem!r}"
         self._process.close_files(reuse=not (self._shared or self.spoiled))
 
 
 def seed_all(seed: int) -> None:
-    """Seed the generators that plain user code draws from: Python's and NumPy's."""
+    """Seed the global generators of Python and NumPy."""
     random.seed(seed)
-    import_module("numpy").random.seed(seed % 2**32)  # here: a fork server must not have imported it
+    import_module("numpy").random.seed(seed % 2**32)  # imported here, because the fork server must not import it
 
 
 def _restore_environment(saved: dict[bytes, bytes]) -> None:
@@ -273,15 +272,15 @@ def in_main_thread() -> bool:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what children leave behind, so that a process that was forked twice is found. Only Linux can
-    do that."""
+    """Become the parent of children's orphans, so that a process that was forked twice is found. Only Linux can do
+    that."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _is_harmless(thread: threading.Thread) -> bool:
-    """It belongs to a library, serves the whole process, and does nothing of a trial's: the one that looks after
-    tqdm's bars, fsspec's event loop, and the one in which Ray calls us."""
+    """Tell whether a thread belongs to a library and does no work of a trial: tqdm's monitor, fsspec's event loop, and
+    the thread in which Ray calls us."""
     return type(thread).__module__.partition(".")[0] == "tqdm" or thread.name in ("fsspecIO", WIRE_THREAD)
 
 
@@ -294,7 +293,7 @@ def _cut_middle(file: int, inode: int) -> None:
 
 
 def _has_children() -> bool:
-    """Tell whether a child lives. The dead that nobody waited for are buried here."""
+    """Tell whether a child lives. Dead children that were not waited for are reaped."""
     try:
         while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
             pass
@@ -304,7 +303,7 @@ def _has_children() -> bool:
 
 
 def sweep() -> None:
-    """Kill what was started here and lives, but not what looks after shared memory: that ends by itself."""
+    """Kill the living processes that were started here, except trackers of shared memory, which end by themselves."""
     killed = _trackers()
     for _ in range(SWEEPS_MAX):
         found = descendants(os.getpid()) - killed
@@ -315,7 +314,7 @@ def sweep() -> None:
 
 
 def kill(pids: Iterable[int]) -> None:
-    """Kill processes; those that have ended are left out, and those of other users."""
+    """Kill processes; those that have ended, or belong to other users, are skipped."""
     for pid in pids:
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
@@ -327,9 +326,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def end_copies() -> None:
-    """Kill the children that this thread has forked, and that are copies of this process still. What runs a program of
-    its own (``subprocess``) is let be: others may use it."""
-    if threading.get_ident() not in _forked:  # to ask the system after each trial costs short ones half their speed
+    """Kill the children that this thread has forked and that are still copies of this process. Children that run
+    another program (``subprocess``) are kept: other trials may use them."""
+    if threading.get_ident() not in _forked:  # asking the system after each trial would halve the speed of short ones
         return
     _forked.discard(threading.get_ident())
     with suppress(OSError):  # only Linux lists them
@@ -364,7 +363,7 @@ def _living() -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _trackers() -> set[int]:
-    """Return the processes that remove what ``multiprocessing`` (or joblib's own) has left in shared memory. They serve
-    the whole process, and end with it by themselves."""
+    """Return the resource trackers of ``multiprocessing`` and joblib, which clean up shared memory. They serve the
+    whole process, and end with it by themselves."""
     modules = [module for name, module in list(sys.modules.items()) if name.endswith(".resource_tracker")]
     return {getattr(getattr(module, "_resource_tracker", None), "_pid", None) or 0 for module in modules}

@@ -1,11 +1,11 @@
 """Trials in processes of this machine, without Ray: the same slots, started by a fork server.
 
-The fork server is the standard library's, one for each run. It has imported what a slot needs before it knows what it
-will run (``worker.py``: pure Python, without NumPy, torch or anything of the user's, because to fork a process that has
-threads hangs or copies half of them), so a slot is there within milliseconds. A slot sees its GPUs and its number of
-threads in its environment before anything of the user's is imported.
+The fork server is the standard library's, one for each run. It imports in advance what a slot needs (``worker.py``:
+pure Python, without NumPy, torch or user code, because forking a process that has threads may hang or leave broken
+state), so a slot starts within milliseconds. A slot's GPUs and number of threads are in its environment before any user
+code is imported.
 
-If the driver dies, slots and server end: their connection to it does.
+If the driver dies, slots and server end, because their connections to it do.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _ForkServer:
     def open(self, payload: bytes, root: str, shared: bool) -> None:
         """Start the server."""
         if not hasattr(os, "fork"):
-            raise ExecutorError("executor='processes' needs fork, which this system has not: take 'local' or 'ray'")
+            raise ExecutorError("executor='processes' needs fork, which this system lacks: use 'local' or 'ray'")
         self._payload, self._root, self._shared, self.devices = payload, root, shared, _devices()
         self._server = ForkServer()
         self._server.set_forkserver_preload([forked.__name__])
@@ -79,8 +79,8 @@ class _ForkServer:
             raise ExecutorError("the fork server has ended")
         process, end = _Forked(pid), Future[None]()
         threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
-        with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # it has died already, which is told elsewhere
-            pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # all that it needs to know to read the rest
+        with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # if it has died already, ``_wait`` reports it
+            pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # it needs this to unpickle the rest
             pickle.dump(slot, pipe)
         return process, end
 
@@ -102,7 +102,7 @@ class _ForkServer:
 
 
 def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
-    """In a thread: wait for a process's end, and tell the cause."""
+    """Wait for a process's end, in a thread, and settle its future with the cause."""
     code = _read(status)
     os.close(status)
     process.is_over = True
@@ -113,7 +113,7 @@ def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
 
 
 def _absolute(paths: Sequence[str]) -> list[str]:
-    """A trial's working directory is its own: what lies where the program was started must be found from there."""
+    """Return absolute paths: a trial has its own working directory, and must still find the program's modules."""
     return [str(Path(path).absolute()) for path in paths]
 
 
@@ -124,7 +124,7 @@ def _read(status: int) -> int | None:
 
 
 def _cause(code: int | None, *, short_of_memory: bool) -> str:
-    """Say what a process died of."""
+    """Return the cause of a process's death."""
     if code is None:
         return "the fork server has ended"
     if code >= 0:
@@ -136,7 +136,7 @@ def _cause(code: int | None, *, short_of_memory: bool) -> str:
 
 
 def _out_of_memory_kills() -> int:
-    """Count the processes that the kernel has killed for lack of memory, where it says so: else 0."""
+    """Return how many processes the kernel has killed for lack of memory; 0 if it does not say."""
     with suppress(OSError, ValueError):
         for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
             if line.startswith("oom_kill "):
@@ -164,14 +164,13 @@ class Processes(InSlots):
     """Runs trials in processes of this machine. Needs neither Ray nor a main module with a guard.
 
     Args:
-        cpus: how many CPUs trials may be granted; all of this machine's by default.
+        cpus: how many CPUs trials may use together; by default all of this machine's.
         gpus: how many GPUs; by default those in ``CUDA_VISIBLE_DEVICES``, or all that ``nvidia-smi`` lists.
-        resources: what else there is to be granted, by name; ``"memory"`` is this machine's by default, in bytes.
-        grace_s: how long a trial that is to stop may take before its process is killed; after half of it, it is
-            interrupted.
-        reuse_workers: run one trial after another in the same process; by default all but those with a GPU.
+        resources: amounts of other resources, by name; ``"memory"`` is this machine's by default, in bytes.
+        grace_s: how long a trial may take to stop before its process is killed; after half of it, it is interrupted.
+        reuse_workers: run one trial after another in the same process; by default, except for those with a GPU.
         start_s: how long the start of a process may take.
-        silence_s: how long a process may give no sign of life before it is taken for dead.
+        silence_s: after how long without a sign of life a process counts as dead.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """This process's connection to Ray, which all engines in it share; and how Ray is kept from changing this process.
 
-Ray is not imported here: who joins says how the connection is opened.
+Ray is not imported here: the caller passes a function that opens the connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KNOCK_S = 5.0
 
 class Session:
     """This process's connection to Ray. A process has one, so all engines in it share it: the first opens it, and the
-    last that leaves closes it. One that the user has opened is left open."""
+    last one closes it. One that the user has opened stays open."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,8 +31,9 @@ class Session:
         self.started = False  # it is a Ray of ours; else we have joined one
 
     def join(self, connect: Callable[[], bool]) -> bool:
-        """Share the connection; ``connect`` opens it, and tells whether it has started a Ray. Return whether it is to
-        be left again: if it is the user's own, it is not."""
+        """Share the connection; ``connect`` opens it, and returns whether it has started a Ray. Return whether
+        ``leave``
+        must be called: not if the connection is the user's own."""
         with self._lock:
             if not is_running():
                 self._open(connect)
@@ -74,8 +75,8 @@ def knock(address: str) -> None:
 
 
 def settings_of_ours() -> dict[str, str]:
-    """How a Ray of ours is to be. It reads how to authenticate when it is imported: if it has been, it has made up its
-    mind."""
+    """Return the variables for a Ray that we start. Ray reads the authentication mode when it is imported: after that,
+    setting it has no effect."""
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
 
@@ -88,7 +89,7 @@ def is_running() -> bool:
 
 @contextmanager
 def quiet(logger: logging.Logger) -> Iterator[None]:
-    """Ray warns that it cannot handle SIGTERM in this thread: that is as we want it."""
+    """Suppress Ray's warning that it cannot handle SIGTERM in this thread, which is what we want."""
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -99,7 +100,7 @@ def quiet(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables for Ray and the processes that it starts meanwhile. What is set already stays."""
+    """Set variables for Ray and the processes that it starts meanwhile. Variables that are set already are kept."""
     before = os.environ.copy()
     os.environ.update({name: value for name, value in variables.items() if name not in before})
     try:
@@ -112,8 +113,8 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def signals_kept() -> Iterator[None]:
-    """Put the handlers of Ctrl-C and of a polite end back: Ray takes the latter for itself, below Python. There any
-    thread may put it back."""
+    """Restore the handlers of SIGINT and SIGTERM: Ray replaces the latter, below Python, where any thread may restore
+    it."""
     python = ctypes.pythonapi
     python.PyOS_getsig.restype = python.PyOS_setsig.restype = ctypes.c_void_p
     handlers = {int(number): python.PyOS_getsig(int(number)) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,6 +1,6 @@
-"""What Ray says of its cluster, as the ledger counts it; and what Ray is asked for, in Ray's words.
+"""Converts Ray's data about its cluster for the ledger, and requests to Ray into Ray's terms.
 
-Pure: ``on_ray.py`` asks Ray, and hands over plain values.
+Pure: ``on_ray.py`` asks Ray, and passes plain values.
 
 Ray counts resources by its own names, in its users' amounts: a *bundle* is such a dict, ``{"CPU": 2.0}``.
 """
@@ -22,13 +22,13 @@ _NAMES = {"CPU": "cpu", "GPU": "gpu", "memory": "memory"}
 _OF_A_GROUP = re.compile(r"(.+_group|bundle_group)_(\d+_)?[0-9a-f]{36}")  # what placement groups name their shares
 _LEAST = 1e-4  # Ray's amounts are sums of floats
 
-# A cluster of which only the head is there, and which does not say what may be added: as large as machines are.
+# For a cluster with only a head, which does not tell what may be added: larger than any real machine.
 UNKNOWN = Node("a machine that is to be added", {"cpu": 1024.0, "gpu": 64.0, "memory": 2.0**46})
 
 
 @dataclass(frozen=True)
 class RayNode:
-    """A machine of the cluster that is up: what it has, and what is free on it. None: Ray does not say."""
+    """A machine of the cluster that is up: what it has, and what is free on it; None if Ray does not tell."""
 
     name: str
     total: Bundle
@@ -57,8 +57,8 @@ def machines(cluster: Cluster, held: Held) -> tuple[Node, ...]:
 
 
 def lasting(before: Iterable[Node], now: Iterable[Node]) -> tuple[Node, ...]:
-    """Return the machines of now, with what others held at both moments. What a process of ours has just been given, or
-    has just let go of, is for a moment neither free nor known to be ours."""
+    """Return the present machines, with what others held at both moments. Resources that a process of ours has just
+    got, or just released, are for a moment neither free nor known to be ours."""
     earlier = {node.name: node.others for node in before}
     return tuple(
         Node(node.name, node.resources, _both(earlier.get(node.name, node.others), node.others)) for node in now
@@ -66,15 +66,16 @@ def lasting(before: Iterable[Node], now: Iterable[Node]) -> tuple[Node, ...]:
 
 
 def to_come(cluster: Cluster) -> tuple[Node, ...]:
-    """Return the machines that may still be added, one of each type. If there is nothing but a head without CPUs and
-    GPUs, and no autoscaler tells its types, that may be any."""
+    """Return the machines that may still be added, one of each type. With only a head without CPUs and GPUs, and no
+    autoscaler that tells its types, return one that can hold any request."""
     types = tuple(Node(name, amounts(bundle)) for name, bundle in sorted(cluster.types.items()))
     has_workers = any(amounts(node.total).keys() & {"cpu", "gpu"} for node in cluster.nodes)
     return types if types or has_workers else (UNKNOWN,)
 
 
 def starved(cluster: Cluster, held: Held) -> tuple[Amounts, ...]:
-    """Return what waits for room that trials of this run hold: it fits on no machine now, and would if they let go."""
+    """Return the pending requests that fit on no machine now, but would if trials of this run released what they
+    hold."""
     return tuple(
         bundle
         for bundle in _waiting(cluster)
@@ -83,19 +84,19 @@ def starved(cluster: Cluster, held: Held) -> tuple[Amounts, ...]:
 
 
 def _waiting(cluster: Cluster) -> list[Amounts]:
-    """Return what waits for room, but for what has some of its own in a placement group."""
+    """Return the pending requests, except those with a placement group of their own."""
     return [
         amounts(bundle) for bundle, count in cluster.pending if not any(map(_is_internal, bundle)) for _ in range(count)
     ]
 
 
 def amounts(bundle: Bundle) -> Amounts:
-    """Return a bundle by the ledger's names, without what Ray counts for itself."""
+    """Return a bundle by the ledger's names, without Ray's internal resources."""
     return {_NAMES.get(name, name): float(amount) for name, amount in bundle.items() if not _is_internal(name)}
 
 
 def to_request(units: Units) -> dict[str, object]:
-    """What Ray's ``options`` are told."""
+    """Return the arguments of Ray's ``options``."""
     rest = to_amounts(units)
     asked = {"num_cpus": rest.pop("cpu", 0), "num_gpus": rest.pop("gpu", 0)}
     memory = int(rest.pop("memory", 0))
@@ -103,13 +104,13 @@ def to_request(units: Units) -> dict[str, object]:
 
 
 def to_bundle(units: Units) -> dict[str, float]:
-    """What Ray's placement groups are told."""
+    """Return a bundle for Ray's placement groups."""
     back = {own: theirs for theirs, own in _NAMES.items()}
     return {back.get(name, name): amount for name, amount in to_amounts(units).items() if amount}
 
 
 def own_share(granted: Mapping[str, int], children: Sequence[Units]) -> Units:
-    """Return what a trial has for itself: what it was granted, less what its children get."""
+    """Return a trial's own share: what it was granted, less its children's shares."""
     rest = {name: amount - sum(child.get(name, 0) for child in children) for name, amount in granted.items()}
     return {name: max(amount, 0) for name, amount in rest.items()}
 

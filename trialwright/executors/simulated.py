@@ -1,14 +1,13 @@
-"""Virtual time: the production controller and experiment, and a world that is simulated.
+"""Virtual time: the real controller and experiment, with simulated workers.
 
-The clock is a number that jumps to the next thing that happens; nothing sleeps, and no wall-clock time leaks in. What
-takes time in reality takes a parameter here (``Delays``), and what goes wrong in reality goes wrong here by seed
-(``Faults``).
+The clock is a number that jumps to the next event; nothing sleeps, and results do not depend on wall-clock time. Delays
+are given as parameters (``Delays``), and so are faults, which are drawn by a seed (``Faults``).
 
 A *workload* stands for the objective: its state can be saved and cloned, so that schedulers that pause, promote, and
 clone are simulated too, and its configuration may change between two steps.
 
-A worker says one thing at a time: its next step is computed once the report of the last one has arrived. So an attempt
-has one pending message, besides the news of its loss if it will be lost, and once it is over nothing is left of it.
+A worker sends one message at a time: its next step is computed once the report of the last one has arrived. So an
+attempt has one pending message, besides its loss if it will be lost, and none once it is over.
 """
 
 from __future__ import annotations
@@ -65,21 +64,21 @@ class _Attempt:
     config: dict[str, Any]
     until: Until
     speed: float
-    dice: np.random.Generator | None  # of what is left to chance, where something is
+    rng: np.random.Generator | None  # None: nothing is random
     doom: Doom | None = None  # how its worker will be lost, if it will
     state: State = None
     step: int = 0
     time_s: float = 0.0  # of training
-    clock: float = 0.0  # when, by the worker's own time, it is done with what it did last
-    path: str | None = None  # of the checkpoint that its report tells of, until that has arrived
+    clock: float = 0.0  # when the worker has finished what it did last
+    path: str | None = None  # of the checkpoint in its report, until that has arrived
     is_waiting: bool = False  # for the answer to a report
     is_halted: bool = False
-    noted: set[str] = field(default_factory=set)  # metrics that are none, of which that was said
-    is_over: bool = False  # nothing is heard of it any more
+    noted: set[str] = field(default_factory=set)  # metrics of invalid types that were noted
+    is_over: bool = False  # its later messages are dropped
 
 
 _Then: TypeAlias = Callable[[_Attempt], None]  # what follows when a message has arrived
-_Pending: TypeAlias = tuple[float, int, Event, _Attempt | None, _Then | None]  # when, which first, what, whose
+_Pending: TypeAlias = tuple[float, int, Event, _Attempt | None, _Then | None]  # time, order (breaks ties), ...
 
 
 @dataclass
@@ -87,17 +86,17 @@ class Simulated:
     """Runs a ``Workload`` in virtual time.
 
     Args:
-        workers: how many trials of one CPU run side by side; or give the ``nodes``.
-        nodes: the machines there are: ``[Node("old", {"cpu": 8}), Node("new", {"cpu": 8, "gpu": 2})]``.
-        speeds: how fast steps are, by the node's name, 1 where it is not said: ``{"old": 0.5}``; or a function of the
-            trial's ``Placement``: ``lambda placement: 8.0 if placement.gpus else 1.0``.
-        delays: what takes how long besides training.
+        workers: how many trials of one CPU run at a time; ``nodes`` replaces it.
+        nodes: the machines: ``[Node("old", {"cpu": 8}), Node("new", {"cpu": 8, "gpu": 2})]``.
+        speeds: the speed of steps by the node's name, 1 by default: ``{"old": 0.5}``; or a function of the trial's
+            ``Placement``: ``lambda placement: 8.0 if placement.gpus else 1.0``.
+        delays: how long things besides training take.
         faults: what goes wrong.
-        checkpoints: whether every report that waits saves a checkpoint.
-        seed: of delays and faults that are left to chance. The trials' own seeds come from the run.
+        checkpoints: whether every waiting report saves a checkpoint.
+        seed: of random delays and faults. The trials' own seeds come from the run.
 
     Raises:
-        ValueError: a speed is not a positive number, or of no node that there is.
+        ValueError: a speed is not a positive number, or names no node.
     """
 
     workers: int = 1
@@ -139,12 +138,12 @@ class Simulated:
         self._streams = Streams(self.seed)
         self._report_s = draw(self.delays.report_s, None)  # where no delay is drawn
         self._is_troubled = self.faults != Faults()
-        self._needs_dice = self.delays.are_drawn or self.faults.need_dice
+        self._needs_rng = self.delays.are_drawn or self.faults.are_drawn
         self._outages = Outages(self._nodes, self.faults, self._streams, self._now)
         self._push(self._now, self._outages.present)
 
     def do(self, command: Command) -> None:
-        """Carry out a command: whatever comes of it is put on the heap."""
+        """Carry out a command: the resulting events are put on the heap."""
         match command:
             case Extend():
                 self._extend(command)
@@ -164,7 +163,7 @@ class Simulated:
         self._push(self._now, event)
 
     async def events(self, until: float | None) -> list[Event]:
-        """Jump to the next thing that happens, and return all that happens at that time."""
+        """Jump to the time of the next event, and return all events of that time."""
         batch: list[Event] = []
         pending = self._pending
         while not batch:
@@ -188,12 +187,12 @@ class Simulated:
 
     def _tick(self, until: float | None) -> list[Event]:
         if until is None:
-            raise ExecutorError("the simulation stands still: nothing is pending, and the run is not over")
+            raise ExecutorError("the simulation cannot go on: nothing is pending, and the run is not over")
         self._now = max(self._now, until)
         return [Ticked()]
 
     def _machines(self) -> CapacityChanged:
-        """Return what machines there are now; the next change comes in its time."""
+        """Carry out a change of machines that is due, and schedule the next one; return the present machines."""
         outages = self._outages
         if outages.due <= self._now:
             outages.change()
@@ -211,7 +210,7 @@ class Simulated:
         delay_s = draw(self.delays.ask_s, self._streams("ask", ask.ask)) if self.delays.ask_s else 0.0
         try:
             self._push(self._now + delay_s, self._run.suggest(ask))
-        except BaseException as error:  # whatever a searcher raises ends the run
+        except BaseException as error:  # any error of the searcher ends the run
             self._error = of_searcher(error)
 
     def _launch(self, launch: Launch) -> None:
@@ -220,14 +219,14 @@ class Simulated:
             self._run.space.resolve(launch.config),
             launch.until,
             self._speed(launch.placement),
-            self._streams("attempt", launch.trial, launch.attempt) if self._needs_dice else None,
+            self._streams("attempt", launch.trial, launch.attempt) if self._needs_rng else None,
             self._doom(launch) if self._is_troubled else None,
         )
-        begin = work.clock = self._now + draw(self.delays.launch_s, work.dice)
+        begin = work.clock = self._now + draw(self.delays.launch_s, work.rng)
         then, checkpoint = self._begin, launch.checkpoint
         if checkpoint is not None and checkpoint.path in self._saved:
             work.state, work.step, work.time_s = self._saved[checkpoint.path], checkpoint.step, checkpoint.time_s
-            work.clock += draw(self.delays.load_s, work.dice)
+            work.clock += draw(self.delays.load_s, work.rng)
             then = self._step
         self._attempts[launch.trial, launch.attempt] = work
         self._send(work, begin, Started(launch.trial, launch.attempt), then)
@@ -245,15 +244,15 @@ class Simulated:
         work = self._attempts.get((extend.trial, extend.attempt))
         if work is not None and work.is_waiting:
             work.until, work.is_waiting = extend.until, False
-            work.clock = self._now + draw(self.delays.decide_s, work.dice) + draw(self.delays.report_s, work.dice)
+            work.clock = self._now + draw(self.delays.decide_s, work.rng) + draw(self.delays.report_s, work.rng)
             self._step(work)
 
     def _halt(self, halt: Halt) -> None:
         work = self._attempts.get((halt.trial, halt.attempt))
         if work is not None:
-            decide_s = draw(self.delays.decide_s, work.dice) if work.is_waiting else 0.0
+            decide_s = draw(self.delays.decide_s, work.rng) if work.is_waiting else 0.0
             work.is_waiting, work.is_halted = False, True
-            halt_s = draw(self.delays.halt_s, work.dice)
+            halt_s = draw(self.delays.halt_s, work.rng)
             self._send(work, self._now + decide_s + halt_s, Halted(halt.trial, halt.attempt), self._end)
 
     def _speed(self, placement: Placement) -> float:
@@ -264,7 +263,7 @@ class Simulated:
     def _begin(self, work: _Attempt) -> None:
         try:
             work.state = self._workload.start(work.config, work.launch.seed)
-        except Exception as error:  # the workload's own, as an objective's would be
+        except Exception as error:  # the trial fails, as with an objective
             self._fail(work, error)
         else:
             self._step(work)
@@ -286,8 +285,8 @@ class Simulated:
             self._fail(work, error)
             return
         seconds /= work.speed
-        if work.dice is not None:
-            seconds *= self.faults.stretch(work.clock, work.dice)
+        if work.rng is not None:
+            seconds *= self.faults.stretch(work.clock, work.rng)
         work.step += 1
         work.time_s += seconds
         work.clock += seconds
@@ -304,7 +303,7 @@ class Simulated:
             self._say(work, report, self._step)
 
     def _cleaned(self, work: _Attempt, metrics: dict[str, Metric]) -> dict[str, Metric]:
-        """Do as a worker's session does with what a report may not hold."""
+        """Handle values of invalid types as a worker's session does."""
         notes: dict[str, str] = {}
         row = clean(metrics, notes)
         if not work.noted.issuperset(notes):
@@ -313,19 +312,19 @@ class Simulated:
         return row
 
     def _is_warned(self, work: _Attempt, doom: Doom) -> bool:
-        """Its worker knows that it will be taken away, and has not saved since it does."""
+        """Tell whether the worker has notice of its preemption, and has not saved a checkpoint since."""
         if work.clock < doom.noticed_at or not self.checkpoints:
             return False
         work.doom = doom.unnoticed
         return True
 
     def _save(self, work: _Attempt) -> str:
-        work.clock += draw(self.delays.save_s, work.dice)
+        work.clock += draw(self.delays.save_s, work.rng)
         work.path = f"{work.launch.trial}/{work.launch.attempt}/{work.step}"
         return work.path
 
     def _wait(self, work: _Attempt) -> None:
-        """A report has arrived that waits, and so has what it saved."""
+        """A waiting report has arrived, and its checkpoint with it."""
         work.is_waiting = not work.is_halted
         if work.path is not None:
             self._saved[work.path], work.path = work.state, None
@@ -338,12 +337,12 @@ class Simulated:
         del self._attempts[work.launch.trial, work.launch.attempt]
 
     def _say(self, work: _Attempt, event: Event, then: _Then) -> None:
-        """A worker says something when it is done with what it did."""
-        arrival = work.clock + (self._report_s if work.dice is None else draw(self.delays.report_s, work.dice))
+        """A worker sends a message once it has finished what it did."""
+        arrival = work.clock + (self._report_s if work.rng is None else draw(self.delays.report_s, work.rng))
         self._send(work, arrival, event, then)
 
     def _send(self, work: _Attempt, arrival: float, event: Event, then: _Then) -> None:
-        """A message of a worker is on its way; it arrives after what the worker said earlier."""
+        """Put a worker's message on the heap; it arrives after the worker's earlier ones."""
         if self._is_troubled:
             self._send_through_trouble(work, arrival, event, then)
             return
@@ -353,17 +352,18 @@ class Simulated:
         heappush(self._pending, (arrival, self._order, event, work, then))
 
     def _send_through_trouble(self, work: _Attempt, arrival: float, event: Event, then: _Then) -> None:
-        """A message may be late, and come twice. What is late, and was sent before its worker was lost, is an echo."""
-        late_s = self.faults.lateness_s(self._now, work.dice) if work.dice is not None else 0.0
+        """Do so with faults: a message may be late, and come twice. One that was sent before its worker was lost, and
+        arrives after that, is an echo."""
+        late_s = self.faults.lateness_s(self._now, work.rng) if work.rng is not None else 0.0
         sent, arrival = arrival, max(self._now, arrival + late_s)
         is_echo = work.doom is not None and sent <= work.doom.at < arrival
         self._push(arrival, event, None if is_echo else work, then)
-        if work.dice is not None and self.faults.doubles(self._now, work.dice):
+        if work.rng is not None and self.faults.doubles(self._now, work.rng):
             self._push(arrival, event)
 
 
 def _refuse(seconds: float) -> None:
-    raise ValueError(f"a step takes finite seconds, 0 or more, not {seconds!r}")
+    raise ValueError(f"the seconds of a step must be finite and at least 0, not {seconds!r}")
 
 
 def _is_due(work: _Attempt, metrics: dict[str, Metric]) -> bool:

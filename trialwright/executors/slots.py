@@ -1,4 +1,4 @@
-"""One slot as the driver sees it: a process with room for one trial, from the wish for it to its end.
+"""One slot as the driver sees it: a process for one trial at a time, from the request for it to its end.
 
 A slot serves one shape of placement: this node, this much of each resource, these GPUs. It knows one launch at a time.
 """
@@ -28,9 +28,9 @@ from trialwright.messages import (
 )
 
 BEAT_S = 5.0
-LAST_WORDS_S = 2.0  # after a process is told to be dead, how long the connection may take to end
-FAREWELL_S = 0.1  # between hanging up, which lets a process end its children, and killing it
-DEATH_S = 30.0  # after a process was killed, how long it may take to be known dead
+LAST_WORDS_S = 2.0  # after a process is reported dead, how long its connection may take to end
+FAREWELL_S = 0.1  # between closing the connection, which makes a process end its children, and killing it
+DEATH_S = 30.0  # after a process was killed, how long it may take until its death is reported
 LEAVE_S = 2.0
 _ENDINGS = (Finished, Failed, Halted)
 
@@ -39,7 +39,7 @@ Shape: TypeAlias = tuple[object, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How slots are dealt with; see ``OnRay`` for what is what."""
+    """Time limits for slots, and whether they are used again: see the arguments of ``OnRay``."""
 
     grace_s: float
     start_s: float
@@ -48,15 +48,15 @@ class Rules:
 
 
 class Owner(Protocol):
-    """Whoever keeps the slots: a ``Pool``."""
+    """The owner of the slots: a ``Pool``."""
 
     @property
     def rules(self) -> Rules:
-        """Patience."""
+        """Time limits for slots."""
 
     @property
     def cause_s(self) -> float:
-        """How long, after a connection has ended, it may take to be told why."""
+        """After a connection has ended, how long it may take until the cause is known."""
 
     def begun(self, event: Started) -> None:
         """Its trial was handed over."""
@@ -86,12 +86,12 @@ class Owner(Protocol):
         """Its process is to be ended."""
 
     def fail_to_store(self, reason: str) -> None:
-        """It cannot write where the run keeps its files."""
+        """It cannot write to the run's directory."""
 
 
 @dataclass(eq=False)
 class Slot:
-    """One process, from the wish for it to its end. It is the ``Listener`` of its connection."""
+    """One process, from the request for it to its end. It is the ``Listener`` of its connection."""
 
     number: int
     placement: Placement
@@ -104,18 +104,18 @@ class Slot:
     handle: Any = None
     peer: Peer | None = None
     pid: int = 0
-    worker: str = ""  # what people find its process by
+    worker: str = ""  # the name of its process, for people
     next_steps: tuple[int, ...] = ()  # where its next reports may begin
     silent: int = 0  # beats without an answer
     spent: str = ""  # why it must not run another trial
     resting: int = 0  # beats without a trial
-    leaving: bool = False  # it has been told to go
+    leaving: bool = False  # it has been told to end
     halting: bool = False
-    killed: bool = False  # its trial was halted, and would not stop
-    hung: bool = False  # the connection has ended: all that it has said has been heard
+    killed: bool = False  # its trial was halted, and did not stop
+    hung: bool = False  # the connection has ended: all its messages have been received
     gone: bool = False
     reason: str = ""  # why it had to be killed
-    cause: str = ""  # what it died of, as its starter says
+    cause: str = ""  # the cause of its death, from its starter
     preempted: bool = False
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
@@ -148,7 +148,7 @@ class Slot:
             self.peer.write(encode(Halt(launch.trial, launch.attempt)))
 
     def connected(self, peer: Peer, pid: int, worker: str = "") -> None:
-        """It has called, and can be talked to."""
+        """It is connected, and can be sent messages."""
         self.peer, self.pid, self.worker, self.silent = peer, pid, worker, 0
         self._cancel_timers()
         if self.leaving:
@@ -178,11 +178,11 @@ class Slot:
             if isinstance(message, _ENDINGS):
                 self._cancel_timers()
                 self.pool.freed(self)
-                if self.cause:  # these were the last words of a process that has died
+                if self.cause:  # this was the last message of a process that has died
                     self.end()
 
     def _take_back(self, event: Returned) -> None:
-        """A trial takes long: those that wait behind it are handed back, the first in line first."""
+        """A trial takes long, and the slot hands back those that wait behind it, in their order."""
         if self.launch is not None and (event.trial, event.attempt) == (self.launch.trial, self.launch.attempt):
             self.preempted = True
             self.put_down("its process was busy with a trial that was cancelled")
@@ -201,7 +201,7 @@ class Slot:
             self._later(self.pool.cause_s, self.put_down, what)
 
     def left(self, call: asyncio.Future[None]) -> None:
-        """The process has left, or died. Its last words may still be on their way."""
+        """The process has left, or died. Its last messages may still be on their way."""
         if self.gone:
             return
         error = call.exception()
@@ -215,12 +215,12 @@ class Slot:
             self._later(LAST_WORDS_S, self.end)
 
     def extend(self, extend: Extend) -> None:
-        """Let a waiting report go on."""
+        """Answer a waiting report: the trial goes on."""
         if self.peer is not None:
             self.peer.write(encode(extend))
 
     def halt(self) -> None:
-        """Have the trial stopped: by asking, by a signal, by death."""
+        """Stop the trial: with a Halt, then a signal, then by killing the process."""
         if self.peer is None or self.launch is None:
             self.pool.halted_early(self)
         elif not self.halting:
@@ -229,7 +229,7 @@ class Slot:
             self._later(self.pool.rules.grace_s / 2, self._interrupt, self.peer, self.launch)
 
     def retire(self) -> None:
-        """Let an idle process go."""
+        """End an idle process."""
         self.leaving = True
         if self.peer is not None:
             self.peer.write(encode(Bye()))
@@ -238,13 +238,14 @@ class Slot:
             self.end()
 
     def put_down(self, reason: str) -> None:
-        """Kill it. Its trial has ended when it is known to be dead, and not before: it may hold a GPU's memory."""
+        """Kill the process. Its trial counts as ended only when the process is known to be dead: until then it may
+        hold a GPU's memory."""
         self.reason = self.reason or reason
         self._hang_up()
         self._later(DEATH_S, self.end)
 
     def end(self, reason: str = "") -> None:
-        """It is dead, or as good as dead."""
+        """The process is dead, or no longer waited for."""
         if not self.gone:
             self.gone = True
             self._cancel_timers()
@@ -252,8 +253,8 @@ class Slot:
             self.pool.lost(self, reason or self.reason or self.cause)
 
     def beat(self) -> None:
-        """Ask for a sign of life. Counted in beats, not in seconds: a driver that was suspended has not beaten
-        meanwhile."""
+        """Ask for a sign of life. Silence is counted in beats, not in seconds: a driver that was suspended has sent
+        none meanwhile."""
         self.silent += 1
         self.resting += self.launch is None
         if self.silent * BEAT_S > self.pool.rules.silence_s and not self.reason:
@@ -263,12 +264,13 @@ class Slot:
             self.peer.write(encode(Beat()))
 
     def expect_call(self) -> None:
-        """Give up if it has not called in time: Ray waits for ever for room that does not come, and says nothing."""
+        """Give up if it does not connect in time: Ray waits without end for resources, and reports nothing."""
         start_s = self.pool.rules.start_s
         self._later(start_s, self.end, f"no worker could be started within {start_s:g} s for {self.placement}")
 
     def _begin(self, peer: Peer, launch: Launch) -> None:
-        """Hand the trial over. Its time begins here: a process that cannot say that it has begun must not have more."""
+        """Hand the trial over, and report it as started. A process that hangs before it could say so would escape the
+        trial's timeout."""
         peer.write(self.frame)
         self.pool.begun(Started(launch.trial, launch.attempt, self.worker))
 
@@ -305,7 +307,7 @@ class Slot:
 
 
 def _cause(error: BaseException | None, pid: int, said: str) -> str:
-    """Of what Ray says about a death, the part that says something; or what the process has said before."""
+    """Return the cause of a death: what the process has sent before, or the useful part of Ray's message."""
     if said:
         return f"its worker (process {pid}) {said}"
     if error is None:

@@ -15,7 +15,7 @@ from trialwright.messages import Extend, Finished, Halt, Halted, Metric
 from trialwright.reporting import Reply, Session, TrialStopped
 from trialwright.storage.checkpoints import Saveable
 
-HELD_MAX = 10_000  # reports of an ``async def`` that wait in memory for the answer to an earlier one
+HELD_MAX = 10_000  # reports of an ``async def`` that are kept in memory until an earlier one is answered
 
 
 class TaskThread:
@@ -43,7 +43,7 @@ class TaskThread:
         task.add_done_callback(self._tasks.discard)
 
     def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:  # ends what objectives have left in the loop
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:  # it cancels tasks that objectives have left
             runner.run(self._until_closed())
 
     async def _until_closed(self) -> None:
@@ -68,14 +68,14 @@ class AsyncSession(Session):
         self._waiting = False
 
     def serve(self) -> None:
-        """Belong to the task that calls this."""
+        """Make the task that calls this the session's task."""
         self._task = asyncio.current_task()
         self._settled = asyncio.Event()
         self._settled.set()
 
     def report(self, metrics: Mapping[str, object], checkpoint: Saveable | None = None) -> Reply:
         self._check_process()
-        row = self._cleaned(metrics)  # here, so that a bad report is raised where it was made
+        row = self._cleaned(metrics)  # here, so that an invalid report raises in the call that made it
         if len(self._held) >= HELD_MAX:
             raise RuntimeError(f"{HELD_MAX} reports wait for the answer to an earlier one: write `await report(...)`")
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
@@ -95,7 +95,7 @@ class AsyncSession(Session):
         if isinstance(answer, Halt):
             is_first = not self.stopped.is_set()
             self.stopped.set()
-            if self._task is not None and is_first:  # a second cancellation would end the objective's ``finally``
+            if self._task is not None and is_first:  # a second cancellation would interrupt the objective's ``finally``
                 self._task.cancel()
             return
         self._until, self._waiting = answer.until, False

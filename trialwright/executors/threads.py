@@ -44,7 +44,7 @@ class Threads:
     """All threads of one run.
 
     Args:
-        tell: told what happens, in any thread.
+        tell: called with each event, in any thread.
     """
 
     def __init__(self, tell: Callable[[Ending | Returned], None]) -> None:
@@ -73,7 +73,7 @@ class Threads:
             return thread is not None
 
     def is_lost(self, grant: Key) -> bool:
-        """The thread was given up; what waited in it is taken back by the driver."""
+        """Tell whether the thread was given up; the driver takes back what waited in it."""
         return grant in self._lost
 
     def drop(self, trial: int) -> None:
@@ -83,7 +83,7 @@ class Threads:
                 thread.waiting = deque(job for job in thread.waiting if job.key[0] != trial)
 
     def give_up(self, key: Key) -> None:
-        """The attempt does not end: its thread is left to itself."""
+        """The attempt does not end: abandon its thread."""
         with self._lock:
             for grant, thread in [*self._granted.items()]:
                 if thread.running == key:
@@ -92,7 +92,7 @@ class Threads:
                     del self._granted[grant]
 
     def hand_back(self) -> None:
-        """Tell of what waits behind attempts that take long: it is for other threads to run."""
+        """Hand back the trials that wait behind attempts that take long: other threads may run them."""
         late = time.monotonic() - HAND_BACK_S
         with self._lock:
             jobs = [job for thread in self._granted.values() if thread.began < late for job in _taken(thread.waiting)]
@@ -128,7 +128,7 @@ class Threads:
         if ending is None:  # it was given up, and this thread with it
             thread.work.put(None)
             return None
-        with self._lock:  # before the end is told: the loop may want the thread again at once
+        with self._lock:  # before the end is reported: the loop may use the thread again at once
             following = thread.waiting.popleft() if thread.waiting else None
             if following is None:
                 self._rest(thread)

@@ -1,9 +1,9 @@
 """The wire between the driver and its slots: length-prefixed msgpack frames.
 
 A frame is four bytes of length (big-endian) and one message: a msgpack array of a kind and its fields. Several frames
-may travel in one write. The driver trusts no worker: whatever comes is decoded whole, under a length that was checked
-before, and every field's type is checked; what is not a message of the right kind raises ``WireError`` and costs its
-sender the connection. Nothing is ever unpickled, and msgpack's extension types are refused.
+may travel in one write. The driver trusts no worker: the length of each frame is checked before it is decoded, and the
+type of every field after that; anything but a message of the right kind raises ``WireError`` and ends the connection.
+Nothing is ever unpickled, and msgpack's extension types are refused.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ _METRIC_TYPES = frozenset({float, int, str, bool, type(None)})
 
 
 class WireError(TrialwrightError):
-    """What came over the wire is not a message of ours. Whoever sent it is dropped."""
+    """Bytes from the wire are not a valid message. The connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Worker to driver, first of all: here is slot ``slot``, and it knows the run's token."""
+    """Worker to driver, as the first message: the number of the slot, and the run's token."""
 
     token: bytes
     slot: int
     pid: int
-    worker: str = ""  # what people find its process by
+    worker: str = ""  # the name of its process, for people
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Are you there? And the same for an answer."""
+    """A request for a sign of life, and the answer to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Driver to worker: the trial has been halted, and has not listened; interrupt it wherever it is."""
+    """Driver to worker: the trial was halted and has not stopped; interrupt it wherever it is."""
 
     trial: int
     attempt: int
@@ -89,7 +89,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Unwritable:
-    """Worker to driver: the disk does not take what the run has to keep. The run is to stop."""
+    """Worker to driver: the disk of the run's directory is full or fails. The run must stop."""
 
     reason: str
 
@@ -216,16 +216,16 @@ def from_driver(body: bytes) -> ToWorker:
     """Read what a driver sent.
 
     Raises:
-        WireError: this is no message to a worker.
+        WireError: this is not a message to a worker.
     """
     return cast("ToWorker", _decode(body, _TO_WORKER, "surrogatepass"))
 
 
 def from_worker(body: bytes) -> ToDriver:
-    """Read what a worker sent, and believe none of it: every field has the type and the size it should have.
+    """Read what a worker sent, and check the type and size of every field.
 
     Raises:
-        WireError: this is no message to a driver.
+        WireError: this is not a message to a driver.
     """
     return cast("ToDriver", _decode(body, _TO_DRIVER, "strict"))
 
@@ -370,11 +370,11 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Send small frames at once, and let the kernel find out within half a minute when the other machine is out of
-    reach.
+    """Send small frames at once, and have the kernel detect within half a minute that the other machine cannot be
+    reached.
 
-    The kernel answers for its processes, be they stopped or in a long call that keeps the interpreter lock: such a one
-    is not lost.
+    The other kernel answers for its processes, even if they are stopped or in a long call that holds the interpreter
+    lock: such a process is not lost.
     """
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,12 +1,12 @@
 """What runs in a slot's process: one trial after another, in the process's main thread.
 
-Whoever waits for the driver listens to it: the main thread between two trials, and the thread that stands in
-``report()``. No thread is woken to wake another, which is most of what a round trip costs. While user code is at work,
-a second thread looks up now and then: whether the driver has said something (a Halt), is gone (then so is the process),
-and whether something has waited too long to be sent. Reports leave from the thread that reports; a sender thread would
-wait for the interpreter lock, 5 ms where user code is busy.
+The thread that waits for the driver reads from it: the main thread between two trials, and the thread in ``report()``.
+So no thread has to wake another, which would take most of the time of a round trip. While user code runs, a second
+thread checks now and then whether the driver has sent something (a Halt), whether it is gone (then the process ends),
+and whether something has waited too long to be sent. Reports are sent by the thread that reports; a sender thread would
+wait for the interpreter lock, 5 ms if user code is busy.
 
-Ray is not imported here: a slot is whatever calls ``serve``.
+Ray is not imported here: any process that calls ``serve`` is a slot.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def environment(cpus: float, gpus: str | None) -> dict[str, str]:
     """Return what a fresh slot's environment needs, before anything heavy is imported there.
 
     Args:
-        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless this process
-            says otherwise.
-        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves what whoever starts the process sets.
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless variables of
+            this process set another number.
+        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves the variable to the starter.
     """
     threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
     return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
@@ -103,14 +103,14 @@ class Wire(Protocol):
         """Return bytes: empty when the driver is gone, ``None`` if there are none and they are not waited for."""
 
     def drain(self) -> None:
-        """Wait a few seconds at most until all that was sent is on its way."""
+        """Wait until everything is sent, for a few seconds at most."""
 
     def disown(self) -> None:
-        """This is a process that the trial has forked: it must not speak for it, nor keep its connection open."""
+        """Called in a process that the trial has forked: it must not use the connection, nor keep it open."""
 
 
 class Socket:
-    """A TCP connection that the slot dials."""
+    """A TCP connection that the slot opens."""
 
     def __init__(self, address: tuple[str, int], hello: Hello) -> None:
         self._socket = socket.create_connection(address, CONNECT_S)
@@ -140,21 +140,21 @@ class Socket:
 
 
 def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
-    """Call the driver.
+    """Connect to the driver.
 
     Raises:
-        OSError: nobody answers within three seconds.
+        OSError: there is no answer within three seconds.
     """
     return Socket((host, port), Hello(token, slot, os.getpid(), _name()))
 
 
 def _name() -> str:
-    """Return what people find this process by."""
+    """Return a name for this process, for people."""
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
 class Exchange:
-    """The same for a driver that cannot be dialled: it calls ``exchange`` again and again."""
+    """The same for a driver to which slots cannot connect: it calls ``exchange`` repeatedly."""
 
     def __init__(self) -> None:
         self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -162,9 +162,9 @@ class Exchange:
         self._changed = threading.Condition()
 
     def exchange(self, data: bytes, wait_s: float) -> bytes:
-        """Take what the driver says; wait for something to answer, but not with ``wait_s`` = 0: then nothing is
-        answered."""
-        threading.current_thread().name = WIRE_THREAD  # it is Ray's, and none that a trial has left
+        """Take what the driver sends; return what is to be sent, after waiting for it. With ``wait_s`` = 0 return
+        nothing, at once."""
+        threading.current_thread().name = WIRE_THREAD  # else Ray's thread would count as left by a trial
         if data:
             self._incoming.put(data)
         if not wait_s:
@@ -202,8 +202,7 @@ class Exchange:
 
 
 class _Outbox:
-    """Frames on their way out. What is posted waits for company; what is sent takes all that was posted along, in one
-    write."""
+    """Outgoing frames. ``post`` queues a frame; ``send`` sends a frame with all queued ones, in one write."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
@@ -217,7 +216,8 @@ class _Outbox:
             self._posted.append(data)
 
     def end(self, data: bytes, *, is_last: bool) -> None:
-        """A trial has ended. If others wait to be run, the news may wait for theirs: until the next look-up."""
+        """A trial has ended. If others wait in this slot, this is queued, to be sent with their ends: at the next check
+        by the second thread at the latest."""
         self._endings += 1
         if is_last or self._endings >= TOGETHER:
             self.send(data)
@@ -234,19 +234,20 @@ class _Outbox:
                 self.writer = None
 
     def tend(self) -> None:
-        """Send what was posted and has found no company."""
+        """Send queued frames."""
         if self._posted:
             self.send()
 
     def say_last(self, data: bytes) -> None:
-        """Send this, and what was posted, from a signal's handler, if nothing is half sent; wait not long for that."""
+        """Send this, with queued frames, from a signal handler, unless another frame is half sent; wait only
+        briefly."""
         if self.writer is None and self._lock.acquire(timeout=LINGER_S):
             with suppress(OSError):
                 self._wire.send(b"".join([*self._posted, data]))
 
 
 class _Lease:
-    """One launch in this process: the session's ``Link``, and what the driver has said about it."""
+    """One launch in this process: the session's ``Link``, and the driver's messages about it."""
 
     def __init__(self, launch: Launch, outbox: _Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
         self.launch = launch
@@ -259,7 +260,7 @@ class _Lease:
         self._outbox, self._listen = outbox, listen
 
     def hear(self, message: Extend | Halt | Interrupt) -> None:
-        """Take in what the driver says about it."""
+        """Take a message of the driver about it."""
         if isinstance(message, Interrupt):
             self.interrupt = True
             return
@@ -269,7 +270,7 @@ class _Lease:
     def send(self, message: Reported | Noted) -> None:
         """Part of ``Link``."""
         if isinstance(message, Noted):
-            self._outbox.post(encode(message))  # ahead of the report that it is about
+            self._outbox.post(encode(message))  # it is sent with the report that it is about
             return
         ending = self.session is not None and self.session.returned and not message.waiting
         carry = self._outbox.post if ending else self._outbox.send  # the last reports travel with the ending
@@ -314,7 +315,7 @@ class _Slot:
         self._wire, self._payload, self._root, self._shared = wire, payload, root, shared
         self._outbox = _Outbox(wire)
         self._frames = Frames()
-        self._ears = threading.Lock()  # whoever holds it listens to the driver
+        self._ears = threading.Lock()  # held by the thread that reads from the driver
         self._process: ProcessState
         self._waiting: deque[_Lease] = deque()  # launches that have come, in order
         self._lease: _Lease | None = None  # of the trial that runs
@@ -327,7 +328,7 @@ class _Slot:
         os.register_at_fork(after_in_child=self._wire.disown)
         if in_main_thread():
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
-            if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # Ray's would raise SystemExit in the user's code
+            if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # Ray's handler would raise SystemExit in user code
                 signal.signal(signal.SIGTERM, self._terminate)
         threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
         process = self._process = ProcessState()
@@ -392,8 +393,8 @@ class _Slot:
         return self._loaded
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal, in the main thread, wherever user code is. Once a trial: it is not to be disturbed while
-        it cleans up."""
+        """Handle the signal in the main thread, wherever user code is. At most once for each trial: its cleaning up
+        must not be interrupted."""
         lease = self._lease
         if lease is None or lease.session is None or not lease.interrupt or lease.interrupted:
             return
@@ -402,7 +403,7 @@ class _Slot:
             raise TrialStopped
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        """Handle SIGTERM: say so, and end with what was started here."""
+        """Handle SIGTERM: tell the driver, and end this process and its children."""
         session = self._lease.session if self._lease is not None else None
         if session is not None and self._outbox.writer is None:  # else something is half sent
             session.flush_tail(older_than_s=-1.0)
@@ -413,13 +414,13 @@ class _Slot:
     # Listening -------------------------------------------------------------------------------------------------------
 
     def _listen(self, enough: Callable[[], bool]) -> None:
-        """Hear the driver out until there is enough."""
+        """Read from the driver until ``enough`` is true."""
         with self._ears:
             while not enough():
                 self._receive(wait=True)
 
     def _look_after(self) -> None:
-        """While the trial is at work: do what the driver says, and send what has waited for too long."""
+        """In the second thread: handle the driver's messages, and send what has waited too long."""
         while not self._leaving:
             time.sleep(TICK_S if self._lease else IDLE_TICK_S)
             if self._ears.acquire(blocking=False):
@@ -428,8 +429,8 @@ class _Slot:
             self._tend()
 
     def _receive(self, *, wait: bool) -> None:
-        """Take what has come from the driver. If it is gone, or makes no sense, the process ends: a deaf slot is a lost
-        one."""
+        """Handle what has come from the driver. If the driver is gone, or sends invalid messages, the process ends: a
+        slot without a driver is of no use."""
         try:
             data = self._wire.receive(wait=wait)
             for body in self._frames.feed(data or b""):
@@ -458,7 +459,7 @@ class _Slot:
                         break
 
     def _hand_back(self) -> None:
-        """Give back what waits behind a trial that takes long: other slots may be free."""
+        """Hand back the trials that wait behind one that takes long: other slots may be free."""
         with suppress(IndexError):
             while True:
                 launch = self._waiting.popleft().launch

@@ -13,10 +13,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class Block(Generic[Scalar]):
     """Rows of numbers, to which one thread appends.
 
-    Other threads may read ``room`` up to a length that the writer has told them once the rows were there. They take
-    ``room`` once: to grow is to copy all rows into a larger array and then to replace it, so that the array that a
-    reader holds, old or new, has every row it was told of. There is little spare room (a sixteenth), because there are
-    millions of rows.
+    Other threads may read ``room`` up to a length that the writer publishes after it has written the rows. They fetch
+    ``room`` once: growing copies all rows into a larger array, which then replaces it, so that the array that a reader
+    holds, old or new, has every published row. There is little spare room (a sixteenth), because there are millions of
+    rows.
 
     Args:
         dtype: of the numbers.
@@ -34,7 +34,7 @@ class Block(Generic[Scalar]):
 
     @property
     def filled(self) -> npt.NDArray[Scalar]:
-        """The rows that there are, for the thread that writes."""
+        """The rows so far, for the thread that writes."""
         return self.room[: self._length]
 
     def append(self, row: npt.ArrayLike) -> None:
@@ -54,7 +54,7 @@ class Block(Generic[Scalar]):
         self._length = end
 
     def insert(self, place: int, row: npt.ArrayLike) -> None:
-        """Put a row before the one at ``place``. What follows moves, so nobody else may be reading."""
+        """Insert a row before the one at ``place``. The rows after it move, so no other thread may read meanwhile."""
         self.append(row)
         if place < self._length - 1:
             self.room[place + 1 : self._length] = self.room[place : self._length - 1]

@@ -17,13 +17,13 @@ class History:
     """The trials up to one moment, in the order of their numbers.
 
     Args:
-        trials: of which to make one, without a run.
-        view: of a log, at this moment, instead.
+        trials: the records of a history without a run.
+        view: of a run's log, at this moment, instead of ``trials``.
 
     Attributes:
-        log: of which it is a moment.
-        moment: how many entries the log had.
-        rows: how many reports.
+        log: the log that it shows.
+        moment: the number of entries of the log at this moment.
+        rows: the number of reports at this moment.
     """
 
     __slots__ = ("_view", "log", "moment", "rows")
@@ -34,8 +34,8 @@ class History:
 
     @property
     def view(self) -> View:
-        """Its trials in columns. They are shared, and move on with the next moment that the run is asked for."""
-        if self._view.moment != self.moment:  # it has moved on: who keeps a history of an earlier ask needs another
+        """Its trials in columns. The view is shared, and advances with the run's next ask."""
+        if self._view.moment != self.moment:  # it has advanced: a history kept from an earlier ask needs its own
             self._view = View(self.log, self.moment)
         return self._view
 
@@ -49,14 +49,14 @@ class History:
 
     @property
     def trials(self) -> Sequence[Record]:
-        """All trials. To go through them costs time for each: ``changed`` says which are new."""
+        """All trials. Going through them takes time for each: ``changed`` returns those that have changed."""
         return _Trials(self)
 
     def record(self, trial: int) -> Record:
-        """Return what is known of the trial with this number.
+        """Return the record of the trial with this number.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such trial.
         """
         view = self.view
         row = view.find(trial)
@@ -74,14 +74,14 @@ class History:
         return before is not None and before.log is self.log and before.moment <= self.moment
 
     def changed(self, before: History | None) -> npt.NDArray[np.int32]:
-        """Return the numbers of the trials to which something has happened since ``before``, which rise; where this
-        does not follow it, those of all trials."""
+        """Return the numbers, in ascending order, of the trials that have changed since ``before``; if this does not
+        follow it, those of all trials."""
         if before is None or not self.follows(before):
             return self.view.ids.filled.copy()
         return np.unique(self.log.entries.room["trial"][before.moment : self.moment])
 
     def entries(self, before: History | None) -> Iterator[Entry]:
-        """Yield all that has happened since ``before``, in order of arrival; where this does not follow it, all."""
+        """Yield all entries since ``before``, in order of arrival; if this does not follow it, all entries."""
         first, row = (before.moment, before.rows) if before is not None and self.follows(before) else (0, 0)
         return self.log.written(first, row, self.moment)
 
@@ -116,9 +116,9 @@ class _Trials(Sequence[Record]):
 
 
 class HistoryLog(Log):
-    """What happened, in order of arrival; it only grows. With the view of it that all who read it share.
+    """A log with the view that all its readers share.
 
-    One thread writes, and one reads. A moment later than the last that was asked for costs what happened in between.
+    One thread writes, and one reads. ``until`` takes time for the entries since the last call.
     """
 
     def __init__(self) -> None:
@@ -141,4 +141,4 @@ def _view_of(trials: Sequence[Record]) -> View:
     return View(log, len(log)) if trials else _NOTHING.view
 
 
-_NOTHING = HistoryLog()  # nobody writes it
+_NOTHING = HistoryLog()  # never written: all empty histories share it

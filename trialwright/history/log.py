@@ -43,9 +43,9 @@ class Entry(NamedTuple):
 class Log:
     """What happened, in order of arrival; it only grows.
 
-    One thread writes, and another may read what was there at a moment. An entry's ``place`` leads to what it is about.
-    Of a birth, it is where in ``configs`` and ``tags``; of reports, the row after the last of them; of a lease, the
-    step that ends it; of an end, where in ``outcomes``, of which those that are equal are there once.
+    One thread writes, and another may read up to an earlier moment. An entry's ``place`` locates its data: for a birth,
+    the index in ``configs`` and ``tags``; for reports, the row after the last of them; for a lease, the step that ends
+    it; for an end, the index in ``outcomes``, which has equal ones once.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Log:
     # Writing ---------------------------------------------------------------------------------------------------------
 
     def born(self, trial: int, config: Config, tags: Tags) -> None:
-        """A trial exists; or (a clone) goes on with another configuration; or is tried again though it had ended."""
+        """A trial exists; or (a clone) goes on with another configuration; or is tried again after it had ended."""
         self.configs.append(config)
         self.tags.append(tags)
         self._write(Kind.BORN, trial, len(self.configs) - 1)
@@ -96,7 +96,7 @@ class Log:
             self.values = Block(np.float64, len(values[0]))
         if len(values[0]) != self.values.room.shape[1]:
             raise ValueError(f"{values[0]} are not {self.values.room.shape[1]} values, as other reports have")
-        if count == 1:  # as most come: twice as fast
+        if count == 1:  # most entries have one report, and this is twice as fast
             self.values.append(values[0])
             self.steps.append(first_step)
             self.times.append(times[0] if times else math.nan)
@@ -134,7 +134,7 @@ class Log:
         self._WRITERS[entry.kind](self, entry.trial, *entry.what)
 
     def add(self, record: Record) -> None:
-        """Have this trial be as the record says."""
+        """Write the entries of a trial with this record."""
         self._add_reports(record, range(record.inherited))
         self.born(record.id, record.config, record.tags)
         self._add_reports(record, range(record.inherited, len(record.steps)))
@@ -154,7 +154,7 @@ class Log:
 
     def _write(self, kind: Kind, trial: int, place: int) -> None:
         self.entries.append((kind, trial, place))
-        self._length += 1  # last, so that who reads finds all of the entry
+        self._length += 1  # last, so that a reader in another thread finds the whole entry
 
     _WRITERS: ClassVar[dict[Kind, Callable[..., None]]] = {
         Kind.BORN: born,
@@ -168,7 +168,7 @@ class Log:
     # Reading ---------------------------------------------------------------------------------------------------------
 
     def written(self, first: int, first_row: int, end: int) -> Iterator[Entry]:
-        """Yield these entries as they were written; ``first_row`` is where the reports of the first begin."""
+        """Yield these entries as they were written; ``first_row`` is the row of the first report among them."""
         for number, trial, place in self.entries.room[first:end].tolist():
             kind = Kind(number)
             yield Entry(kind, trial, self._what(kind, first_row, place))

@@ -13,22 +13,22 @@ Values: TypeAlias = tuple[float, ...]
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """What is known of one trial at one moment. It stays as it is: what happens later is in another record.
+    """What is known of one trial at one moment. It does not change: what happens later is in another record.
 
     Attributes:
         id: the trial's number.
         config: in its plain form.
-        tags: what searcher and scheduler have noted about it.
-        steps: where it reported, in order, from the beginning; of a step that was repeated, the last time counts.
-        values: what it reported there: objectives, the smaller the better, then outcome constraints, met where at most
-            0. ``values[i]`` belongs to ``steps[i]``.
-        outcome: how it ended; None while it lives.
-        metrics: all of each report, for searchers that have asked for it: else there is none.
-        sems: standard errors of the objectives at each report, 0 where it is not known; empty where none is.
-        times: running time in seconds at each report, to seven digits; empty where nobody has measured it.
+        tags: of searcher and scheduler.
+        steps: of its reports, in ascending order; of a repeated step, the last report counts.
+        values: of its reports: objectives, smaller is better, then outcome constraints, which are met if at most 0.
+            ``values[i]`` belongs to ``steps[i]``.
+        outcome: how it ended; None before that.
+        metrics: each whole report, if the searcher has asked for them; else empty.
+        sems: standard errors of the objectives at each report, 0 where unknown; empty if all are.
+        times: running time in seconds at each report, to seven digits; empty if it was not measured.
         paused: it has given its resources back, and may be resumed.
-        until: the step up to which it was let go last; None where no step ends its lease, or it was never launched.
-            Where that is no later than its last step, the next report decides.
+        until: the step at which its lease ends; None if no step ends it, or the trial was never launched. If that is
+            not later than its last step, the next report gets a decision.
         inherited: how many of the first reports were made with another config: the trial has become a clone since.
     """
 
@@ -95,12 +95,12 @@ class Unread(Record):
         return self._last
 
     def __getattr__(self, name: str) -> object:
-        """Fill the lists. Python comes here only for what is not there yet."""
+        """Fill the lists. Python calls this only for attributes that are not set yet."""
         if name not in Reports._fields:
             raise AttributeError(name)
         self.steps, self.values, self.times, self.metrics, self.sems, self.inherited = self._read()
         return getattr(self, name)
 
     def __reduce__(self) -> tuple[type[Record], tuple[object, ...]]:
-        """Be copied, or sent, as a plain record: without the log behind it."""
+        """Be copied or pickled as a plain record, without the log behind it."""
         return Record, tuple(getattr(self, each.name) for each in fields(Record))

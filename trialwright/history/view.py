@@ -13,7 +13,7 @@ from trialwright.history.log import NONE, Kind, Log
 from trialwright.history.record import Record, Reports, Unread
 from trialwright.messages import Tags
 
-RECORDS_MAX = 50_000  # kept for those who go through all trials at each ask: at some 500 bytes, no more than these
+RECORDS_MAX = 50_000  # kept for searchers that go through all trials at each ask; a record takes some 500 bytes
 
 _TRIAL = np.dtype([(name, np.int32) for name in ("birth", "head", "outcome", "until")] + [("paused", np.bool_)])
 
@@ -22,13 +22,13 @@ class View:
     """A log's trials at one moment: row i is the i-th trial in the order of the numbers.
 
     Attributes:
-        moment: how many entries of the log are in it.
-        ids: the trials' numbers, which rise.
-        trials: what is known of each, NONE where nothing is. ``birth`` is where in the log's ``configs`` and ``tags``,
-            ``outcome`` where in its ``outcomes``, ``head`` the row of the last report; the rest is as in ``Record``.
-        previous: of each report, the row of the trial's report before it, or NONE. What was written here is never
-            changed: where a trial goes back, its next report leads past those that it has taken back. So whoever has a
-            head has the trial's reports as they were.
+        moment: the number of entries of the log that it shows.
+        ids: the trials' numbers, in ascending order.
+        trials: a row for each, with NONE for unknown. ``birth`` is the index in the log's ``configs`` and ``tags``,
+            ``outcome`` the index in its ``outcomes``, ``head`` the row of the last report; others as in ``Record``.
+        previous: for each report, the row of the trial's report before it, or NONE. Rows here are never changed: where
+            a trial goes back to an earlier step, its next report skips those that it repeats. So a head always leads
+            to the trial's reports as they were then.
     """
 
     def __init__(self, log: Log, moment: int = 0) -> None:
@@ -70,7 +70,7 @@ class View:
         self.trials.room[row] = birth, head, outcome, until, paused
 
     def _note_clone(self, before: int, birth: int) -> None:
-        """The trial has reported, and is born again: with another config what it reported is not this one's."""
+        """A trial that has reported is born again: if its config is another, its reports so far are inherited."""
         first = self._firsts.get(before, 0)
         if before == NONE or self.log.configs[before] != self.log.configs[birth]:
             first = len(self.previous)
@@ -78,7 +78,7 @@ class View:
             self._firsts[birth] = first
 
     def _chained(self, head: int, end: int) -> int:
-        """Put the new reports behind those of earlier steps: a retry repeats steps, and a clone goes back."""
+        """Chain the new reports to that of the last earlier step: a retry repeats steps, and a clone goes back."""
         first, steps = len(self.previous), self.log.steps.room
         begin = steps[first]
         while head != NONE and steps[head] >= begin:
@@ -88,12 +88,12 @@ class View:
         return end - 1
 
     def newest_tags(self) -> Iterator[Tags]:
-        """Yield all tags that searchers and schedulers have noted, the newest first."""
+        """Yield all tags of searchers and schedulers, the newest first."""
         return (self.log.tags[place] for place in reversed(range(self._births)))
 
     def find(self, trial: int) -> int:
         """Return the row where this trial is, or would be."""
-        return int(self.ids.filled.searchsorted(np.int32(trial)))  # with a Python int, it would copy all the column
+        return int(self.ids.filled.searchsorted(np.int32(trial)))  # a Python int would make it copy the whole column
 
     def _row(self, trial: int) -> int:
         row = self.find(trial)
@@ -103,7 +103,7 @@ class View:
         return row
 
     def record(self, row: int) -> Record:
-        """Return what is known of a trial; the same object until something happens to it."""
+        """Return the record of a trial; the same object until the trial changes."""
         trial = int(self.ids.room[row])
         record = self._records.get(trial)
         if record is None:
@@ -133,7 +133,7 @@ class View:
         return self.log.reports(rows[::-1], first)
 
     def firsts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        """Return the lowest row that a report may have which these trials made with the config that they have now."""
+        """Return, for each of these trials, the lowest row that a report with its present config can have."""
         if not self._firsts:
             return np.zeros(len(rows), np.int32)
         births = self.trials.room["birth"][rows].tolist()

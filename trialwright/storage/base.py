@@ -1,8 +1,7 @@
 """What a store is: the journal of a run, and the tables that people query.
 
-The journal is the truth: every event, in order, with the decisions that were taken on it. Everything else can be made
-from it. *Acknowledged* means that the commit of the turn that holds a report is done. The contract is
-``tests/contracts/store.py``.
+The journal holds every event, in order, with the decisions on it. Everything else can be made from it. *Acknowledged*
+means that the commit of the turn that holds a report is done. The contract is ``tests/contracts/store.py``.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class TrialRow:
 
 
 class Turn(NamedTuple):
-    """One turn of the loop: what arrived, and what was decided on it.
+    """One turn of the loop: the events that arrived, and the decisions on them.
 
-    ``decisions`` has an item for each event: what was decided on it, or None where handling it failed, or an event
-    before it. ``late`` has what was decided afterwards, by a resumed run, on the first events that have none.
-    ``digest`` is the experiment's after all of that. ``is_awaited``: something waits for its commit, which is not put
-    off then to be shared by more turns.
+    ``decisions`` has an item for each event: the decisions on it, or None if handling it, or an event before it,
+    failed. ``late`` has the decisions that a resumed run made on the first events without any. ``digest`` is the
+    experiment's after all of that. ``is_awaited``: something waits for the commit, which is then not
+    delayed to share it with later turns.
     """
 
     now: float
@@ -79,7 +78,7 @@ class Statistics:
     deepest_queue: int = 0  # turns
 
 
-COMMITTED: Future[None] = Future()  # what a store may return that makes nobody wait
+COMMITTED: Future[None] = Future()  # a store that needs no commit may return this
 COMMITTED.set_result(None)
 
 
@@ -92,7 +91,7 @@ class Store(Protocol):
 
     @property
     def settings(self) -> dict[str, Plain]:
-        """What the run was told when it was created."""
+        """The run's settings from its creation."""
 
     @property
     def pending(self) -> int:
@@ -112,17 +111,17 @@ class Store(Protocol):
         """Read the journal from its beginning, checking its checksums.
 
         Raises:
-            StorageError: the journal is damaged; the text says from where on.
+            StorageError: the journal is damaged; the message says from which event on.
         """
 
     def frames(self, trial: int) -> Iterator[Reported]:
         """Read the reports of one trial, in the order in which they arrived, all attempts."""
 
     def trials(self) -> Iterator[TrialRow]:
-        """Read the trials as they were shown last, in the order of their numbers."""
+        """Read the latest rows of the trials, in the order of their numbers."""
 
     def statistics(self) -> Statistics:
-        """Tell where the time went, since the store was opened."""
+        """Return how much was committed, and how long that took, since the store was opened."""
 
     def close(self) -> None:
-        """Commit what was appended, and let go. What was kept can still be read; a later append fails."""
+        """Commit what was appended, and close the store. It can still be read; a later append fails."""

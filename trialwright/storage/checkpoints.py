@@ -1,4 +1,4 @@
-"""Checkpoints on disk: saved whole or not at all, and given back in the form in which they came.
+"""Checkpoints on disk: saved whole or not at all, and loaded in the form in which they were saved.
 
 A checkpoint is a directory of ours that holds one thing: ``directory/``, ``file/<name>``, or ``dict.msgpack``. It is
 written under another name, synced, and renamed, so that a name that exists is a checkpoint that is complete. Nothing is
@@ -26,18 +26,18 @@ Saveable: TypeAlias = "str | os.PathLike[str] | Mapping[str, object]"
 
 
 def trial_directory(root: Path, trial: int) -> Path:
-    """Where a trial's files go, under a run's directory."""
-    return root.joinpath("trials", f"{trial:06d}")  # half of the time of two slashes, and made for every trial
+    """Return the directory for a trial's files, under a run's directory."""
+    return root.joinpath("trials", f"{trial:06d}")  # takes half the time of two slashes, and every trial needs it
 
 
 def from_run(path: str, root: Path) -> str:
-    """Return the path that a journal has for this one: from the run's directory on where it is in there, so that the
-    directory can be moved."""
+    """Return a path as the journal keeps it: relative to the run's directory if it is inside, so that the directory can
+    be moved."""
     return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
 
 
 def located(path: str, root: Path | None) -> str:
-    """Return where something lies of which a journal has this path; a run that keeps nothing has whole paths."""
+    """Return the full path for one from the journal; without ``root`` (nothing is kept) paths are full already."""
     return str(root / path) if root else path
 
 
@@ -49,7 +49,7 @@ def save(checkpoint: Saveable, target: Path) -> None:
     Raises:
         FileNotFoundError: there is nothing at the path given.
         TypeError: it is none of these, or the dict holds something that is not plain data.
-        ValueError: it is a directory that ``target`` is in.
+        ValueError: it is a directory that contains ``target``.
     """
     _make_directory(target.parent)
     draft, earlier = target.with_name(target.name + ".draft"), target.with_name(target.name + ".earlier")
@@ -62,7 +62,7 @@ def save(checkpoint: Saveable, target: Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):  # the system renames no directory over one that is not empty
         target.rename(earlier)
     draft.rename(target)
     sync(target.parent)
@@ -95,22 +95,22 @@ def saved(directory: Path) -> dict[int, Path]:
 def discard(path: Path, root: Path) -> None:
     """Delete a checkpoint, if it lies under ``root`` and is one; one that is gone already is no error.
 
-    ``path`` came from a worker, so it may be anything. Links are followed before it is asked where it lies.
+    ``path`` came from a worker, so it may be anything. Links are resolved before its place is checked.
     """
     with suppress(OSError):
         if root.resolve() in path.resolve().parents and _is_checkpoint(path):
             draft = path.with_name(path.name + ".draft")
             shutil.rmtree(draft, ignore_errors=True)
-            path.rename(draft)  # what is half deleted must not have a checkpoint's name
+            path.rename(draft)  # a half deleted directory must not look like a checkpoint
             shutil.rmtree(draft)
 
 
 def sweep(root: Path, needed: Iterable[str]) -> None:
-    """Delete what a driver's death left behind in a run's directory: drafts, checkpoints that were saved and not
-    committed, and those that were to be deleted. What has no name of a checkpoint of ours is left alone.
+    """Delete what a dead driver left in a run's directory: drafts, checkpoints that were saved and not committed, and
+    those that should have been deleted. Directories with other names are left alone.
 
     Args:
-        root: the run's directory, which no driver and no worker uses.
+        root: the run's directory, which no driver or worker uses now.
         needed: the paths of the checkpoints that the run still needs.
     """
     kept = {Path(path).parts[-4:] for path in needed}  # of a run that was moved before paths were relative, too
@@ -125,7 +125,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _make_directory(directory: Path) -> None:
-    """Make a directory and those above it, and have their names on the disk."""
+    """Make a directory and those above it, and sync their names to the disk."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     for path in missing:
@@ -148,7 +148,7 @@ def _packed(checkpoint: Mapping[str, object]) -> bytes:
         return cast("bytes", msgpack.packb(dict(checkpoint)))
     except (TypeError, ValueError, OverflowError) as error:
         advice = "write arrays and objects to a file (torch.save, numpy.savez) and report its path"
-        raise TypeError(f"a checkpoint dict holds plain data only ({error}); {advice}") from error
+        raise TypeError(f"a checkpoint dict may hold only plain data ({error}); {advice}") from error
 
 
 def _copy(path: Path, draft: Path) -> None:
@@ -158,14 +158,13 @@ def _copy(path: Path, draft: Path) -> None:
     elif not path.is_dir():
         raise FileNotFoundError(f"checkpoint: there is nothing at {str(path)!r}")
     elif path.resolve() in draft.resolve().parents:
-        raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; give a directory of its own")
+        raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; report another directory")
     else:
         _copy_tree(path, draft / "directory")
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    """As ``shutil.copytree`` does it, but that one makes strings of the system's errors: a full disk would not be
-    known."""
+    """Copy like ``shutil.copytree``, but that turns the system's errors into strings, which hide a full disk."""
     target.mkdir()
     for item in source.iterdir():
         place = target / item.name

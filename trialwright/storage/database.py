@@ -30,7 +30,7 @@ _ADVICE: dict[type[Exception], str] = {
 
 @contextmanager
 def blame(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into an error that names the file and what to do."""
+    """Turn errors of SQLite and the system into one that names the file and what to do."""
     try:
         yield
     except (apsw.Error, OSError) as error:
@@ -40,13 +40,13 @@ def blame(path: Path) -> Iterator[None]:
 
 
 def connect(path: Path, *, create: bool = False) -> apsw.Connection:
-    """Open a database to write to it, or make one."""
+    """Open a database for writing, or make one."""
     return _connect(path, apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0))
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[apsw.Connection]:
-    """Give a connection that can only read, and that sees the journal as it is now however long it takes."""
+    """Give a connection that can only read, and that sees the journal as it is now, even if it is used for long."""
     with blame(path):
         database = _connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
@@ -59,14 +59,14 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
 
 
 def make_durable(database: apsw.Connection) -> None:
-    """Have what is committed survive a power cut, and readers not wait for the writer."""
+    """Set a database so that commits survive a power cut, and readers do not wait for the writer."""
     for pragma in _DURABLE:
         database.execute(f"PRAGMA {pragma}")
 
 
 @contextmanager
 def transaction(database: apsw.Connection) -> Iterator[None]:
-    """All of it or nothing. The error that is told is the one that came first, whatever the rollback says."""
+    """Run a transaction, all or nothing. The first error is raised, even if the rollback fails too."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Small files beside a journal, how what is written to a disk is made to stay there, and which errors are a disk's."""
+"""Small files beside a journal, syncing to a disk, and which errors come from a disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OF_DISKS = _FULL | {errno.EIO, errno.EROFS, errno.ESTALE}  # it fails, is mount
 
 
 def is_of_disk(error: BaseException) -> bool:
-    """Tell whether an error is a disk's: whatever code met it could have done nothing about it."""
+    """Tell whether an error comes from a disk, so that the code that met it is not to blame."""
     return isinstance(error, OSError) and error.errno in _OF_DISKS
 
 
@@ -23,10 +23,10 @@ def is_full(error: BaseException) -> bool:
 
 
 def is_of_disk_at(error: BaseException, directory: Path) -> bool:
-    """Tell whether an error of other code is that of the disk where the directory is, or is to be.
+    """Tell whether an error of other code comes from the disk where the directory is, or will be.
 
-    Libraries make errors of their own of the system's: so whatever is raised counts where that disk has no room left.
-    Where an open file is written to, the system's error names no file: then a disk that is full is taken for this one.
+    Libraries turn the system's errors into their own: so every error counts if that disk has no room left. The error of
+    a write to an open file names no file: then a full disk is assumed to be this one.
     """
     if _has_no_room(directory):
         return True
@@ -34,7 +34,7 @@ def is_of_disk_at(error: BaseException, directory: Path) -> bool:
         return False
     named = error.filename2 or error.filename
     if not isinstance(named, str):
-        return is_full(error)  # to read from what is no disk, such as a closed terminal, fails with EIO, too
+        return is_full(error)  # not EIO: reading from a closed terminal fails with that, too
     return _existing(Path(named)).stat().st_dev == _existing(directory).stat().st_dev
 
 
@@ -45,15 +45,15 @@ def _has_no_room(directory: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
-    """Return a path, or the nearest one above it that is there."""
+    """Return a path, or the nearest directory above it that exists."""
     return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
 
 
 def keep(path: Path, text: str) -> None:
-    """Write a file: whatever happens, and be it a power cut, it has its old text or this one.
+    """Write a file: even after a power cut it has either its old content or this one.
 
     Raises:
-        OSError: the disk does not let us.
+        OSError: the disk is full or fails.
     """
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The journal as a file: how it is made, how it is known again, how an old one is brought up to date."""
+"""The journal as a file: how it is made, recognised, and migrated from an old format."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from trialwright.storage.files import sync
 APPLICATION = 0x5472
 _HEADER, _RUN = 72, slice(70, 72)  # bytes of the file: where SQLite keeps that lower half
 
-# Format 1, of before 0.1.0, had other decisions, on other lines: it is only read. A migration brings a journal from the
-# format of its place here, counted from 2, to the next one. So their number says what today's format is.
+# Format 1, used before 0.1.0, had other decisions, on other lines: it is only read. A migration brings a journal from
+# the format of its place here, counted from 2, to the next one. So their number gives the current format.
 MIGRATIONS: tuple[Callable[[apsw.Connection], None], ...] = ()
 FIRST = 2
 FORMAT = FIRST + len(MIGRATIONS)
@@ -31,11 +31,11 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
     """Write an empty journal under another name, and rename it: one that has its name is complete.
 
     Raises:
-        ValueError: there is one already.
-        StorageError: the disk does not let us.
+        ValueError: there is a journal already.
+        StorageError: the disk is full or fails.
     """
     if path.exists():
-        raise ValueError(f"{str(path.parent)!r} has a run already: resume that one, or choose another directory")
+        raise ValueError(f"{str(path.parent)!r} already holds a run: resume it, or choose another directory")
     with blame(path):
         draft = _empty_draft(path)
         database = connect(draft, create=True)
@@ -51,17 +51,17 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
 
 
 def check(database: apsw.Connection, path: Path) -> int:
-    """Return the format of a journal; refuse what is not ours, or damaged, or of a later format.
+    """Return the format of a journal.
 
     Raises:
-        StorageError: it is one of these.
+        StorageError: it is not a journal of ours, is damaged, or has a later format.
     """
     if int(str(database.pragma("application_id"))) >> 16 != APPLICATION:
         raise StorageError(f"{path} is not a journal of Trialwright")
     version = int(str(database.pragma("user_version")))
     if version > FORMAT:
         raise StorageError(
-            f"{path} has format {version}, and this Trialwright knows up to {FORMAT}: upgrade Trialwright"
+            f"{path} has format {version}, and this version knows formats up to {FORMAT}: upgrade Trialwright"
         )
     if version >= FIRST:
         _check_log(database, path)
@@ -72,12 +72,12 @@ def check(database: apsw.Connection, path: Path) -> int:
 
 
 def reader(version: int) -> Callable[[str], Turn]:
-    """Return what reads the lines of a journal of this format."""
+    """Return the function that reads the lines of a journal of this format."""
     return journal.read_format_1 if version < FIRST else journal.read
 
 
 def refuse_old(path: Path, version: int) -> None:
-    """Refuse to go on with a run whose decisions this version cannot replay.
+    """Refuse to resume a run whose decisions this version cannot replay.
 
     Raises:
         ValueError: it is of format 1.
@@ -85,16 +85,17 @@ def refuse_old(path: Path, version: int) -> None:
     if version < FIRST:
         run = str(path.parent)
         raise ValueError(
-            f"{path} has format {version}, which can be loaded and not resumed: begin a new run with what it found, "
+            f"{path} has format {version}, which can be loaded but not resumed: start a new run from its results, "
             f"Engine(..., earlier=trialwright.load({run!r}))"
         )
 
 
 def update(database: apsw.Connection, path: Path, version: int) -> None:
-    """Bring a journal to today's format: keep a copy of the old file, then apply what is missing, all of it or nothing.
+    """Migrate a journal to the current format: keep a copy of the old file, then apply the missing migrations, all or
+    none.
 
     Raises:
-        ValueError: it cannot be brought there.
+        ValueError: it cannot be migrated.
     """
     refuse_old(path, version)
     if version == FORMAT:
@@ -109,7 +110,7 @@ def update(database: apsw.Connection, path: Path, version: int) -> None:
 
 
 def _check_log(database: apsw.Connection, path: Path) -> None:
-    """Refuse a log of another run: SQLite itself would take its pages for those of this file."""
+    """Refuse a log of another run: SQLite itself would read its pages as this file's."""
     [(run,)] = database.execute("SELECT run FROM experiments").fetchall()
     with path.open("rb") as file:
         own = int.from_bytes(file.read(_HEADER)[_RUN])

@@ -1,7 +1,7 @@
-"""A run's inbox: what other processes want of it. A small database beside the journal, which anybody may write to.
+"""A run's inbox: requests of other processes, in a small database beside the journal, to which any process may write.
 
-The driver looks into it now and then. A letter has a number; the event that it becomes carries it into the journal, and
-so a letter is never carried out twice, whatever dies when.
+The driver reads it now and then. Each request has a number, which its event keeps in the journal: so no request is
+carried out twice, whatever process dies at which moment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from trialwright.storage.place import JOURNAL, find_run
 
 NAME = "inbox.sqlite"
 COMMIT_S = 1.0  # how long a trial may have begun before the journal shows it
-BODY_SHOWN = 80  # characters of a letter that are quoted in a warning
+BODY_SHOWN = 80  # characters of a request that are quoted in a warning
+# The table keeps its first name: programs of other versions write to it too.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,28 +42,28 @@ CREATE TABLE IF NOT EXISTS letters (
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A letter that is none: its number, and what is wrong."""
+    """A request that is invalid: its number, and what is wrong."""
 
-    letter: int
+    letter: int  # the number, by its name in ``Enqueued``
     problem: str
 
 
-Letter: TypeAlias = Enqueued | StopRequested | Unreadable
+InboxRequest: TypeAlias = Enqueued | StopRequested | Unreadable
 
 
 def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
-    """Ask the run in this directory to try a configuration, beyond its samples; return the letter's number.
+    """Ask the run in this directory to try a configuration, in addition to num_samples; return the request's number.
 
-    A letter that comes when the run is over is not lost: it is carried out when the run is resumed.
+    A request that comes when the run is over is carried out when the run is resumed.
 
     Args:
         run: the run's directory.
         config: what to try, whole or in part.
 
     Raises:
-        ValueError: there is no run in this directory, or the configuration is none of its space: everything that is
-            wrong is told.
-        TypeError: the configuration is no plain data.
+        ValueError: there is no run in this directory, or the configuration is not in its space: the message lists all
+            problems.
+        TypeError: the configuration is not plain data.
     """
     directory = find_run(run)
     if not isinstance(config, Mapping):
@@ -72,7 +73,7 @@ def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
 
 
 def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
-    """Ask the run in this directory to stop a trial, or all; return the letter's number.
+    """Ask the run in this directory to stop a trial, or all; return the request's number.
 
     Args:
         run: the run's directory.
@@ -80,7 +81,7 @@ def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
 
     Raises:
         ValueError: there is no run in this directory, or no such trial in it, or that one has ended.
-        TypeError: the trial is no number of one.
+        TypeError: the trial is not a number.
     """
     directory = find_run(run)
     if trial is not None:
@@ -90,8 +91,8 @@ def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
     return post(directory, "stop", {"trial": trial})
 
 
-def letters(run: Path, after: int) -> list[Letter]:
-    """Return what has come since the letter of this number, as events as far as it can be read.
+def requests(run: Path, after: int) -> list[InboxRequest]:
+    """Return the requests after the one with this number: events, or ``Unreadable`` for invalid ones.
 
     Raises:
         StorageError: the inbox cannot be read.
@@ -100,11 +101,11 @@ def letters(run: Path, after: int) -> list[Letter]:
         return []
     with _open(run) as database:
         rows = database.execute("SELECT number, kind, body FROM letters WHERE number > ? ORDER BY number", (after,))
-        return [_letter(int(str(number)), str(kind), str(body)) for number, kind, body in rows]
+        return [_request(int(str(number)), str(kind), str(body)) for number, kind, body in rows]
 
 
-def _letter(number: int, kind: str, body: str) -> Letter:
-    """Read one row. Anybody may write to the file, whatever they like."""
+def _request(number: int, kind: str, body: str) -> InboxRequest:
+    """Read one row, which may hold anything: any process may write to the file."""
     try:
         return _event(number, kind, json.loads(body))
     except (ValueError, TypeError, LookupError, RecursionError) as error:
@@ -115,13 +116,13 @@ def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopReq
     if kind == "enqueue":
         config = data_of(read_plain(body["config"]))
         if not isinstance(config, dict):
-            raise TypeError("the config is no dict")
+            raise TypeError("the config is not a dict")
         return Enqueued(config, letter=number)
     if kind != "stop":
-        raise ValueError("there is no such kind of letter")
+        raise ValueError("there is no such kind of request")
     trial = body["trial"]
     if trial is not None and not _is_number(trial):
-        raise TypeError("the trial is no number of one")
+        raise TypeError("the trial is not a number")
     return StopRequested(cast("int | None", trial), letter=number)
 
 
@@ -130,8 +131,8 @@ def _is_number(trial: object) -> bool:
 
 
 def _problems(journal: Path, config: dict[str, object]) -> list[str]:
-    """Return what is wrong with a config. Of a space that holds functions or objects, which the journal has not, only
-    the names are known, from the first trial."""
+    """Return what is wrong with a config. The journal does not hold a space with functions or objects: then only the
+    names are checked, against the first trial's."""
     with reading(journal) as database:
         told = cast("dict[str, Any]", tables.settings(database, journal)["data"])
         first = next(tables.trials(database, journal, marked=False), None)
@@ -148,7 +149,7 @@ def _check_trial(journal: Path, trial: int) -> None:
         time.sleep(0.02)  # a trial may ask for its own end before the disk has it
     if trial not in states:
         living = [number for number, outcome in states.items() if not outcome]
-        raise ValueError(f"there is no trial {trial} in {str(journal.parent)!r}; trials that go on: {living or 'none'}")
+        raise ValueError(f"there is no trial {trial} in {str(journal.parent)!r}; not ended are: {living or 'none'}")
     if states[trial]:
         raise ValueError(f"trial {trial} in {str(journal.parent)!r} has ended: {states[trial]}")
 

@@ -1,4 +1,4 @@
-"""What a journal says, in text. Both stores share it, so the same turns give the same digest wherever they are kept.
+"""The lines of a journal. Both stores share this, so the same turns give the same digest in either.
 
 A *line* is one event: the JSON array ``[now, event, decisions, digest]`` in UTF-8: ``now`` as a float, the event as
 ``codec`` writes it, the decisions that were taken on it or null, the experiment's digest after them or null. The digest
@@ -6,9 +6,9 @@ of a journal is the SHA-256 of all its lines in order, each with a newline: what
 The *mark* of a line, its checksum, is the beginning of the digest of the journal up to and including that line. So
 marks are chained, and nothing before a line can change without every later mark being wrong.
 
-An event has no decisions if handling it failed, or an event of the same turn before it. A resumed run decides on these
-anew, and writes what it decided as a line of kind ``Decided``: it has no event, and a list of decisions for each of
-the first events that have none.
+An event has no decisions if handling it, or an earlier event of the same turn, failed. A resumed run decides on these
+again, and writes its decisions as a line of kind ``Decided``: it has no event, and a list of decisions for each of the
+first events that have none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from trialwright.errors import StorageError
 from trialwright.messages import Decision, Plain
 from trialwright.storage.base import Entry, Turn
 
-MARK_LENGTH = 16  # hexadecimal digits: 64 bits find every accident, and people can compare them by eye
+MARK_LENGTH = 16  # hexadecimal digits: 64 bits detect any accident, and people can compare them by eye
 
 _DECIDED: dict[str, Plain] = {"kind": "Decided"}
 _PLAIN = json.JSONEncoder(separators=(",", ":"))
@@ -103,7 +103,7 @@ def _decisions(items: list[Plain]) -> list[Decision]:
 
 
 def assemble(turns: Iterable[Turn]) -> Iterator[Entry]:
-    """Give every event the decisions that were taken on it, then or later.
+    """Give every event the decisions on it, whether they were made at once or later.
 
     Raises:
         StorageError: there are late decisions for more events than lack any.
@@ -132,7 +132,7 @@ def _completed(waiting: deque[Entry], turn: Turn) -> Iterator[Entry]:
 
 
 def read_format_1(line: str) -> Turn:
-    """Read a line of a journal of format 1, which had the decisions on an event in a later line: without these.
+    """Read a line of a journal of format 1, without decisions: it had these in later lines.
 
     Raises:
         ValueError: it holds something that this version does not know.
@@ -143,11 +143,10 @@ def read_format_1(line: str) -> Turn:
 
 
 def _fast(value: object) -> str | None:
-    """Write it in one pass of the C encoder, if that can be right.
+    """Write it in one pass of the C encoder; None if the result could be wrong.
 
-    Not so with what looks like ``codec``'s way to write non-finite numbers, with strings in which these are named as
-    the encoder does, and with the lone surrogates that undecodable file names bring. All are rare, so these may cost
-    more.
+    It could with data that looks like ``codec``'s non-finite numbers, with strings that contain the encoder's names for
+    these, and with lone surrogates, which undecodable file names bring. All are rare, so they may cost more.
     """
     try:
         text = _FAST.encode(value)
@@ -162,7 +161,7 @@ def _fast(value: object) -> str | None:
 def _with_non_finite(text: str) -> str | None:
     """Write non-finite numbers, which JSON lacks, as ``codec`` does; None if a string may hold one of their names.
 
-    The text is the one that the slow way makes, in ASCII: digests must not depend on the way.
+    The result is the same as the slow way's, in ASCII: digests must not depend on the way.
     """
     strings = "".join(_STRING.findall(text))
     if any(name in strings for name in _NON_FINITE):

@@ -1,7 +1,7 @@
-"""One driver a run: it holds the lock on ``<run>/driver.lock``.
+"""One driver for each run: it holds the lock on ``<run>/driver.lock``.
 
-The driver writes into that file how far the journal is committed. It is not synced, and so it may be behind, but it is
-never ahead: a journal that has less than this, or something else there, has lost its log or got another run's.
+The driver writes into that file how far the journal is committed. The file is not synced, so it may be behind, but it
+is never ahead: a journal that has less than this, or differs there, has lost its log or has another run's.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def committed(directory: Path) -> Committed | None:
 
 
 class DriverLock:
-    """Held by the one process that drives a run. The system lets go of it when that process dies, however it dies.
+    """Held by the one process that drives a run. The system releases it when that process dies, in whatever way.
 
     Raises:
         RunLocked: another process holds it.
-        StorageError: the disk does not let us.
+        StorageError: the disk is full or fails.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -69,29 +69,29 @@ class DriverLock:
         self._let_children_go()
 
     def release(self) -> None:
-        """Let the next one have it."""
+        """Release the lock."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the file. The lock stays with whoever else has it open."""
+        """Close the file. If a forked process has it open too, that one keeps the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = None
 
     def forget(self) -> None:
-        """A new journal begins here: what was written down is of one that was deleted."""
+        """A new journal begins here: erase what was written about one that was deleted."""
         self.committed = None
         self._sign(None)
 
     def note(self, known: Committed) -> None:
         """Write down how far the journal is committed."""
-        with suppress(OSError):  # what it said before is true as well
+        with suppress(OSError):  # the file may be behind
             self._sign(known)
 
     def _sign(self, known: Committed | None) -> None:
-        """Write down whose lock it is, for the message that the next one gets, and how far the journal is."""
+        """Write down who holds the lock, for the message of ``RunLocked``, and how far the journal is committed."""
         if self._descriptor is not None:
             text = json.dumps({**self._owner, **(known._asdict() if known else {})}).ljust(_LENGTH).encode()
             os.pwrite(self._descriptor, text, 0)
@@ -100,7 +100,7 @@ class DriverLock:
                 self._size = len(text)
 
     def _let_children_go(self) -> None:
-        """A forked child shares the lock, and would hold it after the driver's death: it closes its copy at birth."""
+        """Have forked children close their copy of the lock, which they would hold after the driver's death."""
         reference = weakref.ref(self)
 
         def abandon() -> None:

@@ -1,4 +1,4 @@
-"""A journal in memory: for simulations, for tests, and for runs that nobody will resume."""
+"""A journal in memory: for simulations, for tests, and for runs that will not be resumed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from trialwright.storage.packing import pack, unpack
 class MemoryStore:
     """Keeps a run for as long as the process lives.
 
-    Turns are hashed, and their reports sorted by trial, once somebody asks: a simulation that nobody looks into pays
-    for neither.
+    Turns are hashed, and their reports sorted by trial, when that is first needed: most simulations pay for neither.
 
     Args:
-        settings: what the run was told.
+        settings: the run's.
         keep: what stays of a turn. ``"digest"`` keeps only the journal's digest, at the price of making it turn by turn
             (5 to 10 us); ``"nothing"`` not even that. A run of millions of turns needs no memory with these.
     """
@@ -122,5 +121,5 @@ def _frames(packed: bytes) -> Iterator[Reported]:
 
 def _refused() -> Future[None]:
     future: Future[None] = Future()
-    future.set_exception(StorageError("this store was closed: a turn cannot be appended any more"))
+    future.set_exception(StorageError("this store was closed: nothing can be appended"))
     return future

@@ -38,7 +38,7 @@ Flat: TypeAlias = tuple[Any, ...]
 
 
 def pack(turn: Turn) -> bytes:
-    """Return what stands for a turn, but for its rows."""
+    """Return a turn as bytes, without its rows."""
     events = [_flat(event) for event in turn.events]
     decisions = [None if taken is None else [_flat(decision) for decision in taken] for taken in turn.decisions]
     late = [[_flat(decision) for decision in taken] for taken in turn.late]
@@ -69,7 +69,8 @@ def _fields(cls: type[Message]) -> Callable[[Message], Flat]:
 
 
 def _leased(cls: type[Message]) -> tuple[Callable[[Any], Flat], Callable[..., Message]]:
-    """A decision with an ``until``: a boundary is a tuple, too, but not one that is cheap to pickle."""
+    """Return how to write and read a decision with an ``until``: as plain tuples, which are pickled faster than
+    boundaries."""
     make: Callable[..., Message] = cls
     place, fields = cls.__match_args__.index("until"), _fields(cls)
 

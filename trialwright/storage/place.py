@@ -1,4 +1,4 @@
-"""Where a journal can be kept, in a directory on a disk of this machine, and where one is."""
+"""The directory of a run: where a journal can be kept, and how one is found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_directory(directory: Path) -> None:
 
     Raises:
         ValueError: there is a file in the way.
-        StorageError: the disk does not let us.
+        StorageError: the directory cannot be made.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -40,8 +40,8 @@ def find_run(given: str | os.PathLike[str]) -> Path:
         given: the directory; ``~`` is the user's own.
 
     Raises:
-        TypeError: it is no path.
-        ValueError: there is no run; those that begin so, or are called nearly so, are named.
+        TypeError: it is not a path.
+        ValueError: there is no run; the message names runs whose names begin so, or are similar.
     """
     if not isinstance(given, str | os.PathLike):
         raise TypeError(f"a run's directory must be a path, not {given!r}")
@@ -57,7 +57,7 @@ def is_run(path: Path) -> bool:
 
 
 def _near(path: Path) -> str:
-    """Name the runs inside it; else those beside it that begin so, or are called nearly so, or the newest."""
+    """Name the runs inside it; else those beside it whose names begin so, or are similar, or the newest."""
     inside, beside = _runs(path), _runs(path.parent)
     begin = [run for run in beside if run.name.startswith(path.name)]
     stems = {_STAMP.sub("", run.name) for run in beside}
@@ -75,29 +75,29 @@ def _runs(directory: Path) -> list[Path]:
     """Return the runs in a directory, the newest first."""
     try:
         found = [(path.stat().st_mtime, path) for path in directory.iterdir() if is_run(path)]
-    except OSError:  # it is not there, or not for us, or a run is removed meanwhile: these are hints, no more
+    except OSError:  # it is missing or not readable, or a run is removed meanwhile: these are only hints
         return []
     return [path for _, path in sorted(found, reverse=True)]
 
 
 def warn_of_network(directory: Path) -> None:
-    """Warn of a disk on which SQLite may not be able to keep its promises.
+    """Warn of a network disk, on which SQLite's locks and syncs may not work.
 
-    It is not refused: the machines of a cluster need a disk that they share, and where only the driver's opens the
-    journal, it works as far as that disk tells the truth.
+    It is not refused: the machines of a cluster need a shared disk, and if only the driver's machine opens the journal,
+    it works as far as that disk's syncs do.
     """
     kind = file_system(directory)
     if kind.startswith(_REMOTE) and kind != _CONTAINER:
         warnings.warn(
-            f"{str(directory)!r} is on a network disk ({kind}), where locks and syncs may not do what they say: "
-            "let only one machine open this run, and do not rely on what was acknowledged if that disk loses power",
+            f"{str(directory)!r} is on a network disk ({kind}), where file locks and syncs may not work: open this run "
+            "from one machine only; reports may be lost if that disk loses power",
             RuntimeWarning,
             stacklevel=2,
         )
 
 
 def file_system(directory: Path) -> str:
-    """Name the kind of file system, as ``mount`` does; an empty name where this cannot be found out."""
+    """Return the kind of file system, as ``mount`` names it; an empty string if it is not known."""
     device = directory.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     with suppress(OSError):  # only Linux has this file

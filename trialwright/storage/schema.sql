@@ -1,7 +1,7 @@
 -- The journal of one run, format 2. Any SQLite from 3.38 on can read it.
 --
 -- `events` is the truth. What is made from it, or beside it for people to read, says so.
--- Numbers that JSON lacks are written {"float": "nan"}, {"float": "inf"}, {"float": "-inf"}; the views show them as texts.
+-- Numbers that JSON lacks are written {"float": "nan"}, {"float": "inf"}, {"float": "-inf"}; the views show them as strings.
 
 CREATE TABLE experiments (
     id       INTEGER PRIMARY KEY CHECK (id = 1),  -- one run a file

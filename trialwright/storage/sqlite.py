@@ -2,7 +2,7 @@
 
 Three promises. A turn whose future is done survives the death of the process and of the machine: commits are synced
 (``FULL``, in ``database.py``). Once a commit has failed nothing is acknowledged any more (``writer.py``). And one
-process writes at a time (``lock.py``). Whoever reads has a connection of his own, which cannot write.
+process writes at a time (``lock.py``). Each reader has a connection of its own, which cannot write.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SqliteStore:
         self.format = version
         self._path = path
         self._settings = settings
-        self._writer = writer  # none: it is only read
+        self._writer = writer  # None: the store is read only
 
     @classmethod
     def create(cls, directory: str | os.PathLike[str], settings: dict[str, Plain]) -> SqliteStore:
@@ -41,8 +41,8 @@ class SqliteStore:
 
         Raises:
             ValueError: the path cannot be a directory, or has a run already.
-            RunLocked: another process is at it.
-            StorageError: the disk does not let us, or is a network disk.
+            RunLocked: another process drives it.
+            StorageError: the disk is full or fails.
         """
         path = Path(directory) / "journal.sqlite"
         place.make_directory(path.parent)
@@ -57,14 +57,14 @@ class SqliteStore:
 
     @classmethod
     def open(cls, directory: str | os.PathLike[str], *, read_only: bool = False) -> SqliteStore:
-        """Open the journal of a run, to go on with it or, ``read_only``, beside the process that drives it.
+        """Open the journal of a run: to resume it or, ``read_only``, while another process may drive it.
 
-        A journal of an older format is read as it is, and brought to today's format to go on with it.
+        A journal of an older format is read as it is; to resume it, it is migrated to the current format.
 
         Raises:
-            ValueError: there is no run, or one of a format that cannot be gone on with.
+            ValueError: there is no run, or its format cannot be resumed.
             RunLocked: another process drives it.
-            StorageError: it is damaged, of a newer format, on a network disk, or cannot be opened.
+            StorageError: it is damaged, of a newer format, or cannot be opened.
         """
         path = place.find_run(directory) / place.JOURNAL
         if read_only:
@@ -80,7 +80,7 @@ class SqliteStore:
             raise
 
     def __getstate__(self) -> dict[str, object]:
-        """A copy, or what comes back from a pickle, reads the same file, and cannot write."""
+        """A copy or an unpickled store reads the same file, and cannot write."""
         return {**vars(self), "_writer": None}
 
     @property
@@ -107,10 +107,10 @@ class SqliteStore:
     def append(self, turn: Turn) -> Future[None]:
         if self._writer:
             return self._writer.append(turn)
-        return failed(StorageError(f"{self._path} was opened to be read only"))
+        return failed(StorageError(f"{self._path} was opened read only"))
 
     def check(self) -> float:
-        """Check the whole journal by its marks, without reading what its lines say; return the time of its last event.
+        """Check the whole journal by its marks, without decoding its lines; return the time of its last event.
 
         Raises:
             StorageError: it is damaged.
@@ -136,10 +136,10 @@ class SqliteStore:
         return self._writer.statistics if self._writer else Statistics()
 
     def close(self) -> None:
-        """Commit what was appended, and let go; closing twice is no error.
+        """Commit what was appended, and close the store; closing twice is not an error.
 
         Raises:
-            StorageError: the disk does not answer. What failed to be committed is told by its future, not here.
+            StorageError: the disk does not answer. A failed commit is raised by its future, not here.
         """
         if self._writer:
             self._writer.close()

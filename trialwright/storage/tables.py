@@ -1,7 +1,7 @@
-"""What is in the tables of ``schema.sql``: every statement that writes them or reads them.
+"""The tables of ``schema.sql``: every statement that writes or reads them.
 
-A batch of rows is written by one statement, which takes them apart itself. While it does, other threads can run: row by
-row, the lock of the interpreter would be let go and waited for as many times as there are rows.
+A batch of rows is written by one statement, which splits them itself. Meanwhile other threads can run: row by row, the
+interpreter lock would be released and taken again for each row.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _values = attrgetter(*_FIELDS)
 
 
 def create(database: apsw.Connection, directory: Path, version: int, run: int, settings: dict[str, Plain]) -> None:
-    """Make the tables, and write what is known of the run from its beginning."""
+    """Make the tables, and write the run's settings."""
     text = journal.encode(settings)
     values = {
         "run": run,
@@ -64,7 +64,7 @@ def create(database: apsw.Connection, directory: Path, version: int, run: int, s
 
 
 def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn]) -> None:
-    """Write turns: their events, and their trials as they are after all of them."""
+    """Write turns: their events, and the latest rows of their trials."""
     before, rows = chain.length, []
     for turn in turns:
         for line in journal.lines(turn):
@@ -81,12 +81,12 @@ def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn
 
 
 def set_status(database: apsw.Connection, status: Literal["open", "closed"]) -> None:
-    """Say whether somebody drives the run."""
+    """Write down whether the run is being driven."""
     database.execute("UPDATE experiments SET status = ?", (status,))
 
 
 def settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
-    """Read what the run was told.
+    """Read the run's settings.
 
     Raises:
         StorageError: it is damaged.
@@ -98,16 +98,16 @@ def settings(database: apsw.Connection, path: Path) -> dict[str, Plain]:
 
 
 def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Committed | None = None) -> Iterator[str]:
-    """Read the journal's lines, and check each, and that there are as many as were committed.
+    """Read the journal's lines, check each of them, and check that there are as many as were committed.
 
     Args:
-        database: where they are.
-        path: of that file, for messages.
-        chain: is continued by each.
+        database: an open connection.
+        path: of the file, for messages.
+        chain: is continued by each line.
         known: how far the journal is known to be committed: read before this is called.
 
     Raises:
-        StorageError: it is damaged, from the line on that would come next; or its log is gone, or another's.
+        StorageError: the next line, or all from there on, is damaged; or the log is missing, or another run's.
     """
     [(events, mark)] = database.execute("SELECT events, mark FROM experiments").fetchall()
     try:
@@ -127,7 +127,7 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Co
 
 
 def last_time(database: apsw.Connection) -> float:
-    """Return when the last event was, in seconds of the run."""
+    """Return the time of the last event, in seconds of the run."""
     times = database.execute("SELECT now FROM events ORDER BY seq DESC LIMIT 1").fetchall()
     return float(str(times[0][0])) if times else 0.0
 
@@ -141,7 +141,7 @@ def frames(database: apsw.Connection, trial: int, read: Callable[[str], Turn]) -
 
 
 def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[TrialRow]:
-    """Read the trials as they were shown last, and check each by its mark; format 1 has none.
+    """Read the latest rows of the trials, and check each by its mark; format 1 has no marks.
 
     Raises:
         StorageError: a row is damaged.
@@ -157,7 +157,7 @@ def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[T
 
 
 def _row(values: list[Any]) -> TrialRow:
-    """Make a row of its values in the order of the fields; one of format 1 has fewer."""
+    """Make a row from its values in the order of the fields; in format 1 there are fewer."""
     values[_BEST:] = [value and tuple(value) for value in values[_BEST : _BEST + 1]] + values[_BEST + 1 :]
     return TrialRow(*values)
 

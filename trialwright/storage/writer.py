@@ -1,7 +1,7 @@
 """The one thread that writes a journal.
 
-It takes whatever has queued up while it was busy, and commits that as one transaction: under load a sync is shared by
-many turns. The caller, an event loop, only puts turns into a queue; making text of them is the thread's work too.
+It takes all turns that have queued up while it was busy, and commits them as one transaction: under load many turns
+share a sync. The caller, an event loop, only puts turns into a queue; encoding them is the thread's work too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Waiting: TypeAlias = tuple[Turn, Future[None]]
 
 
 class Writer:
-    """The thread, and what it alone may touch: the connection, the chain, the lock. Made by ``open``."""
+    """The thread, and what only it may use: the connection, the chain, the lock. Made by ``open``."""
 
     def __init__(self, path: Path, lock: DriverLock, database: apsw.Connection, chain: journal.Chain) -> None:
         self.settings = tables.settings(database, path)
@@ -53,10 +53,10 @@ class Writer:
 
     @classmethod
     def open(cls, path: Path, lock: DriverLock) -> Writer:
-        """Open a journal for writing: check it, bring it to today's format, and find where its chain ends.
+        """Open a journal for writing: check it, migrate it to the current format, and find where its chain ends.
 
-        It is checked by a connection that cannot write: when one is closed that can, SQLite brings the log into the
-        file, and that may be another run's log.
+        It is checked by a connection that cannot write: closing one that can makes SQLite copy the log into the file,
+        and the log may be another run's.
 
         Raises:
             StorageError: it is damaged, of a newer format, or cannot be opened.
@@ -86,7 +86,7 @@ class Writer:
     def append(self, turn: Turn) -> Future[None]:
         """Write a turn; see ``Store.append``."""
         if self._closed:
-            return failed(StorageError(f"{self._path} was closed: a turn cannot be appended any more"))
+            return failed(StorageError(f"{self._path} was closed: nothing can be appended"))
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # a turn that was appended cannot be taken back
         self._appended += 1
@@ -96,7 +96,7 @@ class Writer:
         return future
 
     def close(self) -> None:
-        """Commit what was appended, and let go; closing twice is no error.
+        """Commit what was appended, and end the thread; closing twice is not an error.
 
         Raises:
             StorageError: the disk does not answer.
@@ -107,7 +107,7 @@ class Writer:
             self._is_awaited.set()
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
-            raise StorageError(f"{self._path}: the disk has not answered for {CLOSE_S:.0f} s")
+            raise StorageError(f"{self._path}: the disk did not answer within {CLOSE_S:.0f} s")
 
     def _run(self) -> None:
         going_on = True
@@ -120,7 +120,7 @@ class Writer:
         self._lock.release()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """Wait for a turn, and take it with all others that are there. False: there will be no more."""
+        """Wait for a turn, and return it with all others in the queue, and whether more may come."""
         batch: list[_Waiting] = []
         item = self._queue.get()
         self._is_awaited.wait(LINGER_S)
@@ -133,7 +133,8 @@ class Writer:
         return batch, True
 
     def _settle(self, batch: list[_Waiting]) -> None:
-        """Commit a batch, or find out that it cannot be; then tell those who wait."""
+        """Commit a batch, and settle its futures. After one failure nothing is committed any more: the journal would
+        have a gap."""
         self._failure = self._failure or self._commit([turn for turn, _ in batch])
         self._settled += len(batch)
         for _, future in batch:
@@ -149,7 +150,7 @@ class Writer:
                 tables.append(self._database, self._chain, turns)
             with blame(self._path):
                 self._check_in_place()
-        except Exception as error:  # whatever it was, nothing may be acknowledged after it
+        except Exception as error:  # after any error nothing may be acknowledged
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
         self._lock.note(Committed(self._chain.length, self._chain.mark))
         self._count(len(turns), depth, time.perf_counter() - began)
@@ -171,7 +172,7 @@ class Writer:
         )
 
     def _leave(self) -> None:
-        """Leave one plain file behind, readable where nothing can be written, unless somebody is reading it now."""
+        """Leave one plain file, without a log, which is readable on a read-only disk; a reader prevents that."""
         try:
             if not self._failure:
                 tables.set_status(self._database, "closed")
@@ -189,6 +190,6 @@ def failed(error: StorageError) -> Future[None]:
 
 
 def _identities(path: Path) -> list[tuple[int, int]]:
-    """Say which files these are: SQLite goes on writing to a file that was deleted, and would never notice."""
+    """Return the identities of the files: SQLite goes on writing to a deleted file without noticing."""
     statuses = [os.stat(path), os.stat(f"{path}-wal")]  # noqa: PTH116
     return [(status.st_dev, status.st_ino) for status in statuses]
