@@ -15,7 +15,7 @@ from trialwright.executors import Executor, Local
 from trialwright.tune.resources import Resources
 from trialwright.tune.trial import Trial
 
-DEPRECATED = "DEPRECATED"  # what Ray Tune has as the default of what nobody should give any more
+DEPRECATED = "DEPRECATED"  # Ray Tune's default for arguments that should not be given any more
 NameOf = Callable[[Trial], str]
 
 

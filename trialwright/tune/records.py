@@ -1,6 +1,6 @@
 """The trials of a run that is over (or was interrupted), as ``ResultGrid`` and ``ExperimentAnalysis`` show them.
 
-Nothing is read from the journal before somebody asks for it: a run may have many trials.
+The journal is read only when something from it is asked for: a run may have many trials.
 """
 
 from __future__ import annotations

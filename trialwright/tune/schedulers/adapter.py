@@ -165,7 +165,7 @@ class Asked:
         return next((trial for trial in self._trials.values() if trial.trial_id == trial_id), None)
 
     def has_resources_for_trial(self, trial: Trial) -> bool:
-        """It could be run: nobody is asked what to run while nothing can."""
+        """It could be run: the scheduler is only asked what to run when something can run."""
         return True
 
     def stop_trial(self, trial: Trial) -> None:

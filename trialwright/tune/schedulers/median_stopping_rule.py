@@ -18,9 +18,9 @@ class MedianStoppingRule(BuiltInScheduler):
         time_attr: what the grace period is measured in; it only grows.
         metric: what to compare trials by; the run's metric if it is not given.
         mode: "min" or "max"; the run's if it is not given.
-        grace_period: nobody is stopped earlier.
-        min_samples_required: nobody is stopped before so many others have come as far.
-        min_time_slice: means nothing: nobody is paused for lack of others to compare with.
+        grace_period: no trial is stopped earlier.
+        min_samples_required: no trial is stopped before so many others have come as far.
+        min_time_slice: has no effect: no trial is paused for lack of others to compare with.
         hard_stop: False pauses in place of stopping: who was paused goes on when nothing else is left to do.
 
     Raises:

@@ -85,7 +85,7 @@ class TrialScheduler:
         raise NotImplementedError
 
     def on_trial_complete(self, tune_controller: Controller, trial: Trial, result: dict[str, Any]) -> None:
-        """A trial ended, by itself or because somebody stopped it; ``result`` is its last."""
+        """A trial ended, by itself or because it was stopped; ``result`` is its last."""
         raise NotImplementedError
 
     def on_trial_remove(self, tune_controller: Controller, trial: Trial) -> None:

@@ -166,7 +166,7 @@ class Driven:
         return {"step": step, **dict(zip(map(names.to_engine, self._metrics), values, strict=False))}
 
     def finish(self, result: Result) -> None:
-        """Tell the searcher how the last trials ended, with all that they reported: nobody asks it any more.
+        """Tell the searcher how the last trials ended, with all that they reported: it will not be asked any more.
 
         Args:
             result: of the run.

@@ -115,7 +115,7 @@ class Searcher:
         return None
 
     def on_experiment_end(self, result: Result) -> None:
-        """Hear how the last trials ended: nobody asks for more.
+        """Hear how the last trials ended: no more are asked for.
 
         Args:
             result: of the engine's run.

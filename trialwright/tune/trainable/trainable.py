@@ -75,7 +75,7 @@ class Trainable:
         cls,
         config: dict[str, Any],  # noqa: ARG003 - those that override it may want it
     ) -> PlacementGroupFactory | dict[str, float] | None:
-        """Return what a trial needs where nobody says; None: one CPU."""
+        """Return what a trial needs if the user does not say; None: one CPU."""
         return None
 
     @classmethod
