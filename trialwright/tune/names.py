@@ -22,7 +22,7 @@ from typing import Any
 from trialwright.metrics import spelled
 
 COUNTED = {"training_iteration": "step", "time_total_s": "time_s"}
-ANONYMOUS = "_metric"  # what a bare number is called that somebody reports
+ANONYMOUS = "_metric"  # the name of a metric that is reported as a bare number
 AUTO = "_auto"  # hidden: when, how long, how many since the restore, and where
 DONE = "done"  # a trial that reports it is over
 NESTS = "_nests"  # hidden: which names were dicts and lists, as ``_shape`` says it

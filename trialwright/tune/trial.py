@@ -35,10 +35,10 @@ class RunFacts:
         name: of what is tuned.
         directory: the run's, as soon as it is known; five letters of each trial's id come from its name, so that a
             resumed run has the same.
-        varied: the paths of the parameters that vary (``model/lr``); None where nobody knows: then all count.
+        varied: the paths of the parameters that vary (``model/lr``); None if not known: then all count.
         metric: what is optimised, by the user's name for it.
         mode: "min" or "max".
-        num_samples: how many trials there will be; None where nobody knows.
+        num_samples: how many trials there will be; None if not known.
         stop: the stop rule as the user gave it.
         trial_name_creator: what makes ``str(trial)``, if the user has an idea of it.
         resolve: makes of a config as the engine keeps it the one that the objective gets.
@@ -72,7 +72,7 @@ def run_digits(directory: str | Path) -> str:
 
 
 class Trial:
-    """One trial. Equal to another one of the same id, whoever made it."""
+    """One trial. Equal to any other of the same id."""
 
     PENDING: ClassVar[str] = "PENDING"
     RUNNING: ClassVar[str] = "RUNNING"
@@ -262,7 +262,7 @@ class TrialBook:
         return trial if trial.info is info else trial.update(info)
 
     def all(self, infos: Sequence[TrialInfo]) -> Sequence[Trial]:
-        """Return all trials, made only when somebody looks at them."""
+        """Return all trials, made only when they are looked at."""
         return _Trials(self, infos)
 
 
