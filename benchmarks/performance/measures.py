@@ -152,6 +152,13 @@ def _journal(what: str) -> float:
         return time.perf_counter() - began
 
 
+def _million() -> float:
+    """Seconds that a run of a million trials takes, as a whole."""
+    began = time.perf_counter()
+    with _run(speed.nothing, ONE, num_samples=1_000_000, executor="processes"):
+        return time.perf_counter() - began
+
+
 def _useful(run: Callable[[int], float]) -> float:
     """The share of two slots' time that trials of 0.1 s get."""
     count = 400
@@ -200,6 +207,7 @@ def _python(code: str) -> float:
 OURS: dict[str, Callable[[], float]] = {
     "trials": lambda: speed.trials("ray", 50_000),
     "trials, local": lambda: speed.trials("local", 50_000),
+    "million": _million,
     "asha": lambda: speed.asha("ray", 10_000),
     "results": lambda: speed.results("ray", 1_000_000),
     "verdicts": lambda: _verdicts("ray"),

@@ -24,6 +24,7 @@ class Row:
 ROWS = (
     Row("trials", "no-op trials on Ray, random search, 50,000", "/s", ">=", 8_000, "Ray Tune", 150),
     Row("trials, local", "the same in `local`", "/s", ">=", 10_000, "Optuna, in memory", 4),
+    Row("million", "a million no-op trials in `processes`, until the result is there", "s", "<=", 125),
     Row("asha", "ASHA on Ray, up to 4 reports a trial, 10,000", "/s", ">=", 3_000, "Ray Tune", 100),
     Row("results", "two trials that report 500,000 times each, on Ray", "/s", ">=", 250_000, "Ray Tune", 400),
     Row("verdicts", "two trials, a verdict of the median rule a report, on Ray", "/s", ">=", 8_000, "Ray Tune", 16),
