@@ -203,7 +203,7 @@ class TestTraces:
 
     @pytest.mark.parametrize("method", ["random", "optuna-tpe"])
     def test_where_results_are_noisy_what_is_recommended_counts_too(self, method):
-        task = next(task for task in TASKS if task.id == "noisy/f21-3-1")
+        task = next(task for task in TASKS if task.id == "noisy/rosenbrock-3-factor")
         found = run(Job(task, method, 0, 1, 50, sys.executable))
         assert [at for at, _ in found.recommended] == [25, 50]
         assert found.final(50) >= found.best(50)

@@ -17,7 +17,6 @@ from unittest.mock import ANY
 import cloudpickle
 import pytest
 
-from tests.contracts.executor import PlainSpace
 from trialwright import reporting
 from trialwright.executors import worker
 from trialwright.executors.process_state import OUTPUT_BYTES_MAX
@@ -635,8 +634,17 @@ def test_an_address_without_a_listener_is_an_oserror():
         worker.dial("127.0.0.1", port, b"", 1)
 
 
+COUNTED = """
+import sys
+from pathlib import Path
+import cloudpickle
+from tests.contracts.executor import PlainSpace
+from trialwright.executors import worker
+from trialwright.executors.wire import Bye, Frames, encode, from_worker
+from trialwright.messages import Finished, Launch, Placement
+
 class Counting:
-    """A wire that has said all from the beginning, and counts what is sent."""
+    '''A wire that has said all from the beginning, and counts what is sent.'''
 
     def __init__(self, frames):
         self.frames, self.sent = frames, []
@@ -654,17 +662,21 @@ class Counting:
     def disown(self):
         pass
 
+worker.TICK_S = worker.IDLE_TICK_S = 5.0  # the second thread, which looks up now and then, sends none earlier
+placement = (Placement("here", {"cpu": 10_000}),)
+launches = [Launch(trial, 1, {}, placement, (), 7) for trial in range(64)]
+wire = Counting(b"".join(encode(message) for message in (*launches, Bye())))
+payload = cloudpickle.dumps((lambda config: None, PlainSpace(), ()))
+worker.serve(wire, payload, Path(sys.argv[1]), shared=False)
+frames = Frames()
+ended = [from_worker(body) for data in wire.sent for body in frames.feed(data)]
+assert ended == [Finished(trial, 1) for trial in range(64)], ended
+print(len(wire.sent))
+"""
 
-def test_of_64_short_trials_that_wait_in_a_slot_the_endings_leave_16_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "TICK_S", 5.0)  # the second thread, which looks up now and then, sends none earlier
-    monkeypatch.setattr(worker, "IDLE_TICK_S", 5.0)
-    placement = (Placement("here", {"cpu": 10_000}),)
-    launches = [Launch(trial, 1, {"do": "nothing"}, placement, (), 7) for trial in range(64)]
-    wire = Counting(b"".join(encode(message) for message in (*launches, Bye())))
-    payload = cloudpickle.dumps((lambda config: None, PlainSpace(), ()))
-    worker.serve(wire, payload, tmp_path, shared=False)
-    frames = Frames()
-    ended = [from_worker(body) for data in wire.sent for body in frames.feed(data)]
-    assert ended == [Finished(trial, 1) for trial in range(64)]
-    assert len(wire.sent) == 4
+
+def test_of_64_short_trials_that_wait_in_a_slot_the_endings_leave_16_at_a_time(tmp_path):
+    command = [sys.executable, "-c", COUNTED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # it ends all children of its process
+    assert done.stdout.split() == ["4"]
     assert not list((tmp_path / "trials").glob("*/*"))
