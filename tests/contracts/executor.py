@@ -122,6 +122,8 @@ class PlainSpace:
     """As much of a space as an executor needs: what it returns is the trial's own."""
 
     def resolve(self, config):
+        if config.get("unresolvable"):
+            raise LookupError("no such configuration")
         return {**copy.deepcopy(config), "resolved": True}
 
 
@@ -355,6 +357,15 @@ class AheadContract:
         driver.wait_for(first, Reported)
         driver.do(Extend(first, 1, ()))
         assert cancelled not in {event.trial for event in self._all_until(driver, last)}
+
+    def test_a_trial_whose_config_cannot_be_resolved_fails_and_those_behind_it_run(self, driver):
+        assert "no such configuration" in driver.run(report_thrice, unresolvable=True)[-1].error
+        first = driver.launch(report_thrice)
+        failed = driver.launch(report_thrice, after=(first, 1), unresolvable=True)
+        last = driver.launch(report_thrice, after=(first, 1))
+        events = self._all_until(driver, last)
+        assert ["no such configuration" in e.error for e in events if isinstance(e, Failed)] == [True]
+        assert [e.trial for e in events if isinstance(e, Failed)] == [failed]
 
     def test_a_halt_ends_the_one_that_runs_and_not_those_that_wait(self, driver):
         first = driver.launch(report_thrice, until=at_step(2))

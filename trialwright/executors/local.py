@@ -21,7 +21,7 @@ from typing import ClassVar, cast
 
 from trialwright.errors import ExecutorError
 from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.objective import Ending, perform
+from trialwright.executors.objective import Ending, failure, perform
 from trialwright.executors.tasks import AsyncSession, TaskThread, perform_async
 from trialwright.executors.threads import Job, Key, Threads
 from trialwright.messages import (
@@ -145,15 +145,21 @@ class Local:
         return self._run.directory or Path(cast("tempfile.TemporaryDirectory[str]", self._scratch).name)
 
     def _launch(self, launch: Launch) -> None:
-        if self._tasks is not None:
-            self._launch_task(launch, self._tasks)
-            return
+        try:
+            if self._tasks is None:
+                self._launch_in_thread(launch)
+            else:
+                self._launch_task(launch, self._tasks)
+        except Exception as error:  # the user's space could not make the configuration
+            self._inbox.put(failure(launch.trial, launch.attempt, error))
+
+    def _launch_in_thread(self, launch: Launch) -> None:
         key = launch.trial, launch.attempt
         grant = launch.after or key
         if self._threads.is_lost(grant):
             return  # the Lost is on its way to the driver, which then takes back the trials that waited there
         work = self._work
-        if launch.after is not None and self._threads.add(grant, Job(key, lambda: work.run(work.session(launch)))):
+        if launch.after is not None and self._threads.add(grant, Job(key, lambda: work.run_later(launch))):
             return
         session = work.session(launch)  # made here, so that its time begins now
         self._begin(launch, self._threads.start(grant, Job(key, lambda: work.run(session))))
@@ -229,6 +235,14 @@ class _Work:
         with serving(session):
             ending = perform(cast(Callable[[dict[str, object]], object], self.of.objective), session)
         return ending if self.ended((ending.trial, ending.attempt)) else None
+
+    def run_later(self, launch: Launch) -> Ending | None:
+        """In a thread: an attempt that has waited there, whose time begins now."""
+        try:
+            session = self.session(launch)
+        except Exception as error:  # else the thread would end, and the trials behind this one would wait forever
+            return failure(launch.trial, launch.attempt, error)
+        return self.run(session)
 
     async def run_task(self, session: AsyncSession) -> None:
         """Run an attempt of an ``async def``, in the task thread."""
