@@ -12,8 +12,8 @@ PACKAGE = DOCS.parent / "trialwright"
 PAGE = DOCS / "files.md"
 INTRODUCTION = """# Files
 
-This page has one line for each file of the package: the first sentence of the module. A test compares it with the files;
-`python docs/make_files_page.py` writes it.
+This page has one line for each file of the package: the first sentence of the module. A test compares it with the
+files; `python docs/make_files_page.py` writes it.
 """
 
 
