@@ -10,8 +10,9 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.quality import report
+from benchmarks.quality.base import Task
 from benchmarks.quality.comparison import compare, compare_parallel
-from benchmarks.quality.tasks import Task, all_tasks
+from benchmarks.quality.tasks import all_tasks
 from benchmarks.quality.traces import COMMITTED, PEERS, Job, make, read
 
 OURS = ("random", "tpe", "gp", "auto")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.tasks import Task
+from benchmarks.quality.base import Task
 from benchmarks.quality.traces import POINTS, Trace
 
 Floats = npt.NDArray[np.float64]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.quality.base import Task
 from benchmarks.quality.comparison import Duel, Result, Standing, complete, regrets
-from benchmarks.quality.tasks import Task
 from benchmarks.quality.traces import Trace
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality.md"

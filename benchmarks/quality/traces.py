@@ -17,7 +17,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from benchmarks.quality.tasks import Task, plain_space
+from benchmarks.quality.base import Task, plain_space
 from trialwright import AskTell
 from trialwright.searchers import GP, TPE, Problem, Sobol
 

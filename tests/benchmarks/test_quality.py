@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.__main__ import main
+from benchmarks.quality.base import plain_space
 from benchmarks.quality.comparison import (
     compare,
     compare_parallel,
@@ -21,8 +22,9 @@ from benchmarks.quality.comparison import (
     result,
     wilcoxon,
 )
+from benchmarks.quality.noise import normal
 from benchmarks.quality.report import as_json, text, written
-from benchmarks.quality.tasks import _normal, all_tasks, plain_space
+from benchmarks.quality.tasks import all_tasks
 from benchmarks.quality.traces import COMMITTED, PEERS, Job, Trace, _Ours, append, make, read, run
 
 TASKS = all_tasks()
@@ -193,7 +195,7 @@ class TestTraces:
 
     def test_noise_is_told_and_not_counted(self):
         told = []
-        task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=partial(_normal, 0.5))
+        task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=partial(normal, 0.5))
 
         class Listening(_Ours):
             def tell(self, values):
