@@ -199,7 +199,7 @@ def test_all_may_fail(searcher):
     study = AskTell(SQUARE, searcher=searcher, seed=0)
     for _ in range(40):
         study.tell(study.ask(), None)
-    with pytest.raises(ValueError, match="no trial was told a finite 'value'"):
+    with pytest.raises(ValueError, match="no trial has a finite 'value'"):
         _ = study.best
     assert study.pareto_front() == []
 
@@ -267,7 +267,7 @@ def test_best_is_the_first_of_the_smallest_that_meet_the_constraints(told):
     if finite:
         assert study.best.id == min(finite)[1]
     else:
-        with pytest.raises(ValueError, match="no trial was told a finite"):
+        with pytest.raises(ValueError, match="no trial has a finite"):
             study.best  # noqa: B018 - it raises
 
 

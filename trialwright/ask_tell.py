@@ -161,7 +161,7 @@ class AskTell:
         """
         wanted = 1 if count is None else index(count)
         if wanted < 1:
-            raise ValueError(f"ask({count!r}): at least one trial must be asked for")
+            raise ValueError(f"ask({count!r}): count must be at least 1")
         with self._lock:
             asked = self._asked(wanted)
         return asked[0] if count is None else asked
@@ -287,7 +287,7 @@ class AskTell:
             ValueError: there is no such trial.
         """
         if self._best is None:
-            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+            raise ValueError(f"no trial has a finite {self.metrics[0]!r} that meets the constraints")
         return self._told[self._best[1]]
 
     @property
@@ -297,12 +297,12 @@ class AskTell:
         noisy, ``best`` is only the luckiest trial, and this is the better choice. Computed at each call.
 
         Raises:
-            ValueError: no trial was told a finite value that meets the constraints.
+            ValueError: no trial has a finite value that meets the constraints.
         """
         from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
         if self._best is None:
-            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+            raise ValueError(f"no trial has a finite {self.metrics[0]!r} that meets the constraints")
         problem = Problem(self.space, len(self.metrics), len(self._goals))
         found = cast("Recommended", recommend(problem, self._log.until(len(self._log))))
         return found.of_maximum() if self._signs[self.metrics[0]] < 0 else found

@@ -198,7 +198,7 @@ REFUSED = [
     (lambda: untyped.randint(0.0, 3), TypeError, "randint(0.0, 3): lower must be an int, got 0.0 of type float"),
     (lambda: untyped.randint(0, True), TypeError, "upper must be an int, got True"),
     (lambda: untyped.randint(3, 3), ValueError, "equal"),
-    (lambda: untyped.randint(0, 2**50), ValueError, "more than 2**40 different values cannot be told apart"),
+    (lambda: untyped.randint(0, 2**50), ValueError, "more than 2**40 different values cannot be distinguished"),
     (lambda: untyped.randint(2**70, 2**70 + 1), ValueError, "lower must be within -2**62 and 2**62"),
     (lambda: untyped.qrandint(0, 4, 5), ValueError, "q=5 is larger than the range from lower to upper, 4"),
     (lambda: untyped.lograndint(0, 4), ValueError, "lower must be above 0 on a log scale, got 0"),

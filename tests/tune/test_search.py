@@ -581,7 +581,7 @@ def test_a_searcher_hears_of_the_last_trials_too_and_loses_no_result_if_it_raise
             if len(self.told) == 6:
                 raise RuntimeError("too much")
 
-    with pytest.warns(UserWarning, match="Own could not be told how the last trials ended: RuntimeError: too much"):
+    with pytest.warns(UserWarning, match="Own could not take the results of the last trials: RuntimeError: too much"):
         assert len(tuned(Own())) == 6
     assert len(heard) == 6
 

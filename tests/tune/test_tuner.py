@@ -1,4 +1,4 @@
-"""``Tuner``: settings, what is refused, and how a run is found again and gone on with."""
+"""``Tuner``: settings, what is refused, and how a run is found and resumed."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class TestWhatCannotBeHad:
         assert list(tmp_path.iterdir()) == []
 
     def test_of_a_space_is_no_text_to_be_evaluated(self, settings):
-        with pytest.raises(ValueError, match="x: texts are not evaluated"):
+        with pytest.raises(ValueError, match="x: strings are not evaluated"):
             tune.Tuner(score, param_space={"x": {"eval": "random.uniform(0, 1)"}}, run_config=settings()).fit()
 
 

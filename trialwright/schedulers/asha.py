@@ -78,7 +78,7 @@ class Rung:
 
 @dataclass
 class ASHA:
-    """Stops (or pauses) at each rung the trials that are not among the best 1/eta there.
+    """Stops (or pauses) each trial at a rung unless it is among the best 1/eta of the trials there.
 
     Args:
         max_t: no trial goes further than this.

@@ -41,7 +41,7 @@ NARROWEST = 0.02  # the distribution at the beginning, where these are near each
 
 @dataclass
 class CMAES:
-    """Draws from a normal distribution, and moves it to where the better half of each generation lies.
+    """Draws from a normal distribution, and moves it towards the better half of each generation.
 
     Args:
         population: of a generation; by default 4 + 3 ln d.

@@ -39,7 +39,7 @@ TRIES = 20  # how often to look for a child that has not been tried
 
 @dataclass
 class DEHB:
-    """Breeds configurations from the best ones, level by level.
+    """Combines the best configurations into new ones, level by level.
 
     Args:
         population: how many slots a level has; as many trials are drawn first.

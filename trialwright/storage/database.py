@@ -16,7 +16,7 @@ _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67
 _BUSY_MS = 5000
 
 DAMAGED = (
-    "the file is damaged, or journal.sqlite-wal beside it is another run's: keep a copy of both, and restore a backup"
+    "the file is damaged, or journal.sqlite-wal beside it belongs to another run: keep a copy of both, and restore a backup"
 )
 _ADVICE: dict[type[Exception], str] = {
     apsw.FullError: "make room on that disk, then resume the run",

@@ -258,7 +258,7 @@ class Job:
                 hear(result)
         except Exception as error:
             name = type(self.method.searcher).__name__
-            warnings.warn(f"{name} could not be told how the last trials ended: {said(error)}", stacklevel=2)
+            warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
 
 
 def _stop(given: object) -> object:

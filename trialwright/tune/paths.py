@@ -156,7 +156,7 @@ class _Finder(MetaPathFinder, Loader):
             return ModuleSpec(fullname, self, origin=ROOT + MIRRORED[name], is_package=True)
         instead = instead_of(name)
         if instead is not None:
-            raise ModuleNotFoundError(f"{fullname} is not there: {instead}")
+            raise ModuleNotFoundError(f"{fullname} does not exist: {instead}")
         return None
 
     def exec_module(self, module: ModuleType) -> None:

@@ -168,7 +168,7 @@ class Records:
         """
         metric = given or self.facts.metric
         if metric is None:
-            raise ValueError("by which metric? The run was given none: give metric='...' here")
+            raise ValueError("the run has no metric: give metric='...' here")
         return metric
 
     def mode(self, given: str | None) -> str:
@@ -190,7 +190,7 @@ def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types
         from pyarrow.fs import LocalFileSystem  # type: ignore[import-untyped]
     except ImportError as error:
         raise ImportError(
-            "filesystem is of pyarrow's kind, which is not installed: paths are of this machine"
+            "filesystem needs pyarrow, which is not installed; path is a path of this machine"
         ) from error
     return LocalFileSystem()
 

@@ -28,7 +28,7 @@ class PlacementGroupFactory:
             raise ValueError("a PlacementGroupFactory needs at least one bundle")
         if strategy not in _STRATEGIES[::2]:
             advice = "; a trial's bundles are on one machine: use 'PACK'" if strategy in _STRATEGIES else ""
-            raise ValueError(f"strategy={strategy!r} is not there{advice}")
+            raise ValueError(f"strategy={strategy!r} is not supported{advice}")
         self._bundles = [dict(bundle) for bundle in bundles]
         self._strategy = strategy
         if any(amount < 0 for bundle in self._bundles for amount in bundle.values()):

@@ -24,7 +24,7 @@ from trialwright.tune.trial import RunFacts, Trial
 class Stopper:
     """A stop rule with a memory: subclass it. Every report waits for its answer."""
 
-    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a text here, a number for the engine
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a string here, a number for the engine
         """Tell whether this result ends its trial."""
         raise NotImplementedError
 

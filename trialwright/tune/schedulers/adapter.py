@@ -103,7 +103,7 @@ class Asked:
             self._see(trial, "paused", report.metrics)
         if isinstance(verdict, Clone) and getattr(self._scheduler, "searcher", None) is None:
             raise ValueError(
-                f"{type(self._scheduler).__name__} asks PopulationBasedTraining, whose variations nothing makes: "
+                f"{type(self._scheduler).__name__} uses PopulationBasedTraining, but only the run can make its variations: "
                 "subclass PopulationBasedTraining instead"
             )
         return replace(verdict, until=EVERY_REPORT) if isinstance(verdict, Continue | Clone | Resize) else verdict

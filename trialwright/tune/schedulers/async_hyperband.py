@@ -67,7 +67,7 @@ def metric_and_mode(
     """
     if reward_attr is not None and (metric is not None or mode is not None):
         raise ValueError(
-            f"reward_attr={reward_attr!r} is the old way to say metric={reward_attr!r}, mode='max': drop it"
+            f"reward_attr={reward_attr!r} is the old name of metric={reward_attr!r}, mode='max': give these instead"
         )
     if mode not in (None, "min", "max"):
         raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")

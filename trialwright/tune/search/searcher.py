@@ -45,12 +45,12 @@ class Searcher:
             and mode
             and (len(listed(metric)) != len(listed(mode)) or isinstance(metric, str) != isinstance(mode, str))
         ):
-            raise ValueError(f"metric={metric!r} and mode={mode!r} must be two texts, or lists of the same length")
+            raise ValueError(f"metric={metric!r} and mode={mode!r} must be two strings, or lists of the same length")
         self._metric = metric
         self._mode = mode
 
     @property
-    def metric(self) -> Any:  # noqa: ANN401 - a text, a list, or None, as it was given
+    def metric(self) -> Any:  # noqa: ANN401 - a string, a list, or None, as it was given
         """What to optimise; None if only ``TuneConfig`` says so."""
         return self._metric
 
@@ -94,7 +94,7 @@ class Searcher:
         raise NotImplementedError
 
     def save(self, checkpoint_path: str) -> None:
-        """Write what was learnt to a file. Nobody calls it but users: a resumed run tells everything again."""
+        """Write what was learnt to a file. Only users call it: a resumed run gives the searcher all results again."""
         raise NotImplementedError
 
     def restore(self, checkpoint_path: str) -> None:
