@@ -123,7 +123,7 @@ def test_what_a_user_does_to_a_config_changes_nothing():
 # Telling --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_number_a_dict_or_nothing_may_be_told():
+def test_tell_takes_a_number_a_dict_or_none():
     study = AskTell(SQUARE, metric="loss", seed=0)
     for told in (0.5, {"loss": 0.25, "seconds": 3, "name": "b"}, np.float32(0.125), {"loss": np.int64(2)}, None):
         study.tell(study.ask(), told)
@@ -317,7 +317,7 @@ KINDS = Space(
 
 
 @pytest.mark.parametrize("searcher", ["auto", "random", "gp", "tpe", "nsga2"])
-def test_what_was_kept_goes_on_as_if_nothing_had_been(searcher):
+def test_a_loaded_state_continues_as_without_an_interruption(searcher):
     study = AskTell(KINDS, searcher=searcher, metric=["a", "b"], seed=0)
     for place in range(14):
         trial = study.ask()
@@ -466,7 +466,7 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
     assert pickle.loads(pickle.dumps(study)).ask() == study.ask()
 
 
-def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
+def test_what_is_no_metric_is_kept_as_its_string_with_one_warning():
     study = AskTell(SQUARE, metric="loss", seed=0)
     first, second = study.ask(2)
     with pytest.warns(RuntimeWarning, match="metric 'a' is a set, not a number, string, or None") as said:
@@ -616,7 +616,7 @@ def test_a_loop_that_stops_trials_early_learns_from_their_reports(searcher):
     assert abs(study.best.config["x"] - 0.2) < 0.02
 
 
-def test_a_paused_trial_may_go_on_and_is_told_at_its_end():
+def test_a_paused_trial_may_be_resumed_and_gets_its_result_at_its_end():
     study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=0)
     trial = study.ask()
     study.report(trial, 1, 0.5)

@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_not_granted():
         (lambda now: now._index._nodes[1].update(cpu=0), "the index of free amounts says"),
     ],
 )
-def test_books_that_do_not_balance_are_found(spoil, message):
+def test_amounts_that_are_inconsistent_are_found(spoil, message):
     ledger = a_ledger({"cpu": 4}, {"cpu": 1})
     ledger.grant(0, to_request({"cpu": 1}))
     ledger.check()

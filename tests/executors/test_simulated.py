@@ -347,7 +347,7 @@ def test_an_attempt_goes_on_from_its_checkpoint():
     assert (report.first_step, report.columns["loss"]) == (3, [0.5 + 1 / 3])
 
 
-def test_a_discarded_checkpoint_is_gone():
+def test_a_discarded_checkpoint_does_not_exist():
     executor = an_executor()
     path = paused_at_two(executor)
     executor.do(Discard(path))

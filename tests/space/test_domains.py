@@ -130,7 +130,7 @@ def test_category_cells(domain):
         assert domain.index(option) == index
 
 
-def test_options_are_told_apart_by_type_and_found_by_value():
+def test_options_are_distinguished_by_type_and_found_by_value():
     domain = space.choice([1, True, 1.0, "1", None, (1, 2), [1, 2]])
     assert [domain.index(option) for option in domain.options] == list(range(7))
     assert space.choice([0.5, 2.0]).index(2) == 1

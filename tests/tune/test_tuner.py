@@ -305,7 +305,7 @@ class TestARestoredRun:
         assert grid.experiment_path == str(path.resolve())
         assert len({result.metrics["trial_id"].partition("_")[0] for result in grid}) == 1
 
-    def test_has_a_stopper_that_remembers_what_it_was_told_before(self, settings, tmp_path):
+    def test_has_a_stopper_that_remembers_its_earlier_results(self, settings, tmp_path):
         class AfterFour(tune.Stopper):
             def __init__(self):
                 self.seen = []
@@ -355,7 +355,7 @@ class TestARestoredRun:
             tune.Tuner.restore(tmp_path, score)
 
     @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])
-    def test_tries_what_failed_again_if_it_is_told_to(self, settings, tmp_path, what, begins):
+    def test_retries_what_failed_if_that_is_requested(self, settings, tmp_path, what, begins):
         began = []
 
         def objective(config):
