@@ -76,7 +76,7 @@ class AskedTrial:
 
 @dataclass(frozen=True)
 class ToldTrial:
-    """A configuration that was tried. ``metrics`` are as they were told; empty where it failed."""
+    """A configuration that was tried. ``metrics`` are those given to ``tell``; empty if it failed."""
 
     id: int
     config: dict[str, Any]
@@ -86,9 +86,9 @@ class ToldTrial:
 class AskTell:
     """Suggests configurations, and learns from their results.
 
-    Any number of trials may be open at a time, and be told in any order. The same seed and the same calls give the same
-    suggestions. A result that is NaN, infinite, or None counts as a failure: it is learnt from, and never the best.
-    Several threads may ask and tell: their calls wait for each other.
+    Any number of trials may be open at a time, and their results may come in any order. The same seed and the same
+    calls give the same suggestions. A result that is NaN, infinite, or None counts as a failure: it is learnt from, and
+    never the best. Several threads may call ``ask`` and ``tell``.
 
     Args:
         space: what may vary: a dict of domains and constants, or a ``Space``.
@@ -199,7 +199,7 @@ class AskTell:
                 standard error of the metric as ``<metric>_sem``; None if the trial failed.
 
         Raises:
-            ValueError: this trial is not open, it was told before, or a metric is missing.
+            ValueError: this trial is not open, it has a result already, or a metric is missing.
             TypeError: a metric is not a number.
         """
         key = self._open_key(trial)
@@ -275,7 +275,7 @@ class AskTell:
     @property
     @_alone
     def trials(self) -> list[ToldTrial]:
-        """All trials that were told, in the order of their numbers."""
+        """All trials with a result, in the order of their numbers."""
         return [self._told[trial] for trial in sorted(self._told)]
 
     @property

@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_not_granted():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda now: now.machines["n0"].row.update(cpu=40_000), "books of n0 do not balance"),
+        (lambda now: now.machines["n0"].row.update(cpu=40_000), "the amounts of n0 are inconsistent"),
         (lambda now: now.granted.update(cpu=0), "room and grants are counted as"),
         (lambda now: now._index._nodes[1].update(cpu=0), "the index of free amounts says"),
     ],

@@ -50,7 +50,7 @@ NO_TAGS: Tags = {}  # tags are never changed: a million trials without any share
 
 
 class Trials:
-    """The trials by number, and the books about them: resources, the line, new trials, checkpoints, limits.
+    """The trials by number, and the records about them: resources, the line, new trials, checkpoints, limits.
 
     Args:
         plan: the settings.

@@ -277,7 +277,9 @@ class _Check:
         home = os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
         path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
         if path.exists() and not path.is_dir():
-            raise ValueError(f"storage={str(given)!r} is a file; it must be a directory, or a path that does not exist yet")
+            raise ValueError(
+                f"storage={str(given)!r} is a file; it must be a directory, or a path that does not exist yet"
+            )
         return path
 
 

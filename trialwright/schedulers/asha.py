@@ -81,18 +81,18 @@ class ASHA:
     """Stops (or pauses) each trial at a rung unless it is among the best 1/eta of the trials there.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         grace_period: the first rung: no trial is stopped earlier.
         reduction_factor: eta, more than 1.
-        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. Trials
-            are dealt as HyperBand would for equal budgets, in proportion to ``eta**-s / (rungs + 1)``, unless their
-            searcher names a bracket in their tags. None: as many as there are rungs, and one without any.
+        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. A trial
+            is assigned to bracket s with a share of ``eta**-s / (rungs + 1)``, as in HyperBand, unless its searcher
+            names a bracket in its tags. None: one bracket for each rung, and one without rungs.
         promote: pause and promote instead of stopping.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
+        stop_last_trials: end trials at ``max_t``; else they may continue after the last rung.
 
     Raises:
-        ValueError: the levels make no sense; later, that a searcher names a bracket that there is not.
+        ValueError: an argument is out of its range; later, if a searcher names a bracket that does not exist.
     """
 
     max_t: float = 100

@@ -1,5 +1,5 @@
-"""Freeze-thaw (Swersky et al. 2014, arXiv 1406.3896): trials run a short way and pause, and a model of their learning
-curves says each time what goes on: one of them, or a new one.
+"""Freeze-thaw (Swersky et al. 2014, arXiv 1406.3896): trials run for some steps and pause, and a model of their
+learning curves chooses what runs next: one of them, or a new trial.
 
 The model is the searcher's. This scheduler only says how far a trial goes each time, along levels that are apart by
 about the same factor, so that few decisions are made where curves are flat. R = max_t, r = grace period.
@@ -31,17 +31,17 @@ from trialwright.streams import Streams
 
 @dataclass
 class FreezeThaw:
-    """Pauses each trial at each level, and asks the searcher what goes on.
+    """Pauses each trial at each level, and asks the searcher which trial runs next.
 
-    A trial that pauses goes on from its last checkpoint: without checkpoints, each decision begins it again.
+    A paused trial resumes from its last checkpoint; without checkpoints it starts again each time.
 
     Args:
-        max_t: the last level, in steps: a trial that comes there is completed.
+        max_t: the last level, in steps: a trial that reaches it is completed.
         grace_period: the first level.
-        levels: how many there are at most.
+        levels: how many levels there are at most.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: int = 100

@@ -1,4 +1,5 @@
-"""HyperBand (Li et al. 2016, arXiv 1603.06560): successive halving in brackets that trade breadth for depth, in step.
+"""HyperBand (Li et al. 2016, arXiv 1603.06560): synchronous successive halving, in brackets with more trials or with
+longer trials.
 
 Notation: eta = reduction factor; R = max_t; s = a bracket's number of halvings, from s_max down to 0, and again.
 Bracket s admits n = ceil((s_max + 1) / (s + 1) * eta^s) trials and lets them run to R eta^-s first. At each level its
@@ -94,16 +95,16 @@ Queue = dict[int, Halving | None]  # trials in order, and what was decided about
 
 @dataclass
 class HyperBand:
-    """Halves brackets of trials until one of each is left.
+    """Halves each bracket of trials, level by level, until one trial is left.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         reduction_factor: eta, more than 1.
         time_attr: the metric that levels are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on.
+        stop_last_trials: end trials at ``max_t``; else they may continue.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 81

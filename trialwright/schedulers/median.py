@@ -59,9 +59,9 @@ class MedianStopping:
 
     Args:
         grace_period: no trial is stopped earlier.
-        min_samples_required: no trial is stopped before this many others have come as far.
-        interval: how far apart the points are at which trials are compared; what is reported in between is neither
-            waited for nor seen. A good one is the distance between reports, or more.
+        min_samples_required: no trial is stopped before this many others have reached the same point.
+        interval: the distance between the points at which trials are compared. Reports in between do not wait, and are
+            not seen. Use the distance between two reports, or more.
         time_attr: what these are measured in: ``step``, ``time_s``, or any metric that only grows.
         pause: pause instead of stopping; when nothing else is left to do, paused trials are resumed, and no longer
             compared.

@@ -42,19 +42,19 @@ class _Rung:
 
 @dataclass
 class MOASHA:
-    """Stops at each rung the trials that are not among the best 1/eta there, of several objectives.
+    """Stops each trial at a rung unless it is among the best 1/eta of the trials there, by several objectives.
 
-    The run's ``metric`` is a list: all of them count alike, whatever their scales. With one it is ASHA.
+    The run's ``metric`` is a list: all have the same weight, whatever their scales. With one metric it is ASHA.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         grace_period: the first rung.
         reduction_factor: eta, more than 1.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
+        stop_last_trials: end trials at ``max_t``; else they may continue after the last rung.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 100

@@ -1,4 +1,4 @@
-"""PASHA: ASHA that finds out how far it has to go (Bohdal et al. 2023, arXiv 2207.06940).
+"""PASHA: ASHA that finds out how long trials must run (Bohdal et al. 2023, arXiv 2207.06940).
 
 Notation: the rungs are those of promoting ASHA; K = the highest that is open, at first the second; f_k(c) = the value
 of trial c at rung k; e = a tolerance.
@@ -47,16 +47,16 @@ Curve = dict[float, float]  # time -> value
 
 @dataclass
 class PASHA:
-    """Promotes as ASHA does, but opens a rung only when those below do not settle who is better.
+    """Promotes as ASHA does, but opens a higher rung only if the rankings at the highest two rungs disagree.
 
     Args:
-        max_t: no trial goes further than this, even if nothing is ever settled.
+        max_t: no trial runs longer.
         grace_period: the first rung.
         reduction_factor: eta, more than 1.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 100

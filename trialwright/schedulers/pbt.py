@@ -44,11 +44,11 @@ class PBT:
 
     Args:
         interval: how much of ``time_attr`` lies between two decisions about a member.
-        quantile: the share of the population that is replaced, and that is copied; in (0, 0.5].
+        quantile: the share of the population that is replaced, and the share that is copied; in (0, 0.5].
         burn_in: no member is replaced before this.
         time_attr: ``step``, ``time_s``, or any metric that only grows.
-        synchronous: compare all members together, once all have come. The run's samples are the population, so their
-            number must not be unlimited.
+        synchronous: compare all members together, once all have reached the end of the interval. The run's samples are
+            the population, so their number must not be unlimited.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -33,7 +33,7 @@ from trialwright.streams import Streams
 class PBTReplay:
     """Takes each trial through a schedule of configurations.
 
-    It brings its own searcher; the run should have one sample, and the configurations must be some of its space.
+    It has its own searcher. The run should have one sample, and the configurations must be in its space.
 
     Args:
         policy: pairs of a step and the configuration from there on, the first at 0: ``result.lineage(trial)``.

@@ -1,4 +1,4 @@
-"""Resource changing: a trial's resources grow and shrink at decision points, around any other scheduler.
+"""Resource changing: changes a trial's resources at decision points, together with any other scheduler.
 
 Whenever another trial has ended, its resources are free; once there are no more trials to start with them, a policy
 divides them among those that are left. A trial is resized by launching it again from its last checkpoint.
@@ -95,7 +95,7 @@ def _times(first: Amounts, step: Amounts, size: Amounts) -> int:
 
 @dataclass(frozen=True)
 class EvenShare(_Steps):
-    """Every running trial has the same."""
+    """Gives every running trial the same resources."""
 
     def __call__(self, trial: int, room: Room) -> Amounts:
         """Its share, in whole steps."""
@@ -105,7 +105,7 @@ class EvenShare(_Steps):
 
 @dataclass(frozen=True)
 class TopJob(_Steps):
-    """The best running trial gets all that is free; the others keep what they have."""
+    """Gives all free resources to the best running trial; the others keep theirs."""
 
     def __call__(self, trial: int, room: Room) -> Amounts:
         """All of it for the best, by the latest score."""
@@ -118,13 +118,13 @@ class TopJob(_Steps):
 
 @dataclass
 class ResourceChanging:
-    """Resizes the trials that another scheduler lets go on.
+    """Changes the resources of trials that another scheduler lets continue.
 
     Args:
-        base: how far to let trials go.
+        base: the scheduler that decides how long trials run.
         policy: what a trial should have: ``EvenShare()``, ``TopJob()``, or a function of a trial's number and a
             ``Room``.
-        interval: a trial is looked at every so many steps, and where ``base`` looks at it.
+        interval: a trial may be resized every so many steps, and when ``base`` judges it.
 
     Raises:
         ValueError: the interval is not above 0.

@@ -1,4 +1,5 @@
-"""CMA-ES (Hansen and Ostermeier 2001), by the package cmaes: a normal distribution that learns the shape of a valley.
+"""CMA-ES (Hansen and Ostermeier 2001), by the package cmaes: a normal distribution that adapts to the shape of the
+objective.
 
 With margins for integers (Hamano et al. 2022), and restarts with twice the population (Auger and Hansen 2005). A
 generation is over when as many of its trials have ended as its population counts; meanwhile more are drawn from the
@@ -258,7 +259,7 @@ class _State:
         return np.asarray(mean + away * min(1.0, reach / max(float(np.linalg.norm(away)), 1e-300)))
 
     def draw(self, seed: int) -> tuple[Floats, Floats]:
-        """Return a point as the optimiser wants to be told of it, and as it is to be tried."""
+        """Return a point in the form that the optimiser gets, and in the form that is tried."""
         self.optimiser.reseed_rng(seed)
         point = self.optimiser.ask()
         return (point[1], point[0]) if isinstance(point, tuple) else (point, point)

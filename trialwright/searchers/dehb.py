@@ -44,7 +44,7 @@ class DEHB:
     Args:
         population: how many slots a level has; as many trials are drawn first.
         factor: F, how much of the difference of two members is added to a third.
-        crossing: how likely a column is to be the mutant's, and not the target's.
+        crossing: the probability that a column is the mutant's, and not the target's.
     """
 
     population: int = 20

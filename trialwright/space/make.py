@@ -144,7 +144,7 @@ def ordinal(values: Options) -> Category:
 
 
 def grid_search(values: Options) -> Category:
-    """Every value in turn: the grid of all grid_search values is gone through again and again."""
+    """Every value in turn: the grid of all grid_search values is repeated."""
     return _category("grid_search", values)
 
 

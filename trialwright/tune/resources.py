@@ -117,7 +117,7 @@ def children(given: object) -> list[dict[str, float]]:
 def by_config(
     wanted: Callable[[dict[str, Any]], Resources | None],
 ) -> Callable[[dict[str, Any]], dict[str, float]]:
-    """Return what tells the engine what a trial of a config needs; None from the user's function is one CPU."""
+    """Return the function that says what a trial of a config needs; None from the user's function is one CPU."""
 
     def needs(config: dict[str, Any]) -> dict[str, float]:
         said = wanted(config)

@@ -63,7 +63,7 @@ class FunctionStopper(NoopStopper):
     """Asks a function.
 
     Args:
-        function: called with a trial's id and its result; tells whether this result ends the trial.
+        function: called with a trial's id and its result; returns whether this result ends the trial.
 
     Raises:
         TypeError: it is not such a function.

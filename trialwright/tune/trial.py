@@ -1,4 +1,4 @@
-"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get to see.
+"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get.
 
 The engine numbers its trials and shows pictures of them (``TrialInfo``). A ``Trial`` here is one object for the whole
 life of a trial, so that it can be a key of a dict; each newer picture is put into it. Each callback has trials of its

@@ -60,7 +60,7 @@ ASHAScheduler = AsyncHyperBandScheduler
 def metric_and_mode(
     metric: str | None, mode: str | None, reward_attr: str | None = None
 ) -> tuple[str | None, str | None]:
-    """Check what a scheduler was told to compare trials by.
+    """Check the metric and mode that a scheduler was given.
 
     Raises:
         ValueError: a mode that is none, or two metrics.

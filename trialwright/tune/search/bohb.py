@@ -62,12 +62,14 @@ class TuneBOHB(LibrarySearcher):
         return model if not points and self._seed is None else Begun(model, points, self._seed)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Refuse: a restored run tells everything again.
+        """Refuse: a restored run gives the searcher all results again.
 
         Raises:
             ValueError: always.
         """
-        raise ValueError("TuneBOHB.restore is not supported: Tuner.restore resumes a run, Engine(earlier=) learns from one")
+        raise ValueError(
+            "TuneBOHB.restore is not supported: Tuner.restore resumes a run, Engine(earlier=) learns from one"
+        )
 
 
 def _model(config: Mapping[str, Any]) -> TPE:

@@ -1,4 +1,4 @@
-"""The searcher as Ray Tune's users know it: asked for one trial at a time, told of each by its id.
+"""The searcher as Ray Tune's users know it: it is asked for one trial at a time, and gets results by the trial's id.
 
 A subclass that was written against that interface can be used: the engine asks it through ``Driven``. The searchers of
 other libraries have the interface too, for wrappers of the users' own, but the engine asks these directly.
@@ -21,8 +21,8 @@ HOOKS = ("set_search_properties", "suggest", "on_trial_result", "on_trial_comple
 class Searcher:
     """Decides what to try next. Subclasses define ``suggest`` and ``on_trial_complete``, and the rest as they like.
 
-    What is told of a trial is all that it reported, with the automatic metrics; of the trials of a ``Repeater``, the
-    means of what is optimised. It is told when the next suggestion is wanted.
+    Its results are all metrics that a trial reported, with the automatic ones; for the trials of a ``Repeater``, the
+    means of the optimised metrics. It gets them when the next suggestion is requested.
 
     Args:
         metric: what to optimise, where ``TuneConfig`` does not say so; or several.
