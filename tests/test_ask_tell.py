@@ -147,7 +147,7 @@ def test_a_trial_may_be_named_by_its_number():
 def test_telling_twice_is_refused_and_the_first_stays():
     study = AskTell(SQUARE, seed=0)
     study.tell(trial := study.ask(), 1.0)
-    with pytest.raises(ValueError, match="trial 0 was told before"):
+    with pytest.raises(ValueError, match="trial 0 has a result already"):
         study.tell(trial, 0.0)
     assert study.best.metrics == {"value": 1.0}
 
@@ -329,7 +329,7 @@ def test_a_loaded_state_continues_as_without_an_interruption(searcher):
         each.tell(waiting[1], {"a": 0.0, "b": 0.0})
     assert again.trials == study.trials
     assert again.ask(2) == study.ask(2)
-    with pytest.raises(ValueError, match="told before"):
+    with pytest.raises(ValueError, match="has a result already"):
         again.tell(waiting[1], None)
 
 
@@ -561,7 +561,7 @@ def test_what_is_recommended_meets_the_constraints():
 
 def test_where_all_values_are_equal_or_there_is_one_something_is_recommended():
     study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
-    with pytest.raises(ValueError, match="no trial was told"):
+    with pytest.raises(ValueError, match="no trial has a finite"):
         _ = study.recommended
     for _ in range(3):
         study.tell(study.ask(), 1.5)
@@ -621,7 +621,7 @@ def test_a_paused_trial_may_be_resumed_and_gets_its_result_at_its_end():
     trial = study.ask()
     study.report(trial, 1, 0.5)
     study.pause(trial)
-    with pytest.raises(ValueError, match="no trial was told"):
+    with pytest.raises(ValueError, match="no trial has a finite"):
         _ = study.best
     study.resume(trial)
     study.report(trial, 2, 0.4)
@@ -640,7 +640,7 @@ def test_reports_that_make_no_sense_are_refused():
         study.resume(trial)
     study.tell(trial, 0.1)
     for call in (study.pause, study.resume, lambda told: study.report(told, 3, 0.1)):
-        with pytest.raises(ValueError, match="trial 0 was told before"):
+        with pytest.raises(ValueError, match="trial 0 has a result already"):
             call(trial)
 
 

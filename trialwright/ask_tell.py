@@ -250,7 +250,9 @@ class AskTell:
     def _open_key(self, trial: AskedTrial | int) -> int:
         key = trial.id if isinstance(trial, AskedTrial) else index(trial)
         if key not in self._open:
-            known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
+            known = (
+                "has a result already" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
+            )
             raise ValueError(f"trial {key} {known}")
         return key
 
