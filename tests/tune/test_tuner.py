@@ -85,7 +85,7 @@ class TestASetting:
             if metric == "score":
                 assert len(tuner.fit()) == 1
             else:
-                with pytest.raises(ValueError, match="metric is given twice, and not the same"):
+                with pytest.raises(ValueError, match="metric is given twice, with different values"):
                     tuner.fit()
 
     def test_of_a_seed_makes_the_same_trials(self, settings):
