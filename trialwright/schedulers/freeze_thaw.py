@@ -61,11 +61,11 @@ class FreezeThaw:
         self._paused: set[int] = set()
 
     def on_start(self, trial: TrialView) -> Start:
-        """The first level is as far as a new trial goes."""
+        """A new trial runs to the first level."""
         return Start(at_step(self.steps[0]))
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Pause at each level but the last; end what has no value that could be modelled."""
+        """Pause at each level but the last; stop a trial without a finite value."""
         if report.step >= self.max_t:
             return Stop(f"step reached max_t = {self.max_t:g}", outcome="completed")
         if not math.isfinite(report.values[0]):
@@ -74,12 +74,12 @@ class FreezeThaw:
         return Pause()
 
     def on_resume(self, trial: TrialView) -> Until:
-        """The searcher has chosen this trial: it goes to the next level."""
+        """The searcher has chosen this trial: it runs to the next level."""
         self._paused.discard(trial.id)
         return at_step(next(step for step in self.steps if step > trial.step))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """It cannot go on."""
+        """It cannot be resumed."""
         self._paused.discard(trial.id)
 
     def next(self, can_ask: bool) -> Choice:
@@ -91,5 +91,5 @@ class FreezeThaw:
         return [*sorted(self._paused)]
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         self._paused = set(cast("list[int]", state))

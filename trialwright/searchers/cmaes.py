@@ -78,7 +78,7 @@ class CMAES:
         return problem.space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Draw, after a new generation has been made of what has ended."""
+        """Update the distribution with the trials that have ended, and draw."""
         if not self._columns:
             return suggest_rows(self._space, requests, np.full((len(requests), self._space.dimension), 0.5), rng)
         with one_thread():
