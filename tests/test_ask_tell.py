@@ -53,7 +53,7 @@ def test_one_is_a_trial_and_several_are_a_list():
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_less_than_one_cannot_be_asked_for(count):
-    with pytest.raises(ValueError, match=f"ask\\({count}\\): at least one"):
+    with pytest.raises(ValueError, match=f"ask\\({count}\\): count must be at least 1"):
         AskTell(SQUARE).ask(count)
 
 
