@@ -114,7 +114,7 @@ class Callback:
         """A trial began to run."""
 
     def on_trial_restore(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
-        """A trial goes on from a checkpoint."""
+        """A trial continues from a checkpoint."""
 
     def on_trial_save(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
         """A trial saved a checkpoint."""

@@ -117,7 +117,7 @@ class NoProgress:
 
 
 class _Drawn(ABC):
-    """Draws on a stream until the stream is closed or its reader is gone."""
+    """Draws on a stream until the stream is closed or its reader has ended."""
 
     is_seen = True
 

@@ -21,7 +21,7 @@ StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
 
 @runtime_checkable
 class Stopper(Protocol):
-    """A stop rule with a state."""
+    """A stop rule of yours that has a state."""
 
     def __call__(self, trial_id: int, metrics: dict[str, Metric]) -> bool:
         """Tell whether this report ends its trial."""
@@ -35,7 +35,8 @@ Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stop
 
 @runtime_checkable
 class StopRule(Protocol):
-    """What the experiment asks. It is made from the user's ``stop``; one that needs the config too can be given itself.
+    """A stop rule as the experiment calls it. It is made from the user's ``stop``; give an object of your own if the
+    rule needs the config.
 
     The report and the config must not be changed. When a run is resumed, the rule is asked again about every earlier
     report, in the same order, to restore its state; these answers are not used.
@@ -94,7 +95,7 @@ class Called:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Several rules: the first with a reason ends the trial, and all are asked."""
+    """Several rules: all are asked, and the first one with a reason ends the trial."""
 
     rules: tuple[StopRule, ...]
 

@@ -58,7 +58,7 @@ def ours(path):
     try:
         return import_module(f"trialwright.{path}")
     except ModuleNotFoundError as error:
-        if f" is not there: {paths.instead_of(path)}" not in str(error):
+        if f" does not exist: {paths.instead_of(path)}" not in str(error):
             raise
         return None
 

@@ -263,7 +263,7 @@ class TestResume:
     def test_how_to_go_on_is_checked(self):
         with pytest.raises(ValueError, match="unfinished trials go on as well"):
             tune.run(objective, name="mine", resume="AUTO+ERRORED_ONLY")
-        with pytest.raises(ValueError, match="resume_config says how to go on"):
+        with pytest.raises(ValueError, match="resume_config says how to resume"):
             tune.run(objective, name="mine", resume_config=tune.ResumeConfig())
 
 

@@ -136,7 +136,7 @@ class Found:
 
     path: Path | None = None
     result: Result | None = None  # when it is over
-    make: Callable[[str], Result] | None = None  # makes the one so far; it is told why the run is not over
+    make: Callable[[str], Result] | None = None  # makes the one so far; called with the reason why the run is not over
     is_late: Callable[[], bool] = bool  # its time budget is used up
 
     def so_far(self, why: str) -> Result | None:

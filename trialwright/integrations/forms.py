@@ -1,4 +1,4 @@
-"""How configurations and assignments translate into each other.
+"""Converts configurations to assignments of a library, and back.
 
 An assignment is a flat dict: the name of each active parameter, and a number that the library can model. Of a space of
 ours, the name is the parameter's path, and the number is the value itself for floats, the number of the step for

@@ -1,4 +1,4 @@
-"""What log files are made of: trials and their rows, how these are named, and what each format does with them."""
+"""The content of log files: trials, their rows and names, and the interface of a format."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _is_plotly(backend: str, ax: object) -> bool:
     if importlib.util.find_spec(backend) is None:
         raise ImportError(f"this plot needs {backend}: pip install 'trialwright[plots]'")
     if backend == "plotly" and ax is not None:
-        raise ValueError("ax is a place of matplotlib's to draw in: leave it out with plotly")
+        raise ValueError("ax is for matplotlib only: with plotly, do not give it")
     return backend == "plotly"
 
 

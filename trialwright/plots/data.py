@@ -70,7 +70,7 @@ def metric_of(result: Result, metric: str | None) -> str:
     """
     chosen = metric or result.metric
     if chosen is None:
-        raise ValueError("which metric? The run was given none, so say metric=...")
+        raise ValueError("the run has no metric: give metric=...")
     return chosen
 
 

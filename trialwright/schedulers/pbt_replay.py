@@ -33,7 +33,7 @@ from trialwright.streams import Streams
 class PBTReplay:
     """Takes each trial through a schedule of configurations.
 
-    It brings its own searcher; the run should have one sample, and the configurations must be some of its space.
+    It has its own searcher. The run should have one sample, and the configurations must be in its space.
 
     Args:
         policy: pairs of a step and the configuration from there on, the first at 0: ``result.lineage(trial)``.
@@ -64,7 +64,7 @@ class PBTReplay:
         return (Boundary("step", ">=", rest[0][0]),) if rest else ()
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """At a change: go on as a variation of itself, which is the next configuration."""
+        """At a change: continue as a clone of itself, with the next configuration."""
         segment = self._segments[trial.id]
         if segment + 1 == len(self.policy) or report.step < self.policy[segment + 1][0]:
             return Continue(self._until(segment))
@@ -72,7 +72,7 @@ class PBTReplay:
         return Clone(trial.id, self._until(segment + 1))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Nothing more to follow."""
+        """Forget the trial."""
         del self._segments[trial.id]
 
     def next(self, can_ask: bool) -> Choice:
@@ -88,5 +88,5 @@ class PBTReplay:
         return [[trial, segment] for trial, segment in self._segments.items()]
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         self._segments = dict(cast("list[tuple[int, int]]", state))

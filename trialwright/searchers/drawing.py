@@ -1,4 +1,4 @@
-"""From rows of the unit cube to suggestions: what all searchers that draw have in common.
+"""From rows of the unit cube to suggestions: the common code of searchers that draw.
 
 A sample's row depends on its number alone, not on which rows were asked for with it, so that batches of any size give
 the same.

@@ -1,4 +1,4 @@
-"""Quasi-random search: points that cover the space more evenly than chance, without looking at results."""
+"""Quasi-random search: points that cover the space more evenly than random ones, and ignore results."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from trialwright.streams import Streams
 
 @dataclass
 class Schedule:
-    """Begins each trial with the first configuration, and answers each "explore" request with its next.
+    """Starts each trial with the first configuration, and answers each "explore" request with the next one.
 
     Args:
         configs: the configurations, in order; the last one stays.

@@ -1,4 +1,5 @@
-"""Threads of linear algebra: one is fastest for the matrices of a searcher, and leaves the others to the trials."""
+"""Threads of linear algebra: one thread is fastest for the matrices of a searcher, and the other CPUs stay free for
+trials."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Untried: rows of the space that no trial has, for searchers that would rather not try a configuration twice; and when
-none is left.
+"""Untried: rows of the space that no trial has, for searchers that should not repeat a configuration; and whether
+one is left.
 
 d: columns of the space. k: rows. Two rows are the same config if they differ by nothing in the first nine digits.
 """

@@ -1,4 +1,4 @@
-"""Callbacks with Ray Tune's interface, and what has the engine call them.
+"""Callbacks with Ray Tune's interface, and what connects them to the engine.
 
 A user's callback gets ``Trial`` objects and results with the names that Ray Tune's users know. It runs off the loop, in
 a thread of its own; one that raises is reported and called no more, and the run goes on.

@@ -55,7 +55,7 @@ class Job:
 
     Args:
         trainable: a function, a ``Trainable``, or the name of one.
-        space: what may vary; None: nothing, or what a resumed run was told.
+        space: what may vary; None: nothing, or that of the resumed run.
         tune: how to search.
         run: where it is kept, and the like.
     """
@@ -87,7 +87,7 @@ class Job:
             again: which trials are tried again.
 
         Raises:
-            ValueError: there is no run; or something is missing that is no data; or is not what the run was told.
+            ValueError: there is no run; or something is missing that is no data; or differs from the run's.
             TrialError: a trial failed, and ``fail_fast="raise"``.
         """
         directory = directory.resolve()
@@ -192,7 +192,7 @@ class Job:
 
     @cached_property
     def _reporting(self) -> reporter.Reporting | None:
-        """The user's reporter: it is told of trials as a callback, and of the rest as what shows the progress."""
+        """The user's reporter: it gets trials as a callback, and the rest as a progress display."""
         given = self.run.progress_reporter
         return None if given is None else reporter.to_engine(given, self.facts)
 
@@ -258,7 +258,7 @@ class Job:
                 hear(result)
         except Exception as error:
             name = type(self.method.searcher).__name__
-            warnings.warn(f"{name} could not be told how the last trials ended: {said(error)}", stacklevel=2)
+            warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
 
 
 def _stop(given: object) -> object:

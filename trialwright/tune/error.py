@@ -10,7 +10,7 @@ class TuneError(TrialwrightError):
 
 
 class TrialError(RuntimeError):
-    """What a trial raised in its worker: its last line, and the traceback as a text."""
+    """What a trial raised in its worker: its last line, and the traceback as a string."""
 
     def __init__(self, line: str, traceback: str = "") -> None:
         super().__init__(f"{line}\n\n{traceback}" if traceback else line)

@@ -1,4 +1,4 @@
-"""Two vocabularies, and the one place that translates: what Ray Tune's users call things, and what the engine does.
+"""The names of Ray Tune and those of the engine, and the one place that translates between them.
 
 The engine counts ``step`` and ``time_s``; users know these as ``training_iteration`` and ``time_total_s``, and may well
 report a ``step`` of their own, which is ``_step`` inside. The engine takes numbers and strings, and joins nested names

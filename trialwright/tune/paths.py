@@ -1,4 +1,4 @@
-"""Paths: where Ray Tune keeps what is kept elsewhere here, and what to use instead of what is not here.
+"""Paths: which module here has the names of each module of Ray Tune, and what to use instead of names that are missing.
 
 Ray Tune has a module for nearly each of its classes; Trialwright has fewer. An import from one of ``MIRRORED`` gets the
 same objects from where they are. An import of one of ``MISSING``, or from one, fails and says what to use instead.
@@ -74,7 +74,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.logger.mlflow": _SERVICE,
     "tune.logger.wandb": _SERVICE,
     "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
-    "tune.registry:is_function_trainable": "inspect.isclass tells functions from classes",
+    "tune.registry:is_function_trainable": "inspect.isclass distinguishes functions from classes",
     "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
     "tune.registry:validate_trainable": "Tuner and tune.run refuse an unknown name when they are called",
     "tune.schedulers.pb2_utils": _INSIDE,
@@ -106,7 +106,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.utils:flatten_dict": _DICTS,
     "tune.utils:merge_dicts": _DICTS,
     "tune.utils:unflattened_lookup": _DICTS,
-    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it is gone",
+    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it has ended",
     "tune.utils:warn_if_slow": "the run's statistics say where the time went",
     "tune.utils.callback": _INSIDE,
     "tune.utils.file_transfer": "the storage is a directory that every machine can write to",
@@ -156,7 +156,7 @@ class _Finder(MetaPathFinder, Loader):
             return ModuleSpec(fullname, self, origin=ROOT + MIRRORED[name], is_package=True)
         instead = instead_of(name)
         if instead is not None:
-            raise ModuleNotFoundError(f"{fullname} is not there: {instead}")
+            raise ModuleNotFoundError(f"{fullname} does not exist: {instead}")
         return None
 
     def exec_module(self, module: ModuleType) -> None:

@@ -278,7 +278,7 @@ class Reporting(engine.Callback):
         self._snapshot = snapshot
 
     def close(self, snapshot: Snapshot) -> None:
-        """Nothing: the end of the run is shown when its callbacks are told."""
+        """Nothing: the end of the run is shown when its callbacks are called."""
 
 
 def to_engine(reporter: object, facts: RunFacts) -> Reporting:

@@ -24,7 +24,7 @@ from trialwright.tune.trial import RunFacts, Trial
 class Stopper:
     """A stop rule with a memory: subclass it. Every report waits for its answer."""
 
-    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a text here, a number for the engine
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a string here, a number for the engine
         """Tell whether this result ends its trial."""
         raise NotImplementedError
 
@@ -63,7 +63,7 @@ class FunctionStopper(NoopStopper):
     """Asks a function.
 
     Args:
-        function: called with a trial's id and its result; tells whether this result ends the trial.
+        function: called with a trial's id and its result; returns whether this result ends the trial.
 
     Raises:
         TypeError: it is not such a function.

@@ -1,4 +1,4 @@
-"""The oldest way to report: ``tune.track.log(mean_accuracy=0.9)``."""
+"""An old way to report: ``tune.track.log(mean_accuracy=0.9)``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get to see.
+"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get.
 
 The engine numbers its trials and shows pictures of them (``TrialInfo``). A ``Trial`` here is one object for the whole
 life of a trial, so that it can be a key of a dict; each newer picture is put into it. Each callback has trials of its
@@ -158,7 +158,7 @@ class Trial:
 
     @property
     def experiment_tag(self) -> str:
-        """What varies, as a text that is fit for a file name: ``0_bias=0.73356,weight=0.16088``."""
+        """What varies, as a string that can be a file name: ``0_bias=0.73356,weight=0.16088``."""
         if self._tag is None or self._tag[0] != self.info.attempt:
             self._tag = self.info.attempt, tag_of(self.number, self.evaluated_params)
         return self._tag[1]
@@ -314,7 +314,7 @@ def _varied(config: Mapping[str, Any], varied: frozenset[str] | None, prefix: st
 
 
 def tag_of(number: int, settings: Mapping[str, Any]) -> str:
-    """Return a trial's tag: its number, and what varies by its path, as a text that is fit for a file name."""
+    """Return a trial's tag: its number, and what varies by its path, as a string that can be a file name."""
     texts = [f"{_harmless(path.rsplit('/', 1)[-1])}={_harmless(value)}" for path, value in sorted(settings.items())]
     return "_".join(filter(None, [str(number), ",".join(texts)]))
 

@@ -1,4 +1,4 @@
-"""Closed-form learning curves: how well a training ends, and how soon, are two parameters of its configuration.
+"""Closed-form learning curves: the configuration has two parameters: how well a training ends, and how fast.
 
 q = quality, p = pace, both in [0, 1]; c = crossing; t = step.
 

@@ -1,4 +1,4 @@
-"""Training dynamics: what is learnt is a state that can be cloned, and the best setting changes while it is learnt.
+"""Training dynamics: the state can be cloned, and the best setting changes during the training.
 
 So population based training can be studied without a GPU: a member that takes over another's state and goes on with
 other settings reaches what no constant setting can.

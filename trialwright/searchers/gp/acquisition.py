@@ -1,4 +1,4 @@
-"""Acquisition: the logarithm of expected improvement, where it is 1e-300 too, with its gradient.
+"""Acquisition: the logarithm of expected improvement, also where it is as small as 1e-300, with its gradient.
 
 z: (best - mean) / sd. phi, Phi: density and distribution function of the normal. h(z) = phi(z) + z Phi(z).
 EI = sd * h(z) (Jones et al. 1998); its logarithm in the tail is that of Ament et al. 2023 (LogEI).

@@ -1,4 +1,4 @@
-"""Expected improvement where no value is certain: on the least of the function at what was tried, which is drawn.
+"""Expected improvement with noise: compared with draws of the function's minimum over the tried points.
 
 Noisy expected improvement (Letham et al. 2019, arXiv 1706.07094) in logarithms (Ament et al. 2023, arXiv 2310.20708).
 Only the function at the few tried rows that may be the best is drawn. Given a draw, the function elsewhere is normal,

@@ -1,4 +1,4 @@
-"""Scope: the rows that may be suggested, and where to take some from.
+"""Scope: the rows that may be suggested, and how to draw some.
 
 d: columns. m: rows. Allowed rows are snapped to values, lie on the request's grid point, and satisfy the constraints.
 """

@@ -1,4 +1,4 @@
-"""Thinning: which observations a model looks at when there are more than it can afford.
+"""Thinning: which observations a model uses if there are too many.
 
 A quarter are the best, because there the next one will be; a quarter the newest, because they tell where the search
 stands; the rest lie evenly over the others, and hold the far ends of the space down. Cost stays flat however long a

@@ -1,4 +1,4 @@
-"""Utilities: from what models say of each output at some rows, to how much the rows are worth, as a logarithm.
+"""Utilities: from the models' predictions for some rows to the logarithm of how useful the rows are.
 
 m: rows. f: fantasies. o: outputs, objectives first, then constraints. Means have shape (m, f) and sds (m,), one pair an
 output; so have the gradients that come back.
