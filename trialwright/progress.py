@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trialwright.core.failures import Failure
+from trialwright.nested import flatten
 
 WARNINGS_SHOWN = 2
 FAILURES_SHOWN = 5  # kinds
@@ -342,24 +343,19 @@ def _best(best: Best) -> str:
 
 def settings(config: Mapping[str, object]) -> str:
     """Return a config as ``lr=0.0123 model/width=128``, cut off where it gets long."""
-    text = _plain(" ".join(_settings(config, "")))
+    text = _plain(" ".join(f"{name}={shown(value)}" for name, value in flatten(config).items()))
     return text if len(text) <= CONFIG_LENGTH else text[: CONFIG_LENGTH - 3] + "..."
-
-
-def _settings(config: Mapping[str, object], prefix: str) -> list[str]:
-    parts: list[str] = []
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            parts += _settings(value, f"{prefix}{name}/")
-        else:
-            parts.append(f"{prefix}{name}={number(value) if isinstance(value, float) else value}")
-    return parts
 
 
 def _used(name: str, used: float, total: float) -> str:
     if name == "memory":
         return f"{number(used / 2**30)} of {number(total / 2**30)} GiB"
     return f"{number(used)} of {number(total)}"
+
+
+def shown(value: object) -> str:
+    """Return a value as a string: a float with four significant digits."""
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def number(value: float) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from trialwright.callbacks import TrialInfo
+from trialwright.nested import flatten
 from trialwright.results import TrialResult
 from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
@@ -154,7 +155,9 @@ class Trial:
     @property
     def evaluated_params(self) -> dict[str, Any]:
         """What varies, by its path: ``{"model/lr": 0.1}``."""
-        return dict(_varied(self.config, self.facts.varied, ""))
+        varied = self.facts.varied
+        found = flatten(self.config, varied or ())
+        return found if varied is None else {path: found[path] for path in found if path in varied}
 
     @property
     def experiment_tag(self) -> str:
@@ -300,17 +303,6 @@ def info_of_result(result: TrialResult) -> TrialInfo:
         checkpoint=None if saved is None else str(saved),
         directory=None if result.directory is None else str(result.directory),
     )
-
-
-def _varied(config: Mapping[str, Any], varied: frozenset[str] | None, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        path = f"{prefix}{name}"
-        if varied is not None and path in varied:
-            yield path, value
-        elif isinstance(value, Mapping):
-            yield from _varied(value, varied, f"{path}/")
-        elif varied is None:
-            yield path, value
 
 
 def tag_of(number: int, settings: Mapping[str, Any]) -> str:
