@@ -6,7 +6,6 @@ A reporter is asked after each thing that happens, and once more at the end of t
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections import Counter
@@ -250,10 +249,8 @@ class Reporting(engine.Callback):
 
     def setup(self, **info: object) -> None:
         """Tell the reporter about the run."""
-        directory = info.get("directory")
-        if self._facts.directory is None and directory is not None:
-            self._facts.directory = os.fspath(str(directory))
         facts = self._facts
+        facts.locate(info.get("directory"))
         self._reporter.setup(time.time(), facts.num_samples, facts.metric, facts.mode)
 
     def _ask(self, trials: Sequence[TrialInfo], *, done: bool = False) -> None:

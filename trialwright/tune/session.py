@@ -107,6 +107,18 @@ class TuneContext:
 # The same as plain functions, as older code calls them ----------------------------------------------------------------
 
 
+def log(**metrics: object) -> Reply:
+    """Report metrics of the trial, as ``tune.track.log(mean_accuracy=0.9)`` did.
+
+    Args:
+        metrics: names and values.
+
+    Raises:
+        TrialStopped: the trial is to end.
+    """
+    return report(metrics)
+
+
 def get_experiment_name() -> str:
     """Return the experiment's name."""
     return TuneContext().get_experiment_name()
@@ -130,6 +142,9 @@ def get_trial_dir() -> str:
 def get_trial_resources() -> PlacementGroupFactory:
     """Return what the trial was granted."""
     return TuneContext().get_trial_resources()
+
+
+trial_dir, trial_name = get_trial_dir, get_trial_name  # of tune.track
 
 
 # The attempt that is running ------------------------------------------------------------------------------------------

@@ -56,6 +56,11 @@ class RunFacts:
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = fresh
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
 
+    def locate(self, directory: object) -> None:
+        """Take in the run's directory, which is None if nothing is kept; one that is known already stays."""
+        if self.directory is None and directory is not None:
+            self.directory = str(directory)
+
     @property
     def run(self) -> str:
         """Five hexadecimal digits that name the run."""
