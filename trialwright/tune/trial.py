@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trialwright.callbacks import TrialInfo
 from trialwright.nested import flatten
+from trialwright.on_demand import OnDemand
 from trialwright.results import TrialResult
 from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
@@ -271,26 +272,7 @@ class TrialBook:
 
     def all(self, infos: Sequence[TrialInfo]) -> Sequence[Trial]:
         """Return all trials, made only when they are looked at."""
-        return _Trials(self, infos)
-
-
-class _Trials(Sequence[Trial]):
-    """Trials made from pictures when they are looked at: most callbacks never do, and there may be many."""
-
-    def __init__(self, book: TrialBook, infos: Sequence[TrialInfo]) -> None:
-        self._book, self._infos = book, infos
-
-    def __len__(self) -> int:
-        return len(self._infos)
-
-    @overload
-    def __getitem__(self, index: int) -> Trial: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Trial]: ...
-    def __getitem__(self, index: int | slice) -> Trial | Sequence[Trial]:
-        if isinstance(index, slice):
-            return [self._book.see(info) for info in self._infos[index]]
-        return self._book.see(self._infos[index])
+        return OnDemand(infos, self.see)
 
 
 def info_of_result(result: TrialResult) -> TrialInfo:
