@@ -295,10 +295,10 @@ def _errors(snapshot: Snapshot) -> list[str]:
 
 def _headline(snapshot: Snapshot) -> str:
     ended = snapshot.states.get("ended", 0)
-    counts = _counts(snapshot.outcomes)
+    outcomes = counts(snapshot.outcomes) or "none"
     unended = sum(snapshot.states.values()) - ended
     rest = f"; {unended} not ended" if unended else ""
-    return f"{_plain(snapshot.name)}: {ended:,} trials in {duration(snapshot.elapsed_s)}: {counts or 'none'}{rest}"
+    return f"{_plain(snapshot.name)}: {ended:,} trials in {duration(snapshot.elapsed_s)}: {outcomes}{rest}"
 
 
 def _where_time_went(spent: Statistics, reports: int) -> list[str]:
@@ -329,12 +329,13 @@ def _trials(snapshot: Snapshot) -> str:
     states = {state: count for state, count in snapshot.states.items() if state != "ended"}
     of = "" if snapshot.wanted is None else f" of {snapshot.wanted:,}"
     ended = f"{snapshot.states.get('ended', 0):,}{of} ended"
-    outcomes = _counts(snapshot.outcomes)
-    return ", ".join(filter(None, [_counts(states), ended])) + (f" ({outcomes})" if outcomes else "")
+    outcomes = counts(snapshot.outcomes)
+    return ", ".join(filter(None, [counts(states), ended])) + (f" ({outcomes})" if outcomes else "")
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+def counts(amounts: Mapping[str, int]) -> str:
+    """Return ``4 running, 2 paused``."""
+    return ", ".join(f"{amount:,} {name}" for name, amount in amounts.items() if amount)
 
 
 def _best(best: Best) -> str:

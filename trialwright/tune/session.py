@@ -119,32 +119,11 @@ def log(**metrics: object) -> Reply:
     return report(metrics)
 
 
-def get_experiment_name() -> str:
-    """Return the experiment's name."""
-    return TuneContext().get_experiment_name()
-
-
-def get_trial_id() -> str:
-    """Return for instance ``85955_00000``."""
-    return TuneContext().get_trial_id()
-
-
-def get_trial_name() -> str:
-    """Return for instance ``objective_85955_00000``."""
-    return TuneContext().get_trial_name()
-
-
-def get_trial_dir() -> str:
-    """Return the directory of the trial's files."""
-    return TuneContext().get_trial_dir()
-
-
-def get_trial_resources() -> PlacementGroupFactory:
-    """Return what the trial was granted."""
-    return TuneContext().get_trial_resources()
-
-
-trial_dir, trial_name = get_trial_dir, get_trial_name  # of tune.track
+get_experiment_name = TuneContext().get_experiment_name
+get_trial_dir = trial_dir = TuneContext().get_trial_dir
+get_trial_id = TuneContext().get_trial_id
+get_trial_name = trial_name = TuneContext().get_trial_name
+get_trial_resources = TuneContext().get_trial_resources
 
 
 # The attempt that is running ------------------------------------------------------------------------------------------
