@@ -61,7 +61,7 @@ class TuneReporterBase(ProgressReporter):
         total_samples: how many trials there will be, if the run should not say it.
         max_progress_rows: how many trials to show while the run goes on.
         max_error_rows: how many errors to show while it goes on.
-        max_column_length: longer texts are cut off.
+        max_column_length: longer values are cut off.
         max_report_frequency: seconds between two tables.
         infer_limit: how many metrics to show if ``metric_columns`` is not given.
         print_intermediate_tables: False: only counts while the run goes on, the table at its end.
@@ -70,7 +70,7 @@ class TuneReporterBase(ProgressReporter):
         sort_by_metric: best first.
 
     Raises:
-        ValueError: a mode that is none.
+        ValueError: the mode is another one.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class Reporting(engine.Callback):
     """Has the engine ask a user's reporter. It is a ``trialwright.progress.Progress`` as well, if it is given as one.
 
     Args:
-        reporter: whom to ask.
+        reporter: the user's.
         facts: about the run.
     """
 

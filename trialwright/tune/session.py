@@ -36,7 +36,7 @@ def report(metrics: object = None, *, checkpoint: Saved | None = None, **named: 
     Raises:
         TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
         RuntimeError: this is not inside a trial.
-        TypeError, ValueError: the report is not one; the text names the key.
+        TypeError, ValueError: this cannot be reported; the message names the key.
         FileNotFoundError: there is nothing where the checkpoint should be.
     """
     row = names.escape({**_given(metrics), **named})
@@ -104,7 +104,7 @@ class TuneContext:
     get_local_world_size = get_world_size
 
 
-# The same as plain functions, as older code calls them ----------------------------------------------------------------
+# As functions, which older code calls, ``tune.track.log`` among them --------------------------------------------------
 
 
 def log(**metrics: object) -> Reply:

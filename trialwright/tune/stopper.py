@@ -177,7 +177,7 @@ def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
         facts: about the run.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is something else.
     """
     if stop is None:
         return None, None
