@@ -71,7 +71,10 @@ class TrialInfo:
 
 
 class Trials(Sequence[TrialInfo]):
-    """All trials as they are now, in the order of their first events."""
+    """All trials as they are now, in the order of their first events.
+
+    They are kept here, and not made on demand: callbacks run in other threads than the loop, which changes the trials.
+    """
 
     def __init__(self) -> None:
         self._infos: list[TrialInfo] = []

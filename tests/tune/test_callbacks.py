@@ -11,8 +11,16 @@ from tests.tune.objectives import SPACE, failing, objective, run, saving
 from trialwright import callbacks as engine
 from trialwright import tune
 from trialwright.callbacks import TrialInfo
-from trialwright.tune.callback import Callback, CallbackList, to_engine
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
+from trialwright.tune.callbacks import (
+    Callback,
+    CallbackList,
+    CSVLoggerCallback,
+    JsonLoggerCallback,
+    LoggerCallback,
+    TBXLoggerCallback,
+    to_engine,
+    together,
+)
 from trialwright.tune.trial import RunFacts, Trial, TrialBook, run_digits
 
 FACTS = {"name": "objective", "varied": frozenset({"weight", "bias"})}

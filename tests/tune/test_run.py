@@ -12,7 +12,7 @@ import pytest
 
 from trialwright import Local, tune
 from trialwright.executors.on_ray import OnRay
-from trialwright.tune.logger import pretty_print
+from trialwright.tune.callbacks import pretty_print
 from trialwright.tune.schedulers import AsyncHyperBandScheduler
 from trialwright.tune.suggest.bayesopt import BayesOptSearch
 

@@ -165,26 +165,6 @@ def taken(axis: Axis, assignment: Assignment) -> bool:
     return axis.condition is None or assignment.get(axis.condition.parent) == axis.condition.option
 
 
-def nested(flat: Mapping[str, object]) -> Resolved:
-    """Turn names like "model/lr" into dicts of dicts, as libraries with flat spaces leave that to their users."""
-    config: Resolved = {}
-    for name, value in flat.items():
-        *parents, last = name.split("/")
-        inside = config
-        for parent in parents:
-            inside = cast(Resolved, inside.setdefault(parent, {}))
-        inside[last] = value
-    return config
-
-
-def flat(config: Mapping[str, object], prefix: str = "") -> Resolved:
-    """Undo ``nested``."""
-    found: Resolved = {}
-    for name, value in config.items():
-        found |= flat(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return found
-
-
 def plain_data(value: object) -> object:
     """Turn what other libraries put into configurations (NumPy's scalars and arrays, tuples) into plain data."""
     if isinstance(value, Mapping):

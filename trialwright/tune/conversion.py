@@ -17,11 +17,17 @@ from trialwright.errors import said
 from trialwright.executors import Executor
 from trialwright.results import Result
 from trialwright.space import Space
-from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune import callbacks, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune.callbacks import (
+    CSVLoggerCallback,
+    JsonLoggerCallback,
+    LoggerCallback,
+    TBXLoggerCallback,
+    together,
+)
 from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialwright.tune.error import TrialError
 from trialwright.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
 from trialwright.tune.trainable.loop import Saving
@@ -185,7 +191,7 @@ class Job:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
-        told = callback.to_engine(
+        told = callbacks.to_engine(
             [*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts
         )
         return [*together(told), *([self._reporting] if self._reporting else [])]

@@ -6,7 +6,7 @@ from trialwright.errors import TrialwrightError
 
 
 class TuneError(TrialwrightError):
-    """Trials failed: the text says how many, and what the first of them said."""
+    """Trials failed: the message says how many, and the first error."""
 
 
 class TrialError(RuntimeError):

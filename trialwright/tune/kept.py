@@ -23,7 +23,7 @@ from trialwright.storage.base import Store
 from trialwright.storage.files import keep
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.tune import names, spaces
-from trialwright.tune.callback import Callback
+from trialwright.tune.callbacks import Callback
 from trialwright.tune.config import NameOf
 from trialwright.tune.records import Records
 from trialwright.tune.trial import RunFacts, Trial
