@@ -97,18 +97,16 @@ def test_each_of_256_pauses_costs_its_own_delay_and_together_no_more_than_the_lo
 
 
 def test_a_function_draws_and_what_is_negative_counts_as_nothing():
-    shifts = [a_life(Delays(launch_s=lambda dice: dice.normal(0.0, 1.0)))[0] for _ in range(2)]
+    shifts = [a_life(Delays(launch_s=lambda rng: rng.normal(0.0, 1.0)))[0] for _ in range(2)]
     assert shifts[0] == shifts[1]
-    executor = an_executor(delays=Delays(launch_s=lambda dice: dice.normal(0.0, 1.0)))
+    executor = an_executor(delays=Delays(launch_s=lambda rng: rng.normal(0.0, 1.0)))
     for trial in range(400):
         executor.do(launch(trial))
     assert sum(isinstance(event, Started) for event in events(executor)) == pytest.approx(200, abs=40)
     assert executor.now() == 0.0
 
 
-DRAWN = Delays(
-    (0.0, 1.0), (0.0, 1.0), lambda dice: dice.exponential(3.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0)
-)
+DRAWN = Delays((0.0, 1.0), (0.0, 1.0), lambda rng: rng.exponential(3.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
 
 
 def drawn(seed: int, workers: int = 4) -> Any:

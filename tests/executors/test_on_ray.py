@@ -103,7 +103,7 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
 
     def test_slots_that_cannot_dial_are_called_which_is_said(self, drive, caplog):
         driver = drive()
-        driver.executor._pool._address = ("127.0.0.1", 1)  # where nobody listens
+        driver.executor._pool._address = ("127.0.0.1", 1)  # where nothing listens
         assert losses(driver.run(report_thrice)) == [3.0, 2.0, 1.0]
         assert "cannot connect" in caplog.text
 

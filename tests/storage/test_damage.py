@@ -27,13 +27,13 @@ def outcome(directory, original):
 
 
 def test_flipped_bytes_are_noticed_or_do_no_harm(run):
-    file, dice = run / "journal.sqlite", random.Random(3)
+    file, draws = run / "journal.sqlite", random.Random(3)
     store = SqliteStore.open(run, read_only=True)
     original = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
     clean, outcomes = file.read_bytes(), []
     for _ in range(150):
-        place = dice.randrange(len(clean))
-        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << dice.randrange(8))]) + clean[place + 1 :])
+        place = draws.randrange(len(clean))
+        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << draws.randrange(8))]) + clean[place + 1 :])
         outcomes.append(outcome(run, original))
     assert outcomes.count("noticed") > 50  # the others hit pages' empty space, and what is only for people
 

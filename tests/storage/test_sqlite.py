@@ -151,11 +151,11 @@ def test_frames_of_a_trial_are_found_by_an_index(run):
 
 
 def test_no_acknowledged_turn_is_lost_to_a_kill(tmp_path, drivers):
-    dice, directory, last = random.Random(1), tmp_path / "run", -1
+    draws, directory, last = random.Random(1), tmp_path / "run", -1
     for _ in range(20):
         drivers.start(directory)
         acknowledged = drivers.acknowledged()
-        last = max(itertools.islice(acknowledged, dice.randrange(150)), default=last)
+        last = max(itertools.islice(acknowledged, draws.randrange(150)), default=last)
         drivers.kill()
         last = max(acknowledged, default=last)
     found = entries(directory)

@@ -240,7 +240,7 @@ class _Work:
         """In a thread: an attempt that has waited there, whose time begins now."""
         try:
             session = self.session(launch)
-        except Exception as error:  # else the thread would end, and the trials behind this one would wait forever
+        except Exception as error:  # else the thread would end, and the trials behind this one would never run
             return failure(launch.trial, launch.attempt, error)
         return self.run(session)
 
