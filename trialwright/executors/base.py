@@ -1,6 +1,9 @@
 """What an executor is: it carries out commands, yields events, and owns the clock. Nothing else touches the outside.
 
-The contract is ``tests/contracts/executor.py``.
+Below the contract are the parts that executors share: an inbox for events, a thread for the searcher, and threads for
+calls that block.
+
+The tests of the contract are in ``tests/contracts/executor.py``.
 """
 
 from __future__ import annotations
@@ -10,10 +13,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
@@ -208,3 +213,35 @@ class Asker:
                 self._inbox.put(self._suggest(ask))
             except BaseException as error:  # any error ends the run, with its own traceback as the cause
                 self._inbox.fail(of_searcher(error))
+
+
+class Deputy:
+    """One daemon thread for calls that block, one after another. It lives until it is closed: Ray's processes die with
+    the thread that started them."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+        """Call this in the thread, after all earlier calls; return a future of the result."""
+        return asyncio.wrap_future(self.tell(function, *arguments))
+
+    def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """The same with a plain future, whose result may be ignored."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(function, *arguments)))
+        return future
+
+    def close(self) -> None:
+        """End the thread after the calls so far."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            future, function = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:  # Ray calls sys.exit in places, and so may a user's display
+                    future.set_exception(error)

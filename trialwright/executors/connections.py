@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
+from trialwright.executors.carriers import keep_alive
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Frames,
@@ -20,7 +21,6 @@ from trialwright.executors.wire import (
     WireError,
     from_worker,
     greeting,
-    keep_alive,
 )
 
 GREETING_BYTES_MAX = 1024  # before the token is shown

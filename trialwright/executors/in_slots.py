@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
 import tempfile
 import time
@@ -21,9 +22,9 @@ from typing import ClassVar, assert_never
 import cloudpickle
 
 from trialwright.errors import ExecutorError, named
-from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.deputy import Deputy
-from trialwright.executors.pool import Pool, Starter
+from trialwright.executors.base import Asker, Deputy, Inbox, Run
+from trialwright.executors.launcher import Starter
+from trialwright.executors.pool import Pool
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Ask, Cancel, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node
 from trialwright.storage import checkpoints
@@ -31,6 +32,7 @@ from trialwright.storage import checkpoints
 SHUTDOWN_S = 8.0
 PAYLOAD_BYTES_MAX = 256 * 2**20
 AHEAD = 64  # short trials that may wait in a slot: more would save no more time
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class InSlots(ABC):
@@ -175,6 +177,18 @@ class InSlots(ABC):
         while True:
             await asyncio.sleep(BEAT_S)
             self._pool.beat()
+
+
+def environment(cpus: float, gpus: str | None) -> dict[str, str]:
+    """Return what a fresh slot's environment needs, before anything heavy is imported there.
+
+    Args:
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless variables of
+            this process set another number.
+        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves the variable to the starter.
+    """
+    threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
+    return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
 
 
 def _absolute(path: str | Path) -> Path:

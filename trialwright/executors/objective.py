@@ -6,7 +6,6 @@ a function that returns its result: a dict of metrics, or the one metric's numbe
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import sys
@@ -33,6 +32,8 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
         if inspect.isgenerator(result):
             result = _iterate(cast("Generator[object, None, object]", result), session)
         elif inspect.iscoroutine(result):
+            import asyncio  # here: with ssl and subprocess it is a seventh of what a worker process would import
+
             result = asyncio.run(cast("Coroutine[object, object, object]", result))
         conclude(session, result)
     except TrialStopped as stop:

@@ -26,9 +26,9 @@ from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 
 from trialwright.errors import ExecutorError
-from trialwright.executors import forked, worker
-from trialwright.executors.in_slots import InSlots
-from trialwright.executors.pool import Dial
+from trialwright.executors import worker
+from trialwright.executors.in_slots import InSlots, environment
+from trialwright.executors.launcher import Dial
 from trialwright.executors.slots import Rules
 from trialwright.messages import Node, Placement
 from trialwright.resources import to_amounts
@@ -60,7 +60,7 @@ class _ForkServer:
             raise ExecutorError("executor='processes' needs fork, which this system lacks: use 'local' or 'ray'")
         self._payload, self._root, self._shared, self.devices = payload, root, shared, _devices()
         self._server = ForkServer()
-        self._server.set_forkserver_preload([forked.__name__])
+        self._server.set_forkserver_preload([worker.__name__])
         self._server.ensure_running()
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[_Forked, Future[None]]:
@@ -68,8 +68,8 @@ class _ForkServer:
         assert dial is not None, "this process listens on the loopback, which every process of the machine reaches"
         known = dict(enumerate(self.devices))
         gpus = ",".join(known.get(index, str(index)) for index in placement.gpus)
-        environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
-        slot = forked.ForkedSlot(environment, dial, self._payload, self._root, self._shared)
+        variables = environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
+        slot = worker.ForkedSlot(variables, dial, self._payload, self._root, self._shared)
         kills = _out_of_memory_kills()
         status, data = self._server.connect_to_new_process([])
         pid = _read(status)
@@ -193,7 +193,7 @@ class Processes(InSlots):
 
     async def _begin(self, payload: bytes) -> None:
         await self._deputy.call(self._server.open, payload, str(self._root), self._shared)
-        await self._pool.listen(HOST, 0)
+        await self._pool.launcher.listen(HOST, 0)
         self._take_note((self._node(),))
 
     async def _end(self) -> None:

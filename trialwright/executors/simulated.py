@@ -22,8 +22,7 @@ import numpy as np
 
 from trialwright.errors import ExecutorError, nearest, of_searcher, refuse
 from trialwright.executors.base import Run
-from trialwright.executors.delays import Delays, draw
-from trialwright.executors.faults import Doom, Faults, Outages
+from trialwright.executors.delays_and_faults import Delays, Doom, Faults, Outages, draw
 from trialwright.executors.objective import failure
 from trialwright.messages import (
     Ask,

@@ -9,7 +9,6 @@ Nothing is ever unpickled, and msgpack's extension types are refused.
 from __future__ import annotations
 
 import math
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +40,6 @@ FRAME_BYTES_MAX = 16 * 2**20
 COLUMNS_MAX = KEYS_MAX
 NOTES_MAX = 100
 NAME_LENGTH_MAX = 4096  # of a path, a process, a reason
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _PREFIX = 4
 _INT_MAX = 2**63 - 1
 _METRIC_TYPES = frozenset({float, int, str, bool, type(None)})
@@ -367,17 +365,3 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
     _RETURNED: lambda trial, attempt: Returned(_number(trial), _number(attempt)),
     _NOTED: lambda trial, attempt, notes: Noted(_number(trial), _number(attempt), _notes(notes)),
 }
-
-
-def keep_alive(connection: socket.socket) -> None:
-    """Send small frames at once, and have the kernel detect within half a minute that the other machine cannot be
-    reached.
-
-    The other kernel answers for its processes, even if they are stopped or in a long call that holds the interpreter
-    lock: such a process is not lost.
-    """
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

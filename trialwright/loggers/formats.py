@@ -131,8 +131,8 @@ class JSONFormat:
 class TensorBoardFormat:
     """TensorBoard's event files: each report's numbers as scalars, and the hyper-parameters when a trial has ended.
 
-    ``tensorboard --logdir <run>`` shows each trial as a run of its own. There is one file a trial, opened for each batch
-    of rows.
+    ``tensorboard --logdir <run>`` shows each trial as a run of its own. A trial has one file, opened for each batch of
+    rows.
 
     Args:
         prefix: what the names of metrics begin with.
