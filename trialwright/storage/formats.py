@@ -98,8 +98,6 @@ def update(database: apsw.Connection, path: Path, version: int) -> None:
         ValueError: it cannot be migrated.
     """
     refuse_old(path, version)
-    if version == FORMAT:
-        return
     backup = path.with_name(f"{path.name}.format_{version}")
     backup.unlink(missing_ok=True)
     database.execute("VACUUM INTO ?", (str(backup),))
