@@ -106,6 +106,7 @@ class MemoryStore:
         self._count += 1
         if self._keep == "turns":
             self._turns.append(pack(turn))
+            # ``trials`` can be read only once, and reading it makes the rows: other ways to keep a turn leave it alone.
             for row in turn.trials:
                 self._trials[row.id] = row
         elif self._keep == "digest":
@@ -183,6 +184,7 @@ def _whole(items: Sequence[Any]) -> list[Any]:
 
 def _fields(cls: type[Message]) -> Callable[[Message], Flat]:
     names = cls.__match_args__
+    # attrgetter with one name returns the value, not a tuple.
     if len(names) > 1:
         return attrgetter(*names)
     return lambda message: tuple([getattr(message, name) for name in names])
