@@ -132,6 +132,7 @@ class Inbox:
         """Add an event, from any thread. The loop is woken once a batch."""
         with self._lock:
             self._events.append(event)
+            # One wake-up a batch: each costs a system call, and a short trial puts several events.
             called, self._called = self._called, True
         if not called:
             self._call()
@@ -173,18 +174,22 @@ class Inbox:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
         try:
             while not self._is_there:
+                # Cleared before the next look, so that an event that comes in between sets it again and is not missed.
                 self._arrived.clear()  # it may still be set for events that the last ``take`` returned
                 async with nullcontext() if timeout_s is None else asyncio.timeout(timeout_s):
                     await self._arrived.wait()
         except TimeoutError:
+            # Time is up, and what waited to come with another event comes alone.
             if not self._waiting:
                 return [Ticked()]
         with self._lock:
+            # The run ends with it: events that came with it would not be handled.
             if self._error is not None:
                 raise self._error
             events, self._events, self._called = [*self._waiting, *self._events], [], False
         self._waiting.clear()
         if self._timer is not None:
+            # Else it would ring for starts that have been taken, and wake the loop for nothing.
             self._timer.cancel()
             self._timer, self._is_ripe = None, False
         return events
@@ -196,6 +201,7 @@ class Asker:
     def __init__(self, suggest: Callable[[Ask], Suggested], inbox: Inbox) -> None:
         self._suggest, self._inbox = suggest, inbox
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        # A daemon: a searcher that hangs must not keep the program from ending.
         self._thread = threading.Thread(target=self._serve, name="trialwright-searcher", daemon=True)
         self._thread.start()
 
@@ -240,6 +246,7 @@ class Deputy:
     def _work(self) -> None:
         while (item := self._calls.get()) is not None:
             future, function = item
+            # False for a call that was cancelled while it waited: setting its result would raise, and end the thread.
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(function())

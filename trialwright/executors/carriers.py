@@ -47,6 +47,7 @@ class Socket:
 
     def __init__(self, address: tuple[str, int], hello: Hello) -> None:
         self._socket = socket.create_connection(address, CONNECT_S)
+        # The time limit is for connecting only: between two trials a slot waits for as long as it takes.
         self._socket.settimeout(None)
         keep_alive(self._socket)
         self._socket.sendall(encode(hello))
@@ -58,9 +59,12 @@ class Socket:
     def receive(self, *, wait: bool) -> bytes | None:
         """Part of ``Wire``."""
         try:
+            # MSG_DONTWAIT for this call alone: a socket that does not block would not block in ``sendall`` either, and
+            # half a frame would be sent.
             return self._socket.recv(262_144, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return None
+        # A reset is the same as an orderly end: the driver is gone.
         except OSError:
             return b""
 
@@ -69,6 +73,7 @@ class Socket:
 
     def disown(self) -> None:
         """Part of ``Wire``."""
+        # Only this copy. While any process has it open the driver does not see that the slot has died.
         self._socket.close()
 
 
@@ -111,6 +116,7 @@ class Exchange:
     def send(self, data: bytes) -> None:
         """Part of ``Wire``: blocks while the driver has a whole frame to fetch."""
         with self._changed:
+            # Without this a trial that reports faster than it is called would fill the memory.
             self._changed.wait_for(lambda: sum(map(len, self._outgoing)) < FRAME_BYTES_MAX)
             self._outgoing.append(data)
             self._changed.notify_all()
@@ -125,6 +131,7 @@ class Exchange:
     def drain(self) -> None:
         """Part of ``Wire``."""
         with self._changed:
+            # Not without limit: a driver that was killed will fetch nothing.
             self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
 
     def disown(self) -> None:
@@ -138,9 +145,11 @@ def keep_alive(connection: socket.socket) -> None:
     The other kernel answers for its processes, even if they are stopped or in a long call that holds the interpreter
     lock: such a process is not lost.
     """
+    # Nagle's algorithm would hold a small frame back until the last one is acknowledged, which takes up to 40 ms.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():
+        # macOS has other names for some of these; its own defaults then hold.
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
@@ -152,6 +161,7 @@ class Outbox:
         self._wire = wire
         self._posted: list[bytes] = []
         self._endings = 0  # among these
+        # Reentrant: a signal handler runs in a thread that may hold it already, and must not wait for itself.
         self._lock = threading.RLock()
         self.writer: int | None = None  # the thread that must not be interrupted, because half a frame may be out
 
@@ -170,6 +180,8 @@ class Outbox:
 
     def send(self, data: bytes = b"") -> None:
         with self._lock:
+            # Set before the first byte and cleared after the last one: a handler that finds it set raises nothing,
+            # because a frame that is cut in two ends the connection.
             self.writer = threading.get_ident()
             try:
                 frames, self._posted, self._endings = [*self._posted, data], [], 0
@@ -185,6 +197,7 @@ class Outbox:
     def say_last(self, data: bytes) -> None:
         """Send this, with queued frames, from a signal handler, unless another frame is half sent; wait only
         briefly."""
+        # The lock is not released: after its last words the process must send nothing more.
         if self.writer is None and self._lock.acquire(timeout=LINGER_S):
             with suppress(OSError):
                 self._wire.send(b"".join([*self._posted, data]))

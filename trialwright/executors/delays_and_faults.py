@@ -62,6 +62,7 @@ def check_delay(name: str, delay: Delay) -> None:
     """Raise ValueError or TypeError if this is not a delay."""
     if callable(delay):
         return
+    # A function cannot be checked before it is called: ``draw`` cuts off what is negative.
     ends: tuple[float, ...] = delay if isinstance(delay, tuple) else (delay, delay)
     if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
         raise TypeError(f"{name} must be seconds, a pair (low, high), or a function of a Generator, not {delay!r}")
@@ -146,6 +147,7 @@ class Faults:
         return self._strikes(self.duplicated, now, rng)
 
     def _strikes(self, share: float, now: float, rng: np.random.Generator) -> bool:
+        # The draw comes last: a fault that is not wanted draws nothing, and runs without it stay as they were.
         return share > 0 and now < self.until_s and rng.random() < share
 
     def doom(self, launch: Launch, now: float, streams: Streams) -> Doom | None:
@@ -153,6 +155,7 @@ class Faults:
         key = launch.trial, launch.attempt
         lost_at = now + _life_s(self.lost_per_hour, streams, "lost", *key)
         taken_at = now + _life_s(self.preempted_per_hour, streams, "preempted", *key)
+        # Each comes from a stream of its own: one rate does not change what the other one draws.
         if min(lost_at, taken_at) >= self.until_s:
             return None
         if lost_at <= taken_at:
@@ -188,6 +191,7 @@ class Outages:
 
     def __init__(self, nodes: Sequence[Node], faults: Faults, streams: Streams, now: float) -> None:
         self._nodes, self._faults = {node.name: node for node in nodes}, faults
+        # A stream for each machine: how often one is lost does not change when another one is.
         self._rngs = {name: streams("node", number) for number, name in enumerate(self._nodes)}
         self._lost_at: dict[str, float] = {}
         self._away: set[str] = set()
@@ -224,6 +228,7 @@ class Outages:
         """Draw when a machine that is present from now on will be lost."""
         rate = self._faults.nodes_lost_per_hour
         lost_at = now + float(self._rngs[name].exponential(HOUR_S / rate)) if rate else math.inf
+        # Noted also where it is infinite: the time of the last loss must not stay.
         self._lost_at[name] = lost_at if lost_at < self._faults.until_s else math.inf
         return self._lost_at[name]
 

@@ -83,6 +83,7 @@ class Launcher:
         """End a slot's process; on a machine of ours also its children, unless it left by itself: then it has ended
         them."""
         if slot.handle is not None:
+            # A slot ends in several ways, and some of them call this twice.
             handle, slot.handle = slot.handle, None
             pid = slot.pid if self._starter.ours and not slot.leaving else 0
             self._endings.add(task := asyncio.create_task(self._end(handle, pid)))
@@ -91,11 +92,13 @@ class Launcher:
     async def _end(self, handle: object, pid: int) -> None:
         """End a process and, if its number is given, the processes that it has started. These are found by their
         parents only while it lives: a process that has left its group is not found if others have killed its parent."""
+        # Looked up before the kill: orphans get another parent, and are not found by it any more.
         family = await self._deputy.call(descendants, pid) if pid else set()
         with suppress(Exception):  # it has ended by itself
             await self._deputy.call(self._starter.kill, handle)
         if pid:
             await asyncio.sleep(FAREWELL_S)
+            # Once more, because the process may have started others until it died.
             kill(family | await self._deputy.call(descendants, pid))
 
     def stop_listening(self) -> None:
@@ -119,6 +122,7 @@ class Launcher:
             await self._look()
             slot.end(f"no worker can be started: {error}")
             return
+        # It was given up while it was starting; its process came too late, and nothing else would end it.
         if slot.gone:
             self.destroy(slot)
             return
@@ -126,8 +130,10 @@ class Launcher:
             self._begin(self._call(slot))
         end = asyncio.wrap_future(leaving)
         end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio may log it at close
+        # wait() does not raise what the future has: the slot asks for that itself.
         await asyncio.wait([end])
         await self._look()
+        # After the look: if the machine is gone, the slot has been ended as preempted, and this does nothing.
         slot.left(end)
 
     async def _call(self, slot: Slot) -> None:
@@ -135,6 +141,7 @@ class Launcher:
         with suppress(Exception):  # ``_attend`` gets the cause
             [body] = Frames().feed(await self._exchange(slot, b"", GREETING_S))
             hello = greeting(body)
+            # It may have been ended while it was called.
             if self._expected(slot.number) is slot:
                 slot.connected(Polled(slot, partial(self._exchange, slot)), hello.pid, hello.worker)
 
@@ -154,5 +161,6 @@ class Launcher:
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
+        # asyncio keeps only weak references to tasks: one that is held nowhere may be collected in the middle.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -129,6 +129,7 @@ class OnRay(InSlots):
                 self._take_in(await self._deputy.call(self._cluster.look))
 
     def _take_in(self, cluster: Cluster) -> None:
+        # Taken at the same moment as Ray's amounts, as nearly as possible: the difference counts as held by others.
         held = self._pool.held()
         before, self._seen = self._seen, machines(cluster, held)
         self._take_note(lasting(before, self._seen), to_come(cluster) if not self._cluster.ours else ())
@@ -138,6 +139,7 @@ class OnRay(InSlots):
         """Warn of tasks that trials have started on Ray and that never begin, because trials hold all resources."""
         before, self._starved = self._starved, starved(cluster, held)
         for wanted in self._starved:
+            # At two looks in a row: what is starting now looks the same as what never will.
             if wanted in before:
                 self._warn(_STARVED.format(describe((to_units(wanted),))))
 

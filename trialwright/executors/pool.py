@@ -70,6 +70,7 @@ class Pool:
         self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
+                # Leaving is not the trial's fault: its budget of failures stays whole.
                 slot.preempted = True
                 slot.end("its machine has left the cluster")
 
@@ -93,6 +94,7 @@ class Pool:
             self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
             return
         grant = launch.after or (launch.trial, launch.attempt)
+        # Else the trial before it has ended meanwhile, and this one is started like any other.
         if launch.after is not None and grant in self._granted:
             self._add(self._granted[grant], launch, frame)
             return
@@ -124,9 +126,12 @@ class Pool:
     def beat(self) -> None:
         """Ask all slots for a sign of life, except those that are paused."""
         for slot in list(self._slots.values()):
+            # A slot that is starting is not asked; its beats are counted for ``held``.
             slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
+            # On our own machine an idle process takes nothing that others wait for; on a cluster it holds Ray's
+            # resources.
             if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
                 self.withdraw(slot)
                 slot.retire()
@@ -160,6 +165,8 @@ class Pool:
         """Something happened in a trial."""
         self._inbox.put(event)
         self._unread += size
+        # Not all slots are paused, only those that send while too much is unread: a beat or an ending of others still
+        # comes.
         if self._unread > UNREAD_BYTES_MAX and slot.peer is not None:
             slot.peer.pause()
             self._paused.add(slot.peer)
@@ -210,6 +217,7 @@ class Pool:
         self._slots.pop(slot.number, None)
         self.withdraw(slot)
         launch = self._forget(slot)
+        # Slots that ``close`` ends are no losses: their trials are launched again when the run is resumed.
         if self._closing:
             return
         stillborn = slot.peer is None and not slot.leaving
@@ -229,6 +237,7 @@ class Pool:
 
     def _lose_queue(self, slot: Slot) -> None:
         """Drop the trials that wait in a dead slot: the driver takes them back when it gets the Lost."""
+        # Launches that the driver sends before it has the Lost name this grant: they must not start anywhere.
         self._lost.add(slot.grant)
         self._granted.pop(slot.grant, None)
         for launch, _ in slot.queue:
@@ -240,6 +249,7 @@ class Pool:
         address, self.launcher.address = self.launcher.address, None
         self._warn(f"workers cannot connect to {address} ({error}): they are called instead, which is slower")
         launch = self._forget(slot)
+        # So that its end is not counted as a process that could not be started: it did start.
         slot.leaving = True
         slot.end()
         self._granted.pop(slot.grant, None)
@@ -294,6 +304,7 @@ class Pool:
 
     def _tell_of_spent(self, reason: str, launch: Launch | None) -> None:
         """Warn that a process is not used again, once for each kind of reason: it costs the start of another."""
+        # Without what stands in brackets, such as the names of threads, which differ each time.
         kind = reason.partition(" (")[0]
         if kind not in self._warned and launch is not None:
             self._warned.add(kind)
@@ -307,6 +318,7 @@ class Pool:
         self._numbers += 1
         slot = Slot(self._numbers, placement, self._shape(placement), self)
         self._slots[slot.number] = slot
+        # From now on: also a Starter that never returns must not keep its trial waiting.
         slot.expect_call()
         self.launcher.start(slot)
         return slot
@@ -329,6 +341,7 @@ class Pool:
         for slot in here:
             if min(left.values(), default=0) >= 0:
                 return
+            # Idle ones only: what a running trial holds was granted by the ledger, and fits.
             if slot in self._idle[slot.shape] and slot.shape != self._shape(placement):
                 self.withdraw(slot)
                 slot.retire()

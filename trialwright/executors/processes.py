@@ -56,6 +56,7 @@ class _ForkServer:
 
     def open(self, payload: bytes, root: str, shared: bool) -> None:
         """Start the server."""
+        # At opening, not at import: settings with this executor can be read everywhere.
         if not hasattr(os, "fork"):
             raise ExecutorError("executor='processes' needs fork, which this system lacks: use 'local' or 'ray'")
         self._payload, self._root, self._shared, self.devices = payload, root, shared, _devices()
@@ -70,9 +71,11 @@ class _ForkServer:
         gpus = ",".join(known.get(index, str(index)) for index in placement.gpus)
         variables = environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
         slot = worker.ForkedSlot(variables, dial, self._payload, self._root, self._shared)
+        # Read before the start, to be compared at the end: the kernel only counts, it does not say whom.
         kills = _out_of_memory_kills()
         status, data = self._server.connect_to_new_process([])
         pid = _read(status)
+        # The server was killed, for example for lack of memory: each start fails from now on, and ends the run.
         if pid is None:
             os.close(status)
             os.close(data)
@@ -105,6 +108,7 @@ def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
     """Wait for a process's end, in a thread, and settle its future with the cause."""
     code = _read(status)
     os.close(status)
+    # Before the future is settled: from now on the number may belong to another process, which ``kill`` must spare.
     process.is_over = True
     if code == 0:
         end.set_result(None)
@@ -130,6 +134,7 @@ def _cause(code: int | None, *, short_of_memory: bool) -> str:
     if code >= 0:
         return f"it left with exit code {code}"
     name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
+    # The count is the machine's: another process may have been meant, but after a SIGKILL this is the likely cause.
     if short_of_memory and name == "SIGKILL":
         return "the system killed it, because memory ran out"
     return f"killed by {name}"
@@ -146,6 +151,7 @@ def _out_of_memory_kills() -> int:
 
 def _devices() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    # An empty variable hides all GPUs, so it is not the same as none.
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
     program = shutil.which("nvidia-smi")

@@ -51,8 +51,10 @@ class Session:
         ``leave``
         must be called: not if the connection is the user's own."""
         with self._lock:
+            # Asked under the lock: two engines that open at once would both start a Ray, and the second call raises.
             if not is_running():
                 self._open(connect)
+            # It is running and no engine of ours has opened it: it is the user's, and is not ours to close.
             elif not self._users:
                 self.started = False
                 return False
@@ -68,6 +70,7 @@ class Session:
                 self._close(self._keeper)
 
     def _open(self, connect: Callable[[], bool]) -> None:
+        # A thread of its own that lives as long as the connection: see Deputy.
         keeper = self._keeper = self._keeper or Deputy("trialwright-ray")
         try:
             self.started = keeper.tell(connect).result()
@@ -94,6 +97,7 @@ def _settings_of_ours() -> dict[str, str]:
     """Return the variables for a Ray that we start. Ray reads the authentication mode when it is imported: after that,
     setting it has no effect."""
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    # With a token, because a Ray without one lets every user of this machine run code as us.
     return settings if "ray" in sys.modules else {**settings, "RAY_AUTH_MODE": "token"}
 
 
@@ -177,6 +181,7 @@ class RayCluster:
             raise ValueError(
                 "num_cpus and num_gpus are only for a Ray that is started here, not for one that is joined"
             )
+        # After the checks: what is refused must not have started a Ray.
         self.connected = SESSION.join(self._connect)
         self.ours = self.connected and SESSION.started
         import ray
@@ -184,6 +189,7 @@ class RayCluster:
         self._ray: Any = ray
         self._dialling: Any = self._ray.remote(_slot_class())
         self._called: Any = self._ray.remote(concurrency_groups=_WIRE)(_slot_class())
+        # Once for all slots: as an argument it would be copied for each of them.
         self._payload: Any = ray.put(payload)
         self._root, self._shared = root, shared
         self._devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if self.ours else []
@@ -243,6 +249,7 @@ class RayCluster:
         self._used.add(placement.node)
         own = own_share(placement.units, self.children)
         group = self._group(placement, own) if self.children and not self.ours else None
+        # Ray must not restart anything: the core counts attempts, and a second life of a slot would run a trial twice.
         options = {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": self._strategy(placement, group)}
         variables = environment(to_amounts(own).get("cpu", 0.0), self._visible(placement))
         slot_class = self._called if dial is None else self._dialling
@@ -258,6 +265,7 @@ class RayCluster:
     def kill(self, handle: object) -> None:
         """Part of ``Starter``: what the trial has started in its room ends with it."""
         assert isinstance(handle, _Handle), handle
+        # Before the group: removing that first would kill the actor with another cause.
         self._ray.kill(handle.actor)
         if handle.group is not None:
             self._ray.util.remove_placement_group(handle.group)
@@ -289,6 +297,7 @@ class RayCluster:
 
     def _visible(self, placement: Placement) -> str | None:
         """Return the GPUs that the slot may see: those that were granted; None where Ray assigns them."""
+        # There Ray knows which devices are free on that machine, and the ledger does not.
         if "gpu" in placement.units and not self.ours:
             return None
         known = dict(enumerate(filter(None, self._devices)))
@@ -343,6 +352,7 @@ def dumps(value: object) -> bytes:
     from ray import cloudpickle as untyped
 
     rays: Any = untyped
+    # Ray has a cloudpickle of its own, with its own registry.
     added = cloudpickle.list_registry_pickle_by_value() - rays.list_registry_pickle_by_value()
     modules = [sys.modules[name] for name in added if name in sys.modules]
     for module in modules:

@@ -61,6 +61,7 @@ class Threads:
             thread = self._idle.pop() if self._idle else self._new()
             thread.grant, thread.running, thread.began = grant, job.key, time.monotonic()
             self._granted[grant] = thread
+        # Outside the lock, but after the entries: the thread may end the job, and look for them, at once.
         thread.work.put(job)
         return thread.name
 
@@ -89,6 +90,7 @@ class Threads:
                 if thread.running == key:
                     self._lost.add(grant)
                     thread.waiting.clear()
+                    # So that nothing else is put behind an attempt that does not end.
                     del self._granted[grant]
 
     def hand_back(self) -> None:
@@ -97,6 +99,7 @@ class Threads:
         with self._lock:
             jobs = [job for thread in self._granted.values() if thread.began < late for job in _taken(thread.waiting)]
         for job in jobs:
+            # Outside the lock: telling may wake the loop, which may call us.
             self._tell(Returned(*job.key))
 
     def close(self) -> None:

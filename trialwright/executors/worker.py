@@ -148,13 +148,17 @@ class _Slot:
         self._thread = threading.get_ident()
 
     def serve(self) -> None:
+        # Before any trial: only then a process that is forked twice has us as its parent.
         adopt_orphans()
+        # A child that keeps the connection open hides the slot's death from the driver.
         os.register_at_fork(after_in_child=self._wire.disown)
         if in_main_thread():
+            # Not SIGINT: Ctrl-C and users' own handlers use that.
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
             if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # Ray's handler would raise SystemExit in user code
                 signal.signal(signal.SIGTERM, self._terminate)
         threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
+        # After our own thread and handlers: what it sees now counts as ours, and is kept.
         process = self._process = ProcessState()
         while (lease := self._next()) is not None and self._host(lease, process):
             pass
@@ -179,6 +183,7 @@ class _Slot:
         ending: Ending
         try:
             with isolated:
+                # In a copy: context variables that a trial sets are gone after it.
                 ending = copy_context().run(self._attempt, lease, isolated.directory)
         except TrialStopped:  # the interrupt came between the user's code and ours
             ending = Halted(trial, attempt)
@@ -189,6 +194,7 @@ class _Slot:
         self._lease = None
         spoiled = "a trial had to be interrupted" if lease.interrupted else isolated.spoiled
         if spoiled:
+            # Ahead of the ending: the driver must know it when it looks for a slot for the next trial.
             self._outbox.post(encode(Spent(spoiled)))
         self._outbox.end(encode(ending), is_last=bool(spoiled) or not self._waiting)
         return not spoiled
@@ -200,8 +206,10 @@ class _Slot:
             config = space.resolve(launch.config)
         except BaseException as error:  # these are the user's imports and the user's classes
             return failure(launch.trial, launch.attempt, error)
+        # The Halt was faster than loading: user code has not run, and must not begin.
         if lease.halted:
             return Halted(launch.trial, launch.attempt)
+        # After loading: imports of the user may seed or draw.
         seed_all(launch.seed)
         session = Session(launch, config, directory, lease, metrics, resources=to_amounts(launch.placement.units))
         try:
@@ -209,6 +217,7 @@ class _Slot:
             with serving(session, whole_process=True):
                 return perform(objective, session)
         finally:
+            # From here on no interrupt is raised: what follows is our own code.
             lease.session = None
 
     def _load(self) -> _Payload:
@@ -233,6 +242,7 @@ class _Slot:
             session.flush_tail(older_than_s=-1.0)
         self._outbox.say_last(encode(Spent("was ended by SIGTERM")))
         sweep()
+        # Not sys.exit: user code could catch it, and go on without a driver.
         os._exit(128 + number)
 
     # Listening -------------------------------------------------------------------------------------------------------
@@ -247,6 +257,7 @@ class _Slot:
         """In the second thread: handle the driver's messages, and send what has waited too long."""
         while not self._leaving:
             time.sleep(TICK_S if self._lease else IDLE_TICK_S)
+            # If the main thread reads, there is nothing to look for.
             if self._ears.acquire(blocking=False):
                 self._receive(wait=False)
                 self._ears.release()
@@ -297,6 +308,8 @@ class _Slot:
             lease.session.flush_tail()
             self._process.limit_output()
             if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
+                # Again at each tick, until it is taken: it may come while half a frame is out, or before user code
+                # runs.
                 signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
         self._outbox.tend()
 
