@@ -170,7 +170,9 @@ class InSlots(ABC):
         return payload
 
     def _pickled(self, value: object) -> bytes:
-        return _dumped(value)
+        file = io.BytesIO()
+        _Pickler(file).dump(value)
+        return file.getvalue()
 
     @property
     def _advice(self) -> str:
@@ -181,6 +183,11 @@ class InSlots(ABC):
         while True:
             await asyncio.sleep(BEAT_S)
             self._pool.beat()
+
+
+def _absolute(path: str | Path) -> Path:
+    """Return the absolute path: a worker has another working directory."""
+    return Path(path).resolve()
 
 
 def environment(cpus: float, gpus: str | None) -> dict[str, str]:
@@ -197,11 +204,6 @@ def environment(cpus: float, gpus: str | None) -> dict[str, str]:
     return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
 
 
-def _absolute(path: str | Path) -> Path:
-    """Return the absolute path: a worker has another working directory."""
-    return Path(path).resolve()
-
-
 def _reduce_code(code: CodeType) -> tuple[object, ...]:
     """Reduce code like cloudpickle, but keep the name of its file, so that tracebacks show it."""
     # cloudpickle blanks the names of files, without which a traceback shows no lines.
@@ -211,9 +213,3 @@ def _reduce_code(code: CodeType) -> tuple[object, ...]:
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     dispatch_table: ClassVar = ChainMap({CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
-
-
-def _dumped(value: object) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file).dump(value)
-    return file.getvalue()

@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,7 +83,9 @@ class _ForkServer:
         process, end = _Forked(pid), Future[None]()
         threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
         with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # if it has died already, ``_wait`` reports it
-            pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # it needs this to unpickle the rest
+            # It needs the path to unpickle the rest. Absolute, because a trial has a working directory of its own, and
+            # must still find the program's modules.
+            pickle.dump({"sys_path": [str(Path(path).absolute()) for path in sys.path]}, pipe)
             pickle.dump(slot, pipe)
         return process, end
 
@@ -114,11 +116,6 @@ def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
         end.set_result(None)
     else:
         end.set_exception(ExecutorError(_cause(code, short_of_memory=_out_of_memory_kills() > kills)))
-
-
-def _absolute(paths: Sequence[str]) -> list[str]:
-    """Return absolute paths: a trial has its own working directory, and must still find the program's modules."""
-    return [str(Path(path).absolute()) for path in paths]
 
 
 def _read(status: int) -> int | None:
@@ -160,10 +157,6 @@ def _devices() -> list[str]:
     listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
     count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     return [str(index) for index in range(count)]
-
-
-def _memory_bytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 class Processes(InSlots):
@@ -210,5 +203,6 @@ class Processes(InSlots):
 
     def _node(self) -> Node:
         gpus = len(self._server.devices) if self._gpus is None else self._gpus
-        there = {"cpu": float(self._cpus or os.cpu_count() or 1), "memory": _memory_bytes(), **self._resources}
+        memory_bytes = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        there = {"cpu": float(self._cpus or os.cpu_count() or 1), "memory": memory_bytes, **self._resources}
         return Node(NODE, {**there, "gpu": float(gpus)} if gpus else there)

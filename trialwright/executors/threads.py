@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -97,7 +97,10 @@ class Threads:
         """Hand back the trials that wait behind attempts that take long: other threads may run them."""
         late = time.monotonic() - HAND_BACK_S
         with self._lock:
-            jobs = [job for thread in self._granted.values() if thread.began < late for job in _taken(thread.waiting)]
+            threads = [thread for thread in self._granted.values() if thread.began < late]
+            jobs = [job for thread in threads for job in thread.waiting]
+            for thread in threads:
+                thread.waiting.clear()
         for job in jobs:
             # Outside the lock: telling may wake the loop, which may call us.
             self._tell(Returned(*job.key))
@@ -147,8 +150,3 @@ class Threads:
             thread.work.put(None)
         else:
             self._idle.append(thread)
-
-
-def _taken(waiting: deque[Job]) -> Iterator[Job]:
-    while waiting:
-        yield waiting.popleft()

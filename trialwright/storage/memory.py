@@ -38,7 +38,7 @@ from trialwright.messages import (
     Suggestion,
 )
 from trialwright.storage import journal
-from trialwright.storage.base import COMMITTED, Entry, Statistics, TrialRow, Turn
+from trialwright.storage.base import COMMITTED, Entry, Statistics, TrialRow, Turn, failed
 
 Flat: TypeAlias = tuple[Any, ...]
 
@@ -102,7 +102,7 @@ class MemoryStore:
 
     def append(self, turn: Turn) -> Future[None]:
         if self._closed:
-            return _refused()
+            return failed(StorageError("this store was closed: nothing can be appended"))
         self._count += 1
         if self._keep == "turns":
             self._turns.append(pack(turn))
@@ -147,12 +147,6 @@ class MemoryStore:
 
 def _frames(packed: bytes) -> Iterator[Reported]:
     return (event for event in unpack(packed).events if isinstance(event, Reported))
-
-
-def _refused() -> Future[None]:
-    future: Future[None] = Future()
-    future.set_exception(StorageError("this store was closed: nothing can be appended"))
-    return future
 
 
 # Turns as bytes -------------------------------------------------------------------------------------------------------

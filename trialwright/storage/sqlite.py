@@ -18,10 +18,10 @@ import apsw
 from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import formats, journal, place, tables
-from trialwright.storage.base import Entry, Statistics, TrialRow, Turn
+from trialwright.storage.base import Entry, Statistics, TrialRow, Turn, failed
 from trialwright.storage.database import reading
 from trialwright.storage.lock import DriverLock, committed
-from trialwright.storage.writer import Writer, failed
+from trialwright.storage.writer import Writer
 
 
 class SqliteStore:

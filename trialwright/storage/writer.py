@@ -20,7 +20,7 @@ import apsw
 
 from trialwright.errors import StorageError
 from trialwright.storage import formats, journal, tables
-from trialwright.storage.base import Statistics, Turn
+from trialwright.storage.base import Statistics, Turn, failed
 from trialwright.storage.database import blame, connect, make_durable, reading, transaction
 from trialwright.storage.lock import Committed, DriverLock
 
@@ -193,13 +193,6 @@ class Writer:
                 self._database.execute("PRAGMA journal_mode = DELETE")
         finally:
             self._database.close()
-
-
-def failed(error: StorageError) -> Future[None]:
-    """Return a future that has failed already."""
-    future: Future[None] = Future()
-    future.set_exception(error)
-    return future
 
 
 def _identities(path: Path) -> list[tuple[int, int]]:
