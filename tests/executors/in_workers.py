@@ -16,7 +16,7 @@ import cloudpickle
 
 from tests.contracts import executor as contract
 from trialwright import reporting
-from trialwright.executors import worker
+from trialwright.executors import carriers
 from trialwright.executors.wire import encode
 from trialwright.messages import Reported
 
@@ -116,7 +116,7 @@ def start_a_daemon(config):
 
 def skip_steps(config):
     """A worker that speaks past its session, as no worker of ours does."""
-    wire = next(each for each in gc.get_objects() if isinstance(each, worker.Socket))
+    wire = next(each for each in gc.get_objects() if isinstance(each, carriers.Socket))
     trial = reporting.context().trial_id
     wire.send(encode(Reported(trial, 1, config["first"], (0.1,), {"loss": [0.0]})))
     time.sleep(1000)

@@ -1,11 +1,16 @@
 """Delays: each belongs to one thing, and to one trial."""
 
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.core.driving import Curve, Script, simulate
 from tests.executors.virtual import an_executor, digest, events, launch, times
+from trialwright.executors.delays_and_faults import draw
 from trialwright.executors.simulated import Delays, Simulated
 from trialwright.messages import (
     Ask,
@@ -97,18 +102,16 @@ def test_each_of_256_pauses_costs_its_own_delay_and_together_no_more_than_the_lo
 
 
 def test_a_function_draws_and_what_is_negative_counts_as_nothing():
-    shifts = [a_life(Delays(launch_s=lambda dice: dice.normal(0.0, 1.0)))[0] for _ in range(2)]
+    shifts = [a_life(Delays(launch_s=lambda rng: rng.normal(0.0, 1.0)))[0] for _ in range(2)]
     assert shifts[0] == shifts[1]
-    executor = an_executor(delays=Delays(launch_s=lambda dice: dice.normal(0.0, 1.0)))
+    executor = an_executor(delays=Delays(launch_s=lambda rng: rng.normal(0.0, 1.0)))
     for trial in range(400):
         executor.do(launch(trial))
     assert sum(isinstance(event, Started) for event in events(executor)) == pytest.approx(200, abs=40)
     assert executor.now() == 0.0
 
 
-DRAWN = Delays(
-    (0.0, 1.0), (0.0, 1.0), lambda dice: dice.exponential(3.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0)
-)
+DRAWN = Delays((0.0, 1.0), (0.0, 1.0), lambda rng: rng.exponential(3.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
 
 
 def drawn(seed: int, workers: int = 4) -> Any:
@@ -138,6 +141,22 @@ def test_what_a_trial_says_arrives_in_the_order_in_which_it_says_it():
         assert isinstance(life[0], Started)
         assert [event.last_step for event in life if isinstance(event, Reported)] == list(range(1, 10))
         assert not isinstance(life[-1], Reported)
+
+
+@given(st.integers(0, 2**32), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_pair_draws_within_it_and_a_number_is_itself(seed, one, other):
+    low, high = sorted((one, other))
+    rng = np.random.default_rng(seed)
+    assert all(low <= draw((low, high), rng) <= high for _ in range(5))
+    assert draw(low, rng) == low == draw(low, None)
+    assert draw(lambda rng: one - other, rng) == max(one - other, 0.0)
+
+
+@pytest.mark.parametrize("delay", [(0.0, 0.0), (1.0, 2.0), lambda rng: 1.0], ids=["empty", "pair", "function"])
+@pytest.mark.parametrize("name", [field.name for field in fields(Delays)])
+def test_a_pair_or_a_function_anywhere_makes_delays_random(name, delay):
+    assert Delays(**{name: delay}).are_drawn
+    assert not Delays(**{name: 3}).are_drawn
 
 
 # What is no delay -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from tests.contracts.executor import DEADLINE_S, Driver, PlainSpace, losses, report_thrice
 from tests.executors.in_workers import alive, family, hang, have_a_child, look_around, objective
 from trialwright.errors import ExecutorError
-from trialwright.executors import ray_session
+from trialwright.executors import ray_cluster
 from trialwright.executors.base import Run
 from trialwright.executors.on_ray import OnRay
 from trialwright.messages import CapacityChanged, Finished, Halt, Halted, Lost, Reported
@@ -103,7 +103,7 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
 
     def test_slots_that_cannot_dial_are_called_which_is_said(self, drive, caplog):
         driver = drive()
-        driver.executor._pool._address = ("127.0.0.1", 1)  # where nobody listens
+        driver.executor._pool.launcher.address = ("127.0.0.1", 1)  # where nothing listens
         assert losses(driver.run(report_thrice)) == [3.0, 2.0, 1.0]
         assert "cannot connect" in caplog.text
 
@@ -261,7 +261,7 @@ class TestRayOfOurs:
         assert len(family()) > len(before)
         assert dict(os.environ) == variables
         second.close()
-        assert not ray_session.is_running()
+        assert not ray_cluster.is_running()
         second.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate

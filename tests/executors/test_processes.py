@@ -136,7 +136,7 @@ def test_a_fresh_process_for_each_trial_leaves_neither_processes_nor_descriptors
 
 def test_the_fork_server_has_imported_pure_python_only():
     heavy = "{'numpy', 'torch', 'ray', 'scipy'}"
-    program = f"import sys; import trialwright.executors.forked; print(sorted(set(sys.modules) & {heavy}))"
+    program = f"import sys; import trialwright.executors.worker; print(sorted(set(sys.modules) & {heavy}))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 

@@ -1,5 +1,8 @@
 """What Ray says of its cluster becomes what the ledger counts. No Ray runs here; ``test_on_ray.py`` asks a real one."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from trialwright.executors.ray_state import (
     UNKNOWN,
     Cluster,
@@ -125,3 +128,37 @@ def test_what_would_not_fit_without_trials_either_waits_for_something_else():
 
 def test_what_waits_in_a_placement_group_has_room_of_its_own():
     assert starved(a_cluster(0, pending=[({f"CPU_group_{GROUP}": 1.0}, 1)]), held(m0=2)) == ()
+
+
+def test_a_request_that_waits_three_times_is_told_three_times():
+    assert starved(a_cluster(0, pending=[({"CPU": 1.0}, 3)]), held(m0=2)) == ({"cpu": 1.0},) * 3
+
+
+AMOUNTS = st.dictionaries(st.sampled_from(["cpu", "gpu", "memory", "disk"]), st.integers(1, 64).map(float))
+
+
+@given(AMOUNTS)
+def test_a_bundle_comes_back_by_the_ledgers_names(share):
+    assert amounts(to_bundle(to_units(share))) == share
+
+
+@given(AMOUNTS, st.lists(AMOUNTS, max_size=3))
+def test_a_trials_share_and_its_childrens_are_what_it_was_granted_or_more(granted, children):
+    units, shares = to_units(granted), [to_units(child) for child in children]
+    own = own_share(units, shares)
+    assert own.keys() == units.keys()
+    for name, amount in units.items():
+        assert 0 <= own[name] <= amount
+        assert own[name] + sum(share.get(name, 0) for share in shares) >= amount
+
+
+@given(st.lists(st.tuples(st.floats(0, 4), st.floats(0, 4)), min_size=1, max_size=4))
+def test_what_others_hold_for_good_is_no_more_than_at_either_look(looks):
+    def at(index):
+        return tuple(
+            Node(f"m{number}", {"cpu": 4.0}, {"cpu": look[index]} if look[index] else {})
+            for number, look in enumerate(looks)
+        )
+
+    for before, now, last in zip(at(0), at(1), lasting(at(0), at(1)), strict=True):
+        assert last.others.get("cpu", 0.0) == min(before.others.get("cpu", 0.0), now.others.get("cpu", 0.0))

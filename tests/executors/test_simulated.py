@@ -129,7 +129,7 @@ def test_each_pause_and_each_launch_costs_its_own_delay():
 
 def test_it_never_sleeps(monkeypatch):
     def refuse(*arguments: object) -> None:
-        raise AssertionError("somebody slept")
+        raise AssertionError("the simulation slept")
 
     monkeypatch.setattr(time, "sleep", refuse)
     monkeypatch.setattr(asyncio, "sleep", refuse)

@@ -279,7 +279,7 @@ REPORTED = 11
         msgpack.packb([REPORTED, 1, 1, 1, [math.inf], {}, False, None]),
         msgpack.packb([REPORTED, 1, 1, 1, [1.0], {}, 0, None]),
         msgpack.packb([REPORTED, 1, 1, 1, [1.0], {str(n): [1] for n in range(10_001)}, False, None]),
-        b"\x92\x10\xa1\xff",  # a text that is no UTF-8
+        b"\x92\x10\xa1\xff",  # a string that is not UTF-8
         b"",
     ],
 )

@@ -18,7 +18,8 @@ import cloudpickle
 import pytest
 
 from trialwright import reporting
-from trialwright.executors import worker
+from trialwright.executors import carriers
+from trialwright.executors.in_slots import environment
 from trialwright.executors.process_state import OUTPUT_BYTES_MAX
 from trialwright.executors.wire import Beat, Bye, Frames, Interrupt, Spent, encode, from_worker, greeting
 from trialwright.messages import (
@@ -41,9 +42,9 @@ ENDINGS = (Finished, Failed, Halted)
 MAIN = """
 import sys
 from pathlib import Path
-from trialwright.executors import worker
+from trialwright.executors import carriers, worker
 port, token, root, payload = sys.argv[1:]
-wire = worker.dial("127.0.0.1", int(port), bytes.fromhex(token), 5)
+wire = carriers.dial("127.0.0.1", int(port), bytes.fromhex(token), 5)
 worker.serve(wire, Path(payload).read_bytes(), Path(root), shared=False)
 print("left politely")
 """
@@ -116,7 +117,7 @@ CHILDS = {
     "reports": lambda: reporting.report(loss=-999.0),
     "returns": lambda: {"loss": -999.0},
     "leaves": lambda: sys.exit(3),
-    "speaks": lambda: next(o for o in gc.get_objects() if isinstance(o, worker.Socket)).send(encode(Finished(1, 1))),
+    "speaks": lambda: next(o for o in gc.get_objects() if isinstance(o, carriers.Socket)).send(encode(Finished(1, 1))),
 }
 
 
@@ -615,23 +616,23 @@ def test_a_stopped_process_comes_back_as_if_nothing_had_been(fresh):
 def test_the_environment_of_a_slot(monkeypatch):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    assert worker.environment(0.5, "") == {
+    assert environment(0.5, "") == {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert worker.environment(8, None)["OMP_NUM_THREADS"] == "3"
-    assert worker.environment(8, None)["MKL_NUM_THREADS"] == "8"
-    assert "CUDA_VISIBLE_DEVICES" not in worker.environment(8, None)
+    assert environment(8, None)["OMP_NUM_THREADS"] == "3"
+    assert environment(8, None)["MKL_NUM_THREADS"] == "8"
+    assert "CUDA_VISIBLE_DEVICES" not in environment(8, None)
 
 
 def test_an_address_without_a_listener_is_an_oserror():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(OSError):
-        worker.dial("127.0.0.1", port, b"", 1)
+        carriers.dial("127.0.0.1", port, b"", 1)
 
 
 COUNTED = """

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trialwright.space import Space, choice, randint, uniform
-from trialwright.space.expressions import Expression
+from trialwright.space.constraints import Expression
 
 CONFIG = {"a": 2, "b": 8.0, "kind": "svm", "layers": [4, 9], "model": {"depth": 3}, "flag": True, "none": None}
 

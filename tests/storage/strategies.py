@@ -1,4 +1,4 @@
-"""Hypothesis strategies for messages, made from their own annotations: a new message is tested without a word here."""
+"""Hypothesis strategies for messages, made from their own annotations: a new message needs no change here."""
 
 import dataclasses
 import types
@@ -10,13 +10,13 @@ from trialwright import messages
 from trialwright.messages import Boundary, Placement, Reported
 from trialwright.storage.base import TrialRow, Turn
 
-TEXTS = st.text(max_size=8) | st.sampled_from(["kind", "float", 'a"b', "$.x[0]", "é模型🙂", "\0", "\udc80"])
+STRINGS = st.text(max_size=8) | st.sampled_from(["kind", "float", 'a"b', "$.x[0]", "é模型🙂", "\0", "\udc80"])
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 1e300, float("nan"), float("inf")])
-METRICS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FLOATS | TEXTS
+METRICS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | FLOATS | STRINGS
 PLAIN = st.recursive(
-    METRICS, lambda item: st.lists(item, max_size=3) | st.dictionaries(TEXTS, item, max_size=3), max_leaves=6
+    METRICS, lambda item: st.lists(item, max_size=3) | st.dictionaries(STRINGS, item, max_size=3), max_leaves=6
 )
-SIMPLE = {int: st.integers(0, 10**6), float: FLOATS, str: TEXTS, bool: st.booleans(), type(None): st.none()}
+SIMPLE = {int: st.integers(0, 10**6), float: FLOATS, str: STRINGS, bool: st.booleans(), type(None): st.none()}
 
 
 def of(hint):  # noqa: PLR0911 - one for each way to annotate a field
@@ -25,9 +25,9 @@ def of(hint):  # noqa: PLR0911 - one for each way to annotate a field
     if hint in SIMPLE:
         return SIMPLE[hint]
     if isinstance(hint, type) and issubclass(hint, Boundary):
-        return st.builds(Boundary, TEXTS, st.sampled_from([">=", "<="]), FLOATS)
+        return st.builds(Boundary, STRINGS, st.sampled_from([">=", "<="]), FLOATS)
     if isinstance(hint, type) and issubclass(hint, Placement):
-        return st.builds(Placement, TEXTS, st.dictionaries(TEXTS, SIMPLE[int], max_size=2), st.just((0, 1)))
+        return st.builds(Placement, STRINGS, st.dictionaries(STRINGS, SIMPLE[int], max_size=2), st.just((0, 1)))
     if origin is typing.Literal:
         return st.sampled_from(arguments)
     if origin is tuple:
@@ -35,11 +35,11 @@ def of(hint):  # noqa: PLR0911 - one for each way to annotate a field
     if origin is list:
         return st.lists(of(arguments[0]), max_size=3)
     if origin is dict:
-        return st.dictionaries(TEXTS, METRICS if arguments[1] in {float, int} else of(arguments[1]), max_size=3)
+        return st.dictionaries(STRINGS, METRICS if arguments[1] in {float, int} else of(arguments[1]), max_size=3)
     if origin in {typing.Union, types.UnionType} and any(
         option is dict or typing.get_origin(option) is dict for option in arguments
     ):
-        return st.none() | st.dictionaries(TEXTS, PLAIN, max_size=3)
+        return st.none() | st.dictionaries(STRINGS, PLAIN, max_size=3)
     if origin in {typing.Union, types.UnionType}:
         return st.one_of([of(option) for option in arguments])
     if dataclasses.is_dataclass(hint):
@@ -63,9 +63,9 @@ def frames(draw):
         draw(st.integers(1, 3)),
         draw(st.integers(1, 9)),
         tuple(draw(st.lists(st.floats(0, 1e6), min_size=length, max_size=length))),
-        draw(st.dictionaries(TEXTS, column, max_size=3)),
+        draw(st.dictionaries(STRINGS, column, max_size=3)),
         draw(st.booleans()),
-        draw(st.none() | TEXTS),
+        draw(st.none() | STRINGS),
     )
 
 
@@ -80,9 +80,9 @@ ROWS = st.builds(
     reason=st.text(max_size=3),
     attempt=st.integers(1, 3),
     step=st.integers(0, 9),
-    config=st.dictionaries(TEXTS, PLAIN, max_size=2),
-    tags=st.dictionaries(TEXTS, PLAIN, max_size=2),
-    metrics=st.dictionaries(TEXTS, METRICS, max_size=2),
+    config=st.dictionaries(STRINGS, PLAIN, max_size=2),
+    tags=st.dictionaries(STRINGS, PLAIN, max_size=2),
+    metrics=st.dictionaries(STRINGS, METRICS, max_size=2),
     checkpoint=st.none() | st.just("/a/b"),
     error=st.text(max_size=3),
     traceback=st.just(""),

@@ -214,3 +214,34 @@ def test_what_is_half_deleted_has_no_checkpoints_name(tmp_path, target, monkeypa
         patch.setattr(shutil, "rmtree", die)
         checkpoints.discard(target, tmp_path / "run")
     assert not target.exists()
+
+
+# Where a run keeps them -----------------------------------------------------------------------------------------------
+
+
+def test_a_path_inside_the_run_moves_with_it_and_another_stays(tmp_path):
+    inside, outside = str(tmp_path / "run" / "trials" / "1"), str(tmp_path / "elsewhere")
+    assert checkpoints.from_run(inside, tmp_path / "run") == "trials/1"
+    assert checkpoints.from_run(outside, tmp_path / "run") == outside
+    assert checkpoints.located("trials/1", tmp_path / "moved") == str(tmp_path / "moved" / "trials" / "1")
+    assert checkpoints.located(outside, tmp_path / "moved") == outside
+    assert checkpoints.located(inside, None) == inside
+
+
+def test_of_a_step_that_two_attempts_saved_the_last_attempts_counts(tmp_path):
+    directory = checkpoints.trial_directory(tmp_path, 7)
+    assert checkpoints.saved(directory) == {}
+    for name in ("001-00000002", "001-00000010", "002-00000002", "001-00000003.draft", "mine"):
+        checkpoints.save({"step": 1}, directory / "checkpoints" / name)
+    found = checkpoints.saved(directory)
+    assert list(found) == [2, 10]
+    assert [path.name for path in found.values()] == ["002-00000002", "001-00000010"]
+
+
+def test_sweeping_deletes_what_is_ours_and_not_needed(tmp_path):
+    kept = checkpoints.trial_directory(tmp_path / "run", 7) / "checkpoints"
+    for name in ("1-2", "1-3", "1-4.draft", "1-3.earlier", "mine", "1-2-x"):
+        checkpoints.save({"step": 1}, kept / name)
+    needed = str(Path("where/it/was/trials/000007/checkpoints/1-3"))  # the run has been moved since
+    checkpoints.sweep(tmp_path / "run", [needed])
+    assert {path.name for path in kept.iterdir()} == {"1-3", "mine", "1-2-x"}

@@ -11,6 +11,7 @@ from tests.storage.endless import turn as endless
 from tests.storage.runs import entries, query
 from trialwright.errors import StorageError
 from trialwright.messages import Ticked
+from trialwright.storage import journal
 from trialwright.storage.base import Turn
 from trialwright.storage.sqlite import SqliteStore
 
@@ -27,13 +28,13 @@ def outcome(directory, original):
 
 
 def test_flipped_bytes_are_noticed_or_do_no_harm(run):
-    file, dice = run / "journal.sqlite", random.Random(3)
+    file, draws = run / "journal.sqlite", random.Random(3)
     store = SqliteStore.open(run, read_only=True)
     original = (list(store.entries()), store.settings, [list(store.frames(trial)) for trial in range(7)])
     clean, outcomes = file.read_bytes(), []
     for _ in range(150):
-        place = dice.randrange(len(clean))
-        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << dice.randrange(8))]) + clean[place + 1 :])
+        place = draws.randrange(len(clean))
+        file.write_bytes(clean[:place] + bytes([clean[place] ^ (1 << draws.randrange(8))]) + clean[place + 1 :])
         outcomes.append(outcome(run, original))
     assert outcomes.count("noticed") > 50  # the others hit pages' empty space, and what is only for people
 
@@ -132,3 +133,27 @@ def test_a_file_that_was_cut(run):
         file.write_bytes(clean[:length])
         with pytest.raises(StorageError, match="journal.sqlite"):
             entries(run)
+
+
+def test_the_closed_journal_of_another_run_is_not_taken_for_this_runs(run, tmp_path):
+    store = SqliteStore.create(tmp_path / "other", {})
+    commit(store, *map(endless, range(1000, 1070)))
+    store.close()
+    shutil.copy(tmp_path / "other" / "journal.sqlite", run / "journal.sqlite")
+    with pytest.raises(StorageError, match="another run's from some event up to 60 on"):
+        entries(run)
+    with pytest.raises(StorageError, match="another run's"):
+        SqliteStore.open(run)
+
+
+def test_an_event_that_this_version_does_not_know_is_refused_by_the_file(run):
+    chain = journal.Chain()
+    for (line,) in query(run, "SELECT line FROM events ORDER BY seq"):
+        chain.add(line)
+    later = '[99.0,{"kind":"FromTheFuture"},null,null]'
+    chain.add(later)
+    with contextlib.closing(sqlite3.connect(run / "journal.sqlite")) as database, database:
+        database.execute("INSERT INTO events (seq, mark, line) VALUES (61, ?, ?)", (chain.mark, later))
+        database.execute("UPDATE experiments SET events = 61, mark = ?", (chain.mark,))
+    with pytest.raises(StorageError, match=f"{run}.*that this Trialwright cannot read: .*FromTheFuture"):
+        entries(run)

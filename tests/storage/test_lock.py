@@ -1,12 +1,13 @@
 import multiprocessing
 import os
+import resource
 
 import pytest
 
 from tests.contracts.store import WAIT_S
 from tests.storage.runs import entries, query
 from trialwright.errors import RunLocked, StorageError
-from trialwright.storage.lock import DriverLock
+from trialwright.storage.lock import Committed, DriverLock, committed
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -64,3 +65,32 @@ def test_a_new_journal_may_begin_where_one_was_deleted(run):
     (run / "journal.sqlite").unlink()
     SqliteStore.create(run, {}).close()
     assert entries(run) == []
+
+
+def test_a_disk_without_room_for_the_lock_releases_it(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"driver\.lock.*make room"):
+            DriverLock(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    DriverLock(tmp_path).release()
+
+
+def test_a_lock_is_released_once_and_then_writes_nothing(tmp_path):
+    lock = DriverLock(tmp_path)
+    lock.note(Committed(3, "abc"))
+    lock.release()
+    lock.release()
+    lock.note(Committed(4, "def"))  # its descriptor may be another file's by now
+    assert committed(tmp_path) == Committed(3, "abc")
+
+
+@pytest.mark.parametrize("said", ["", "\0garbage", "[]", '{"pid": 1}'])
+def test_an_owner_that_cannot_be_read_is_another_process(tmp_path, said):
+    lock = DriverLock(tmp_path)
+    (tmp_path / "driver.lock").write_text(said)
+    with pytest.raises(RunLocked, match="driven by another process"):
+        DriverLock(tmp_path)
+    lock.release()

@@ -1,4 +1,6 @@
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,3 +82,11 @@ def test_a_path_may_begin_with_the_users_own_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     made(tmp_path, "mine")
     assert place.find_run("~/mine") == tmp_path / "mine"
+
+
+def test_a_file_system_that_is_not_mounted_here_has_no_name():
+    class Elsewhere:
+        def stat(self):
+            return SimpleNamespace(st_dev=os.makedev(4095, 77))
+
+    assert place.file_system(Elsewhere()) == ""

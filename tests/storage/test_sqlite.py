@@ -1,8 +1,10 @@
 import contextlib
+import importlib.metadata
 import itertools
 import json
 import math
 import os
+import pickle
 import random
 import shutil
 import sqlite3
@@ -151,11 +153,11 @@ def test_frames_of_a_trial_are_found_by_an_index(run):
 
 
 def test_no_acknowledged_turn_is_lost_to_a_kill(tmp_path, drivers):
-    dice, directory, last = random.Random(1), tmp_path / "run", -1
+    draws, directory, last = random.Random(1), tmp_path / "run", -1
     for _ in range(20):
         drivers.start(directory)
         acknowledged = drivers.acknowledged()
-        last = max(itertools.islice(acknowledged, dice.randrange(150)), default=last)
+        last = max(itertools.islice(acknowledged, draws.randrange(150)), default=last)
         drivers.kill()
         last = max(acknowledged, default=last)
     found = entries(directory)
@@ -226,4 +228,22 @@ def test_a_boundary_at_infinity_in_decisions(tmp_path):
     store = SqliteStore.create(tmp_path, {})
     commit(store, Turn(0.0, [Started(0, 1)], [[Continue(at_step(math.inf))]]))
     assert next(store.entries()).decisions == [Continue(at_step(math.inf))]
+    store.close()
+
+
+def test_a_package_that_is_not_installed_keeps_runs_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.metadata.Distribution, "discover", lambda **context: iter(()))
+    SqliteStore.create(tmp_path, {}).close()
+    assert query(tmp_path, "SELECT version FROM experiments") == [("not installed",)]
+
+
+def test_a_copy_of_a_store_reads_and_cannot_write(tmp_path):
+    store = SqliteStore.create(tmp_path, {"seed": 1})
+    commit(store, endless(0))
+    copied = pickle.loads(pickle.dumps(store))
+    commit(store, endless(1))
+    assert list(copied.entries()) == list(store.entries())
+    with pytest.raises(StorageError, match="read only"):
+        copied.append(endless(2)).result()
+    copied.close()
     store.close()

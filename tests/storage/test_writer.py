@@ -1,7 +1,9 @@
+import contextlib
 import resource
 import shutil
 from typing import Any, cast
 
+import apsw
 import pytest
 
 from tests.contracts.store import WAIT_S, commit, events, expected
@@ -9,6 +11,7 @@ from tests.storage.endless import turn as endless
 from tests.storage.runs import entries
 from trialwright.errors import StorageError
 from trialwright.messages import Started
+from trialwright.storage import writer
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -84,3 +87,19 @@ def test_what_is_no_plain_data_is_not_acknowledged(tmp_path):
     commit(store, endless(0))
     check_dead(store, store.append(events(1.0, Started(1, 1, cast(str, object())))), "not plain data")
     assert len(entries(tmp_path)) == 1
+
+
+def test_a_disk_that_does_not_answer_is_reported_and_can_be_waited_for_again(tmp_path, monkeypatch):
+    store = SqliteStore.create(tmp_path, {})
+    commit(store, endless(0))
+    with contextlib.closing(apsw.Connection(str(tmp_path / "journal.sqlite"))) as other:
+        other.execute("BEGIN IMMEDIATE")  # the writer waits for this lock, for five seconds
+        future = store.append(endless(1))
+        with monkeypatch.context() as patch, pytest.raises(StorageError, match="did not answer within 0 s"):
+            patch.setattr(writer, "CLOSE_S", 0.05)
+            store.close()
+        assert not future.done()
+        other.execute("ROLLBACK")
+    store.close()
+    assert future.exception() is None
+    assert len(entries(tmp_path)) == 2

@@ -1,7 +1,8 @@
 """Drivers that a test can kill. For each directory on its input, this program forks one.
 
-A driver opens the run there, says ``open`` and its process id, appends turns for ever, and says the number of each that
-was acknowledged. When it has died the program says ``dead``. Forking spares each of them the time to import everything.
+A driver opens the run there, says ``open`` and its process id, appends turns until it is killed, and says the number
+of each that was acknowledged. When it has died the program says ``dead``. Forking spares each of them the time to
+import everything.
 """
 
 import os

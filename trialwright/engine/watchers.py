@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from trialwright.errors import said
-from trialwright.executors.deputy import Deputy
+from trialwright.executors.base import Deputy
 from trialwright.progress import Progress, Snapshot
 
 WAIT_S = 4.0  # after so long without progress, a run says why

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trialwright.executors.base import Executor
-    from trialwright.executors.delays import Delays
-    from trialwright.executors.faults import Faults
+    from trialwright.executors.delays_and_faults import Delays, Faults
     from trialwright.executors.local import Local
     from trialwright.executors.on_ray import OnRay
     from trialwright.executors.processes import Processes
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"]
 
 _HOMES = {
-    "Delays": "executors.delays",
+    "Delays": "executors.delays_and_faults",
     "Executor": "executors.base",
-    "Faults": "executors.faults",
+    "Faults": "executors.delays_and_faults",
     "Local": "executors.local",
     "OnRay": "executors.on_ray",
     "Processes": "executors.processes",

@@ -1,6 +1,9 @@
 """What an executor is: it carries out commands, yields events, and owns the clock. Nothing else touches the outside.
 
-The contract is ``tests/contracts/executor.py``.
+Below the contract are the parts that executors share: an inbox for events, a thread for the searcher, and threads for
+calls that block.
+
+The tests of the contract are in ``tests/contracts/executor.py``.
 """
 
 from __future__ import annotations
@@ -10,10 +13,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
@@ -127,6 +132,7 @@ class Inbox:
         """Add an event, from any thread. The loop is woken once a batch."""
         with self._lock:
             self._events.append(event)
+            # One wake-up a batch: each costs a system call, and a short trial puts several events.
             called, self._called = self._called, True
         if not called:
             self._call()
@@ -168,18 +174,22 @@ class Inbox:
         """Wait for events and return them all; ``[Ticked()]`` if none came in time."""
         try:
             while not self._is_there:
+                # Cleared before the next look, so that an event that comes in between sets it again and is not missed.
                 self._arrived.clear()  # it may still be set for events that the last ``take`` returned
                 async with nullcontext() if timeout_s is None else asyncio.timeout(timeout_s):
                     await self._arrived.wait()
         except TimeoutError:
+            # Time is up, and what waited to come with another event comes alone.
             if not self._waiting:
                 return [Ticked()]
         with self._lock:
+            # The run ends with it: events that came with it would not be handled.
             if self._error is not None:
                 raise self._error
             events, self._events, self._called = [*self._waiting, *self._events], [], False
         self._waiting.clear()
         if self._timer is not None:
+            # Else it would ring for starts that have been taken, and wake the loop for nothing.
             self._timer.cancel()
             self._timer, self._is_ripe = None, False
         return events
@@ -191,6 +201,7 @@ class Asker:
     def __init__(self, suggest: Callable[[Ask], Suggested], inbox: Inbox) -> None:
         self._suggest, self._inbox = suggest, inbox
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        # A daemon: a searcher that hangs must not keep the program from ending.
         self._thread = threading.Thread(target=self._serve, name="trialwright-searcher", daemon=True)
         self._thread.start()
 
@@ -208,3 +219,36 @@ class Asker:
                 self._inbox.put(self._suggest(ask))
             except BaseException as error:  # any error ends the run, with its own traceback as the cause
                 self._inbox.fail(of_searcher(error))
+
+
+class Deputy:
+    """One daemon thread for calls that block, one after another. It lives until it is closed: Ray's processes die with
+    the thread that started them."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+        """Call this in the thread, after all earlier calls; return a future of the result."""
+        return asyncio.wrap_future(self.tell(function, *arguments))
+
+    def tell(self, function: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """The same with a plain future, whose result may be ignored."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(function, *arguments)))
+        return future
+
+    def close(self) -> None:
+        """End the thread after the calls so far."""
+        self._calls.put(None)
+
+    def _work(self) -> None:
+        while (item := self._calls.get()) is not None:
+            future, function = item
+            # False for a call that was cancelled while it waited: setting its result would raise, and end the thread.
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:  # Ray calls sys.exit in places, and so may a user's display
+                    future.set_exception(error)

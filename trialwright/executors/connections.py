@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
+from trialwright.executors.carriers import keep_alive
 from trialwright.executors.wire import (
     FRAME_BYTES_MAX,
     Frames,
@@ -20,7 +21,6 @@ from trialwright.executors.wire import (
     WireError,
     from_worker,
     greeting,
-    keep_alive,
 )
 
 GREETING_BYTES_MAX = 1024  # before the token is shown
@@ -55,6 +55,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, token: bytes, admit: Callable[[Hello, Caller], Listener | None]) -> None:
         self._token, self._admit = token, admit
+        # A stranger may not make the driver keep 16 MiB before it has shown the token.
         self._frames = Frames(GREETING_BYTES_MAX)
         self._listener: Listener | None = None
         self._reason = "the connection ended"
@@ -67,6 +68,7 @@ class Caller(asyncio.Protocol):
         """Part of asyncio's protocol: a connection is open; its greeting must come within some seconds."""
         self._transport = cast("asyncio.Transport", transport)
         keep_alive(transport.get_extra_info("socket"))
+        # Else any number of connections could be kept open without a word.
         self._patience = asyncio.get_running_loop().call_later(GREETING_S, self.close)
 
     def data_received(self, data: bytes) -> None:
@@ -79,6 +81,7 @@ class Caller(asyncio.Protocol):
                 else:
                     self._listener.heard(from_worker(body), len(body))
         except WireError as error:
+            # Noted before closing: ``connection_lost`` comes later, and knows no cause.
             self._reason = f"it violated the protocol: {error}"
             self.close()
 
@@ -87,6 +90,7 @@ class Caller(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
         if self._listener is not None:
+            # Taken out first: it must hear of the end once, also if closing it closes us.
             listener, self._listener = self._listener, None
             listener.hung_up(f"{self._reason}: {exc}" if exc else self._reason)
 
@@ -117,10 +121,12 @@ class Caller(asyncio.Protocol):
     def close(self) -> None:
         """Close at once."""
         if self._transport is not None:
+            # Not close(): that would first send what is left, to a process that may not read any more.
             self._transport.abort()
 
     def _greet(self, body: bytes) -> None:
         hello = greeting(body)
+        # In constant time: a comparison that stops at the first wrong byte tells how many were right.
         if not hmac.compare_digest(hello.token, self._token):
             raise WireError("its token is not this run's")
         self._listener = self._admit(hello, self)
@@ -140,6 +146,7 @@ class Polled:
         self._outgoing: list[bytes] = []
         self._written, self._reading = asyncio.Event(), asyncio.Event()
         self._reading.set()
+        # Two calls at once: one waits in the process for frames, and the other must not wait behind it.
         self._tasks = [asyncio.create_task(self._pull()), asyncio.create_task(self._push())]
 
     def write(self, data: bytes) -> None:
@@ -174,6 +181,7 @@ class Polled:
 
     async def _push(self) -> None:
         while await self._written.wait():
+            # Before the frames are taken: what is written after that sets it again.
             self._written.clear()
             data, self._outgoing = b"".join(self._outgoing), []
             with suppress(Exception):  # ``_pull`` gets the same error

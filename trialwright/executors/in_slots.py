@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import shutil
 import tempfile
 import time
@@ -21,9 +22,9 @@ from typing import ClassVar, assert_never
 import cloudpickle
 
 from trialwright.errors import ExecutorError, named
-from trialwright.executors.base import Asker, Inbox, Run
-from trialwright.executors.deputy import Deputy
-from trialwright.executors.pool import Pool, Starter
+from trialwright.executors.base import Asker, Deputy, Inbox, Run
+from trialwright.executors.launcher import Starter
+from trialwright.executors.pool import Pool
 from trialwright.executors.slots import BEAT_S, Rules
 from trialwright.messages import Ask, Cancel, CapacityChanged, Command, Discard, Event, Extend, Halt, Launch, Node
 from trialwright.storage import checkpoints
@@ -31,6 +32,7 @@ from trialwright.storage import checkpoints
 SHUTDOWN_S = 8.0
 PAYLOAD_BYTES_MAX = 256 * 2**20
 AHEAD = 64  # short trials that may wait in a slot: more would save no more time
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class InSlots(ABC):
@@ -77,6 +79,7 @@ class InSlots(ABC):
         payload = self._pack(run)  # first: if it cannot be sent, nothing must have been started
         self._warn = run.warn
         self._began_s, self._opened = run.began_s, time.monotonic()
+        # Workers need a directory for each trial even if the run keeps nothing.
         self._temporary = None if run.directory else tempfile.mkdtemp(prefix="trialwright-")
         self._root = _absolute(self._temporary or run.directory or "")
         self._shared = run.shared
@@ -89,6 +92,7 @@ class InSlots(ABC):
         try:
             await self._begin(payload)
         except Exception as error:  # Ray and the system raise many types
+            # What was started so far (a Ray, a fork server, threads) must not outlive a failed opening.
             await self.close()
             raise ExecutorError(self._describe(error)) from error
         self._tasks.append(asyncio.create_task(self._beat()))
@@ -120,6 +124,7 @@ class InSlots(ABC):
     async def events(self, until: float | None) -> list[Event]:
         """Part of ``Executor``."""
         events = await self._inbox.take(None if until is None else max(0.0, until - self.now()))
+        # After the events were taken, not before: only then there is room for more.
         self._pool.taken()
         return events
 
@@ -131,6 +136,7 @@ class InSlots(ABC):
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
+        # Slots first: what they need (Ray, the fork server) is closed when they have ended.
         await self._pool.close()
         with suppress(Exception):  # a call that does nothing: when it returns, the pending deletions are done
             await asyncio.wait_for(self._cleaner.call(int), SHUTDOWN_S)
@@ -164,7 +170,9 @@ class InSlots(ABC):
         return payload
 
     def _pickled(self, value: object) -> bytes:
-        return _dumped(value)
+        file = io.BytesIO()
+        _Pickler(file).dump(value)
+        return file.getvalue()
 
     @property
     def _advice(self) -> str:
@@ -182,17 +190,26 @@ def _absolute(path: str | Path) -> Path:
     return Path(path).resolve()
 
 
+def environment(cpus: float, gpus: str | None) -> dict[str, str]:
+    """Return what a fresh slot's environment needs, before anything heavy is imported there.
+
+    Args:
+        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless variables of
+            this process set another number.
+        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves the variable to the starter.
+    """
+    # By default each library starts as many threads as there are cores, in every process: 64 trials on 64 cores would
+    # run 4096 of them.
+    threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
+    return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
+
+
 def _reduce_code(code: CodeType) -> tuple[object, ...]:
     """Reduce code like cloudpickle, but keep the name of its file, so that tracebacks show it."""
+    # cloudpickle blanks the names of files, without which a traceback shows no lines.
     make, arguments, *rest = cloudpickle.Pickler.dispatch_table[CodeType](code)
     return make, tuple(code.co_filename if each == "<dynamic-code>" else each for each in arguments), *rest
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     dispatch_table: ClassVar = ChainMap({CodeType: _reduce_code}, cloudpickle.Pickler.dispatch_table)
-
-
-def _dumped(value: object) -> bytes:
-    file = io.BytesIO()
-    _Pickler(file).dump(value)
-    return file.getvalue()

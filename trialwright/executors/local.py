@@ -125,15 +125,18 @@ class Local:
             ExecutorError: the temporary directory of a run without storage could not be removed.
         """
         self._tails.cancel()
+        # First: a trial that waits for the loop to take its reports would wait for a loop that takes none any more.
         self._turns.end(is_over=True)
         self._asker.close()
         for timer in self._timers.values():
             timer.cancel()
         self._threads.close()
+        # A copy: threads end attempts meanwhile.
         for key, attempt in list(self._work.attempts.items()):
             attempt.answer(Halt(*key))
         if self._tasks is not None:
             self._tasks.close()
+        # Not the whole grace: a thread that ignores its Halt would hold up the end of every run.
         deadline = time.monotonic() + min(self.grace_s, 1.0)
         while self._work.attempts and time.monotonic() < deadline:  # noqa: ASYNC110 - it happens in other threads
             await asyncio.sleep(0.01)
@@ -156,9 +159,11 @@ class Local:
     def _launch_in_thread(self, launch: Launch) -> None:
         key = launch.trial, launch.attempt
         grant = launch.after or key
+        # Starting it here would run it twice: the driver launches it again.
         if self._threads.is_lost(grant):
             return  # the Lost is on its way to the driver, which then takes back the trials that waited there
         work = self._work
+        # False if all before it have ended meanwhile: then it starts in a thread of its own.
         if launch.after is not None and self._threads.add(grant, Job(key, lambda: work.run_later(launch))):
             return
         session = work.session(launch)  # made here, so that its time begins now
@@ -191,6 +196,8 @@ class Local:
 
     def _give_up(self, key: Key) -> None:
         reason = f"it did not stop within {self.grace_s:g} s; a thread cannot be killed, so it is abandoned"
+        # Only one of two gets True: the timer here, or the thread that ends at this moment. So an attempt has one
+        # ending.
         if self._work.ended(key):
             self._threads.give_up(key)
             self._inbox.put(Lost(*key, reason))
@@ -234,13 +241,14 @@ class _Work:
         """Run an attempt to its end, in a thread; return None if it was given up."""
         with serving(session):
             ending = perform(cast(Callable[[dict[str, object]], object], self.of.objective), session)
+        # An attempt that was given up has been reported as lost: a second ending would be one of nothing.
         return ending if self.ended((ending.trial, ending.attempt)) else None
 
     def run_later(self, launch: Launch) -> Ending | None:
         """In a thread: an attempt that has waited there, whose time begins now."""
         try:
             session = self.session(launch)
-        except Exception as error:  # else the thread would end, and the trials behind this one would wait forever
+        except Exception as error:  # else the thread would end, and the trials behind this one would never run
             return failure(launch.trial, launch.attempt, error)
         return self.run(session)
 
@@ -319,6 +327,7 @@ class _Link:
         return self._answers.get()
 
     def deliver(self, answer: Extend | Halt) -> None:
+        # Before the answer is there to be taken: a trial that wakes up by it must see that it is halted.
         self.halted = self.halted or isinstance(answer, Halt)
         self._answers.put(answer)
 
@@ -329,6 +338,7 @@ class _Attempt:
     link: _Link
 
     def answer(self, answer: Extend | Halt) -> None:
+        # Its task cannot wait for a queue: it would block all tasks of the thread.
         if isinstance(self.session, AsyncSession):
             self.session.deliver(answer)
         else:

@@ -6,7 +6,6 @@ a function that returns its result: a dict of metrics, or the one metric's numbe
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import sys
@@ -31,10 +30,14 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
     try:
         result = objective(session.config)
         if inspect.isgenerator(result):
+            # Calling a generator function has run nothing yet: its body runs here.
             result = _iterate(cast("Generator[object, None, object]", result), session)
         elif inspect.iscoroutine(result):
+            import asyncio  # here: with ssl and subprocess it is a seventh of what a worker process would import
+
             result = asyncio.run(cast("Coroutine[object, object, object]", result))
         conclude(session, result)
+    # It derives from BaseException, so that ``except Exception`` in an objective does not swallow it.
     except TrialStopped as stop:
         leave_if_forked(session, stop)
         session.flush()
@@ -50,6 +53,7 @@ def concluded_by(error: BaseException, session: Session) -> Ending:
     attempt is repeated when it is resumed."""
     launch = session.launch
     session.flush()
+    # A full disk is not the trial's fault: counting it would fail every trial, one after another.
     if not is_of_disk_at(error, session.directory):
         return failure(launch.trial, launch.attempt, error)
     session.fail(error)
@@ -96,6 +100,8 @@ def leave_if_forked(session: Session, error: BaseException | None = None) -> Non
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # a user may have closed or replaced them
             stream.flush()
+    # Not sys.exit: it would unwind into the code of the worker, which this copy must not run, and run its exit
+    # handlers.
     os._exit(code & 0xFF)
 
 
@@ -103,6 +109,7 @@ def as_metrics(result: object, session: Session) -> Mapping[str, object]:
     """Read a returned or yielded result: a dict of metrics, or a number if there is one metric."""
     if isinstance(result, Mapping):
         return result
+    # ``item`` is how arrays and tensors of one element give their number.
     if len(session.metrics) == 1 and (isinstance(result, int | float) or hasattr(result, "item")):
         return {session.metrics[0]: result}
     kind = type(result).__name__
@@ -115,6 +122,7 @@ def failure(trial: int, attempt: int, error: BaseException) -> Failed:
         line = f"SystemExit: the objective called sys.exit({error.code!r})"
     else:
         line = next(iter(said(error).splitlines()), "").removesuffix(": ")
+    # The first frame is our own call.
     frames = error.__traceback__.tb_next if error.__traceback__ else None
     text = "".join(traceback.format_exception(type(error), error, frames))
     return Failed(trial, attempt, line[:ERROR_LENGTH_MAX], _middle_out(text, TRACEBACK_LENGTH_MAX))

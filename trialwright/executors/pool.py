@@ -1,27 +1,19 @@
-"""All slots of a run: takes launches, and puts the resulting events into the inbox.
+"""All slots of a run: which trial runs in which slot, and what slots hold of each machine.
 
-This does not depend on Ray: processes are started and killed by a ``Starter``, whose calls may block and are made in
-another thread.
+It takes launches, and puts the resulting events into the inbox. Processes are the work of ``launcher.py``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
-from functools import partial
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from trialwright.errors import ExecutorError
-from trialwright.executors.base import Inbox
-from trialwright.executors.connections import GREETING_S, Caller, Listener, Peer, Polled
-from trialwright.executors.deputy import Deputy
-from trialwright.executors.process_state import descendants, kill
-from trialwright.executors.slots import BEAT_S, FAREWELL_S, Rules, Shape, Slot
-from trialwright.executors.wire import Frames, Hello, WireError, encode, greeting
+from trialwright.executors.base import Deputy, Inbox
+from trialwright.executors.connections import Peer
+from trialwright.executors.launcher import Launcher, Starter
+from trialwright.executors.slots import BEAT_S, Rules, Shape, Slot
+from trialwright.executors.wire import WireError, encode
 from trialwright.messages import Failed, Halted, Launch, Lost, Node, Placement, Returned, Started, TrialEvent
 from trialwright.resources import Units, to_units
 
@@ -30,27 +22,6 @@ REST_S = 10.0  # how long an idle slot keeps resources that others on a cluster 
 CAUSE_S = 0.2  # after a connection ends, how long it may take until the cause is known
 CAUSE_THERE_S = 40.0  # the same on a cluster, which is slow to notice that a whole machine is gone
 UNREAD_BYTES_MAX = 8 * 2**20  # of frames that the loop has not taken yet: beyond it the slots wait
-CLOSE_S = 3.0  # how long the end of all processes may take
-
-Dial: TypeAlias = tuple[str, int, bytes, int]  # host, port, the run's token, the slot's number
-
-
-class Starter(Protocol):
-    """Starts and ends processes. All its methods are called in one thread, and may block."""
-
-    @property
-    def ours(self) -> bool:
-        """Only this run uses the machine, and its processes can be signalled from here."""
-
-    def start(self, placement: Placement, dial: Dial | None) -> tuple[Any, Future[None]]:
-        """Begin to start a process; return a handle, and a future that is done when it has left or died. ``dial`` is
-        None if it cannot connect to the driver."""
-
-    def exchange(self, handle: object, data: bytes, wait_s: float) -> Future[bytes]:
-        """Call a process that cannot connect."""
-
-    def kill(self, handle: object) -> None:
-        """Kill a process."""
 
 
 class Pool:
@@ -76,11 +47,9 @@ class Pool:
         warn: Callable[[str], None],
         look: Callable[[], Awaitable[None]],
     ) -> None:
-        self._starter, self._deputy, self._inbox, self.rules, self._look = starter, deputy, inbox, rules, look
+        self._starter, self._inbox, self.rules = starter, inbox, rules
+        self.launcher = Launcher(starter, deputy, look, self._expected)
         self._warn, self._warned = warn, set[str]()
-        self._address: tuple[str, int] | None = None  # None: slots cannot dial
-        self._token = secrets.token_bytes(32)
-        self._server: asyncio.Server | None = None
         self._slots: dict[int, Slot] = {}
         self._running: dict[tuple[int, int], Slot] = {}
         self._queued: dict[int, tuple[Slot, Launch]] = {}  # trials that wait in a slot
@@ -91,17 +60,9 @@ class Pool:
         self._others: Mapping[str, Units] = {}  # what others hold on them
         self._numbers, self._misses = 0, 0  # the latter: slots that could not be started since something went well
         self._unread, self._paused = 0, set[Peer]()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._endings: set[asyncio.Task[None]] = set()  # of processes
         self._closing = False
 
     # What the executor says ----------------------------------------------------------------------------------------
-
-    async def listen(self, host: str, port: int) -> None:
-        """Let slots dial this address."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Caller(self._token, self._admit), host, port)
-        self._address = (host, self._server.sockets[0].getsockname()[1])
 
     def set_nodes(self, nodes: tuple[Node, ...]) -> None:
         """Set the machines; slots on those that left are lost, which does not count as a failure."""
@@ -109,6 +70,7 @@ class Pool:
         self._others = {node.name: to_units(node.others) for node in nodes}
         for slot in list(self._slots.values()):
             if slot.placement.node not in self._nodes:
+                # Leaving is not the trial's fault: its budget of failures stays whole.
                 slot.preempted = True
                 slot.end("its machine has left the cluster")
 
@@ -132,6 +94,7 @@ class Pool:
             self._inbox.put(Failed(launch.trial, launch.attempt, f"its config cannot be sent to a worker: {error}"))
             return
         grant = launch.after or (launch.trial, launch.attempt)
+        # Else the trial before it has ended meanwhile, and this one is started like any other.
         if launch.after is not None and grant in self._granted:
             self._add(self._granted[grant], launch, frame)
             return
@@ -163,9 +126,12 @@ class Pool:
     def beat(self) -> None:
         """Ask all slots for a sign of life, except those that are paused."""
         for slot in list(self._slots.values()):
+            # A slot that is starting is not asked; its beats are counted for ``held``.
             slot.silent += slot.peer is None
             if slot.peer is not None and slot.peer not in self._paused and not slot.hung:
                 slot.beat()
+            # On our own machine an idle process takes nothing that others wait for; on a cluster it holds Ray's
+            # resources.
             if not self._starter.ours and slot in self._idle[slot.shape] and slot.resting * BEAT_S > REST_S:
                 self.withdraw(slot)
                 slot.retire()
@@ -179,15 +145,10 @@ class Pool:
     async def close(self) -> None:
         """End all processes; events are dropped from now on."""
         self._closing = True
-        if self._server is not None:
-            self._server.close()
+        self.launcher.stop_listening()
         for slot in list(self._slots.values()):
             slot.end("the run is over")
-        await asyncio.sleep(2 * FAREWELL_S)  # slots call ``destroy``, which begins the endings, FAREWELL_S later
-        if self._endings:
-            await asyncio.wait(self._endings, timeout=CLOSE_S)
-        for task in self._tasks:
-            task.cancel()
+        await self.launcher.close()
 
     # What slots say --------------------------------------------------------------------------------------------------
 
@@ -204,6 +165,8 @@ class Pool:
         """Something happened in a trial."""
         self._inbox.put(event)
         self._unread += size
+        # Not all slots are paused, only those that send while too much is unread: a beat or an ending of others still
+        # comes.
         if self._unread > UNREAD_BYTES_MAX and slot.peer is not None:
             slot.peer.pause()
             self._paused.add(slot.peer)
@@ -254,6 +217,7 @@ class Pool:
         self._slots.pop(slot.number, None)
         self.withdraw(slot)
         launch = self._forget(slot)
+        # Slots that ``close`` ends are no losses: their trials are launched again when the run is resumed.
         if self._closing:
             return
         stillborn = slot.peer is None and not slot.leaving
@@ -273,6 +237,7 @@ class Pool:
 
     def _lose_queue(self, slot: Slot) -> None:
         """Drop the trials that wait in a dead slot: the driver takes them back when it gets the Lost."""
+        # Launches that the driver sends before it has the Lost name this grant: they must not start anywhere.
         self._lost.add(slot.grant)
         self._granted.pop(slot.grant, None)
         for launch, _ in slot.queue:
@@ -281,9 +246,10 @@ class Pool:
 
     def cannot_dial(self, slot: Slot, error: OSError) -> None:
         """A slot could not connect: from now on slots are called instead, and its trial gets another slot."""
-        self._warn(f"workers cannot connect to {self._address} ({error}): they are called instead, which is slower")
-        self._address = None
+        address, self.launcher.address = self.launcher.address, None
+        self._warn(f"workers cannot connect to {address} ({error}): they are called instead, which is slower")
         launch = self._forget(slot)
+        # So that its end is not counted as a process that could not be started: it did start.
         slot.leaving = True
         slot.end()
         self._granted.pop(slot.grant, None)
@@ -296,24 +262,8 @@ class Pool:
         self._inbox.fail_to_store(reason)
 
     def destroy(self, slot: Slot) -> None:
-        """End a slot's process; on a machine of ours also its children, unless it left by itself: then it has ended
-        them."""
-        if slot.handle is not None:
-            handle, slot.handle = slot.handle, None
-            pid = slot.pid if self._starter.ours and not slot.leaving else 0
-            self._endings.add(task := asyncio.create_task(self._end(handle, pid)))
-            task.add_done_callback(self._endings.discard)
-
-    async def _end(self, handle: object, pid: int) -> None:
-        """End a process and, if its number is given, the processes that it has started. These are found by their
-        parents
-        only while it lives: a process that has left its group is not found if others have killed its parent."""
-        family = await self._deputy.call(descendants, pid) if pid else set()
-        with suppress(Exception):  # it has ended by itself
-            await self._deputy.call(self._starter.kill, handle)
-        if pid:
-            await asyncio.sleep(FAREWELL_S)
-            kill(family | await self._deputy.call(descendants, pid))
+        """A slot's process is to be ended."""
+        self.launcher.destroy(slot)
 
     # Starting slots --------------------------------------------------------------------------------------------------
 
@@ -354,6 +304,7 @@ class Pool:
 
     def _tell_of_spent(self, reason: str, launch: Launch | None) -> None:
         """Warn that a process is not used again, once for each kind of reason: it costs the start of another."""
+        # Without what stands in brackets, such as the names of threads, which differ each time.
         kind = reason.partition(" (")[0]
         if kind not in self._warned and launch is not None:
             self._warned.add(kind)
@@ -367,8 +318,18 @@ class Pool:
         self._numbers += 1
         slot = Slot(self._numbers, placement, self._shape(placement), self)
         self._slots[slot.number] = slot
+        # From now on: also a Starter that never returns must not keep its trial waiting.
         slot.expect_call()
-        self._begin(self._attend(slot))
+        self.launcher.start(slot)
+        return slot
+
+    def _expected(self, number: int) -> Slot | None:
+        """Return the slot of this number, which connects now, so that slots can be started; None if there is no such
+        slot, or it is connected already."""
+        slot = self._slots.get(number)
+        if slot is None or slot.peer is not None:
+            return None
+        self._misses = 0
         return slot
 
     def _make_room(self, placement: Placement) -> None:
@@ -380,59 +341,11 @@ class Pool:
         for slot in here:
             if min(left.values(), default=0) >= 0:
                 return
+            # Idle ones only: what a running trial holds was granted by the ledger, and fits.
             if slot in self._idle[slot.shape] and slot.shape != self._shape(placement):
                 self.withdraw(slot)
                 slot.retire()
                 _add(left, slot.placement.units, +1)
-
-    async def _attend(self, slot: Slot) -> None:
-        """Start a slot, and wait for its end."""
-        dial = (*self._address, self._token, slot.number) if self._address else None
-        try:
-            slot.handle, leaving = await self._deputy.call(self._starter.start, slot.placement, dial)
-        except Exception as error:  # Ray raises many types: the trial is lost, with this reason
-            await self._look()
-            slot.end(f"no worker can be started: {error}")
-            return
-        if slot.gone:
-            self.destroy(slot)
-            return
-        if dial is None:
-            self._begin(self._call(slot))
-        end = asyncio.wrap_future(leaving)
-        end.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else asyncio may log it at close
-        await asyncio.wait([end])
-        await self._look()
-        slot.left(end)
-
-    async def _call(self, slot: Slot) -> None:
-        """Connect to a slot that cannot connect itself."""
-        with suppress(Exception):  # ``_attend`` gets the cause
-            [body] = Frames().feed(await self._exchange(slot, b"", GREETING_S))
-            hello = greeting(body)
-            self._misses = 0
-            slot.connected(Polled(slot, partial(self._exchange, slot)), hello.pid, hello.worker)
-
-    async def _exchange(self, slot: Slot, data: bytes, wait_s: float) -> bytes:
-        if slot.handle is None:
-            raise ExecutorError("the slot has been ended")
-        answer: bytes = await asyncio.wrap_future(
-            await self._deputy.call(self._starter.exchange, slot.handle, data, wait_s)
-        )
-        return answer
-
-    def _admit(self, hello: Hello, caller: Caller) -> Listener | None:
-        slot = self._slots.get(hello.slot)
-        if slot is None or slot.peer is not None:
-            return None
-        self._misses = 0
-        slot.connected(caller, hello.pid, hello.worker)
-        return slot
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _sums(slots: Iterable[Slot]) -> dict[str, Units]:

@@ -61,6 +61,7 @@ class ProcessState:
 
     def __init__(self) -> None:
         self._files = [os.dup(number) for number in (0, 1, 2)]  # children do not inherit these, and hold them open
+        # The objects, and the descriptors above: user code may replace either.
         self._streams = (sys.stdin, sys.stdout, sys.stderr)
         self._cwd = Path.cwd()
         self._variables = vars(os.environ)["_data"]  # as bytes: to compare os.environ itself costs 0.1 ms a trial
@@ -70,6 +71,7 @@ class ProcessState:
         self._umask = _umask()
         self._recursion = sys.getrecursionlimit()
         self._logging = (logging.root.level, list(logging.root.handlers))
+        # Threads cannot be ended: those that come with a trial make the process unusable for others.
         self._threads = set(threading.enumerate())
         self._trial_files: _TrialFiles | None = None
         self._bare: _TrialFiles | None = None  # of a trial that wrote nothing, for the next trial
@@ -104,6 +106,7 @@ class ProcessState:
     def restore(self) -> None:
         """Put everything back."""
         self._restore_streams()
+        # After the streams: from here on an error is printed where it belongs.
         os.chdir(self._cwd)
         os.umask(self._umask)
         if self._variables != self._environment:
@@ -136,6 +139,7 @@ class ProcessState:
         for stream in self._streams[1:]:
             with suppress(Exception):  # user code may have closed or replaced the file below it
                 stream.flush()
+        # Before the descriptors change: C's buffers would be written to the next trial's files.
         self._fflush(None)
         for descriptor, saved in enumerate(self._files):
             os.dup2(saved, descriptor)
@@ -143,8 +147,10 @@ class ProcessState:
     def _restore_signals(self) -> None:
         if not self._signals:
             return
+        # An alarm of this trial would interrupt the next one.
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._signals.items():
+            # None: the handler was not set from Python (by Ray, for example), and Python cannot set it again.
             if _signal.getsignal(number) is not handler and handler is not None:
                 signal.signal(number, handler)
 
@@ -159,7 +165,10 @@ class _TrialFiles:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
+        # O_APPEND, so that children and C code that write to the same file do not overwrite each other, and a file that
+        # is cut is continued at its end.
         self._opened = {name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
+        # To tell our file from another one that user code has opened under the same number.
         self._inodes = [os.fstat(opened).st_ino for opened in self._opened.values()]
         self._lock = threading.Lock()  # the listener must not cut a file after its descriptor is closed and reused
 
@@ -236,6 +245,7 @@ class Isolated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # First: whatever fails below, the filters of this trial must not silence the next one's warnings.
         self._warnings.__exit__(kind, error, trace)
         self.spoiled = self._process.spoiled()
         try:
@@ -253,6 +263,7 @@ def seed_all(seed: int) -> None:
 
 
 def _restore_environment(saved: dict[bytes, bytes]) -> None:
+    # Through os.environb, not by replacing its dict: C code reads the environment of the process itself.
     for name in os.environb.keys() - saved.keys():
         del os.environb[name]
     for name, value in saved.items():
@@ -261,6 +272,7 @@ def _restore_environment(saved: dict[bytes, bytes]) -> None:
 
 
 def _umask() -> int:
+    # The system has no call that only reads it.
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -288,6 +300,7 @@ def _cut_middle(file: int, inode: int) -> None:
     status = os.fstat(file)
     if status.st_size > OUTPUT_BYTES_MAX and status.st_ino == inode:
         tail = os.pread(file, OUTPUT_BYTES_KEPT, status.st_size - OUTPUT_BYTES_KEPT)
+        # What a child appends between the read and this is lost: no call does both.
         os.ftruncate(file, OUTPUT_BYTES_KEPT)
         os.write(file, _CUT + tail)
 
@@ -295,6 +308,7 @@ def _cut_middle(file: int, inode: int) -> None:
 def _has_children() -> bool:
     """Tell whether a child lives. Dead children that were not waited for are reaped."""
     try:
+        # Adopted orphans as well: without a wait they stay as zombies, and count as processes.
         while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
             pass
     except ChildProcessError:
@@ -305,6 +319,7 @@ def _has_children() -> bool:
 def sweep() -> None:
     """Kill the living processes that were started here, except trackers of shared memory, which end by themselves."""
     killed = _trackers()
+    # A process that was found may fork before it is killed: so it is looked again until nothing is found.
     for _ in range(SWEEPS_MAX):
         found = descendants(os.getpid()) - killed
         if not found:
@@ -337,6 +352,7 @@ def end_copies() -> None:
         copies = [int(pid) for pid in children if _command(pid) == _command("self")]
         kill(copies)
         for pid in copies:
+            # Reaped here: no other code waits for it, and its number must not be used again meanwhile.
             os.waitpid(pid, 0)
 
 
@@ -357,6 +373,7 @@ def _living() -> Iterator[tuple[int, tuple[int, int]]]:
     """Yield the processes of this machine, each with its parent and its group."""
     for entry in Path("/proc").glob("[1-9]*"):
         with suppress(OSError):  # it has ended meanwhile
+            # From the last bracket on: the name before it may hold spaces and brackets.
             state, parent, group, *_ = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
             if state not in ("Z", "X"):
                 yield int(entry.name), (int(parent), int(group))

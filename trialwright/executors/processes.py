@@ -18,7 +18,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 
 from trialwright.errors import ExecutorError
-from trialwright.executors import forked, worker
-from trialwright.executors.in_slots import InSlots
-from trialwright.executors.pool import Dial
+from trialwright.executors import worker
+from trialwright.executors.in_slots import InSlots, environment
+from trialwright.executors.launcher import Dial
 from trialwright.executors.slots import Rules
 from trialwright.messages import Node, Placement
 from trialwright.resources import to_amounts
@@ -56,11 +56,12 @@ class _ForkServer:
 
     def open(self, payload: bytes, root: str, shared: bool) -> None:
         """Start the server."""
+        # At opening, not at import: settings with this executor can be read everywhere.
         if not hasattr(os, "fork"):
             raise ExecutorError("executor='processes' needs fork, which this system lacks: use 'local' or 'ray'")
         self._payload, self._root, self._shared, self.devices = payload, root, shared, _devices()
         self._server = ForkServer()
-        self._server.set_forkserver_preload([forked.__name__])
+        self._server.set_forkserver_preload([worker.__name__])
         self._server.ensure_running()
 
     def start(self, placement: Placement, dial: Dial | None) -> tuple[_Forked, Future[None]]:
@@ -68,11 +69,13 @@ class _ForkServer:
         assert dial is not None, "this process listens on the loopback, which every process of the machine reaches"
         known = dict(enumerate(self.devices))
         gpus = ",".join(known.get(index, str(index)) for index in placement.gpus)
-        environment = worker.environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
-        slot = forked.ForkedSlot(environment, dial, self._payload, self._root, self._shared)
+        variables = environment(to_amounts(placement.units).get("cpu", 0.0), gpus)
+        slot = worker.ForkedSlot(variables, dial, self._payload, self._root, self._shared)
+        # Read before the start, to be compared at the end: the kernel only counts, it does not say whom.
         kills = _out_of_memory_kills()
         status, data = self._server.connect_to_new_process([])
         pid = _read(status)
+        # The server was killed, for example for lack of memory: each start fails from now on, and ends the run.
         if pid is None:
             os.close(status)
             os.close(data)
@@ -80,7 +83,9 @@ class _ForkServer:
         process, end = _Forked(pid), Future[None]()
         threading.Thread(target=_wait, args=(status, kills, process, end), name="trialwright-exit", daemon=True).start()
         with suppress(BrokenPipeError), os.fdopen(data, "wb") as pipe:  # if it has died already, ``_wait`` reports it
-            pickle.dump({"sys_path": _absolute(sys.path)}, pipe)  # it needs this to unpickle the rest
+            # It needs the path to unpickle the rest. Absolute, because a trial has a working directory of its own, and
+            # must still find the program's modules.
+            pickle.dump({"sys_path": [str(Path(path).absolute()) for path in sys.path]}, pipe)
             pickle.dump(slot, pipe)
         return process, end
 
@@ -105,16 +110,12 @@ def _wait(status: int, kills: int, process: _Forked, end: Future[None]) -> None:
     """Wait for a process's end, in a thread, and settle its future with the cause."""
     code = _read(status)
     os.close(status)
+    # Before the future is settled: from now on the number may belong to another process, which ``kill`` must spare.
     process.is_over = True
     if code == 0:
         end.set_result(None)
     else:
         end.set_exception(ExecutorError(_cause(code, short_of_memory=_out_of_memory_kills() > kills)))
-
-
-def _absolute(paths: Sequence[str]) -> list[str]:
-    """Return absolute paths: a trial has its own working directory, and must still find the program's modules."""
-    return [str(Path(path).absolute()) for path in paths]
 
 
 def _read(status: int) -> int | None:
@@ -130,6 +131,7 @@ def _cause(code: int | None, *, short_of_memory: bool) -> str:
     if code >= 0:
         return f"it left with exit code {code}"
     name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
+    # The count is the machine's: another process may have been meant, but after a SIGKILL this is the likely cause.
     if short_of_memory and name == "SIGKILL":
         return "the system killed it, because memory ran out"
     return f"killed by {name}"
@@ -146,6 +148,7 @@ def _out_of_memory_kills() -> int:
 
 def _devices() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    # An empty variable hides all GPUs, so it is not the same as none.
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
     program = shutil.which("nvidia-smi")
@@ -154,10 +157,6 @@ def _devices() -> list[str]:
     listed = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
     count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
     return [str(index) for index in range(count)]
-
-
-def _memory_bytes() -> float:
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 class Processes(InSlots):
@@ -193,7 +192,7 @@ class Processes(InSlots):
 
     async def _begin(self, payload: bytes) -> None:
         await self._deputy.call(self._server.open, payload, str(self._root), self._shared)
-        await self._pool.listen(HOST, 0)
+        await self._pool.launcher.listen(HOST, 0)
         self._take_note((self._node(),))
 
     async def _end(self) -> None:
@@ -204,5 +203,6 @@ class Processes(InSlots):
 
     def _node(self) -> Node:
         gpus = len(self._server.devices) if self._gpus is None else self._gpus
-        there = {"cpu": float(self._cpus or os.cpu_count() or 1), "memory": _memory_bytes(), **self._resources}
+        memory_bytes = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        there = {"cpu": float(self._cpus or os.cpu_count() or 1), "memory": memory_bytes, **self._resources}
         return Node(NODE, {**there, "gpu": float(gpus)} if gpus else there)

@@ -1,6 +1,6 @@
 """Converts Ray's data about its cluster for the ledger, and requests to Ray into Ray's terms.
 
-Pure: ``on_ray.py`` asks Ray, and passes plain values.
+Pure: ``ray_cluster.py`` asks Ray, and passes plain values.
 
 Ray counts resources by its own names, in its users' amounts: a *bundle* is such a dict, ``{"CPU": 2.0}``.
 """

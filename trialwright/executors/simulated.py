@@ -22,8 +22,7 @@ import numpy as np
 
 from trialwright.errors import ExecutorError, nearest, of_searcher, refuse
 from trialwright.executors.base import Run
-from trialwright.executors.delays import Delays, draw
-from trialwright.executors.faults import Doom, Faults, Outages
+from trialwright.executors.delays_and_faults import Delays, Doom, Faults, Outages, draw
 from trialwright.executors.objective import failure
 from trialwright.messages import (
     Ask,
@@ -172,10 +171,12 @@ class Simulated:
             if not pending or (until is not None and pending[0][0] > until):
                 return self._tick(until)
             self._now = now = pending[0][0]
+            # All events of one moment are one turn, as in a real run events that arrive together are.
             while pending and pending[0][0] == now:
                 _, _, event, work, then = heappop(pending)
                 if work is None:
                     batch.append(self._machines() if type(event) is CapacityChanged else event)
+                # What an attempt that was lost or halted has sent is dropped: its connection is closed.
                 elif not work.is_over:
                     batch.append(event)
                     if then is not None:
@@ -188,6 +189,7 @@ class Simulated:
     def _tick(self, until: float | None) -> list[Event]:
         if until is None:
             raise ExecutorError("the simulation has no further events, but the run is not over")
+        # A time in the past does not turn the clock back.
         self._now = max(self._now, until)
         return [Ticked()]
 
@@ -231,6 +233,7 @@ class Simulated:
         self._attempts[launch.trial, launch.attempt] = work
         self._send(work, begin, Started(launch.trial, launch.attempt), then)
         if work.doom is not None:
+            # Put on the heap now, and not when the time has come: nothing else would make the clock stop there.
             self._push(max(self._now, work.doom.at), work.doom.event, work, self._end)
 
     def _doom(self, launch: Launch) -> Doom | None:
@@ -251,6 +254,7 @@ class Simulated:
         work = self._attempts.get((halt.trial, halt.attempt))
         if work is not None:
             decide_s = draw(self.delays.decide_s, work.rng) if work.is_waiting else 0.0
+            # ``_step`` returns at once from now on: after a Halt nothing more is computed.
             work.is_waiting, work.is_halted = False, True
             halt_s = draw(self.delays.halt_s, work.rng)
             self._send(work, self._now + decide_s + halt_s, Halted(halt.trial, halt.attempt), self._end)
@@ -290,6 +294,7 @@ class Simulated:
         work.step += 1
         work.time_s += seconds
         work.clock += seconds
+        # Nearly all are clean already, and cleaning is slow beside the rest of a step.
         if not _METRICS.issuperset(map(type, metrics.values())):
             metrics = self._cleaned(work, metrics)
         columns = {name: [value] for name, value in metrics.items()}

@@ -151,6 +151,7 @@ class Slot:
         """It is connected, and can be sent messages."""
         self.peer, self.pid, self.worker, self.silent = peer, pid, worker, 0
         self._cancel_timers()
+        # It was retired while it was starting.
         if self.leaving:
             peer.write(encode(Bye()))
         elif self.launch is not None:
@@ -186,6 +187,7 @@ class Slot:
         if self.launch is not None and (event.trial, event.attempt) == (self.launch.trial, self.launch.attempt):
             self.preempted = True
             self.put_down("its process was busy with a trial that was cancelled")
+        # In order: one that does not match was moved or cancelled meanwhile.
         elif self.queue and (event.trial, event.attempt) == (self.queue[0][0].trial, self.queue[0][0].attempt):
             self.queue.popleft()
             self.pool.returned(self, event)
@@ -196,6 +198,7 @@ class Slot:
         self.pool.withdraw(self)
         if self.cause:
             self.end()
+        # It died by itself. Its starter will say why; the connection only ends sooner.
         elif not self.leaving and not self.killed:
             what = f"its worker (process {self.pid}) {self.spent or 'has ended: ' + reason}"
             self._later(self.pool.cause_s, self.put_down, what)
@@ -209,6 +212,7 @@ class Slot:
             self.pool.cannot_dial(self, error)
             return
         self.cause, self.preempted = _cause(error, self.pid, self.spent), bool(getattr(error, "preempted", False))
+        # Nothing more can come that matters; else its last reports are still in the connection, and would be lost.
         if self.hung or self.peer is None or self.launch is None or self.reason:
             self.end()
         else:
@@ -221,6 +225,7 @@ class Slot:
 
     def halt(self) -> None:
         """Stop the trial: with a Halt, then a signal, then by killing the process."""
+        # It has not begun: there is nothing to stop, and the process may take another trial.
         if self.peer is None or self.launch is None:
             self.pool.halted_early(self)
         elif not self.halting:
@@ -240,6 +245,7 @@ class Slot:
     def put_down(self, reason: str) -> None:
         """Kill the process. Its trial counts as ended only when the process is known to be dead: until then it may
         hold a GPU's memory."""
+        # The first reason counts: killing it causes others.
         self.reason = self.reason or reason
         self._hang_up()
         self._later(DEATH_S, self.end)
@@ -278,6 +284,7 @@ class Slot:
         if frame.first_step not in self.next_steps:
             expected = " or ".join(map(str, self.next_steps))
             raise WireError(f"its reports go on at step {frame.first_step}, not {expected}")
+        # Steps that were lost or sent twice would silently shift everything that is decided by them.
         self.next_steps = (frame.last_step + 1,)
 
     def _interrupt(self, peer: Peer, launch: Launch) -> None:
@@ -291,6 +298,8 @@ class Slot:
     def _hang_up(self) -> None:
         if self.peer is not None:
             self.peer.close()
+        # Not at once: when its connection ends a process ends its own children, which nothing else finds on another
+        # machine.
         asyncio.get_running_loop().call_later(FAREWELL_S, self.pool.destroy, self)
 
     def _is_about_mine(self, event: TrialEvent) -> bool:
@@ -312,5 +321,6 @@ def _cause(error: BaseException | None, pid: int, said: str) -> str:
         return f"its worker (process {pid}) {said}"
     if error is None:
         return f"its worker (process {pid}) left"
+    # Ray's message is a page of possible causes; the real one is a sentence in it.
     text = str(error).split("The actor is dead because", 1)[-1].split("Some common causes", 1)[0]
     return f"its worker (process {pid}) died: {' '.join(text.split())[:500]}"

@@ -35,10 +35,12 @@ class TaskThread:
     def close(self) -> None:
         """End the thread once its tasks have ended: one that was cancelled runs its ``finally`` first."""
         with suppress(RuntimeError):  # it has been closed before
+            # Not loop.stop(): tasks must have their ``finally`` run.
             self.loop.call_soon_threadsafe(self._closing.set)
 
     def _begin(self, work: Coroutine[object, None, None]) -> None:
         task = self.loop.create_task(work)
+        # asyncio keeps only weak references to tasks.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -78,6 +80,7 @@ class AsyncSession(Session):
         row = self._cleaned(metrics)  # here, so that an invalid report raises in the call that made it
         if len(self._held) >= HELD_MAX:
             raise RuntimeError(f"{HELD_MAX} reports wait for the answer to an earlier one: write `await report(...)`")
+        # Saved now and not when it is sent: the user may change or delete it right after this call.
         path = None if checkpoint is None else self._save(checkpoint, self.step + len(self._held) + 1)
         self._held.append((row, path))
         self._advance()
@@ -128,10 +131,12 @@ async def perform_async(objective: object, session: AsyncSession) -> Ending:
     try:
         result = await cast(Callable[[dict[str, object]], Awaitable[object]], objective)(session.config)
         conclude(session, result)
+        # Before the end is reported: reports that are held back belong before it.
         await session.settled()
     except (asyncio.CancelledError, TrialStopped) as error:
         leave_if_forked(session, error)
         session.flush()
+        # The user's own code may raise CancelledError too: without a Halt that is a failure.
         return Halted(trial, attempt) if session.stopped.is_set() else failure(trial, attempt, error)
     except BaseException as error:
         leave_if_forked(session, error)

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -61,6 +61,7 @@ class Threads:
             thread = self._idle.pop() if self._idle else self._new()
             thread.grant, thread.running, thread.began = grant, job.key, time.monotonic()
             self._granted[grant] = thread
+        # Outside the lock, but after the entries: the thread may end the job, and look for them, at once.
         thread.work.put(job)
         return thread.name
 
@@ -89,14 +90,19 @@ class Threads:
                 if thread.running == key:
                     self._lost.add(grant)
                     thread.waiting.clear()
+                    # So that nothing else is put behind an attempt that does not end.
                     del self._granted[grant]
 
     def hand_back(self) -> None:
         """Hand back the trials that wait behind attempts that take long: other threads may run them."""
         late = time.monotonic() - HAND_BACK_S
         with self._lock:
-            jobs = [job for thread in self._granted.values() if thread.began < late for job in _taken(thread.waiting)]
+            threads = [thread for thread in self._granted.values() if thread.began < late]
+            jobs = [job for thread in threads for job in thread.waiting]
+            for thread in threads:
+                thread.waiting.clear()
         for job in jobs:
+            # Outside the lock: telling may wake the loop, which may call us.
             self._tell(Returned(*job.key))
 
     def close(self) -> None:
@@ -144,8 +150,3 @@ class Threads:
             thread.work.put(None)
         else:
             self._idle.append(thread)
-
-
-def _taken(waiting: deque[Job]) -> Iterator[Job]:
-    while waiting:
-        yield waiting.popleft()

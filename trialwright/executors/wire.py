@@ -9,7 +9,6 @@ Nothing is ever unpickled, and msgpack's extension types are refused.
 from __future__ import annotations
 
 import math
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +40,6 @@ FRAME_BYTES_MAX = 16 * 2**20
 COLUMNS_MAX = KEYS_MAX
 NOTES_MAX = 100
 NAME_LENGTH_MAX = 4096  # of a path, a process, a reason
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}  # seconds, seconds, probes
 _PREFIX = 4
 _INT_MAX = 2**63 - 1
 _METRIC_TYPES = frozenset({float, int, str, bool, type(None)})
@@ -147,6 +145,7 @@ def encode(message: ToWorker | ToDriver | Hello) -> bytes:
         body: bytes = msgpack.packb(_FIELDS[type(message)](message), unicode_errors=surrogates)
     except (TypeError, ValueError, OverflowError) as error:
         raise WireError(f"a {type(message).__name__} holds what is not plain data: {error}") from error
+    # Here, where the sender can be told: the other end could only close the connection.
     if len(body) > FRAME_BYTES_MAX:
         raise WireError(f"a {type(message).__name__} of {len(body)} bytes; a frame has at most {FRAME_BYTES_MAX}")
     return len(body).to_bytes(_PREFIX, "big") + body
@@ -166,6 +165,7 @@ def encode_reported(frame: Reported) -> bytes:
     except WireError:
         if count == 1:
             raise
+    # By halves, because the size of a report is known only once it is encoded.
     half = count // 2
     return encode_reported(_part(frame, 0, half)) + encode_reported(_part(frame, half, count))
 
@@ -202,9 +202,11 @@ class Frames:
         start, self._wanted = 0, _PREFIX
         while len(data) - start >= _PREFIX:
             length = int.from_bytes(data[start : start + _PREFIX], "big")
+            # Before anything of it is kept: four bytes must not make us wait for 4 GiB.
             if length > self.limit:
                 raise WireError(f"a frame of {length} bytes; at most {self.limit} are read here")
             if len(data) - start - _PREFIX < length:
+                # A large frame comes in many pieces: joining and looking at each would take quadratic time.
                 self._wanted = _PREFIX + length
                 break
             start += _PREFIX + length
@@ -256,6 +258,7 @@ def _refuse_extension(code: int, data: bytes) -> object:
 
 
 def _number(value: object) -> int:
+    # type(), not isinstance: True is an int, and would be trial 1.
     if type(value) is int and 0 <= value <= _INT_MAX:
         return value
     raise WireError(f"not a number: {str(value)[:80]}")
@@ -323,6 +326,7 @@ def _columns(columns: object, count: int) -> dict[str, list[Any]]:
 
 
 def _check(column: list[object]) -> None:
+    # One pass in C for a whole column: frames of 64 reports come by the thousand.
     types = set(map(type, column))
     if not types <= _METRIC_TYPES:
         raise WireError(f"a column holds {', '.join(sorted(kind.__name__ for kind in types - _METRIC_TYPES))}")
@@ -367,17 +371,3 @@ _TO_DRIVER: dict[int, Callable[..., object]] = {
     _RETURNED: lambda trial, attempt: Returned(_number(trial), _number(attempt)),
     _NOTED: lambda trial, attempt, notes: Noted(_number(trial), _number(attempt), _notes(notes)),
 }
-
-
-def keep_alive(connection: socket.socket) -> None:
-    """Send small frames at once, and have the kernel detect within half a minute that the other machine cannot be
-    reached.
-
-    The other kernel answers for its processes, even if they are stopped or in a long call that holds the interpreter
-    lock: such a process is not lost.
-    """
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -12,9 +12,8 @@ Ray is not imported here: any process that calls ``serve`` is a slot.
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import socket
+import sys
 import threading
 import time
 import traceback
@@ -22,15 +21,17 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, TypeAlias
 
 import cloudpickle
 
+from trialwright.executors import carriers
+from trialwright.executors.carriers import LINGER_S, Outbox, Wire
 from trialwright.executors.objective import failure, perform
 from trialwright.executors.process_state import (
-    WIRE_THREAD,
     Isolated,
     ProcessState,
     adopt_orphans,
@@ -39,12 +40,10 @@ from trialwright.executors.process_state import (
     sweep,
 )
 from trialwright.executors.wire import (
-    FRAME_BYTES_MAX,
     Beat,
     Bye,
     Ending,
     Frames,
-    Hello,
     Interrupt,
     Spent,
     ToWorker,
@@ -53,7 +52,6 @@ from trialwright.executors.wire import (
     encode,
     encode_reported,
     from_driver,
-    keep_alive,
 )
 from trialwright.messages import Config, Extend, Halt, Halted, Launch, Noted, Reported, Returned
 from trialwright.reporting import Session, TrialStopped, serving
@@ -61,195 +59,21 @@ from trialwright.resources import to_amounts
 from trialwright.storage.checkpoints import trial_directory
 from trialwright.storage.files import is_of_disk
 
-CONNECT_S = 3.0
 Objective: TypeAlias = Callable[[dict[str, object]], object]
 
 TICK_S = 0.025  # how often the second thread looks up while a trial runs
 IDLE_TICK_S = 0.1
 INTERRUPT_SIGNAL = signal.SIGUSR2
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 HAND_BACK_S = 0.1  # a trial that takes longer does not keep others waiting behind it
-TOGETHER = 16  # endings that leave together, where more trials wait
-DRAIN_S = 5.0
-LINGER_S = 0.3  # after the driver has hung up, for Ray to end the process without making a noise about it
-
-
-def environment(cpus: float, gpus: str | None) -> dict[str, str]:
-    """Return what a fresh slot's environment needs, before anything heavy is imported there.
-
-    Args:
-        cpus: how many CPUs the slot has: numeric libraries get as many threads, and at least one, unless variables of
-            this process set another number.
-        gpus: ``CUDA_VISIBLE_DEVICES``; empty hides all devices; ``None`` leaves the variable to the starter.
-    """
-    threads = {name: os.environ.get(name, str(max(1, int(cpus)))) for name in _THREAD_VARIABLES}
-    return threads if gpus is None else {**threads, "CUDA_VISIBLE_DEVICES": gpus}
-
-
-# Two carriers of the same bytes --------------------------------------------------------------------------------------
-
-
-class Wire(Protocol):
-    """The way to the driver, used by several threads."""
-
-    def send(self, data: bytes) -> None:
-        """Send frames, whole and in order; may block while the driver is behind.
-
-        Raises:
-            OSError: the connection to the driver has ended.
-        """
-
-    def receive(self, *, wait: bool) -> bytes | None:
-        """Return bytes: empty when the driver has ended, ``None`` if there are none and they are not waited for."""
-
-    def drain(self) -> None:
-        """Wait until everything is sent, for a few seconds at most."""
-
-    def disown(self) -> None:
-        """Called in a process that the trial has forked: it must not use the connection, nor keep it open."""
-
-
-class Socket:
-    """A TCP connection that the slot opens."""
-
-    def __init__(self, address: tuple[str, int], hello: Hello) -> None:
-        self._socket = socket.create_connection(address, CONNECT_S)
-        self._socket.settimeout(None)
-        keep_alive(self._socket)
-        self._socket.sendall(encode(hello))
-
-    def send(self, data: bytes) -> None:
-        """Part of ``Wire``. The callers take turns: see ``_Outbox``."""
-        self._socket.sendall(data)
-
-    def receive(self, *, wait: bool) -> bytes | None:
-        """Part of ``Wire``."""
-        try:
-            return self._socket.recv(262_144, 0 if wait else socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-
-    def drain(self) -> None:
-        """Part of ``Wire``. The kernel sees to it."""
-
-    def disown(self) -> None:
-        """Part of ``Wire``."""
-        self._socket.close()
-
-
-def dial(host: str, port: int, token: bytes, slot: int) -> Socket:
-    """Connect to the driver.
-
-    Raises:
-        OSError: there is no answer within three seconds.
-    """
-    return Socket((host, port), Hello(token, slot, os.getpid(), _name()))
-
-
-def _name() -> str:
-    """Return a name for this process, for people."""
-    return f"{socket.gethostname()}/{os.getpid()}"
-
-
-class Exchange:
-    """The same for a driver to which slots cannot connect: it calls ``exchange`` repeatedly."""
-
-    def __init__(self) -> None:
-        self._incoming: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._outgoing = [encode(Hello(b"", 0, os.getpid(), _name()))]  # Ray vouches for it
-        self._changed = threading.Condition()
-
-    def exchange(self, data: bytes, wait_s: float) -> bytes:
-        """Take what the driver sends; return what is to be sent, after waiting for it. With ``wait_s`` = 0 return
-        nothing, at once."""
-        threading.current_thread().name = WIRE_THREAD  # else Ray's thread would count as left by a trial
-        if data:
-            self._incoming.put(data)
-        if not wait_s:
-            return b""
-        with self._changed:
-            self._changed.wait_for(lambda: self._outgoing, wait_s)
-            answer, self._outgoing = b"".join(self._outgoing), []
-            self._changed.notify_all()
-        return answer
-
-    def send(self, data: bytes) -> None:
-        """Part of ``Wire``: blocks while the driver has a whole frame to fetch."""
-        with self._changed:
-            self._changed.wait_for(lambda: sum(map(len, self._outgoing)) < FRAME_BYTES_MAX)
-            self._outgoing.append(data)
-            self._changed.notify_all()
-
-    def receive(self, *, wait: bool) -> bytes | None:
-        """Part of ``Wire``. When the driver has ended, Ray ends the process."""
-        try:
-            return self._incoming.get(block=wait)
-        except queue.Empty:
-            return None
-
-    def drain(self) -> None:
-        """Part of ``Wire``."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._outgoing, DRAIN_S)
-
-    def disown(self) -> None:
-        """Part of ``Wire``. A copy of this is never called."""
 
 
 # A trial's own way to the driver -------------------------------------------------------------------------------------
 
 
-class _Outbox:
-    """Outgoing frames. ``post`` queues a frame; ``send`` sends a frame with all queued ones, in one write."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._posted: list[bytes] = []
-        self._endings = 0  # among these
-        self._lock = threading.RLock()
-        self.writer: int | None = None  # the thread that must not be interrupted, because half a frame may be out
-
-    def post(self, data: bytes) -> None:
-        with self._lock:
-            self._posted.append(data)
-
-    def end(self, data: bytes, *, is_last: bool) -> None:
-        """A trial has ended. If others wait in this slot, this is queued, to be sent with their ends: at the next check
-        by the second thread at the latest."""
-        self._endings += 1
-        if is_last or self._endings >= TOGETHER:
-            self.send(data)
-        else:
-            self.post(data)
-
-    def send(self, data: bytes = b"") -> None:
-        with self._lock:
-            self.writer = threading.get_ident()
-            try:
-                frames, self._posted, self._endings = [*self._posted, data], [], 0
-                self._wire.send(b"".join(frames))
-            finally:
-                self.writer = None
-
-    def tend(self) -> None:
-        """Send queued frames."""
-        if self._posted:
-            self.send()
-
-    def say_last(self, data: bytes) -> None:
-        """Send this, with queued frames, from a signal handler, unless another frame is half sent; wait only
-        briefly."""
-        if self.writer is None and self._lock.acquire(timeout=LINGER_S):
-            with suppress(OSError):
-                self._wire.send(b"".join([*self._posted, data]))
-
-
 class _Lease:
     """One launch in this process: the session's ``Link``, and the driver's messages about it."""
 
-    def __init__(self, launch: Launch, outbox: _Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
+    def __init__(self, launch: Launch, outbox: Outbox, listen: Callable[[Callable[[], bool]], None]) -> None:
         self.launch = launch
         self.began = 0.0  # by the monotonic clock, once it runs
         self.session: Session | None = None  # while user code runs
@@ -313,7 +137,7 @@ def serve(wire: Wire, payload: bytes, root: Path, *, shared: bool) -> None:
 class _Slot:
     def __init__(self, wire: Wire, payload: bytes, root: Path, *, shared: bool) -> None:
         self._wire, self._payload, self._root, self._shared = wire, payload, root, shared
-        self._outbox = _Outbox(wire)
+        self._outbox = Outbox(wire)
         self._frames = Frames()
         self._ears = threading.Lock()  # held by the thread that reads from the driver
         self._process: ProcessState
@@ -324,13 +148,17 @@ class _Slot:
         self._thread = threading.get_ident()
 
     def serve(self) -> None:
+        # Before any trial: only then a process that is forked twice has us as its parent.
         adopt_orphans()
+        # A child that keeps the connection open hides the slot's death from the driver.
         os.register_at_fork(after_in_child=self._wire.disown)
         if in_main_thread():
+            # Not SIGINT: Ctrl-C and users' own handlers use that.
             signal.signal(INTERRUPT_SIGNAL, self._interrupt)
             if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:  # Ray's handler would raise SystemExit in user code
                 signal.signal(signal.SIGTERM, self._terminate)
         threading.Thread(target=self._look_after, name="trialwright-listener", daemon=True).start()
+        # After our own thread and handlers: what it sees now counts as ours, and is kept.
         process = self._process = ProcessState()
         while (lease := self._next()) is not None and self._host(lease, process):
             pass
@@ -355,6 +183,7 @@ class _Slot:
         ending: Ending
         try:
             with isolated:
+                # In a copy: context variables that a trial sets are gone after it.
                 ending = copy_context().run(self._attempt, lease, isolated.directory)
         except TrialStopped:  # the interrupt came between the user's code and ours
             ending = Halted(trial, attempt)
@@ -365,6 +194,7 @@ class _Slot:
         self._lease = None
         spoiled = "a trial had to be interrupted" if lease.interrupted else isolated.spoiled
         if spoiled:
+            # Ahead of the ending: the driver must know it when it looks for a slot for the next trial.
             self._outbox.post(encode(Spent(spoiled)))
         self._outbox.end(encode(ending), is_last=bool(spoiled) or not self._waiting)
         return not spoiled
@@ -376,8 +206,10 @@ class _Slot:
             config = space.resolve(launch.config)
         except BaseException as error:  # these are the user's imports and the user's classes
             return failure(launch.trial, launch.attempt, error)
+        # The Halt was faster than loading: user code has not run, and must not begin.
         if lease.halted:
             return Halted(launch.trial, launch.attempt)
+        # After loading: imports of the user may seed or draw.
         seed_all(launch.seed)
         session = Session(launch, config, directory, lease, metrics, resources=to_amounts(launch.placement.units))
         try:
@@ -385,6 +217,7 @@ class _Slot:
             with serving(session, whole_process=True):
                 return perform(objective, session)
         finally:
+            # From here on no interrupt is raised: what follows is our own code.
             lease.session = None
 
     def _load(self) -> _Payload:
@@ -409,6 +242,7 @@ class _Slot:
             session.flush_tail(older_than_s=-1.0)
         self._outbox.say_last(encode(Spent("was ended by SIGTERM")))
         sweep()
+        # Not sys.exit: user code could catch it, and go on without a driver.
         os._exit(128 + number)
 
     # Listening -------------------------------------------------------------------------------------------------------
@@ -423,6 +257,7 @@ class _Slot:
         """In the second thread: handle the driver's messages, and send what has waited too long."""
         while not self._leaving:
             time.sleep(TICK_S if self._lease else IDLE_TICK_S)
+            # If the main thread reads, there is nothing to look for.
             if self._ears.acquire(blocking=False):
                 self._receive(wait=False)
                 self._ears.release()
@@ -473,9 +308,49 @@ class _Slot:
             lease.session.flush_tail()
             self._process.limit_output()
             if lease.interrupt and not lease.interrupted and self._thread == threading.main_thread().ident:
+                # Again at each tick, until it is taken: it may come while half a frame is out, or before user code
+                # runs.
                 signal.pthread_kill(self._thread, INTERRUPT_SIGNAL)
         self._outbox.tend()
 
 
 def _is_of(message: Extend | Halt | Interrupt, lease: _Lease) -> bool:
     return (message.trial, message.attempt) == (lease.launch.trial, lease.launch.attempt)
+
+
+# Where the fork server begins -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ForkedSlot:
+    """What a new process is sent and runs.
+
+    Args:
+        environment: variables to set before any of the user's code is imported.
+        dial: how to connect to the driver: see ``carriers.dial``.
+        payload: see ``serve``.
+        root: the run's directory.
+        shared: others may write to a trial's directory while it runs.
+    """
+
+    environment: dict[str, str]
+    dial: tuple[str, int, bytes, int]
+    payload: bytes
+    root: str
+    shared: bool
+
+    def _bootstrap(self, _parent: int) -> int:
+        """Be what ``multiprocessing`` runs in the new process: return its exit code."""
+        os.setpgid(0, 0)  # so that its children can be found by their group, and Ctrl-C goes to the driver only
+        os.environ.update(self.environment)
+        try:
+            wire = carriers.dial(*self.dial)
+        except OSError:  # usually the run is over; if not, the driver gets the exit code
+            return 1
+        try:
+            serve(wire, self.payload, Path(self.root), shared=self.shared)
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(Exception):  # a user may have closed or replaced them
+                    stream.flush()
+        return 0

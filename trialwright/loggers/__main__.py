@@ -12,7 +12,8 @@ import sys
 import threading
 from pathlib import Path
 
-from trialwright.loggers.following import KINDS, Follower, check
+from trialwright.loggers.following import Follower
+from trialwright.loggers.formats import KINDS, check
 from trialwright.loggers.rows import Naming
 
 PERIOD_S = 0.5

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import cast
 
 from trialwright.callbacks import Callback, TrialInfo
-from trialwright.loggers.following import Follower, check
+from trialwright.loggers.following import Follower
+from trialwright.loggers.formats import check
 from trialwright.loggers.rows import Naming
 from trialwright.storage.place import find_run
 

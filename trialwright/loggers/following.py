@@ -14,17 +14,14 @@ from typing import Any, ParamSpec, TypeVar, cast
 import apsw
 
 from trialwright import codec
-from trialwright.errors import named, nearest
-from trialwright.loggers.csv import CSVFormat
-from trialwright.loggers.json import JSONFormat
-from trialwright.loggers.rows import Format, Logged, Names, Naming, Row
-from trialwright.loggers.tensorboard import TensorBoardFormat
+from trialwright.errors import named
+from trialwright.loggers.formats import made
+from trialwright.loggers.rows import Logged, Names, Naming, Row
 from trialwright.messages import Reported
 from trialwright.nested import flatten
 from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
-KINDS = ("csv", "json", "tensorboard")
 NOTE_LENGTH_MAX = 500
 LINES = 2000  # read at a time: short looks do not keep the journal's own writer from tidying up
 
@@ -161,23 +158,3 @@ def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str,
 def _found(path: str) -> Names:
     module, _, function = path.partition(":")
     return cast(Names, getattr(importlib.import_module(module), function))
-
-
-def check(kinds: Sequence[str]) -> None:
-    """Refuse what cannot be written.
-
-    Raises:
-        ValueError: a kind that is not known, or none.
-    """
-    if not kinds:
-        raise ValueError(f"no kind of log file is given; the kinds are {', '.join(KINDS)}")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ValueError(f"there is no kind of log file {kind!r}{nearest(kind, KINDS)}")
-
-
-def made(kind: str, prefix: str) -> Format:
-    """Return what writes files of this kind."""
-    if kind == "tensorboard":
-        return TensorBoardFormat(prefix)
-    return CSVFormat() if kind == "csv" else JSONFormat()

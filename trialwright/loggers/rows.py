@@ -1,4 +1,4 @@
-"""The content of log files: trials, their rows and names, and the interface of a format."""
+"""The content of log files: trials, their rows, and how these are named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,3 @@ class Naming:
 
 Names = Callable[[Logged, Mapping[str, Any], int, float], Row]
 """Makes a row of a report with the engine's names, its step, and the time when it came."""
-
-
-class Format(Protocol):
-    """One kind of log file. It is new whenever a process begins to write, and may throw away what it finds."""
-
-    def start(self, trial: Logged) -> None:
-        """A trial's configuration is known, for the first time or as another one."""
-
-    def keep(self, trial: Logged) -> None:
-        """Add to what is there of a trial, which comes from an earlier process."""
-
-    def write(self, trial: Logged, rows: Sequence[Row]) -> None:
-        """A trial reported."""
-
-    def end(self, trial: Logged) -> None:
-        """A trial ended, for good."""

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from trialwright.errors import StorageError
 from trialwright.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
 
 
@@ -80,6 +81,13 @@ class Statistics:
 
 COMMITTED: Future[None] = Future()  # a store that needs no commit may return this
 COMMITTED.set_result(None)
+
+
+def failed(error: StorageError) -> Future[None]:
+    """Return a future that has failed already."""
+    future: Future[None] = Future()
+    future.set_exception(error)
+    return future
 
 
 class Store(Protocol):

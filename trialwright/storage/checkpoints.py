@@ -53,19 +53,26 @@ def save(checkpoint: Saveable, target: Path) -> None:
     """
     _make_directory(target.parent)
     draft, earlier = target.with_name(target.name + ".draft"), target.with_name(target.name + ".earlier")
+    # A worker that was killed while it saved has left these: renaming over them, or adding to them, would mix two
+    # saves.
     for leftover in (draft, earlier):
         shutil.rmtree(leftover, ignore_errors=True)
     draft.mkdir()
     try:
         _write(checkpoint, draft)
+        # Before the renames: after a power cut some file systems have the new name, and files without their content.
         _sync(draft)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     with suppress(FileNotFoundError):  # the system renames no directory over one that is not empty
         target.rename(earlier)
+    # Two renames, because the system has none that replaces a directory: a crash between them leaves no checkpoint of
+    # this name, never half of one.
     draft.rename(target)
+    # The directory, too: else a power cut may undo the rename after the journal has promised the checkpoint.
     sync(target.parent)
+    # Last: until here a failure leaves the earlier checkpoint on the disk.
     shutil.rmtree(earlier, ignore_errors=True)
 
 
@@ -75,10 +82,12 @@ def load(source: Path) -> Path | dict[str, object]:
     Raises:
         FileNotFoundError: there is no checkpoint at this path.
     """
+    # strict_map_key: a dict of a user may have numbers as keys, and was saved with them.
     if (source / "dict.msgpack").is_file():
         return cast("dict[str, object]", msgpack.unpackb((source / "dict.msgpack").read_bytes(), strict_map_key=False))
     if (source / "directory").is_dir():
         return source / "directory"
+    # A file keeps its own name, so it is the one thing there, whatever it is called.
     [file] = (source / "file").iterdir()
     return file
 
@@ -98,6 +107,7 @@ def discard(path: Path, root: Path) -> None:
     ``path`` came from a worker, so it may be anything. Links are resolved before its place is checked.
     """
     with suppress(OSError):
+        # Both checks are needed: a wrong path must delete neither what lies outside the run, nor the journal inside it.
         if root.resolve() in path.resolve().parents and _is_checkpoint(path):
             draft = path.with_name(path.name + ".draft")
             shutil.rmtree(draft, ignore_errors=True)
@@ -114,6 +124,7 @@ def sweep(root: Path, needed: Iterable[str]) -> None:
         needed: the paths of the checkpoints that the run still needs.
     """
     kept = {Path(path).parts[-4:] for path in needed}  # of a run that was moved before paths were relative, too
+    # Users write into a trial's directory too: only names that this file gives are deleted.
     for path in root.glob("trials/*/checkpoints/*"):
         if _OURS.fullmatch(path.name) and path.parts[-4:] not in kept:
             shutil.rmtree(path, ignore_errors=True)
@@ -128,6 +139,7 @@ def _make_directory(directory: Path) -> None:
     """Make a directory and those above it, and sync their names to the disk."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
+    # Without this a power cut may lose a whole directory whose checkpoints are synced: its own name was not.
     for path in missing:
         sync(path.parent)
 
@@ -136,6 +148,7 @@ def _write(checkpoint: Saveable, draft: Path) -> None:
     if isinstance(checkpoint, Mapping):
         (draft / "dict.msgpack").write_bytes(_packed(checkpoint))
     elif isinstance(checkpoint, str | os.PathLike):
+        # Path("") is the working directory: an empty name would save all of it.
         if not os.fspath(checkpoint):
             raise FileNotFoundError("checkpoint: the path is empty")
         _copy(Path(checkpoint), draft)
@@ -157,6 +170,7 @@ def _copy(path: Path, draft: Path) -> None:
         shutil.copy2(path, draft / "file" / path.name)
     elif not path.is_dir():
         raise FileNotFoundError(f"checkpoint: there is nothing at {str(path)!r}")
+    # The copy would contain itself, and so on until the disk is full.
     elif path.resolve() in draft.resolve().parents:
         raise ValueError(f"checkpoint: {str(path)!r} is where checkpoints are kept; report another directory")
     else:
@@ -183,5 +197,6 @@ def _sync(directory: Path) -> None:
 
 
 def _tree(directory: Path) -> Iterator[Path]:
+    # Opening a link would sync its target, which may be missing, or be a pipe that blocks.
     yield from (path for path in directory.rglob("*") if not path.is_symlink())
     yield directory

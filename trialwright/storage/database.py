@@ -11,8 +11,14 @@ import apsw
 from trialwright.errors import StorageError
 from trialwright.storage.files import is_full
 
+# A journal may come from someone else. trusted_schema: its views call no functions with side effects. cell_size_check:
+# damaged pages raise, and are not read past their ends. mmap_size: an error of the disk is an exception, not a SIGBUS
+# that kills the process.
 _SAFE = ("trusted_schema = OFF", "cell_size_check = ON", "foreign_keys = ON", "mmap_size = 0")
+# FULL syncs the log at each commit; NORMAL, the usual choice with WAL, would lose acknowledged turns in a power cut.
+# The limit truncates the log after a checkpoint: it would keep the size of its largest moment.
 _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67108864")  # bytes
+# Another connection holds a lock for a moment while it recovers or checkpoints the log.
 _BUSY_MS = 5000
 
 DAMAGED = (
@@ -51,8 +57,11 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
     with blame(path):
         database = _connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
+            # All reads see one moment. Without it each statement would see another one, and a journal that grows
+            # meanwhile looks damaged: it would have more rows than it says.
             database.execute("BEGIN")
             yield database
+        # The marks are right, so this is no damage: a later version has written a message that this one does not know.
         except (ValueError, TypeError, KeyError) as error:
             raise StorageError(f"{path} holds something that this Trialwright cannot read: {error}") from error
         finally:
@@ -68,11 +77,14 @@ def make_durable(database: apsw.Connection) -> None:
 @contextmanager
 def transaction(database: apsw.Connection) -> Iterator[None]:
     """Run a transaction, all or nothing. The first error is raised, even if the rollback fails too."""
+    # IMMEDIATE takes the write lock now. A plain BEGIN would take it at the first write, where SQLite may refuse at
+    # once with BUSY, without waiting.
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
         database.execute("COMMIT")
     except BaseException:
+        # After some errors (a full disk) SQLite has rolled back by itself, and a second rollback is an error.
         with suppress(apsw.Error):
             database.execute("ROLLBACK")
         raise

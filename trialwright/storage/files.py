@@ -32,6 +32,7 @@ def is_of_disk_at(error: BaseException, directory: Path) -> bool:
         return True
     if not isinstance(error, OSError) or not is_of_disk(error):
         return False
+    # filename2 is where a rename or a copy writes to. A number is a file that was open already.
     named = error.filename2 or error.filename
     if not isinstance(named, str):
         return is_full(error)  # not EIO: reading from a closed terminal fails with that, too
@@ -41,6 +42,7 @@ def is_of_disk_at(error: BaseException, directory: Path) -> bool:
 def _has_no_room(directory: Path) -> bool:
     disk = os.statvfs(_existing(directory))
     blocks = disk.f_bavail if os.geteuid() else disk.f_bfree  # some are kept for root
+    # Some file systems (/proc, some network disks) report no blocks at all: they are not full.
     return disk.f_blocks > 0 and blocks * disk.f_frsize < NO_ROOM
 
 
@@ -58,6 +60,7 @@ def keep(path: Path, text: str) -> None:
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text(text, encoding="utf-8")
     sync(draft)
+    # After the sync: renamed first, a power cut could leave the name with an empty file.
     draft.replace(path)
     sync(path.parent)
 

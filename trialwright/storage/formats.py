@@ -34,19 +34,24 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
         ValueError: there is a journal already.
         StorageError: the disk is full or fails.
     """
+    # Asked under the lock (see SqliteStore.create), so no other driver can make one in between.
     if path.exists():
         raise ValueError(f"{str(path.parent)!r} already holds a run: resume it, or choose another directory")
     with blame(path):
+        # Made under another name: a crash here would leave a journal without tables, which neither a new run nor a
+        # resume could use.
         draft = _empty_draft(path)
         database = connect(draft, create=True)
         try:
             run = secrets.randbits(16)
             tables.create(database, path.parent, FORMAT, run, settings)
+            # By PRAGMAs that take no parameters: both values are numbers of ours.
             database.execute(f"PRAGMA application_id = {APPLICATION << 16 | run}")
             database.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
             database.close()
         draft.rename(path)
+        # The first commits are synced, and would be lost with the file's name.
         sync(path.parent)
 
 
@@ -63,6 +68,8 @@ def check(database: apsw.Connection, path: Path) -> int:
         raise StorageError(
             f"{path} has format {version}, and this version knows formats up to {FORMAT}: upgrade Trialwright"
         )
+    # Before the check of the pages: with the log of another run SQLite reads pages of both, and would say "damaged",
+    # which sends the user to the backups instead of to the right log.
     if version >= FIRST:
         _check_log(database, path)
     verdict = database.pragma("integrity_check")  # the quick one does not look at the index that frames() goes by
@@ -98,10 +105,10 @@ def update(database: apsw.Connection, path: Path, version: int) -> None:
         ValueError: it cannot be migrated.
     """
     refuse_old(path, version)
-    if version == FORMAT:
-        return
     backup = path.with_name(f"{path.name}.format_{version}")
+    # A crash during an earlier attempt may have left half of one; VACUUM INTO refuses a file that exists.
     backup.unlink(missing_ok=True)
+    # Not a copy of the file: what is committed may still be in the log beside it.
     database.execute("VACUUM INTO ?", (str(backup),))
     with transaction(database):
         for migration in MIGRATIONS[version - FIRST :]:
@@ -112,6 +119,7 @@ def update(database: apsw.Connection, path: Path, version: int) -> None:
 def _check_log(database: apsw.Connection, path: Path) -> None:
     """Refuse a log of another run: SQLite itself would read its pages as this file's."""
     [(run,)] = database.execute("SELECT run FROM experiments").fetchall()
+    # Read from the file itself: PRAGMA application_id reads through the log, and so says what the log says.
     with path.open("rb") as file:
         own = int.from_bytes(file.read(_HEADER)[_RUN])
     if run != own:
@@ -120,6 +128,7 @@ def _check_log(database: apsw.Connection, path: Path) -> None:
 
 def _empty_draft(path: Path) -> Path:
     draft = path.with_name(path.name + ".draft")
+    # With its -wal and -journal: SQLite would roll an old journal back into the new file.
     for leftover in path.parent.glob(draft.name + "*"):
         leftover.unlink()
     return draft

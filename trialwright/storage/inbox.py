@@ -97,6 +97,7 @@ def requests(run: Path, after: int) -> list[InboxRequest]:
     Raises:
         StorageError: the inbox cannot be read.
     """
+    # Opening would create the file: a run that gets no requests has no inbox.
     if not (run / NAME).exists():
         return []
     with _open(run) as database:
@@ -108,6 +109,7 @@ def _request(number: int, kind: str, body: str) -> InboxRequest:
     """Read one row, which may hold anything: any process may write to the file."""
     try:
         return _event(number, kind, json.loads(body))
+    # RecursionError: JSON that is nested a thousand deep. No row may end the run, whoever has written it.
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         return Unreadable(number, f"{kind} {body[:BODY_SHOWN]} cannot be read: {type(error).__name__}: {error}")
 
@@ -120,6 +122,7 @@ def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopReq
         return Enqueued(config, letter=number)
     if kind != "stop":
         raise ValueError("there is no such kind of request")
+    # Not body.get: a request whose trial is missing would stop the whole run.
     trial = body["trial"]
     if trial is not None and not _is_number(trial):
         raise TypeError("the trial is not a number")
@@ -127,6 +130,7 @@ def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopReq
 
 
 def _is_number(trial: object) -> bool:
+    # True is an int in Python, and would stop trial 1.
     return isinstance(trial, int) and not isinstance(trial, bool)
 
 
@@ -163,6 +167,7 @@ def post(run: Path, kind: str, body: Mapping[str, object]) -> int:
     """Write a message, unchecked, into the inbox of the run in this directory; return its number."""
     text = json.dumps(to_plain(dict(body)))
     with _open(run) as database:
+        # The first writer makes the table; of two at once one waits for the other, and IF NOT EXISTS lets it go on.
         database.execute(_SCHEMA)
         database.execute("INSERT INTO letters (kind, body) VALUES (?, ?)", (kind, text))
         return database.last_insert_rowid()
@@ -173,6 +178,7 @@ def _open(run: Path) -> Iterator[apsw.Connection]:
     with blame(run / NAME):
         database = apsw.Connection(str(run / NAME))
         try:
+            # Any number of processes write here, and the driver reads: without a timeout one of them gets BUSY at once.
             database.set_busy_timeout(5000)
             yield database
         finally:

@@ -93,6 +93,7 @@ def read(line: str) -> Turn:
         ValueError: it holds something that this version does not know.
     """
     [now, body, decisions, digest] = cast("list[Any]", decode(line))
+    # A line without an event. Equal, not only of this kind: format 1 had other fields in it.
     if isinstance(body, dict) and body == _DECIDED:
         return Turn(now, [], digest=digest or "", late=[_decisions(each) for each in decisions])
     return Turn(now, [codec.message(body)], [None if decisions is None else _decisions(decisions)], digest or "")
@@ -115,10 +116,12 @@ def assemble(turns: Iterable[Turn]) -> Iterator[Entry]:
         for place, (event, decisions) in enumerate(zip(turn.events, turn.decisions, strict=True)):
             digest = turn.digest if turn.digest and place == last and decisions is not None else None
             entry = Entry(turn.now, event, decisions, digest)
+            # Also one that has decisions waits behind one that has none: entries come in the order of the events.
             if decisions is None or waiting:
                 waiting.append(entry)
             else:
                 yield entry
+    # The run ended, or was killed, before it decided on these.
     yield from waiting
 
 
@@ -150,6 +153,7 @@ def _fast(value: object) -> str | None:
     """
     try:
         text = _FAST.encode(value)
+        # Raises for lone surrogates, which UTF-8 does not have.
         text.encode()
     except ValueError:
         return None

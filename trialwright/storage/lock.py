@@ -50,6 +50,9 @@ class DriverLock:
     def __init__(self, directory: Path) -> None:
         path = directory / NAME
         with blame(path):
+            # O_CLOEXEC: a program that the run starts would inherit the lock, and hold it after the run's death. flock,
+            # not fcntl's locks: those are released when any descriptor of the file is closed, also by code that only
+            # reads it.
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,6 +74,7 @@ class DriverLock:
     def release(self) -> None:
         """Release the lock."""
         if self._descriptor is not None:
+            # Explicitly, not by closing: a forked child that has the file open too would keep the lock.
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self.abandon()
 
@@ -94,6 +98,7 @@ class DriverLock:
         """Write down who holds the lock, for the message of ``RunLocked``, and how far the journal is committed."""
         if self._descriptor is not None:
             text = json.dumps({**self._owner, **(known._asdict() if known else {})}).ljust(_LENGTH).encode()
+            # One call and no truncation in front: a reader that comes in between would find an empty file.
             os.pwrite(self._descriptor, text, 0)
             if len(text) != self._size:  # it is the same after each commit
                 os.ftruncate(self._descriptor, len(text))
@@ -101,6 +106,8 @@ class DriverLock:
 
     def _let_children_go(self) -> None:
         """Have forked children close their copy of the lock, which they would hold after the driver's death."""
+        # Functions that are registered for forks can never be removed: a strong reference would keep every lock of a
+        # long-lived process.
         reference = weakref.ref(self)
 
         def abandon() -> None:

@@ -27,6 +27,7 @@ def make_directory(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+    # These are the caller's mistake (ValueError); all others are the disk's.
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(
             f"a run cannot be kept in {str(directory)!r}: a file has this path, or a part of it"
@@ -89,6 +90,7 @@ def warn_of_network(directory: Path) -> None:
     it works as far as that disk's syncs do.
     """
     kind = file_system(directory)
+    # The names come from the kernel: "nfs" and "nfs4", "smb3", "fuse.sshfs".
     if kind.startswith(_REMOTE) and kind != _CONTAINER:
         warnings.warn(
             f"{str(directory)!r} is on a network disk ({kind}), where file locks and syncs may not work: open this run "
@@ -101,9 +103,11 @@ def warn_of_network(directory: Path) -> None:
 def file_system(directory: Path) -> str:
     """Return the kind of file system, as ``mount`` names it; an empty string if it is not known."""
     device = directory.stat().st_dev
+    # By the number of the device: paths in that list may be bind mounts, or of another namespace.
     number = f"{os.major(device)}:{os.minor(device)}"
     with suppress(OSError):  # only Linux has this file
         for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            # A varying number of optional fields stands before the dash, so what is behind it is found from there.
             place, _, source = line.partition(" - ")
             if place.split()[2] == number:
                 return source.split()[0]

@@ -16,7 +16,7 @@ CREATE TABLE experiments (
     settings TEXT NOT NULL,     -- JSON
     checksum TEXT NOT NULL,     -- of the settings
     events   INTEGER NOT NULL,  -- how many rows of the journal were committed, and the last one's mark:
-    mark     TEXT NOT NULL      -- without these nobody could tell that rows are missing at the end
+    mark     TEXT NOT NULL      -- without these, rows that are missing at the end would not be noticed
 ) STRICT;
 
 -- A line is the JSON array [now, event, decisions, digest]. All lines in order, each with a newline, have the digest of

@@ -18,10 +18,10 @@ import apsw
 from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import formats, journal, place, tables
-from trialwright.storage.base import Entry, Statistics, TrialRow, Turn
+from trialwright.storage.base import Entry, Statistics, TrialRow, Turn, failed
 from trialwright.storage.database import reading
 from trialwright.storage.lock import DriverLock, committed
-from trialwright.storage.writer import Writer, failed
+from trialwright.storage.writer import Writer
 
 
 class SqliteStore:
@@ -49,6 +49,8 @@ class SqliteStore:
         lock = _lock(path.parent)
         try:
             formats.make(path, settings)
+            # After the journal was made: what an earlier journal's driver has noted here would make the new one look
+            # cut.
             lock.forget()
             return cls(path, settings, Writer.open(path, lock))
         except BaseException:
@@ -67,6 +69,7 @@ class SqliteStore:
             StorageError: it is damaged, of a newer format, or cannot be opened.
         """
         path = place.find_run(directory) / place.JOURNAL
+        # Readers take no lock: many may look while one driver writes.
         if read_only:
             with reading(path) as database:
                 version = formats.check(database, path)
@@ -101,6 +104,8 @@ class SqliteStore:
             return self._writer.digest
         chain = journal.Chain()
         with reading(self._path) as database:
+            # A read-only store has no writer that knows the digest: the journal is hashed anew. maxlen=0 consumes the
+            # lines without keeping them.
             deque(self._lines(database, chain), maxlen=0)
         return chain.digest
 
@@ -121,6 +126,8 @@ class SqliteStore:
 
     def entries(self) -> Iterator[Entry]:
         with reading(self._path) as database:
+            # A connection of its own for each iterator: it keeps the moment at which it began, and an iterator that is
+            # dropped half read blocks no other.
             lines = self._lines(database, journal.Chain())
             yield from journal.assemble(map(formats.reader(self.format), lines))
 
@@ -145,6 +152,7 @@ class SqliteStore:
             self._writer.close()
 
     def _lines(self, database: apsw.Connection, chain: journal.Chain) -> Iterator[str]:
+        # The note is read first: the journal may have grown since, and is never behind it.
         return tables.lines(database, self._path, chain, committed(self._path.parent))
 
 

@@ -27,9 +27,12 @@ from trialwright.storage.lock import NAME, Committed
 _CREATE = """
     INSERT INTO experiments VALUES (1, :run, :name, :created, :format, :version, :python, :host, 'open', :settings,
         :checksum, 0, :mark)"""
+# One statement for all rows: carray() passes a whole tuple, and each value carries its mark in front, because an array
+# has one column.
 _APPEND = """
     INSERT INTO events (seq, mark, line)
     SELECT :before + rowid, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
+# The number is taken out of the line, so that row and line cannot disagree when they are written.
 _SHOW = """
     INSERT OR REPLACE INTO trials (id, mark, line)
     SELECT substr(value, :mark + 1) ->> 0, substr(value, 1, :mark), substr(value, :mark + 1) FROM carray(:rows)"""
@@ -56,6 +59,7 @@ def create(database: apsw.Connection, directory: Path, version: int, run: int, s
         "python": platform.python_version(),
         "host": platform.node(),
         "settings": text,
+        # Settings are not part of the chain: they have a checksum of their own.
         "checksum": _checksum(text),
         "mark": journal.Chain().mark,
     }
@@ -72,11 +76,14 @@ def append(database: apsw.Connection, chain: journal.Chain, turns: Sequence[Turn
             rows.append(chain.mark + line)
     if rows:
         database.execute(_APPEND, {"before": before, "mark": journal.MARK_LENGTH, "rows": apsw.carray(tuple(rows))})
+    # Turns share a commit: only the last row of a trial can be seen, so the others are not encoded.
     latest = {row.id: row for turn in turns for row in turn.trials}
     if latest:
         shown = [journal.encode(_values(row)) for row in latest.values()]
         marked = tuple(_checksum(line) + line for line in shown)
         database.execute(_SHOW, {"mark": journal.MARK_LENGTH, "rows": apsw.carray(marked)})
+    # In the same transaction, so that a cut at the end of the table is found. This row also has the run's number, which
+    # is thereby in every log: see APPLICATION in formats.py.
     database.execute("UPDATE experiments SET events = ?, mark = ?", (chain.length, chain.mark))
 
 
@@ -115,15 +122,18 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Co
             chain.add(str(line))
             if (seq, stored) != (chain.length, chain.mark):
                 raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
+            # The chain is in order and still not ours: a whole journal of another run was put here.
             if known and chain.length == known.events and chain.mark != known.mark:
                 raise StorageError(
                     f"{path} has events of another run, from event {chain.length} or an earlier one on; {_LOG}"
                 )
             yield str(line)
+    # SQLite reads pages as they are needed, so damage may come up in the middle.
     except (apsw.Error, UnicodeDecodeError) as error:
         raise StorageError(f"{path} is damaged: event {chain.length + 1} cannot be read: {error}") from error
     if (events, mark) != (chain.length, chain.mark):
         raise StorageError(f"{path} is damaged: it ends with event {chain.length}, and {events} were committed")
+    # The file alone is consistent: only the note of the driver tells that its log is missing.
     if known and chain.length < known.events:
         raise StorageError(f"{path} ends with event {chain.length}, and {known.events} were committed; {_LOG}")
 
@@ -153,6 +163,7 @@ def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[T
         if marked and stored != _checksum(str(line)):
             raise StorageError(f"{path} is damaged: the row of trial {number} is not what was written")
         row = _row(cast("list[Any]", journal.decode(str(line))))
+        # A row's mark covers its line, not the column beside it.
         if row.id != number:
             raise StorageError(f"{path} is damaged: the row of trial {row.id} has the number {number}")
         yield row

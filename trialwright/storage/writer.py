@@ -20,7 +20,7 @@ import apsw
 
 from trialwright.errors import StorageError
 from trialwright.storage import formats, journal, tables
-from trialwright.storage.base import Statistics, Turn
+from trialwright.storage.base import Statistics, Turn, failed
 from trialwright.storage.database import blame, connect, make_durable, reading, transaction
 from trialwright.storage.lock import Committed, DriverLock
 
@@ -41,6 +41,7 @@ class Writer:
         self._lock = lock
         self._database = database
         self._chain = chain
+        # When it is opened: a file that is replaced later is found by comparing with this.
         self._files = _identities(path)
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._is_awaited = threading.Event()  # a commit of something in the queue
@@ -63,17 +64,21 @@ class Writer:
         """
         with reading(path) as database:
             version, chain = formats.check(database, path), journal.Chain()
+            # The whole journal is read before anything is appended: a chain must not go on behind damage.
             deque(tables.lines(database, path, chain, lock.committed), maxlen=0)
         with blame(path):
             database = connect(path)
             try:
                 if version != formats.FORMAT:
+                    # A migration may write other lines: their chain is computed anew.
                     formats.update(database, path, version)
                     chain = journal.Chain()
                     deque(tables.lines(database, path, chain), maxlen=0)
+                # Only now: changing to WAL writes to the file, which must have been found whole.
                 make_durable(database)
                 tables.set_status(database, "open")
                 return cls(path, lock, database, chain)
+            # Also for KeyboardInterrupt: else the connection would stay open until it is collected.
             except BaseException:
                 database.close()
                 raise
@@ -89,6 +94,7 @@ class Writer:
             return failed(StorageError(f"{self._path} was closed: nothing can be appended"))
         future: Future[None] = Future()
         future.set_running_or_notify_cancel()  # a turn that was appended cannot be taken back
+        # Before the queue: ``pending`` must never be negative.
         self._appended += 1
         self._queue.put((turn, future))
         if turn.is_awaited:
@@ -122,6 +128,7 @@ class Writer:
     def _take(self) -> tuple[list[_Waiting], bool]:
         """Wait for a turn, and return it with all others in the queue, and whether more may come."""
         batch: list[_Waiting] = []
+        # Turns that nothing waits for are gathered; one that is awaited, now or while we wait, ends the wait at once.
         item = self._queue.get()
         self._is_awaited.wait(LINGER_S)
         self._is_awaited.clear()  # before the rest is taken: what comes after that sets it again
@@ -136,6 +143,7 @@ class Writer:
         """Commit a batch, and settle its futures. After one failure nothing is committed any more: the journal would
         have a gap."""
         self._failure = self._failure or self._commit([turn for turn, _ in batch])
+        # Before the futures: who waits for one may look at ``pending`` at once.
         self._settled += len(batch)
         for _, future in batch:
             if self._failure:
@@ -149,9 +157,12 @@ class Writer:
             with blame(self._path), transaction(self._database):
                 tables.append(self._database, self._chain, turns)
             with blame(self._path):
+                # After the commit, before it is acknowledged: what was written to a deleted file is lost.
                 self._check_in_place()
         except Exception as error:  # after any error nothing may be acknowledged
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
+        # After the commit: the note may be behind, never ahead, else a crash in between would make a good journal look
+        # cut.
         self._lock.note(Committed(self._chain.length, self._chain.mark))
         self._count(len(turns), depth, time.perf_counter() - began)
         self.digest = self._chain.digest
@@ -176,17 +187,12 @@ class Writer:
         try:
             if not self._failure:
                 tables.set_status(self._database, "closed")
+                # Leaving WAL needs the file for itself. With a reader there it is not waited for: the log stays, and is
+                # complete.
                 self._database.set_busy_timeout(0)
                 self._database.execute("PRAGMA journal_mode = DELETE")
         finally:
             self._database.close()
-
-
-def failed(error: StorageError) -> Future[None]:
-    """Return a future that has failed already."""
-    future: Future[None] = Future()
-    future.set_exception(error)
-    return future
 
 
 def _identities(path: Path) -> list[tuple[int, int]]:

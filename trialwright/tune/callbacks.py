@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from trialwright import callbacks as engine
 from trialwright.errors import import_instead
 from trialwright.loggers import FileLogger, Naming
-from trialwright.loggers.following import made
+from trialwright.loggers.formats import made
 from trialwright.loggers.rows import Logged, Row
 from trialwright.tune import names
 from trialwright.tune.checkpoint import Checkpoint

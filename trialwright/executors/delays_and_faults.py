@@ -1,22 +1,84 @@
-"""Faults of a simulation: what goes wrong, and how often, reproducible by a seed."""
+"""What disturbs a simulation: how long everything but training takes, and what goes wrong, reproducible by a seed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from heapq import heapify, heappop, heappush
+from typing import TypeAlias
 
 import numpy as np
 
 from trialwright.errors import refuse
-from trialwright.executors.delays import Delay, check_delay, draw
 from trialwright.messages import CapacityChanged, Launch, Lost, Node
 from trialwright.streams import Streams
+
+Delay: TypeAlias = float | tuple[float, float] | Callable[[np.random.Generator], float]
 
 HOUR_S = 3600.0
 AT_LEAST = {"lost_per_hour": 0, "preempted_per_hour": 0, "nodes_lost_per_hour": 0, "notice_s": 0, "slowdown": 1}
 SHARES = ("stragglers", "late", "duplicated")
+
+
+@dataclass(frozen=True)
+class Delays:
+    """How many virtual seconds things take. Each is a number; or a pair (low, high), for uniform draws; or a function
+    that draws it from a NumPy ``Generator``, where negative values count as 0.
+
+    Args:
+        launch_s: from the decision to run a trial until its worker begins.
+        halt_s: from the decision to end a trial's work until it has ended, drawn for each trial.
+        report_s: the transfer of a report, or of the answer to a waiting one.
+        ask_s: until the searcher has answered.
+        save_s: for a worker to save a checkpoint, before it reports it.
+        load_s: for a worker to load a checkpoint, before its first step.
+        decide_s: from the arrival of a waiting report until the answer leaves.
+
+    Raises:
+        ValueError: one is negative or not finite, or a pair is in the wrong order.
+        TypeError: one is neither a number, a pair, nor a function.
+    """
+
+    launch_s: Delay = 0.0
+    halt_s: Delay = 0.0
+    report_s: Delay = 0.0
+    ask_s: Delay = 0.0
+    save_s: Delay = 0.0
+    load_s: Delay = 0.0
+    decide_s: Delay = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            check_delay(field.name, getattr(self, field.name))
+
+    @property
+    def are_drawn(self) -> bool:
+        """One of them is random."""
+        return any(not isinstance(getattr(self, field.name), int | float) for field in fields(self))
+
+
+def check_delay(name: str, delay: Delay) -> None:
+    """Raise ValueError or TypeError if this is not a delay."""
+    if callable(delay):
+        return
+    # A function cannot be checked before it is called: ``draw`` cuts off what is negative.
+    ends: tuple[float, ...] = delay if isinstance(delay, tuple) else (delay, delay)
+    if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends):
+        raise TypeError(f"{name} must be seconds, a pair (low, high), or a function of a Generator, not {delay!r}")
+    if not 0 <= ends[0] <= ends[1] < math.inf:
+        raise ValueError(f"{name} must be finite, not negative, and a pair in order, not {delay!r}")
+
+
+def draw(delay: Delay, rng: np.random.Generator | None) -> float:
+    """Return the seconds for this time. Without ``rng`` the delay must be a number."""
+    if rng is None:
+        return delay  # type: ignore[return-value]
+    if isinstance(delay, int | float):
+        return delay
+    if isinstance(delay, tuple):
+        return float(rng.uniform(*delay))
+    return max(0.0, float(delay(rng)))
 
 
 @dataclass(frozen=True)
@@ -85,6 +147,7 @@ class Faults:
         return self._strikes(self.duplicated, now, rng)
 
     def _strikes(self, share: float, now: float, rng: np.random.Generator) -> bool:
+        # The draw comes last: a fault that is not wanted draws nothing, and runs without it stay as they were.
         return share > 0 and now < self.until_s and rng.random() < share
 
     def doom(self, launch: Launch, now: float, streams: Streams) -> Doom | None:
@@ -92,6 +155,7 @@ class Faults:
         key = launch.trial, launch.attempt
         lost_at = now + _life_s(self.lost_per_hour, streams, "lost", *key)
         taken_at = now + _life_s(self.preempted_per_hour, streams, "preempted", *key)
+        # Each comes from a stream of its own: one rate does not change what the other one draws.
         if min(lost_at, taken_at) >= self.until_s:
             return None
         if lost_at <= taken_at:
@@ -127,6 +191,7 @@ class Outages:
 
     def __init__(self, nodes: Sequence[Node], faults: Faults, streams: Streams, now: float) -> None:
         self._nodes, self._faults = {node.name: node for node in nodes}, faults
+        # A stream for each machine: how often one is lost does not change when another one is.
         self._rngs = {name: streams("node", number) for number, name in enumerate(self._nodes)}
         self._lost_at: dict[str, float] = {}
         self._away: set[str] = set()
@@ -163,6 +228,7 @@ class Outages:
         """Draw when a machine that is present from now on will be lost."""
         rate = self._faults.nodes_lost_per_hour
         lost_at = now + float(self._rngs[name].exponential(HOUR_S / rate)) if rate else math.inf
+        # Noted also where it is infinite: the time of the last loss must not stay.
         self._lost_at[name] = lost_at if lost_at < self._faults.until_s else math.inf
         return self._lost_at[name]
 
