@@ -15,8 +15,13 @@ class TestRandom(SearcherContract):
         return Random()
 
 
-def suggested(space: Space, count: int, seed: int = 0) -> list:
-    searcher = Random()
+class TestRandomOnceForTheGrid(SearcherContract):
+    def make(self):
+        return Random(constant_grid=True)
+
+
+def suggested(space: Space, count: int, seed: int = 0, **options) -> list:
+    searcher = Random(**options)
     assert searcher.setup(Problem(space)) == space.grid_size
     return [suggestion.config for suggestion in searcher.suggest(History(), news(0, count), Streams(seed))]
 
@@ -40,6 +45,14 @@ def test_every_sample_tries_the_whole_grid_with_fresh_draws():
     grid = [(g, h) for g in (1, 2) for h in "abc"]
     assert [(config["g"], config["h"]) for config in configs] == grid * 3
     assert len({config["x"] for config in configs}) == len(configs)
+
+
+def test_what_is_drawn_may_stay_the_same_over_the_grid():
+    space = Space({"g": grid_search([1, 2, 3]), "x": uniform(0, 1)})
+    configs = suggested(space, 6, constant_grid=True)
+    assert [config["g"] for config in configs] == [1, 2, 3] * 2
+    assert [config["x"] for config in configs] == [config["x"] for config in configs[::3] for _ in range(3)]
+    assert configs[0]["x"] != configs[3]["x"]
 
 
 def test_a_config_that_violates_a_constraint_is_drawn_again_at_its_own_grid_point():

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -85,17 +87,31 @@ def test_a_name_that_is_not_here_says_what_to_use_instead(entry):
     assert str(caught.value).endswith(paths.MISSING[entry])
 
 
-def test_what_is_mirrored_is_the_same_object():
-    assert import_module("trialwright.tune.stopper.timeout").TimeoutStopper is trialwright.tune.stopper.TimeoutStopper
-    assert import_module("trialwright.tune.tune").run is trialwright.tune.run
+@pytest.mark.parametrize("path", paths.MIRRORED)
+def test_a_mirrored_module_has_the_same_objects_by_every_spelling(path):
+    parent, _, name = f"trialwright.{path}".rpartition(".")
+    found = {}
+    exec(f"import {parent}.{name}; from {parent} import {name}", found)
+    home = import_module(f"trialwright.{paths.MIRRORED[path]}")
+    public = {key: each for key, each in vars(home).items() if key[0] != "_" and not isinstance(each, ModuleType)}
+    assert public
+    for module in (import_module(f"trialwright.{path}"), found[name], attrgetter(path)(found["trialwright"])):
+        assert public.items() <= vars(module).items()
 
 
-def test_no_mirrored_module_hides_what_its_parent_uses():
+def test_a_mirrored_module_stands_only_in_place_of_what_it_mirrors():
     for path, where in paths.MIRRORED.items():
         parent, _, name = path.rpartition(".")
-        module = f"trialwright.{parent}"
-        own = vars(import_module(module)).get(name)
-        assert f"{module}.{name}" in sys.modules or own in (None, import_module(f"trialwright.{where}")), path
+        there = vars(import_module(f"trialwright.{parent}")).get(name)
+        homes = {f"trialwright.{path}", import_module(f"trialwright.{where}").__name__}
+        assert there is None or there.__name__ in homes, path
+
+
+def test_a_folder_that_an_older_version_left_behind_is_no_module(monkeypatch, tmp_path):
+    (tmp_path / "suggest" / "__pycache__").mkdir(parents=True)
+    monkeypatch.setattr(trialwright.tune, "__path__", [*trialwright.tune.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "trialwright.tune.suggest", raising=False)
+    assert import_module("trialwright.tune.suggest").Searcher is trialwright.tune.search.Searcher
 
 
 def test_an_unknown_name_is_no_module():
@@ -105,7 +121,14 @@ def test_an_unknown_name_is_no_module():
         trialwright.tune.utils.nonsense  # noqa: B018 - to look is what fails
 
 
-def test_an_import_works_before_anything_else_is_imported():
-    first, second = "tune.schedulers.hb_bohb import HyperBandForBOHB", "tune.stopper.noop import *"
-    program = f"from trialwright.{first}; from trialwright.{second}"
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from trialwright.tune.schedulers.hb_bohb import HyperBandForBOHB; from trialwright.tune.stopper.noop import *",
+        "import trialwright.air.session; trialwright.air.session.report",
+        "from trialwright.air import session; from trialwright.air.config import RunConfig",
+        "import trialwright.tune.suggest.hyperopt; trialwright.tune.suggest.ConcurrencyLimiter",
+    ],
+)
+def test_an_import_works_before_anything_else_is_imported(program):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -9,12 +9,12 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
 from trialwright import Local, tune
 from trialwright.executors.on_ray import OnRay
 from trialwright.tune.callbacks import pretty_print
 from trialwright.tune.schedulers import AsyncHyperBandScheduler
-from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers need not be able to import the tests
 

@@ -24,7 +24,7 @@ from trialwright.tune.search import (
     TuneBOHB,
     create_searcher,
 )
-from trialwright.tune.search.driven import to_engine
+from trialwright.tune.search.searcher import to_engine
 from trialwright.tune.trial import RunFacts
 
 PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
@@ -474,7 +474,7 @@ def test_searchers_are_made_by_name():
     assert isinstance(create_searcher("optuna"), OptunaSearch)
     assert isinstance(create_searcher("bayesopt", random_state=1), BayesOptSearch)
     assert isinstance(create_searcher("bohb", seed=1), TuneBOHB)
-    with pytest.raises(ValueError, match="'bayesopt' instead"):
+    with pytest.raises(ValueError, match="use search_alg='bayesopt'"):
         create_searcher("ax")
     with pytest.raises(ValueError, match="did you mean 'hyperopt'"):
         create_searcher("hyperop")
@@ -483,11 +483,12 @@ def test_searchers_are_made_by_name():
 
 
 def test_the_old_paths_import_the_same():
-    from trialwright.tune import suggest
     from trialwright.tune.suggest.bayesopt import BayesOptSearch as OldBayes
     from trialwright.tune.suggest.bohb import TuneBOHB as OldBOHB
     from trialwright.tune.suggest.hyperopt import HyperOptSearch as OldHyper
     from trialwright.tune.suggest.optuna import OptunaSearch as OldOptuna
+
+    from trialwright.tune import suggest
 
     assert (OldBayes, OldHyper, OldOptuna, OldBOHB) == (BayesOptSearch, HyperOptSearch, OptunaSearch, TuneBOHB)
     assert suggest.ConcurrencyLimiter is ConcurrencyLimiter

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from trialwright.air.config import RunConfig
 
 from trialwright import Local, train, tune
 from trialwright.air import Checkpoint as AirCheckpoint
 from trialwright.air import session
-from trialwright.air.config import RunConfig
 from trialwright.tune.checkpoint import Checkpoint
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trialwright.tune.execution.placement_groups import PlacementGroupFactory
 
 from trialwright import Local, tune
 from trialwright.executors.on_ray import OnRay
 from trialwright.tune import resources
-from trialwright.tune.execution.placement_groups import PlacementGroupFactory
 from trialwright.tune.schedulers import PopulationBasedTraining
 from trialwright.tune.search import BasicVariantGenerator
 from trialwright.tune.utils import validate_save_restore

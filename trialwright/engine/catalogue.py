@@ -41,6 +41,7 @@ from trialwright.searchers import (
     PB2,
     TPE,
     Auto,
+    Batched,
     Grid,
     Halton,
     HyperTune,
@@ -71,6 +72,7 @@ SCHEDULERS: dict[str, type] = {
 }
 _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "bandwidths": Bandwidths,
+    "batched": Batched,
     "effort": Effort,
     "even_share": EvenShare,
     "pbt_replay": PBTReplay,

@@ -2,6 +2,7 @@
 
 from trialwright.searchers.auto import Auto
 from trialwright.searchers.base import Problem, Searcher
+from trialwright.searchers.batched import Batched
 from trialwright.searchers.cmaes import CMAES
 from trialwright.searchers.dehb import DEHB
 from trialwright.searchers.evolution import NSGA2
@@ -25,6 +26,7 @@ __all__ = [
     "PB2",
     "TPE",
     "Auto",
+    "Batched",
     "Grid",
     "Halton",
     "HyperTune",

@@ -14,7 +14,13 @@ from trialwright.streams import Streams
 
 @dataclass
 class Random:
-    """Draws each trial from the space, and tries every grid point in every sample."""
+    """Draws each trial from the space, and tries every grid point in every sample.
+
+    Args:
+        constant_grid: draw once for each sample, so that all its grid points have the same values besides the grid's.
+    """
+
+    constant_grid: bool = False
 
     learns = False
 
@@ -31,4 +37,6 @@ class Random:
             return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
 
         self._blocks = self._blocks or Blocks(make)
-        return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)
+        share = self._space.grid_size if self.constant_grid else 1
+        rows = self._blocks.rows([request.sample // share for request in requests])
+        return suggest_rows(self._space, requests, rows, rng)

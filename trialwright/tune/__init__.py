@@ -5,7 +5,8 @@ is not taken is refused by name, with what to use instead.
 """
 
 from trialwright.tune import callbacks as logger
-from trialwright.tune import paths, schedulers, search, stopper, suggest, trainable
+from trialwright.tune import paths, schedulers, search, stopper, trainable
+from trialwright.tune import search as suggest
 from trialwright.tune import session as track
 from trialwright.tune.analysis import ExperimentAnalysis
 from trialwright.tune.callbacks import Callback

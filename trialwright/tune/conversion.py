@@ -30,8 +30,7 @@ from trialwright.tune.error import TrialError
 from trialwright.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
-from trialwright.tune.trainable.loop import Saving
-from trialwright.tune.trainable.objective import Wishes, as_objective, is_class
+from trialwright.tune.trainable.objective import Saving, Wishes, as_objective, is_class
 from trialwright.tune.trainable.util import RESOURCES, resources_of
 from trialwright.tune.trial import RunFacts
 

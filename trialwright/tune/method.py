@@ -16,7 +16,7 @@ from trialwright.tune.config import TuneConfig
 from trialwright.tune.schedulers import FIFOScheduler, TrialScheduler, create_scheduler
 from trialwright.tune.schedulers import adapter as schedulers
 from trialwright.tune.search import BasicVariantGenerator, Searcher, create_searcher
-from trialwright.tune.search import driven as searchers
+from trialwright.tune.search import searcher as searchers
 from trialwright.tune.trial import RunFacts
 
 

@@ -10,16 +10,21 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import NoReturn
 
 ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
+    "air.checkpoint": "tune.checkpoint",
+    "air.config": "tune.config",
+    "air.session": "tune.session",
     "tune.analysis.experiment_analysis": "tune.analysis",
     "tune.callback": "tune.callbacks",
     "tune.context": "tune.session",
+    "tune.execution": "tune.resources",
+    "tune.execution.placement_groups": "tune.resources",
     "tune.experiment.experiment": "tune.experiment",
     "tune.experiment.trial": "tune.trial",
     "tune.impl": "tune.config",
@@ -30,11 +35,18 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.logger.logger": "tune.callbacks",
     "tune.logger.tensorboardx": "tune.callbacks",
     "tune.progress_reporter": "tune.reporter",
-    "tune.schedulers.hb_bohb": "tune.schedulers.hyperband",
+    "tune.schedulers.async_hyperband": "tune.schedulers.rules",
+    "tune.schedulers.hb_bohb": "tune.schedulers.rules",
+    "tune.schedulers.hyperband": "tune.schedulers.rules",
+    "tune.schedulers.median_stopping_rule": "tune.schedulers.rules",
+    "tune.schedulers.pb2": "tune.schedulers.population",
+    "tune.schedulers.pbt": "tune.schedulers.population",
     "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
     "tune.search.bohb.bohb_search": "tune.search.bohb",
+    "tune.search.concurrency_limiter": "tune.search.wrappers",
     "tune.search.hyperopt.hyperopt_search": "tune.search.hyperopt",
     "tune.search.optuna.optuna_search": "tune.search.optuna",
+    "tune.search.repeater": "tune.search.wrappers",
     "tune.search.sample": "tune.spaces",
     "tune.search.variant_generator": "tune.spaces",
     "tune.stopper.experiment_plateau": "tune.stopper",
@@ -44,6 +56,11 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.stopper.stopper": "tune.stopper",
     "tune.stopper.timeout": "tune.stopper",
     "tune.stopper.trial_plateau": "tune.stopper",
+    "tune.suggest": "tune.search",
+    "tune.suggest.bayesopt": "tune.search.bayesopt",
+    "tune.suggest.bohb": "tune.search.bohb",
+    "tune.suggest.hyperopt": "tune.search.hyperopt",
+    "tune.suggest.optuna": "tune.search.optuna",
     "tune.syncer": "tune.config",
     "tune.track": "tune.session",
     "tune.trainable.trainable_fn_utils": "tune.session",
@@ -148,7 +165,11 @@ def _missing_names(module: str) -> Callable[[str], NoReturn]:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Makes the modules of ``MIRRORED``, and refuses those of ``MISSING``. It is asked last."""
+    """Makes the modules of ``MIRRORED``, and refuses those of ``MISSING`` that are not there.
+
+    It is asked first: where an older version had a package, a folder of compiled files may be left, and Python would
+    take that for the module.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -159,7 +180,7 @@ class _Finder(MetaPathFinder, Loader):
         if name in MIRRORED:
             return ModuleSpec(fullname, self, origin=ROOT + MIRRORED[name], is_package=True)
         instead = instead_of(name)
-        if instead is not None:
+        if instead is not None and PathFinder.find_spec(fullname, path) is None:
             raise ModuleNotFoundError(f"{fullname} does not exist: {instead}")
         return None
 
@@ -174,7 +195,7 @@ class _Finder(MetaPathFinder, Loader):
 def install() -> None:
     """Have imports from all these paths find what they should, in this process; once is enough."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+        sys.meta_path.insert(0, _Finder())
     for parent in {path.rpartition(".")[0] for path in MIRRORED} - MIRRORED.keys():
         vars(import_module(ROOT + parent)).setdefault("__path__", [])  # a module that others are below is a package
     for module in {path.partition(":")[0] for path in MISSING if ":" in path}:

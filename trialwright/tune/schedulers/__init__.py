@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 
 from trialwright.errors import nearest
-from trialwright.tune.schedulers.async_hyperband import ASHAScheduler, AsyncHyperBandScheduler
-from trialwright.tune.schedulers.hyperband import HyperBandForBOHB, HyperBandScheduler
-from trialwright.tune.schedulers.median_stopping_rule import MedianStoppingRule
-from trialwright.tune.schedulers.pb2 import PB2
-from trialwright.tune.schedulers.pbt import PopulationBasedTraining
-from trialwright.tune.schedulers.pbt_replay import PopulationBasedTrainingReplay
+from trialwright.tune.schedulers.population import PB2, PopulationBasedTraining, PopulationBasedTrainingReplay
 from trialwright.tune.schedulers.resource_changing_scheduler import ResourceChangingScheduler
+from trialwright.tune.schedulers.rules import (
+    ASHAScheduler,
+    AsyncHyperBandScheduler,
+    HyperBandForBOHB,
+    HyperBandScheduler,
+    MedianStoppingRule,
+)
 from trialwright.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
 
 SCHEDULER_IMPORT: dict[str, type[TrialScheduler]] = {

@@ -29,8 +29,7 @@ from trialwright.messages import (
 from trialwright.schedulers import Scheduler, TrialView
 from trialwright.storage.checkpoints import located
 from trialwright.streams import Streams
-from trialwright.tune.schedulers.built_in import Answer, BuiltInScheduler
-from trialwright.tune.schedulers.trial_scheduler import TrialScheduler
+from trialwright.tune.schedulers.trial_scheduler import Answer, BuiltInScheduler, TrialScheduler
 from trialwright.tune.trial import RunFacts, Trial
 
 

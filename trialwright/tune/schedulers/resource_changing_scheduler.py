@@ -8,8 +8,7 @@ from typing import Any
 from trialwright.schedulers import EvenShare, ResourceChanging, Scheduler, TopJob
 from trialwright.tune import resources
 from trialwright.tune.schedulers.adapter import to_engine
-from trialwright.tune.schedulers.built_in import BuiltInScheduler
-from trialwright.tune.schedulers.trial_scheduler import FIFOScheduler, TrialScheduler
+from trialwright.tune.schedulers.trial_scheduler import BuiltInScheduler, FIFOScheduler, TrialScheduler
 from trialwright.tune.trial import RunFacts
 
 

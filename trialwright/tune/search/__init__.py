@@ -1,4 +1,4 @@
-"""Searchers by Ray Tune's names. ``driven.to_engine`` makes of each what the engine asks."""
+"""Searchers by Ray Tune's names. ``searcher.to_engine`` makes of each what the engine asks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import inspect
 from typing import Any
 
 from trialwright.errors import nearest
+from trialwright.tune.paths import instead_of
 from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
-from trialwright.tune.search.concurrency_limiter import ConcurrencyLimiter
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.optuna import OptunaSearch
-from trialwright.tune.search.repeater import Repeater
 from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
 from trialwright.tune.spaces import grid_search
 
 __all__ = [
@@ -37,7 +37,6 @@ SEARCHERS: dict[str, type] = {
     "hyperopt": HyperOptSearch,
     "optuna": OptunaSearch,
 }
-INSTEAD = {"ax": "bayesopt", "hebo": "bayesopt", "nevergrad": "optuna", "zoopt": "optuna"}
 
 
 def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - the names decide
@@ -53,10 +52,9 @@ def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - th
     """
     name = search_alg.lower()
     if name not in SEARCHERS:
-        hint = f"; use {INSTEAD[name]!r} instead" if name in INSTEAD else nearest(name, SEARCHERS)
+        instead = instead_of(f"tune.search.{name}")
+        hint = f": {instead}" if instead else nearest(name, SEARCHERS)
         raise ValueError(f"search_alg={search_alg!r} is not known{hint}")
-    taken = inspect.signature(SEARCHERS[name]).parameters
-    return SEARCHERS[name](**{key: value for key, value in kwargs.items() if key in taken or key not in _ANY})
-
-
-_ANY = ("metric", "mode")
+    taken = {*inspect.signature(SEARCHERS[name]).parameters}
+    spare = {"metric", "mode"} - taken
+    return SEARCHERS[name](**{key: value for key, value in kwargs.items() if key not in spare})

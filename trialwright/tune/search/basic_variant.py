@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trialwright.history import History
-from trialwright.messages import Request, Suggestion
 from trialwright.searchers import Random
 from trialwright.searchers import Searcher as EngineSearcher
-from trialwright.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
-from trialwright.streams import Streams
 
 
 class BasicVariantGenerator:
@@ -52,7 +47,7 @@ class BasicVariantGenerator:
                 f"{type(self).__name__}.{own[0]} would never be called: a searcher of your own is a subclass of "
                 "tune.search.Searcher"
             )
-        return ConstantGrid() if self._constant else Random()
+        return Random(constant_grid=self._constant)
 
 
 _NOT_CALLED = ("next_trial", "suggest", "on_trial_result", "on_trial_complete", "add_configurations", "is_finished")
@@ -62,18 +57,3 @@ def _seed(given: int | np.random.Generator | np.random.RandomState | None) -> in
     if isinstance(given, np.random.Generator):
         return int(given.integers(2**32))
     return int(given.randint(2**32, dtype=np.int64)) if isinstance(given, np.random.RandomState) else given
-
-
-@dataclass
-class ConstantGrid(Random):
-    """Draws one row for all grid points of a sample."""
-
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Draw."""
-
-        def make(block: int) -> Rows:
-            return rng("random", block).random((BLOCK, self._space.dimension))
-
-        self._blocks = self._blocks or Blocks(make)
-        rows = self._blocks.rows([request.sample // self._space.grid_size for request in requests])
-        return suggest_rows(self._space, requests, rows, rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from trialwright.integrations import BayesOpt
+from trialwright.integrations import Adapter, BayesOpt
 from trialwright.tune.search.library import LibrarySearcher
 from trialwright.tune.search.searcher import Names
 
@@ -33,6 +33,8 @@ class BayesOptSearch(LibrarySearcher):
         ValueError: patience or precision is too small, or ``utility_kwargs`` has something else in it.
     """
 
+    library = BayesOpt
+
     def __init__(  # noqa: PLR0917 - Ray Tune's order
         self,
         space: Mapping[str, Any] | None = None,
@@ -48,14 +50,12 @@ class BayesOptSearch(LibrarySearcher):
         analysis: Any = None,  # noqa: ANN401 - of an earlier run
         repeat_float_precision: int = 5,
     ) -> None:
-        super().__init__(metric, mode, points_to_evaluate, space)
         if patience <= 0 or repeat_float_precision < 0:
             raise ValueError(f"patience={patience} must be above 0, and repeat_float_precision at least 0")
         odd = set(utility_kwargs or ()) - set(UTILITY)
         if odd:
             raise ValueError(f"utility_kwargs has {min(odd)!r}; there are {', '.join(UTILITY)}")
-        self._analysis = analysis
-        self._options: dict[str, Any] = {
+        options = {
             **(utility_kwargs or {}),
             "seed": random_state,
             "random_search_steps": random_search_steps,
@@ -63,10 +63,12 @@ class BayesOptSearch(LibrarySearcher):
             "skip_duplicate": skip_duplicate,
             "precision": repeat_float_precision,
         }
+        super().__init__(metric, mode, points_to_evaluate, space, **options)
+        self._analysis = analysis
 
-    def adapter(self, mode: Names) -> BayesOpt:
+    def adapter(self, mode: Names) -> Adapter:
         """Return the engine's searcher for the package."""
-        adapter = BayesOpt(**self._options, space=self._own_space, points=tuple(self._points))
+        adapter = super().adapter(mode)
         adapter.earlier = self._known(mode)
         return adapter
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from trialwright.integrations import HyperOpt
 from trialwright.tune.search.library import LibrarySearcher
-from trialwright.tune.search.searcher import Names
 
 
 class HyperOptSearch(LibrarySearcher):
@@ -24,6 +23,8 @@ class HyperOptSearch(LibrarySearcher):
         gamma: how many of the trials count as good: gamma times the square root of their number.
     """
 
+    library = HyperOpt
+
     def __init__(  # noqa: PLR0917 - Ray Tune's order
         self,
         space: Mapping[str, Any] | None = None,
@@ -34,15 +35,12 @@ class HyperOptSearch(LibrarySearcher):
         random_state_seed: int | None = None,
         gamma: float | None = 0.25,
     ) -> None:
-        super().__init__(metric, mode, points_to_evaluate, space)
-        self._n_initial_points, self._gamma, self._seed = n_initial_points, gamma, random_state_seed
-
-    def adapter(self, mode: Names) -> HyperOpt:
-        """Return the engine's searcher for HyperOpt."""
-        return HyperOpt(
-            n_initial_points=self._n_initial_points,
-            gamma=self._gamma,
-            space=self._own_space,
-            points=tuple(self._points),
-            seed=self._seed,
+        super().__init__(
+            metric,
+            mode,
+            points_to_evaluate,
+            space,
+            n_initial_points=n_initial_points,
+            gamma=gamma,
+            seed=random_state_seed,
         )

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from trialwright.history import HistoryLog, Values
 from trialwright.integrations import Adapter
@@ -22,14 +22,22 @@ from trialwright.tune.trial import RunFacts
 
 
 class LibrarySearcher(Searcher):
-    """A searcher of another library. Subclasses say which, in ``adapter``.
+    """A searcher of another library. A subclass names the engine's searcher for it, ``library``, and passes on to
+    ``__init__`` what that one takes.
 
     Args:
         metric: as ``Searcher``.
         mode: as ``Searcher``.
         points_to_evaluate: configurations to try first, whole or in part.
         own_space: a space in the library's own language, which counts instead of ``param_space``.
+        rewards: the metric's values of ``points_to_evaluate``, which then need not be tried.
+        options: what the engine's searcher takes besides.
+
+    Raises:
+        ValueError: there is not one reward for each point.
     """
+
+    library: ClassVar[type[Adapter]]
 
     def __init__(
         self,
@@ -37,9 +45,14 @@ class LibrarySearcher(Searcher):
         mode: Names | None,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None,
         own_space: object = None,
+        rewards: Sequence[Any] | None = None,
+        **options: Any,  # noqa: ANN401 - each library has its own
     ) -> None:
         super().__init__(metric, mode)
         self._points = [dict(point) for point in points_to_evaluate or ()]
+        if rewards is not None and len(rewards) != len(self._points):
+            raise ValueError(f"there are {len(self._points)} points_to_evaluate and {len(rewards)} rewards")
+        self._rewards, self._options = rewards, options
         self._own_space = own_space or None
         self._config: dict[str, Any] = {}
         self._results: list[tuple[dict[str, Any], Values | None]] = []
@@ -50,7 +63,11 @@ class LibrarySearcher(Searcher):
 
     def adapter(self, mode: Names) -> Adapter:
         """Return the engine's searcher for this library."""
-        raise NotImplementedError
+        points = tuple(self._points) if self._rewards is None else ()
+        adapter = self.library(**self._options, space=self._own_space, points=points)
+        pairs = zip(self._points, self._rewards or (), strict=False)
+        adapter.earlier = [(point, _costs(reward, mode)) for point, reward in pairs]
+        return adapter
 
     def engine_searcher(self, facts: RunFacts, config: Mapping[str, Any] | None) -> EngineSearcher | None:
         """Return the engine's own searcher for this library, unless a hook is overridden."""
@@ -133,7 +150,7 @@ class LibrarySearcher(Searcher):
         values = [names.found(dict(result), metric) for metric in listed(self._metric)]
         if not values or not all(isinstance(value, int | float) for value in values):
             return None
-        return tuple(sign * float(cast(float, value)) for sign, value in zip(signs(self._mode), values, strict=True))
+        return _costs(values, self._mode)
 
     # What was learnt, as a file --------------------------------------------------------------------------------------
 
@@ -164,3 +181,8 @@ class LibrarySearcher(Searcher):
         if not isinstance(data, dict) or "results" not in data:
             raise ValueError(f"{checkpoint_path} holds no results of a searcher")
         self._results += [(config, values and tuple(values)) for config, values in data["results"]]
+
+
+def _costs(given: Any, mode: Names | None) -> Values:  # noqa: ANN401 - a number, or one for each metric
+    values = given if isinstance(given, list | tuple) else [given]
+    return tuple(sign * float(value) for sign, value in zip(signs(mode), values, strict=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trialwright.integrations import Optuna
+from trialwright.integrations import Adapter, Optuna
 from trialwright.tune.search.library import LibrarySearcher
-from trialwright.tune.search.searcher import Names, listed, signs
+from trialwright.tune.search.searcher import Names
 
 
 class OptunaSearch(LibrarySearcher):
@@ -29,6 +29,8 @@ class OptunaSearch(LibrarySearcher):
         ValueError: both a sampler and a seed are given: the sampler has its own; or there is not one reward a point.
     """
 
+    library = Optuna
+
     def __init__(  # noqa: PLR0917 - Ray Tune's order
         self,
         space: Mapping[str, Any] | Callable[[Any], Mapping[str, Any] | None] | None = None,
@@ -41,31 +43,12 @@ class OptunaSearch(LibrarySearcher):
         seed: int | None = None,
         evaluated_rewards: Sequence[Any] | None = None,
     ) -> None:
-        super().__init__(metric, mode, points_to_evaluate, space)
         if sampler is not None and seed is not None:
             raise ValueError("seed is for the default sampler: give it to your sampler instead")
-        if evaluated_rewards is not None and len(evaluated_rewards) != len(self._points):
-            raise ValueError(f"there are {len(self._points)} points_to_evaluate and {len(evaluated_rewards)} rewards")
-        self._sampler, self._seed = sampler, seed
-        self._study_name, self._storage = study_name or "optuna", storage
-        self._rewards = None if evaluated_rewards is None else list(evaluated_rewards)
+        options = {"sampler": sampler, "storage": storage, "study_name": study_name or "optuna", "seed": seed}
+        super().__init__(metric, mode, points_to_evaluate, space, evaluated_rewards, **options)
 
-    def adapter(self, mode: Names) -> Optuna:
-        """Return the engine's searcher for Optuna."""
-        return Optuna(
-            sampler=self._sampler,
-            storage=self._storage,
-            study_name=self._study_name,
-            mode=mode,
-            space=self._own_space,
-            points=tuple(self._points) if self._rewards is None else (),
-            earlier=[
-                (point, tuple(sign * value for sign, value in zip(signs(mode), _vector(reward), strict=True)))
-                for point, reward in zip(self._points, self._rewards or (), strict=False)
-            ],
-            seed=self._seed,
-        )
-
-
-def _vector(reward: Any) -> list[float]:  # noqa: ANN401 - a number, or one for each metric
-    return listed(reward) if isinstance(reward, list | tuple) else [reward]  # type: ignore[return-value]
+    def adapter(self, mode: Names) -> Adapter:
+        """Return the engine's searcher for Optuna, whose study knows the directions."""
+        self._options["mode"] = mode
+        return super().adapter(mode)

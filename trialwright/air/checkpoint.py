@@ -1,5 +1,0 @@
-"""``ray.air.checkpoint``."""
-
-from trialwright.tune.checkpoint import Checkpoint
-
-__all__ = ["Checkpoint"]

@@ -1,1 +1,0 @@
-"""``ray.tune.execution``, as far as users import from it."""
