@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trialwright.core.failures import Failure
+from trialwright.core.limits import Failure
 
 WARNINGS_SHOWN = 2
 FAILURES_SHOWN = 5  # kinds

@@ -11,11 +11,10 @@ from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
 from trialwright.engine import controller as module
-from trialwright.engine.additions import Additions
 from trialwright.engine.controller import Controller, Leftover
 from trialwright.engine.hooks import Hooks
-from trialwright.engine.inbox_reader import InboxReader
-from trialwright.engine.statistics import Meter
+from trialwright.engine.requests import Additions, InboxReader
+from trialwright.engine.watchers import Meter
 from trialwright.errors import PolicyError
 from trialwright.executors.base import Run
 from trialwright.messages import (

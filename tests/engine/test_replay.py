@@ -10,8 +10,8 @@ import pytest
 from trialwright import ASHA, PBT, Engine, Local, Simulated, report, space
 from trialwright.core.experiment import Experiment
 from trialwright.core.ledger import Ledger
-from trialwright.core.line import Line
 from trialwright.core.supply import Supply
+from trialwright.core.waiting import Line
 from trialwright.engine.checking import check
 from trialwright.errors import PolicyError, ReplayError
 from trialwright.executors.simulated import Delays, Faults
