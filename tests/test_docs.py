@@ -26,8 +26,8 @@ from docs import make_files_page
 from tests.contracts.scheduler import SchedulerContract
 from tests.contracts.searcher import SearcherContract
 from trialwright import callbacks, metrics, reporting, space
-from trialwright.core.line import OVERTAKES
 from trialwright.core.trial import TABLE, Fork, State
+from trialwright.core.waiting import OVERTAKES
 from trialwright.progress import Snapshot, Statistics, summary_lines
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Searcher

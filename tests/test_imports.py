@@ -100,8 +100,8 @@ def test_every_package_is_looked_at():
     [
         ("numpy.linalg", "trialwright.core", set()),
         ("trialwright.core", "trialwright.cli", {"trialwright.core"}),
-        ("trialwright.core.line", "trialwright.cli", {"trialwright.core", "trialwright.core.line"}),
-        ("trialwright.core.line", "trialwright.core.trial", {"trialwright.core.line"}),
+        ("trialwright.core.waiting", "trialwright.cli", {"trialwright.core", "trialwright.core.waiting"}),
+        ("trialwright.core.waiting", "trialwright.core.trial", {"trialwright.core.waiting"}),
         ("trialwright.core.TrialId", "trialwright.core.trial", {"trialwright.core"}),
         ("trialwright.load", "trialwright.core", {"trialwright.loading"}),
     ],

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from trialwright import progress
-from trialwright.core.failures import Failure
+from trialwright.core.limits import Failure
 from trialwright.progress import (
     Best,
     LineProgress,

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlia
 
 from trialwright.core.scores import number, standard_errors, violations
 from trialwright.engine import catalogue
-from trialwright.engine.arguments import as_number, as_space, number_problem
-from trialwright.engine.goals import outcome_constraints
+from trialwright.engine.arguments import as_number, as_space, number_problem, outcome_constraints
 from trialwright.engine.in_use import take, uses
 from trialwright.history import History, HistoryLog, Record
 from trialwright.history.log import STEP_MAX

@@ -12,8 +12,7 @@ from typing import Any, TypeAlias, cast
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial, has_begun
-from trialwright.engine.arguments import as_space
-from trialwright.engine.goals import outcome_constraints
+from trialwright.engine.arguments import as_space, outcome_constraints
 from trialwright.messages import Checkpoint, Config, Plain
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult

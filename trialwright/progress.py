@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trialwright.core.failures import Failure
+from trialwright.core.limits import Failure
 from trialwright.nested import flatten
 
 WARNINGS_SHOWN = 2

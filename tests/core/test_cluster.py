@@ -1,9 +1,12 @@
 """What the index of the cluster says is what a recount of all machines says."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trialwright.core.cluster import Machine
 from trialwright.core.ledger import Ledger
+from trialwright.errors import InternalError
 from trialwright.messages import Node, Placement
 from trialwright.resources import UNIT, Request, has_units, to_request
 
@@ -153,3 +156,11 @@ def test_room_is_how_many_can_be_granted(nodes, held, request):
             ledger.grant(owner, each)
     assert ledger.room(request) == how_many_by_granting(ledger, request)
     ledger.check()
+
+
+def test_more_granted_than_there_is_is_found():
+    machine, expected = Machine(Node("n", {"cpu": 1})), Machine(Node("n", {"cpu": 1}))
+    for each in (machine, expected):
+        each.book(Placement("n", {"cpu": 20_000}), -1)
+    with pytest.raises(InternalError, match="node n is overbooked"):
+        machine.check(expected)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trialwright import Engine, Local, Processes, report, space
-from trialwright.core.failures import own_frame
+from trialwright.core.limits import own_frame
 
 
 class Shown:

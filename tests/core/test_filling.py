@@ -8,8 +8,8 @@ from tests.core.counting import count_calls
 from tests.core.driving import Hand, Script
 from trialwright import PBT, Engine, Simulated, space
 from trialwright.core.experiment import Experiment
-from trialwright.core.line import LOOKED_AT
 from trialwright.core.plan import Plan
+from trialwright.core.waiting import LOOKED_AT
 from trialwright.messages import (
     Ask,
     CapacityChanged,

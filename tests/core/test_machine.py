@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.core.world import NODES, Nasty, Worker, World
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
-from trialwright.core.queues import ENOUGH
+from trialwright.core.waiting import ENOUGH
 from trialwright.messages import Failed, Finished, Halted, Lost, Reported, Started
 from trialwright.schedulers import ASHA, FIFO, PBT
 from trialwright.stopping import stop_rule

@@ -6,8 +6,8 @@ from trialwright import ASHA, Engine, HyperBand, Random, Simulated
 from trialwright.engine import catalogue
 from trialwright.engine.catalogue import PAIRS
 from trialwright.engine.checking import check
-from trialwright.schedulers import AsyncHyperBand
-from trialwright.searchers import GP, TPE, PriorBand
+from trialwright.schedulers import PBT, AsyncHyperBand, FreezeThaw, PBTReplay, ResourceChanging
+from trialwright.searchers import GP, TPE, Perturb, PriorBand, Schedule
 from trialwright.workloads import CrossingCurves
 
 WORK = CrossingCurves(steps=27)
@@ -87,3 +87,22 @@ def test_what_a_pair_is_made_of_is_made_anew_for_each_run():
 def test_a_searcher_as_an_object_is_kept_as_its_name_is(name):
     made = catalogue.SEARCHERS[name]()
     assert catalogue.from_plain(catalogue.to_plain(made)) == made
+
+
+def test_schedulers_that_need_a_searcher_of_their_own_get_it():
+    policy = [(0, {"x": 0.5}), (9, {"x": 0.1})]
+    assert catalogue.searcher("random", PBTReplay(policy)) == Schedule([{"x": 0.5}, {"x": 0.1}])
+    assert catalogue.searcher("random", PBT()) == Perturb(Random())
+    assert catalogue.searcher("auto", FreezeThaw()) == GP()
+
+
+def test_a_scheduler_that_asks_the_searcher_refuses_one_that_cannot_answer():
+    with pytest.raises(ValueError, match="FreezeThaw asks the searcher .* Random cannot answer: use searcher='gp'"):
+        catalogue.searcher("random", FreezeThaw())
+    with pytest.raises(ValueError, match="FreezeThaw .* cannot be inside another scheduler"):
+        catalogue.searcher("gp", ResourceChanging(FreezeThaw()))
+
+
+def test_an_executor_that_is_none_is_refused():
+    with pytest.raises(TypeError, match="executor must be 'ray' or 'processes' or 'local' or an object, not 7"):
+        catalogue.executor(7)

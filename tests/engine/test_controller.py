@@ -1,6 +1,7 @@
 """The controller's turn: decisions are journalled with their event, and what cannot be taken back waits for that."""
 
 import asyncio
+from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -11,12 +12,11 @@ from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
 from trialwright.engine import controller as module
-from trialwright.engine.additions import Additions
 from trialwright.engine.controller import Controller, Leftover
 from trialwright.engine.hooks import Hooks
-from trialwright.engine.inbox_reader import InboxReader
-from trialwright.engine.statistics import Meter
-from trialwright.errors import PolicyError
+from trialwright.engine.requests import Additions, InboxReader
+from trialwright.engine.watchers import Meter
+from trialwright.errors import InternalError, PolicyError, StorageError
 from trialwright.executors.base import Run
 from trialwright.messages import (
     Ask,
@@ -40,6 +40,7 @@ from trialwright.messages import (
 from trialwright.progress import NoProgress
 from trialwright.space import Space, uniform
 from trialwright.stopping import stop_rule
+from trialwright.storage.base import COMMITTED
 from trialwright.storage.memory import MemoryStore
 
 
@@ -268,3 +269,50 @@ def test_callbacks_are_called_once_the_turn_is_committed():
         assert listener.heard == [1]
 
     drive(Script(), [report(1)], then=then, callbacks=[listener])
+
+
+class FullDisk(SlowDisk):
+    """Refuses each turn from a certain one on: at once, or when it is written."""
+
+    def __init__(self, good, *, at_once):
+        super().__init__()
+        self.good, self.at_once = good, at_once
+
+    def append(self, turn):
+        committed = super().append(turn)
+        if len(self.turns) <= self.good:
+            committed.set_result(None)
+        elif self.at_once:
+            committed.set_exception(StorageError("the disk is full"))
+        return committed
+
+    def refuse(self):
+        for future in self.waiting:
+            if not future.done():
+                future.set_exception(StorageError("the disk is full"))
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_turn_that_cannot_be_written_ends_the_run_with_the_disks_error(at_once):
+    async def run():
+        executor, store = Told(*BEGIN), FullDisk(1, at_once=at_once)
+        task = asyncio.create_task(a_controller(executor, Script(), store).drive(Leftover()))
+        if not at_once:
+            await until(lambda: len(store.turns) > 2)
+            store.refuse()
+        await task
+
+    with pytest.raises(StorageError, match="the disk is full"):
+        asyncio.run(run())
+
+
+def test_commands_that_are_never_carried_out_are_a_bug_of_ours():
+    async def run():
+        controller = a_controller(Told(), Script(), SlowDisk())
+        controller._held, controller._uncommitted = deque([(Future(), print, None)]), deque()
+        controller._opened, controller._is_told = False, False
+        controller.store.append = lambda turn: COMMITTED
+        await controller._finish()
+
+    with pytest.raises(InternalError, match="commands were never carried out"):
+        asyncio.run(run())

@@ -12,7 +12,7 @@ import pytest
 from tests.core.driving import Curve
 from trialwright import Callback, Engine, Local, Simulated, context, enqueue, report, space, stop
 from trialwright.engine import interrupts
-from trialwright.engine.ending import Ending
+from trialwright.engine.running import Ending
 from trialwright.errors import ExecutorError, PolicyError, StorageError, said
 from trialwright.storage.memory import MemoryStore
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,3 +160,8 @@ def test_a_trial_that_is_not_there_has_no_story():
     with pytest.raises(ValueError, match="no trial 99"):
         tune(FIFO()).explain(99)
     assert tune(FIFO()).explain(0) == []
+
+
+def test_a_copy_of_a_result_explains_the_same():
+    result = tune(ASHA(max_t=27, reduction_factor=3))
+    assert copy.deepcopy(result).explain(0) == result.explain(0) != []

@@ -6,7 +6,7 @@ import pytest
 
 from trialwright import Engine, report, space
 from trialwright.core.scores import violations
-from trialwright.engine.goals import outcome_constraints
+from trialwright.engine.arguments import outcome_constraints
 from trialwright.messages import Boundary, Suggestion
 from trialwright.searchers import Random
 

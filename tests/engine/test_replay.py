@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
+from tests.core.driving import Hand
 from trialwright import ASHA, PBT, Engine, Local, Simulated, report, space
 from trialwright.core.experiment import Experiment
 from trialwright.core.ledger import Ledger
-from trialwright.core.line import Line
 from trialwright.core.supply import Supply
+from trialwright.core.waiting import Line
 from trialwright.engine.checking import check
+from trialwright.engine.replay import explain, more_samples, replay
 from trialwright.errors import PolicyError, ReplayError
 from trialwright.executors.simulated import Delays, Faults
-from trialwright.messages import Continue, Node, Stop, at_step
+from trialwright.messages import Continue, Node, SamplesAdded, Stop, StopRequested, Ticked, at_step
+from trialwright.storage.base import Entry
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
@@ -175,3 +179,37 @@ def test_a_run_whose_scheduler_broke_goes_on_with_a_mended_one_from_the_event_th
     assert [entry for entry in entries if entry.decisions is None] == []
     assert sum(entry.event == undecided[0].event for entry in entries) == 1, "it is journalled once"
     assert len(Engine.resume(run, objective, scheduler=mended, executor=executor(), verbose=0).run()) == 16
+
+
+class Past:
+    """A store that has these entries."""
+
+    def __init__(self, entries):
+        self._entries = entries
+
+    def entries(self):
+        return self._entries
+
+
+def test_a_journal_that_leads_elsewhere_is_refused_by_the_number_of_the_event(tmp_path):
+    objective, executor = RUNS[0]
+    engine = Engine(objective, SPACE, storage=tmp_path, **keywords("stopping", executor()))
+    entries = entries_of(engine.run().path)
+    number = next(number for number, entry in enumerate(entries) if entry.digest is not None)
+    entries[number] = replace(entries[number], digest="0" * 16)
+    with pytest.raises(ReplayError, match=f"differs from the journal at event {number + 1} "):
+        replay(check(engine._keywords), Past(entries))
+
+
+def test_an_explanation_ends_where_the_run_broke():
+    parts = check(Engine(RUNS[0][0], SPACE, storage=None, **keywords("stopping", Simulated()))._keywords)
+    assert list(explain(parts, [Entry(0.0, Ticked(), None, None), Entry(0.0, Ticked(), [Stop("later")], None)])) == []
+
+
+def test_a_run_that_was_stopped_gets_no_more_samples():
+    hand = Hand(samples=2)
+    assert more_samples(hand.experiment, 2) == []
+    assert more_samples(hand.experiment, 5) == [SamplesAdded(3)]
+    hand(StopRequested(None))
+    with pytest.raises(ValueError, match="num_samples cannot be raised: the run was stopped"):
+        more_samples(hand.experiment, 5)

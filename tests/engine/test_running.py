@@ -131,3 +131,44 @@ def test_what_cleans_up_is_not_cancelled_however_often_a_coroutine_is():
     with pytest.raises(asyncio.CancelledError):
         thread.wait()
     assert cleaned == [True]
+
+
+class Forgetful(Counts):
+    def get_state(self):
+        return {"n": object()}
+
+
+def test_what_a_callback_remembers_that_is_no_data_is_said_and_the_result_is_kept(tmp_path):
+    result = run(lambda config: config["x"], storage=tmp_path, callbacks=[Forgetful()])
+    assert len(result) == 2
+    assert any("the states of callbacks could not be saved" in warning for warning in result.warnings)
+    assert not (result.path / "callbacks.json").exists()
+
+
+def test_a_run_is_cancelled_that_was_interrupted_before_its_loop_began():
+    async def main():
+        await asyncio.sleep(20)
+
+    thread = LoopThread(main)
+    thread.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        thread.wait()
+
+
+def test_a_second_cancellation_changes_nothing():
+    cleaned = []
+
+    async def main():
+        try:
+            thread.cancel()
+            await asyncio.sleep(20)
+        finally:
+            thread.cancel()
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    thread = LoopThread(main)
+    with pytest.raises(asyncio.CancelledError):
+        thread.wait()
+    thread.cancel()  # its loop is closed
+    assert cleaned == [True]

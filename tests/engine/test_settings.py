@@ -11,6 +11,7 @@ import pytest
 
 from trialwright import Engine, Local, Processes, Simulated, report, space
 from trialwright.engine import catalogue
+from trialwright.engine import settings as module
 from trialwright.errors import RunInterrupted
 from trialwright.executors.on_ray import OnRay
 
@@ -100,3 +101,12 @@ def test_executors_of_ours_are_data(executor):
 def test_others_are_not(executor):
     with pytest.raises(TypeError, match="not plain data"):
         catalogue.executor_to_plain(executor)
+
+
+def test_several_stop_rules_come_back_and_what_is_given_again_may_be_the_same():
+    rules = [{"loss": ("<=", 0.1)}, {"step": 5}]
+    told = module.write({"num_samples": 3, "seed": 7, "stop": rules, "executor": "local"})
+    again = module.read(told, {"num_samples": 9, "seed": 7})
+    assert again == {"num_samples": 9, "seed": 7, "stop": rules, "executor": "local"}
+    with pytest.raises(ValueError, match="seed was 7 and cannot become 8"):
+        module.read(told, {"seed": 8})

@@ -3,9 +3,11 @@
 import asyncio
 import io
 import threading
+import time
 
 import pytest
 
+from trialwright import Engine, Local, Random, space
 from trialwright.engine import watchers
 from trialwright.engine.watchers import Display, Watchers
 from trialwright.progress import LineProgress, LiveProgress, Snapshot
@@ -174,3 +176,21 @@ def test_a_terminal_that_takes_nothing_is_left_behind(make, monkeypatch):
     asyncio.run(drive())
     stream.released.set()
     assert warnings == ["the display did not return within 0.05 s at the end of the run: it is abandoned"]
+
+
+class Slow(Random):
+    """A searcher that is waited for."""
+
+    learns = True
+
+    def suggest(self, history, requests, rng):
+        time.sleep(0.05)
+        return super().suggest(history, requests, rng)
+
+
+def test_a_searcher_that_keeps_slots_idle_is_warned_of_in_the_log_and_in_the_result(monkeypatch, caplog):
+    monkeypatch.setattr(watchers, "WAIT_S", 0.2)
+    told = {"executor": Local(cpus=1), "storage": None, "verbose": 0, "metric": "loss", "num_samples": 30, "seed": 0}
+    result = Engine(lambda config: 0.0, {"x": space.uniform(0, 1)}, searcher=Slow(), **told).run()
+    [warning] = [text for text in result.warnings if "the searcher takes" in text]
+    assert warning in caplog.messages

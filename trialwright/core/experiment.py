@@ -11,50 +11,34 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import assert_never
 
-from trialwright.core.failures import Failure
+from trialwright import messages
 from trialwright.core.filling import Filling
 from trialwright.core.judge import Judge
+from trialwright.core.limits import Failure
 from trialwright.core.plan import Plan
 from trialwright.core.reports import Reports
 from trialwright.core.scores import Scores
-from trialwright.core.trial import State, Trial
-from trialwright.core.trials import Trials, joined
+from trialwright.core.trial import State, Trial, joined
+from trialwright.core.trials import Trials
 from trialwright.errors import InternalError, PolicyError, TrialwrightError, named
 from trialwright.history import HistoryLog
-from trialwright.messages import (
-    CapacityChanged,
-    Command,
-    Decision,
-    Enqueued,
-    Event,
-    Failed,
-    Finished,
-    Halted,
-    Lost,
-    Noted,
-    Outcome,
-    Reported,
-    Request,
-    RetryRequested,
-    Returned,
-    SamplesAdded,
-    Started,
-    StopRequested,
-    Suggested,
-    Suggestion,
-    Ticked,
-    TrialEvent,
-)
 from trialwright.schedulers.base import Scheduler
 from trialwright.stopping import StopRule
 
 VOIDS_MAX = 1000  # answers about trials that are paused no more, before the searcher is to blame
-NOTED_MAX = 200  # metrics that are warned of in one run
 
-_COMPLETED = Outcome("completed")
-_ITSELF = Outcome("stopped", "it stopped itself")
+_COMPLETED = messages.Outcome("completed")
+_ITSELF = messages.Outcome("stopped", "it stopped itself")
 _BY_REQUEST = "stopped by user request"
-_OF_A_TRIAL = (Reported, Started, Noted, Finished, Failed, Halted, Lost)
+_OF_A_TRIAL = (
+    messages.Reported,
+    messages.Started,
+    messages.Noted,
+    messages.Finished,
+    messages.Failed,
+    messages.Halted,
+    messages.Lost,
+)
 
 
 class Experiment:
@@ -76,9 +60,10 @@ class Experiment:
         self.scores = Scores(plan)
         self.echoes = 0
         self.voids = 0  # answers of the searcher that came too late
-        self._noted: set[str] = set()  # metrics that were warned of
         self.last_request = 0  # the highest number of a request from the run's inbox that was carried out
-        self._trials = Trials(plan, self.judge, learns=learns, ahead=self._ahead(plan, ahead))
+        # No trial waits in a slot where the end of another one can decide which starts next, or that none does.
+        depends = self.judge.is_ruled or plan.fail_fast or plan.resources is None or not self.judge.always_new
+        self._trials = Trials(plan, self.judge, learns=learns, ahead=0 if depends else ahead)
         self._reports = Reports(self._trials, self.judge, self.scores)
         self._filling = Filling(plan, self._trials, self.judge)
         self.trials = self._trials.by_number
@@ -91,19 +76,13 @@ class Experiment:
         self.history: HistoryLog = self._trials.history
         self.idle_s = self._filling.idle_s
 
-    def _ahead(self, plan: Plan, ahead: int) -> int:
-        """Return how many trials may wait in a slot: 0 where the end of one trial can decide which starts next, or that
-        none does."""
-        depends = self.judge.is_ruled or plan.fail_fast or plan.resources is None or not self.judge.always_new
-        return 0 if depends else ahead
-
     # What a driver needs --------------------------------------------------------------------------------------------
 
-    def start(self) -> list[Command]:
+    def start(self) -> list[messages.Command]:
         """Return the first commands: none for a new run, the unanswered asks for a resumed one."""
         return [*self._trials.supply.outstanding()]
 
-    def handle(self, now: float, event: Event) -> list[Command]:
+    def handle(self, now: float, event: messages.Event) -> list[messages.Command]:
         """Take in one event and return what to do.
 
         Args:
@@ -118,7 +97,7 @@ class Experiment:
         self._trials.now = now
         try:
             if self._trials.limits.are_timed:
-                self._expire()
+                self._expire()  # before the event: a report that comes after the deadline must not extend its trial
             if isinstance(event, _OF_A_TRIAL):
                 self._hear_of_trial(event)
             else:
@@ -132,7 +111,9 @@ class Experiment:
         commands, self._trials.commands = self._trials.commands, []
         return commands
 
-    def replay(self, now: float, event: Event, decisions: Iterable[Decision]) -> list[Command]:
+    def replay(
+        self, now: float, event: messages.Event, decisions: Iterable[messages.Decision]
+    ) -> list[messages.Command]:
         """Take in an event of the past, going by the decisions that were taken then.
 
         Raises:
@@ -208,10 +189,10 @@ class Experiment:
         """The largest request that could ever be granted, of the resources that a trial wants."""
         return self.ledger.largest(self._trials.standard or ())
 
-    def orphans(self) -> list[TrialEvent]:
+    def orphans(self) -> list[messages.TrialEvent]:
         """Return the events that declare all workers lost: after a restart of the driver none is left."""
         return [
-            Lost(trial.id, trial.attempt, "the driver was restarted", preempted=True)
+            messages.Lost(trial.id, trial.attempt, "the driver was restarted", preempted=True)
             for trial in self.trials.values()
             if trial.active
         ]
@@ -232,84 +213,79 @@ class Experiment:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    def _hear_of_trial(self, event: TrialEvent) -> None:
+    def _hear_of_trial(self, event: messages.TrialEvent) -> None:
         trial = self.trials.get(event.trial)
         if trial is None or trial.attempt != event.attempt or not trial.active:
-            self.echoes += 1  # a late message of an attempt that is over
+            # A late message of an attempt that is over: it was sent before its worker knew, or was declared lost.
+            self.echoes += 1
             return
         match event:
-            case Reported():
+            case messages.Reported():
                 self._reports.take(trial, event)
-            case Started():
+            case messages.Started():
                 self._trials.start(trial, event.worker)
-            case Noted(notes=notes):
-                self._note(notes)
-            case Finished():
+            case messages.Noted(notes=notes):
+                self._reports.note(notes)
+            case messages.Finished():
                 self._finished(trial)
-            case Failed():
+            case messages.Failed():
                 self._failed(trial, event)
-            case Halted():
-                self._trials.leave(trial, Halted, _ITSELF)
-            case Lost():
+            case messages.Halted():
+                self._trials.leave(trial, messages.Halted, _ITSELF)
+            case messages.Lost():
                 self._lost(trial, event)
             case _:
                 assert_never(event)
 
     def _hear(
         self,
-        event: Suggested
-        | Returned
-        | Ticked
-        | Enqueued
-        | CapacityChanged
-        | StopRequested
-        | SamplesAdded
-        | RetryRequested,
+        event: messages.Suggested
+        | messages.Returned
+        | messages.Ticked
+        | messages.Enqueued
+        | messages.CapacityChanged
+        | messages.StopRequested
+        | messages.SamplesAdded
+        | messages.RetryRequested,
     ) -> None:
         match event:
-            case Suggested():
+            case messages.Suggested():
                 self._suggested(event)
-            case Returned():
+            case messages.Returned():
                 self._returned(event)
-            case Ticked():
+            case messages.Ticked():
                 pass  # the time is looked at with every event; this one only brings it
-            case Enqueued():
+            case messages.Enqueued():
                 self._enqueued(event)
-            case CapacityChanged(nodes, to_come):
+            case messages.CapacityChanged(nodes, to_come):
                 self.ledger.set_nodes(nodes, to_come)
                 self.judge.capacity(nodes)
                 self._trials.line.look_again()
                 self._trials.is_full = False
-            case StopRequested():
+            case messages.StopRequested():
                 self._stop_requested(event)
-            case SamplesAdded(count):
+            case messages.SamplesAdded(count):
                 self._trials.supply.add(count)
-            case RetryRequested():
+            case messages.RetryRequested():
                 self._retry_requested(event)
             case _:
                 assert_never(event)
 
-    def _note(self, notes: dict[str, str]) -> None:
-        """Warn of metrics that are not kept as reported: once for each name, whichever trials report it."""
-        for name in [name for name in notes if name not in self._noted][: NOTED_MAX - len(self._noted)]:
-            self._noted.add(name)
-            self.warn(notes[name])
-
     def _finished(self, trial: Trial) -> None:
         if self._trials.relaunches.is_resized(trial):  # a finished trial needs no other resources
             trial.then = State.ENDED
-        self._trials.leave(trial, Finished, _COMPLETED)
+        self._trials.leave(trial, messages.Finished, _COMPLETED)
 
-    def _failed(self, trial: Trial, event: Failed) -> None:
+    def _failed(self, trial: Trial, event: messages.Failed) -> None:
         trial.error, trial.traceback = event.error, event.traceback
         self._count_failure(trial)
-        self._trials.leave(trial, Failed, Outcome("failed", event.error))
+        self._trials.leave(trial, messages.Failed, messages.Outcome("failed", event.error))
 
-    def _lost(self, trial: Trial, event: Lost) -> None:
+    def _lost(self, trial: Trial, event: messages.Lost) -> None:
         trial.error, trial.traceback = event.reason, ""
         if not event.preempted:
             self._count_failure(trial)
-        self._trials.leave(trial, Lost, Outcome("lost", event.reason), retry=event.preempted)
+        self._trials.leave(trial, messages.Lost, messages.Outcome("lost", event.reason), retry=event.preempted)
 
     def _count_failure(self, trial: Trial) -> None:
         """Count a failure of a running trial; one that was being stopped has not failed, however it ended."""
@@ -317,7 +293,7 @@ class Experiment:
             trial.failures += 1
             self._trials.failures.note(trial)
 
-    def _suggested(self, event: Suggested) -> None:
+    def _suggested(self, event: messages.Suggested) -> None:
         trials = self._trials
         for request, suggestion in trials.supply.answered(event):
             if request.kind == "explore":
@@ -331,15 +307,16 @@ class Experiment:
                 trials.create(request.trial, suggestion.config, tags, suggestion.resources)
                 trials.supply.put(request.trial)
 
-    def _returned(self, event: Returned) -> None:
+    def _returned(self, event: messages.Returned) -> None:
         trial = self.trials.get(event.trial)
+        # The launch that comes back was sent for the next attempt: the trial has not begun it.
         if trial is None or event.trial not in self._trials.queues or event.attempt != trial.attempt + 1:
             self.echoes += 1
             return
         self._trials.queues.handed_back()
         self._trials.unqueue(trial)
 
-    def _advised(self, request: Request, suggestion: Suggestion) -> None:
+    def _advised(self, request: messages.Request, suggestion: messages.Suggestion) -> None:
         """Resume the paused trial that the searcher has chosen. If that has ended since the searcher was asked, the
         answer is void, and it is asked again."""
         trials = self._trials
@@ -347,6 +324,7 @@ class Experiment:
         if trial is None or request.kind != "next":
             raise PolicyError(f"the searcher answered {request} with {suggestion}, which names no trial of this run")
         if not trials.is_resting(trial):
+            # The searcher looked at an earlier history. One that never names a paused trial would be asked without end.
             self.voids += 1
             if self.voids == VOIDS_MAX:
                 raise PolicyError(f"the searcher named {VOIDS_MAX} trials that were not paused; the last: {trial.id}")
@@ -356,7 +334,7 @@ class Experiment:
             trials.retag(trial, suggestion.tags)
         trials.join_line(trial)
 
-    def _enqueued(self, event: Enqueued) -> None:
+    def _enqueued(self, event: messages.Enqueued) -> None:
         if self._is_done(event.letter):
             return
         trials = self._trials
@@ -364,12 +342,12 @@ class Experiment:
         trial.checkpoint = event.checkpoint
         if event.checkpoint is not None:
             trials.retention.hold(event.checkpoint)  # for good: it is not ours to discard
-        if trials.stopped is not None:
+        if trials.stopped is not None:  # not dropped: the table of trials shows why it did not run
             trials.cancel(trial, trials.stopped)
         else:
             trials.supply.put(trial.id, first=True)
 
-    def _stop_requested(self, event: StopRequested) -> None:
+    def _stop_requested(self, event: messages.StopRequested) -> None:
         if self._is_done(event.letter):
             return
         if event.trial is None:
@@ -381,9 +359,10 @@ class Experiment:
         else:
             self._trials.end_early(trial, _BY_REQUEST)
 
-    def _retry_requested(self, event: RetryRequested) -> None:
+    def _retry_requested(self, event: messages.RetryRequested) -> None:
         """Try a trial again that has ended; a run that was stopped continues."""
         trials, trial = self._trials, self.trials.get(event.trial)
+        # A stopping trial has its outcome already, and its time of end only when its worker has let go.
         if trial is None or trial.ended is None or trial.outcome is None or trial.outcome.kind == "completed":
             self.warn(f"cannot retry trial {event.trial}: only trials that failed or were stopped can be tried again")
             return

@@ -12,10 +12,10 @@ from collections import defaultdict
 from typing import assert_never
 
 from trialwright.core.judge import Judge
-from trialwright.core.line import LOOKED_AT
 from trialwright.core.plan import Plan
-from trialwright.core.trial import State, Trial
-from trialwright.core.trials import Trials, joined
+from trialwright.core.trial import State, joined
+from trialwright.core.trials import Trials
+from trialwright.core.waiting import LOOKED_AT
 from trialwright.errors import PolicyError
 from trialwright.messages import Asked, Consult, Drop, Granted, New, Queued, Resume, Tags, Wait
 from trialwright.resources import describe
@@ -25,7 +25,7 @@ class Filling:
     """Starts trials while there is room for one and a trial that needs it."""
 
     def __init__(self, plan: Plan, trials: Trials, judge: Judge) -> None:
-        self.limit = plan.max_concurrent_trials or math.inf
+        self.limit = plan.max_concurrent_trials or math.inf  # a plan never has 0
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
         self._trials = trials
         self._judge = judge
@@ -37,18 +37,13 @@ class Filling:
     def fill(self) -> None:
         """Give free resources to the trials whose turn it is, until there are none or no trial wants any."""
         trials = self._trials
-        if not trials.active and trials.supply.waiting:
-            self._give_up_if_stuck()
+        supply = trials.supply
+        if not trials.active and supply.waiting and not (supply or supply.asking or len(trials.line)):
+            supply.give_up()  # the searcher waits for results, and none can come any more
         if self._judge.is_replaying:
             self._repeat()
         elif not trials.is_full or (trials.queues.are_short and trials.supply):
             self._decide()
-
-    def _give_up_if_stuck(self) -> None:
-        """End the supply if the searcher waits for results that can no longer come."""
-        supply = self._trials.supply
-        if not (supply or supply.asking or len(self._trials.line)):
-            supply.give_up()
 
     @property
     def waits_for(self) -> str:
@@ -89,15 +84,19 @@ class Filling:
         while trials.active < self.limit:
             number = trials.line.pick(trials.ledger.fits, trials.ledger.could_hold)
             if number is not None:
-                self._grant(trials.by_number[number])
+                trial = trials.by_number[number]
+                placements = trials.ledger.grant(number, trial.request)
+                self._judge.write(Granted(number, placements))
+                trials.launch(trial, placements)
             elif not self._choose():
                 all_taken = self._cause == "resources"
                 break
-        trials.is_full = all_taken and trials.active > 0
+        trials.is_full = all_taken and trials.active > 0  # with none active no release would open it again
 
     def _queue_ahead(self) -> None:
         """Where trials are short, have some wait in the slots: fairly, so that the last ones are not all in one."""
         trials = self._trials
+        # Not while trials wait in the line: they were there before, and a slot that is released is theirs.
         while trials.supply and not len(trials.line) and (short := trials.queues.next_short()):
             running, count = short
             share = -(-len(trials.supply) // max(trials.active, 1))
@@ -105,25 +104,15 @@ class Filling:
                 # Always New: trials wait in slots only under schedulers that answer nothing else (``always_new``).
                 self._judge.write(self._judge.next(can_ask=self._can_ask))
                 self._start_new()
-                self._queue_last(running)
-
-    def _queue_last(self, running: int) -> None:
-        """Move the trial that has just joined the line to a slot, to wait there."""
-        trials = self._trials
-        number = trials.line.first
-        if number is not None:  # None: it was cancelled, because no machine could hold it
-            self._queue(Queued(number, running))
-            self._judge.write(Queued(number, running))
+                number = trials.line.first  # the one that has just joined
+                assert number is not None, "where trials wait in slots all need the same, and some run: so it fits"
+                self._queue(Queued(number, running))
+                self._judge.write(Queued(number, running))
 
     def _queue(self, decision: Queued) -> None:
         trials = self._trials
         trials.line.remove(decision.trial)
         trials.queue(trials.by_number[decision.trial], trials.by_number[decision.after])
-
-    def _grant(self, trial: Trial) -> None:
-        placements = self._trials.ledger.grant(trial.id, trial.request)
-        self._judge.write(Granted(trial.id, placements))
-        self._trials.launch(trial, placements)
 
     def _choose(self) -> bool:
         """Ask the scheduler what a free slot is for. Tell whether anything has changed because of it."""
@@ -131,7 +120,7 @@ class Filling:
         if self._trials.stopped is not None:
             self._cause = "nothing left"
             return False
-        if not self._has_room:
+        if not self._has_room:  # a scheduler is asked only if its answer can be carried out: asking changes its state
             return False
         choice = self._judge.next(can_ask=self._can_ask)
         self._consults = isinstance(choice, Consult)
@@ -187,6 +176,7 @@ class Filling:
     def _choose_wait(self, choice: Wait) -> bool:
         self._cause = "scheduler"
         ends = self._is_idle and bool(self._trials.paused)
+        # Nothing would ever happen again: better an error than a run that hangs.
         if self._is_idle and not ends and self._can_ask:
             raise PolicyError("the scheduler waits, but nothing runs, nothing is paused, and new trials are available")
         if ends or not (self._can_ask or self._closed):  # else the wait changes nothing, and is not written
@@ -217,7 +207,7 @@ class Filling:
         """How many trials more could be started now; where requests differ, whether to try one."""
         trials = self._trials
         room = int(not self._head_waits) if trials.standard is None else trials.ledger.room(trials.standard)
-        return min(room, int(min(self.limit - trials.active, 1e9)))
+        return min(room, int(min(self.limit - trials.active, 1e9)))  # infinity has no int
 
     # What was decided, now or when the journal was written -----------------------------------------------------------
 
@@ -227,6 +217,7 @@ class Filling:
         while (step := self._judge.next_step(can_ask=self._can_ask)) is not None:
             match step:
                 case Granted(number, placements):
+                    # Where it was placed then, not where today's ledger would place it.
                     trials.line.remove(number)
                     trials.ledger.book(number, placements)
                     trials.launch(trials.by_number[number], placements)
@@ -269,17 +260,18 @@ class Filling:
     def _start_new(self) -> None:
         trials = self._trials
         trial = trials.by_number[trials.supply.take()]
-        if trials.is_too_large(trial, trial.request):
+        if trials.is_too_large(trial, trial.request):  # in the line it would wait without end
             trial.error = f"needs {trials.size(trial.request)}"
             trials.cancel(trial, trial.error)
             return
-        trial.admitted, self._closed = True, False
+        trial.admitted, self._closed = True, False  # a new trial has come after all
         start = self._judge.start(trial)
         trial.until, trial.tags = start.until, joined(trial.tags, start.tags)
         trials.join_line(trial)
 
     def _resume(self, choice: Resume) -> None:
         trials, trial = self._trials, self._trials.by_number[choice.trial]
+        # A scheduler may resume a trial in the same event in which it paused it: the Halt is then still on its way.
         if trial.state is State.STOPPING and trial.then is State.ENDED:
             return  # a stop rule has overruled the pause; the scheduler hears of the end only later
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING

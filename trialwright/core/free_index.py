@@ -47,9 +47,9 @@ class FreeIndex:
         """Return the place of the first row that has all that is needed; ``None`` if none has."""
         if self._met and need in self._met:
             rows = self._met[need]
-            return (rows & -rows).bit_length() - 1 if rows else None
+            return (rows & -rows).bit_length() - 1 if rows else None  # the lowest bit that is set
         for key, _ in need:
-            if key not in self._nodes[1]:
+            if key not in self._nodes[1]:  # a resource that no machine has
                 return None
         return self._search(need) if self._count else None
 
@@ -86,7 +86,7 @@ class FreeIndex:
                 amount = left[key] if left[key] > right[key] else right[key]  # noqa: FURB136 - max() is a call
                 if row[key] != amount:
                     row[key], is_news = amount, True
-            if not is_news:
+            if not is_news:  # then the maxima above have not changed either
                 return
             at >>= 1
 

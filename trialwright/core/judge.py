@@ -63,7 +63,7 @@ class Judge:
             ReplayError: written decisions are left over.
         """
         left, self._written, self.is_replaying = self._written, None, False
-        self._taken.clear()
+        self._taken.clear()  # they are in the journal already
         if left:
             raise ReplayError(f"the journal holds decisions that the replay did not reach: {list(left)}")
 
@@ -82,6 +82,7 @@ class Judge:
 
     def report(self, trial: TrialView, report: Report) -> Verdict:
         """Judge a report. The scheduler is asked if the report met one of its boundaries; a stop rule overrules it."""
+        # The report may have come for a stop rule's boundary alone: a scheduler does not expect it then.
         scheduled = any(boundary.met(report.metrics) for boundary in trial.until)
         verdict = self.scheduler.on_report(trial, report) if scheduled else Continue(trial.until)
         if self.is_ruled:
@@ -89,6 +90,7 @@ class Judge:
         return self.write(verdict if self._written is None else self._read(verdict))
 
     def _overrule(self, trial: TrialView, report: Report) -> Stop | None:
+        # Both in any case: a rule that counts its calls must not depend on its other answer.
         reason, everyone = self.rule.reason(trial.id, report, trial.config), self.rule.stop_all()
         return Stop(everyone or reason or "", everyone is not None) if reason or everyone else None
 
@@ -115,6 +117,7 @@ class Judge:
         if self._written is None:
             found = holds()
         else:
+            # The machines of today may differ from those of that moment: what was written counts.
             found = bool(self._written) and self._written[0] == finding
             if found:
                 self._written.popleft()

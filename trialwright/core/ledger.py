@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trialwright.core.cluster import Cluster
-from trialwright.core.machine import Machine
+from trialwright.core.cluster import Cluster, Machine
 from trialwright.errors import InternalError
 from trialwright.messages import Node, Placement
 from trialwright.resources import UNIT, Request, Units
@@ -39,6 +38,7 @@ class Ledger:
         """Set the machines that are present, and those that may still be added. Grants on machines that left, or came
         back too small for them, stay written until they are released."""
         self._nodes = {node.name: node for node in nodes}
+        # What other programs hold changes often, the machines seldom: only these cost the clusters that hold nothing.
         bare = {name: Node(name, node.resources) for name, node in self._nodes.items()}
         if (bare, to_come) != (self._bare, self._to_come):
             self._bare, self._known, self._to_come = bare, self._known | bare, to_come
@@ -86,7 +86,7 @@ class Ledger:
         if owner in self._grants:
             raise InternalError(f"trial {owner} already holds {self._grants[owner]}")
         booked = self._book_what_fits(placements)
-        if booked != placements:
+        if booked != placements:  # half a trial cannot start
             self._give_back(booked)
             raise InternalError(f"{placements} for trial {owner} cannot be booked")
         self._grants[owner] = self._booked[owner] = placements
@@ -94,6 +94,7 @@ class Ledger:
     def release(self, owner: int) -> None:
         """Erase the owner's grant."""
         del self._grants[owner]
+        # Only what is in the books of the machines of now: a grant on one that has left adds nothing when it returns.
         self._give_back(self._booked.pop(owner))
 
     def hand_over(self, owner: int, successor: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from trialwright.core.judge import Judge
@@ -21,12 +22,15 @@ from trialwright.messages import (
     Verdict,
 )
 
+NOTED_MAX = 200  # metrics that are warned of in one run: a name may hold a number that grows
+
 
 class Reports:
     """Takes in frames of reports, and carries out the verdicts on those that wait for one."""
 
     def __init__(self, trials: Trials, judge: Judge, scores: Scores) -> None:
         self.count = 0
+        self._noted: set[str] = set()  # metrics that were warned of
         self._trials = trials
         self._judge = judge
         self._scores = scores
@@ -34,9 +38,15 @@ class Reports:
     def take(self, trial: Trial, event: Reported) -> None:
         """A frame of the trial has come."""
         self._trials.move(trial, Reported)
-        self._note(trial, event)
+        self._record(trial, event)
         if event.waiting and trial.state is State.RUNNING:  # a stopping trial's answer is the Halt that it was sent
             self._answer(trial, event)
+
+    def note(self, notes: Mapping[str, str]) -> None:
+        """Warn of metrics that are not kept as reported: once for each name, whichever trials report it."""
+        for name in [name for name in notes if name not in self._noted][: NOTED_MAX - len(self._noted)]:
+            self._noted.add(name)
+            self._trials.warn(notes[name])
 
     def _answer(self, trial: Trial, event: Reported) -> None:
         # A retry repeats the steps since its checkpoint: the scheduler has judged these, and must not count them twice.
@@ -58,10 +68,14 @@ class Reports:
                 if everyone:
                     trials.stop_all(reason)
             case Pause():
-                self._pause(trial)
+                if trial.checkpoint is None:
+                    trials.warn(
+                        "a trial was paused without a checkpoint; when it is resumed, it starts again from step 0"
+                    )
+                trials.halt(trial, State.PAUSED)
             case Clone(donor, until):
                 if trials.clone(trial, donor, until):
-                    trials.halt(trial, State.WAITING)
+                    trials.halt(trial, State.WAITING)  # its worker is let go while the searcher thinks
                 else:
                     trials.extend(trial, until)
             case Resize(resources, until):
@@ -69,14 +83,7 @@ class Reports:
             case _:
                 assert_never(verdict)
 
-    def _pause(self, trial: Trial) -> None:
-        if trial.checkpoint is None:
-            self._trials.warn(
-                "a trial was paused without a checkpoint; when it is resumed, it starts again from step 0"
-            )
-        self._trials.halt(trial, State.PAUSED)
-
-    def _note(self, trial: Trial, event: Reported) -> None:
+    def _record(self, trial: Trial, event: Reported) -> None:
         trial.step = event.last_step
         trial.latest = event
         self._trials.supply.news = True
@@ -89,11 +96,13 @@ class Reports:
         if event.checkpoint is not None:
             is_best = trial.best is not None and trial.best[1] == event.last_step
             checkpoint = Checkpoint(event.checkpoint, event.last_step, event.time_s[-1])
-            self._trials.save(trial, checkpoint, best=is_best, cost=self._scores.cost_to_keep(trial))
+            cost = self._scores.cost_to_keep(trial)
+            self._trials.commands += self._trials.retention.save(trial, checkpoint, best=is_best, cost=cost)
 
     def _note_history(self, event: Reported) -> None:
         count, columns, scores = range(len(event.time_s)), event.columns, self._scores
         history = self._trials.history
+        # A row for each report of the frame: learning curves need all steps, not only those at which it waited.
         values = [(*scores.values(columns, index), *scores.violations(event, index)) for index in count]
         metrics = [event.row(index) for index in count] if history.keeps_metrics else ()
         history.seen(event.trial, event.first_step, values, metrics, event.time_s, scores.sems(columns, len(count)))

@@ -32,10 +32,12 @@ class Scores:
         found: int | None = None
         for index, value in enumerate(column):
             cost = sign * number(value)
-            if -math.inf < cost < least and self._is_allowed(event, index):
+            # Infinity the wrong way is the result of an overflow, not of a perfect model; NaN fails both comparisons.
+            if -math.inf < cost < least and all(excess <= 0 for excess in self.violations(event, index)):
                 found, least = index, cost
         if found is not None:
             trial.best, trial.best_metrics = (least, event.first_step + found), event.row(found)
+        # Pairs of a cost and a step: of equal costs the one at the earlier step is better.
         if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
             self.best = trial
 
@@ -62,11 +64,8 @@ class Scores:
         """Return what a trial's checkpoint is kept for, smaller first: 0 if all are worth the same."""
         if self._saved_for is None:
             return 0.0
-        metric, mode = self._saved_for
+        metric, mode = self._saved_for  # any metric, so it is not among the objectives' signs
         return number(trial.metrics.get(metric)) * (-1.0 if mode == "max" else 1.0)
-
-    def _is_allowed(self, event: Reported, index: int) -> bool:
-        return all(excess <= 0 for excess in self.violations(event, index))
 
 
 def violations(constraints: Sequence[Boundary], metrics: Mapping[str, Metric]) -> tuple[float, ...]:

@@ -80,6 +80,7 @@ class Supply:
 
     def ask_new(self, count: int, tags: Tags, seen: int) -> Ask:
         """Ask for so many new trials."""
+        # Requests that were put off keep their trial and sample numbers, from which the searcher draws.
         again = [self._later.popleft() for _ in range(min(count, len(self._later)))]
         first, self._asked = self._asked, self._asked + count - len(again)
         self._coming += count
@@ -88,7 +89,7 @@ class Supply:
 
     def consult(self, tags: Tags, seen: int) -> Ask:
         """Ask for the best of a new trial, if there may be one, and those that are paused."""
-        if not self.may_ask:
+        if not self.may_ask:  # a sample below 0: the answer can only be a paused trial
             return self.ask([Request(-1, -1, "next", tags)], seen)
         if not (self._unused or self._later):
             self._unused.append(Request(self.number(), self._asked))
@@ -105,12 +106,13 @@ class Supply:
 
     def answered(self, event: Suggested) -> Iterator[tuple[Request, Suggestion | None]]:
         """Close an ask: yield each request with its suggestion, None where the searcher had none."""
+        # An answer that comes after ``end`` has no open ask: its requests are among those to be asked again.
         requests = ask.requests if (ask := self._open.pop(event.ask, None)) else ()
         self._coming -= sum(map(_may_be_new, requests))
         # Asked only which paused trial goes on, it named none: that is not the end of its new trials.
         self._refused = [each.sample for each in requests] == [-1] and event.suggestions in ((), (None,))
         rest = requests[len(event.suggestions) :]
-        self._exhausted = self._exhausted or any(map(_may_be_new, rest))
+        self._exhausted = self._exhausted or any(map(_may_be_new, rest))  # fewer answers than requests: no more
         answers = list(zip(requests, event.suggestions, strict=False))
         self._later.extend(request for request, answer in answers if _may_be_new(request) and answer is None)
         resumed = (request for request, answer in answers if answer is not None and answer.resume is not None)
@@ -150,6 +152,7 @@ class Supply:
     def end(self) -> None:
         """Ask for no more, and forget what was asked for."""
         self._ended = True
+        # Kept for a run that is resumed and continues: else these samples would be missing in a grid.
         self._later.extend(r for ask in self._open.values() for r in ask.requests if _may_be_new(r))
         self._open.clear()
         self._coming = 0
@@ -158,7 +161,7 @@ class Supply:
 
     def reopen(self) -> None:
         """Continue after ``end``: what had not been suggested is asked for again."""
-        self._ended, self.news = False, True
+        self._ended, self.news = False, True  # news: the searcher may answer now what it had put off
 
 
 def _may_be_new(request: Request) -> bool:

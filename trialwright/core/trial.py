@@ -1,4 +1,4 @@
-r"""A trial's life: its states, and the one table of what may happen in each.
+"""A trial's life: its states, the one table of what may happen in each, and the log of what has happened.
 
 A trial waits, runs, and ends. Between running and anything else stands *stopping*: the decision is made, the work is
 not yet known to have ended, and the resources stay booked. Where a stopping trial goes is ``then``: it ends, pauses, or
@@ -20,8 +20,11 @@ trial's story. Messages of an earlier attempt never get here: the experiment dro
 
 from __future__ import annotations
 
+import struct
+from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from trialwright.messages import (
@@ -145,9 +148,23 @@ class Trial:
         return to_amounts(total(self.request))
 
     @property
+    def ran_s(self) -> float:
+        """How long it ran: by the worker's clock up to its last report, if it made one."""
+        told = self.metrics.get("time_s")
+        return float(told) if isinstance(told, int | float) else (self.ended or 0.0) - (self.started or 0.0)
+
+    @property
     def active(self) -> bool:
         """It holds a worker, as far as is known."""
         return self.state is State.RUNNING or self.state is State.STOPPING
+
+
+NO_TAGS: Tags = {}  # tags are never changed: a million trials without any share these
+
+
+def joined(tags: Tags, more: Tags) -> Tags:
+    """Return both. Tags are never changed, so trials may share them: mostly there are none."""
+    return {**tags, **more} if tags and more else tags or more
 
 
 class Lived(Protocol):
@@ -183,5 +200,46 @@ def target(trial: Trial, message: type, *, retry: bool) -> State | None:
     if goal is Fork.THEN:
         return trial.then
     if goal is Fork.COMPLETE:
+        # A trial whose objective has returned cannot be resumed from a pause: it is over. A clone starts anew anyway.
         return State.WAITING if trial.then is State.WAITING else State.ENDED
     return goal
+
+
+STORY_LENGTH = 10_000  # how many of the last transitions, of all trials, are kept for an error's story
+
+_STEP = struct.Struct("<qiqbbb")
+_LATER = (RetryRequested,)  # came after the first journals: the digests of these know the codes of the others
+_FIRST = {message for row in TABLE.values() for message in row}.difference(_LATER)
+_MESSAGES = [*sorted(_FIRST, key=lambda message: message.__name__), *_LATER]
+_CODES: dict[object, int] = {item: code for code, item in enumerate([*State, *_MESSAGES])}
+
+
+class TransitionLog:
+    """The transitions so far: the last ones for people to read, and a digest of them all."""
+
+    def __init__(self) -> None:
+        self._story: deque[tuple[float, int, int, type, State, State | None]] = deque(maxlen=STORY_LENGTH)
+        self._digest = sha256()
+
+    def note(self, now: float, trial: Trial, message: type, after: State | None) -> None:
+        """Write down a transition from the trial's state; ``after`` is None if the table has no such row."""
+        before = trial.state
+        self._story.append((now, trial.id, trial.attempt, message, before, after))
+        if after is not None:  # else it is refused, and a replay does not meet it
+            # The trial's step too: a replay that takes the same transitions, but elsewhere, went another way.
+            step = _STEP.pack(trial.id, trial.attempt, trial.step, _CODES[message], _CODES[before], _CODES[after])
+            self._digest.update(step)
+
+    def story(self, trial: int) -> str:
+        """Return the last transitions of a trial, a line each."""
+        lines = (
+            f"  {now:.3f}s attempt {attempt}: {before} --{message.__name__}--> {after or 'nowhere'}"
+            for now, number, attempt, message, before, after in self._story
+            if number == trial
+        )
+        return "\n".join([f"the story of trial {trial}:", *lines])
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of every transition: equal for a replay that went the same way."""
+        return self._digest.hexdigest()[:16]

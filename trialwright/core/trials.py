@@ -7,46 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from trialwright import resources
-from trialwright.core.failures import Failures
+from trialwright import messages, resources
+from trialwright.core.checkpoints import Relaunches, Retention
 from trialwright.core.judge import Judge
 from trialwright.core.ledger import Ledger
-from trialwright.core.limits import Limits
-from trialwright.core.line import Line
-from trialwright.core.missing import Missing
+from trialwright.core.limits import Failures, Limits, Missing
 from trialwright.core.plan import Plan
-from trialwright.core.queues import Queues
-from trialwright.core.relaunch import Relaunches
-from trialwright.core.retention import Retention
 from trialwright.core.supply import Supply
-from trialwright.core.transitions import TransitionLog
-from trialwright.core.trial import RANK, State, Trial, has_begun, target
+from trialwright.core.trial import NO_TAGS, RANK, State, TransitionLog, Trial, has_begun, joined, target
+from trialwright.core.waiting import Line, Queues
 from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
-from trialwright.messages import (
-    Cancel,
-    Checkpoint,
-    Command,
-    Config,
-    Extend,
-    Finished,
-    Halt,
-    Launch,
-    Lost,
-    Outcome,
-    Placement,
-    Request,
-    RetryRequested,
-    Started,
-    Suggestion,
-    Tags,
-    TooLarge,
-    Until,
-)
-from trialwright.resources import to_request
 from trialwright.streams import Streams
-
-NO_TAGS: Tags = {}  # tags are never changed: a million trials without any share these
 
 
 class Trials:
@@ -70,10 +42,10 @@ class Trials:
         self.touched: set[int] = set()  # changed since the controller emptied this
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.warnings: list[str] = []
-        self.commands: list[Command] = []
+        self.commands: list[messages.Command] = []
         self.now = 0.0
         self.is_full = False  # nothing can be started before something is released or a trial joins the line
-        self.standard = None if plan.resources is None else to_request(plan.resources)
+        self.standard = None if plan.resources is None else resources.to_request(plan.resources)
         self.ledger = Ledger(self.standard)
         self.line = Line()
         self.queues = Queues(ahead)
@@ -92,9 +64,12 @@ class Trials:
 
     # Beginnings ------------------------------------------------------------------------------------------------------
 
-    def create(self, number: int, config: Config, tags: Tags, amounts: dict[str, float] | None) -> Trial:
+    def create(
+        self, number: int, config: messages.Config, tags: messages.Tags, amounts: dict[str, float] | None
+    ) -> Trial:
         """Make a trial that waits; ``amounts`` of resources are None where all trials need the same."""
-        request = self._request(amounts)
+        request = self.standard if amounts is None else resources.to_request(amounts)
+        assert request is not None, "where requests differ, each suggestion brings its own"
         trial = Trial(number, config, request, self._streams.integer("trial", number), tags or NO_TAGS)
         self.by_number[number] = trial
         self.counts[State.WAITING] += 1
@@ -102,12 +77,6 @@ class Trials:
         if self.learns:
             self.history.born(number, config, tags)
         return trial
-
-    def _request(self, amounts: dict[str, float] | None) -> resources.Request:
-        if amounts is not None:
-            return to_request(amounts)
-        assert self.standard is not None, "where requests differ, each suggestion brings its own"
-        return self.standard
 
     def join_line(self, trial: Trial) -> None:
         """The trial waits for its resources."""
@@ -117,7 +86,7 @@ class Trials:
     def is_too_large(self, trial: Trial, request: resources.Request) -> bool:
         """Tell whether no machine could ever hold the request. This is written as a decision, because it depends on the
         machines of the moment."""
-        return self._judge.finds(TooLarge(trial.id), lambda: not self.ledger.is_possible(request))
+        return self._judge.finds(messages.TooLarge(trial.id), lambda: not self.ledger.is_possible(request))
 
     def size(self, request: resources.Request) -> str:
         """Describe a request, and the most that is available."""
@@ -125,19 +94,19 @@ class Trials:
 
     # Work ------------------------------------------------------------------------------------------------------------
 
-    def launch(self, trial: Trial, placements: tuple[Placement, ...]) -> None:
+    def launch(self, trial: Trial, placements: tuple[messages.Placement, ...]) -> None:
         """Start the trial's next attempt where the ledger has booked room for it."""
         lease = self._begin(trial)
         self.queues.granted(trial.id, trial.attempt)
         self.commands.append(
-            Launch(trial.id, trial.attempt, trial.config, placements, lease, trial.seed, trial.checkpoint)
+            messages.Launch(trial.id, trial.attempt, trial.config, placements, lease, trial.seed, trial.checkpoint)
         )
 
-    def _begin(self, trial: Trial) -> Until:
+    def _begin(self, trial: Trial) -> messages.Until:
         """Begin the trial's next attempt. Return its lease."""
         trial.attempt += 1
-        trial.step = trial.checkpoint.step if trial.checkpoint else 0
-        self.move(trial, Launch)
+        trial.step = trial.checkpoint.step if trial.checkpoint else 0  # steps after the checkpoint are repeated
+        self.move(trial, messages.Launch)
         lease = self.lease(trial)
         if self.learns:
             self.history.launched(trial.id, lease)
@@ -145,9 +114,9 @@ class Trials:
 
     def start(self, trial: Trial, worker: str) -> None:
         """User code has begun to run."""
-        self.move(trial, Started)
+        self.move(trial, messages.Started)
         trial.worker = worker
-        if trial.started is None:
+        if trial.started is None:  # a retry does not count as a new beginning
             trial.started = self.now
         self.limits.started(self.now, trial)
 
@@ -155,8 +124,9 @@ class Trials:
         """Send a trial to the slot of one that runs, to be run there after it."""
         self.queues.add(trial.id, after.id)
         placements, grant = self.ledger.held(after.id), self.queues.grant(after.id)
+        # The attempt counts once the trial's turn has come: until then it waits, and may come back unstarted.
         launch = (trial.id, trial.attempt + 1, trial.config, placements, self.lease(trial), trial.seed)
-        self.commands.append(Launch(*launch, trial.checkpoint, after=grant))
+        self.commands.append(messages.Launch(*launch, trial.checkpoint, after=grant))
 
     def unqueue(self, trial: Trial) -> None:
         """A trial that waited in a slot comes back, to the head of the line."""
@@ -164,29 +134,30 @@ class Trials:
         self.line.add_first(trial.id, trial.request)
         self.is_full = False
 
-    def extend(self, trial: Trial, until: Until) -> None:
+    def extend(self, trial: Trial, until: messages.Until) -> None:
         """Answer the trial's waiting report: go on until there."""
         is_new, trial.until = until != trial.until, until
-        self.move(trial, Extend)
+        self.move(trial, messages.Extend)
         lease = self.lease(trial)
-        if self.learns and is_new:
+        if self.learns and is_new:  # a stop rule's boundary is met again and again under the same lease
             self.history.extended(trial.id, lease)
         saved = trial.checkpoint is not None and trial.checkpoint.step == trial.step  # the answer acknowledges it
-        self.commands.append(Extend(trial.id, trial.attempt, lease, durable=saved))
+        self.commands.append(messages.Extend(trial.id, trial.attempt, lease, durable=saved))
 
-    def halt(self, trial: Trial, then: State, outcome: Outcome | None = None) -> None:
+    def halt(self, trial: Trial, then: State, outcome: messages.Outcome | None = None) -> None:
         """End the trial's work. One Halt is enough; a later decision may only raise where the trial goes."""
         if trial.state is State.RUNNING:
-            self.commands.append(Halt(trial.id, trial.attempt, durable=then is not State.ENDED))
+            self.commands.append(messages.Halt(trial.id, trial.attempt, durable=then is not State.ENDED))
         elif RANK[then] <= RANK[trial.then]:
-            return
+            return  # a pause must not take back an end that was decided before
         trial.then = then
         trial.outcome = outcome
-        self.move(trial, Halt)
+        self.move(trial, messages.Halt)
 
-    def lease(self, trial: Trial) -> Until:
+    def lease(self, trial: Trial) -> messages.Until:
         """Return all boundaries at which the trial's report has to wait: the scheduler's and the stop rules'."""
         boundaries = self._judge.rule.boundaries
+        # Without rules the very same tuple, for every report: most runs have none.
         return tuple(dict.fromkeys((*trial.until, *boundaries))) if boundaries else trial.until
 
     def move(self, trial: Trial, message: type, *, retry: bool = False) -> None:
@@ -197,7 +168,7 @@ class Trials:
             story = self.transitions.story(trial.id)
             raise InvalidTransition(f"{message.__name__} in state {before}\n{story}")
         self.touched.add(trial.id)
-        if after is not before:
+        if after is not before:  # most messages are reports, which change no state and cost no counting
             trial.state, counts = after, self.counts
             counts[before] -= 1
             counts[after] += 1
@@ -209,22 +180,23 @@ class Trials:
 
     # Ends ------------------------------------------------------------------------------------------------------------
 
-    def leave(self, trial: Trial, message: type, outcome: Outcome, *, retry: bool = False) -> None:
+    def leave(self, trial: Trial, message: type, outcome: messages.Outcome, *, retry: bool = False) -> None:
         """The trial's work is known to have ended: release its resources and send it where it goes."""
         stopping = trial.state is State.STOPPING
         attempts_left = self._max_failures < 0 or trial.failures <= self._max_failures
+        # A run that was stopped tries nothing again, or it would never end.
         self.move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         if self.learns and trial.state is State.PAUSED:
             self.history.paused(trial.id)
         if trial.state is State.ENDED:
-            # One that finished before its Halt arrived is completed.
-            self._end(trial, trial.outcome if stopping and trial.outcome and message is not Finished else outcome)
+            halted = stopping and message is not messages.Finished  # one that finished before its Halt is completed
+            self._end(trial, trial.outcome if halted and trial.outcome else outcome)
         elif trial.state is State.WAITING:
             self.rejoin_line(trial)
-        elif trial.id in self.resumed:
+        elif trial.id in self.resumed:  # the scheduler resumed it while it was still on the way to its pause
             self.resumed.remove(trial.id)
             self.rejoin_line(trial)
-        self._pass_on(trial, is_lost=message is Lost)
+        self._pass_on(trial, is_lost=message is messages.Lost)
 
     def _pass_on(self, trial: Trial, *, is_lost: bool) -> None:
         """Give what the trial held to the next one in its slot, if there is one; else it is free."""
@@ -243,7 +215,7 @@ class Trials:
     def end_early(self, trial: Trial, reason: str) -> None:
         """End a trial that has not ended, in whatever state it is."""
         if trial.active:
-            self.halt(trial, State.ENDED, Outcome("stopped", reason))
+            self.halt(trial, State.ENDED, messages.Outcome("stopped", reason))
         else:
             self.cancel(trial, reason)
 
@@ -253,9 +225,9 @@ class Trials:
         self.line.remove(trial.id)
         self.queues.remove(trial.id)
         self.is_full = False
-        self.commands.append(Cancel(trial.id))
-        outcome = Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
-        self.move(trial, Cancel)
+        self.commands.append(messages.Cancel(trial.id))
+        outcome = messages.Outcome("cancelled" if trial.attempt == 0 else "stopped", reason)
+        self.move(trial, messages.Cancel)
         self._end(trial, outcome)
 
     def stop_all(self, reason: str) -> None:
@@ -263,7 +235,7 @@ class Trials:
         if self.stopped is not None:
             return
         self.stopped = reason
-        self.supply.end()
+        self.supply.end()  # first: each trial that is cancelled would be searched for among those that wait
         for trial in list(self.by_number.values()):
             if trial.state is not State.ENDED:
                 self.end_early(trial, reason)
@@ -271,41 +243,41 @@ class Trials:
     def reopen(self, trial: Trial, *, from_checkpoint: bool) -> None:
         """Have a trial that has ended wait to be started again, as a new trial would."""
         assert trial.outcome is not None, "it has ended"
-        self.move(trial, RetryRequested)
+        self.move(trial, messages.RetryRequested)
         self.outcomes[trial.outcome.kind] -= 1
         self.never_began[trial.outcome.kind] -= not has_begun(trial)
         self.limits.forgive(trial.error)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
-        if not from_checkpoint:
+        if not from_checkpoint:  # the scheduler hears of all its steps again, as of a new trial
             trial.checkpoint, trial.judged_step = None, 0
         if self.learns:
             self.history.born(trial.id, trial.config, trial.tags)
         self.supply.put(trial.id, first=True)
 
-    def _end(self, trial: Trial, outcome: Outcome) -> None:
+    def _end(self, trial: Trial, outcome: messages.Outcome) -> None:
         trial.outcome, trial.ended = outcome, self.now
         trial.latest = trial.metrics  # a row is smaller than a frame
         if trial.best is not None and trial.best[1] == trial.step:
             trial.best_metrics = trial.latest
-        self.supply.news = True
+        self.supply.news = True  # an end is a result too: a searcher that waited may answer now
         if trial.started is not None and outcome.kind in ("completed", "stopped"):
-            self.queues.took(_running_s(trial))
+            self.queues.took(trial.ran_s)
         self.outcomes[outcome.kind] += 1
         self.never_began[outcome.kind] += not has_begun(trial)
         self.resumed.discard(trial.id)
         self.commands += self.relaunches.forget(trial)
-        if trial.admitted:
+        if trial.admitted:  # a scheduler hears of no trial's end that it has not heard of before
             self._judge.end(trial, outcome)
         if self.learns:
             self.history.ended(trial.id, outcome)
         silent = self.missing.ended(outcome, has_reported=bool(trial.latest))
-        reason = self.limits.ended(trial, outcome) or silent
+        reason = self.limits.ended(trial, outcome) or silent  # both have counted the trial by now
         if reason is not None:
             self.stop_all(reason)
 
     # Clones and other resources --------------------------------------------------------------------------------------
 
-    def clone(self, trial: Trial, number: int, until: Until) -> bool:
+    def clone(self, trial: Trial, number: int, until: messages.Until) -> bool:
         """Ask for a variation of a donor, with which the trial will go on. Return False if the donor has no checkpoint
         to go on from."""
         donor = self.by_number[number]
@@ -315,15 +287,15 @@ class Trials:
             )
             return False
         tags = {**donor.tags, "donor": donor.id}
-        request = Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
+        request = messages.Request(trial.id, kind="explore", tags=tags, donor=donor.config, attempt=trial.attempt)
         ask = self.supply.ask([request], len(self.history))
         self.commands.append(ask)
         self.relaunches.clone(trial, donor, donor.checkpoint, until, ask.ask)
         return True
 
-    def resize(self, trial: Trial, amounts: dict[str, float], until: Until) -> None:
+    def resize(self, trial: Trial, amounts: dict[str, float], until: messages.Until) -> None:
         """Have the trial go on with other resources, unless no machine could hold them."""
-        request = to_request(amounts)
+        request = resources.to_request(amounts)
         if self.is_too_large(trial, request):
             self.warn(f"a trial was not resized to {self.size(request)}")
             self.extend(trial, until)
@@ -331,7 +303,7 @@ class Trials:
             self.relaunches.resize(trial, request, until)
             self.halt(trial, State.WAITING)
 
-    def explored(self, ask: int, request: Request, suggestion: Suggestion | None) -> None:
+    def explored(self, ask: int, request: messages.Request, suggestion: messages.Suggestion | None) -> None:
         """The searcher has answered for a clone. Without a variation the trial goes on as it was."""
         trial = self.by_number[request.trial]
         if not self.relaunches.awaits(trial.id, ask):  # it has ended meanwhile, or goes on otherwise
@@ -343,9 +315,9 @@ class Trials:
         if not trial.active:  # else ``leave`` does so once the trial's work has ended
             self.rejoin_line(trial)
 
-    def _varied(self, trial: Trial, request: Request, suggestion: Suggestion) -> None:
-        wanted = None if suggestion.resources is None else to_request(suggestion.resources)
-        if wanted is not None and self.is_too_large(trial, wanted):
+    def _varied(self, trial: Trial, request: messages.Request, suggestion: messages.Suggestion) -> None:
+        wanted = None if suggestion.resources is None else resources.to_request(suggestion.resources)
+        if wanted is not None and self.is_too_large(trial, wanted):  # the donor's fitted: it has run
             self.warn(f"a clone keeps its donor's configuration: the varied one needs {self.size(wanted)}")
             assert request.donor is not None, "clones have a donor"
             self.relaunches.unchanged(trial, request.donor, request.tags)
@@ -357,7 +329,7 @@ class Trials:
         is_taken = trial.id in self.line or trial.id in self.resumed or trial.id in self.relaunches
         return trial.state is State.PAUSED and not is_taken
 
-    def retag(self, trial: Trial, tags: Tags) -> None:
+    def retag(self, trial: Trial, tags: messages.Tags) -> None:
         """Add the tags that the searcher gives to a trial that it has chosen."""
         trial.tags = joined(trial.tags, tags)
         if self.learns:
@@ -373,15 +345,11 @@ class Trials:
                 self.history.born(trial.id, trial.config, trial.tags)
             self.join_line(trial)
 
-    # Checkpoints and notes -------------------------------------------------------------------------------------------
-
-    def save(self, trial: Trial, checkpoint: Checkpoint, *, best: bool, cost: float) -> None:
-        """The trial's last report brought a checkpoint."""
-        self.commands += self.retention.save(trial, checkpoint, best=best, cost=cost)
+    # Notes -----------------------------------------------------------------------------------------------------------
 
     def warn(self, text: str) -> None:
         """Add a warning for the user, unless it was given before."""
-        if text not in self.warnings:
+        if text not in self.warnings:  # else a warning about each report would fill the memory
             self.warnings.append(text)
 
     def check(self) -> None:
@@ -398,14 +366,3 @@ class Trials:
                 raise InternalError(f"trial {trial.id} is {trial.state} and holds a grant: {holds}")
             if (trial.state is State.ENDED) != (trial.outcome is not None and trial.ended is not None):
                 raise InternalError(f"trial {trial.id} is {trial.state} with outcome {trial.outcome}")
-
-
-def _running_s(trial: Trial) -> float:
-    """Return how long a trial ran: by the worker's clock up to its last report, if it made one."""
-    told = trial.metrics.get("time_s")
-    return float(told) if isinstance(told, int | float) else (trial.ended or 0.0) - (trial.started or 0.0)
-
-
-def joined(tags: Tags, more: Tags) -> Tags:
-    """Return both. Tags are never changed, so trials may share them: mostly there are none."""
-    return {**tags, **more} if tags and more else tags or more

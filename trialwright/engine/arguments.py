@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from trialwright.callbacks import Callback
 from trialwright.core.plan import Plan
 from trialwright.errors import PolicyError
 from trialwright.executors import Executor
 from trialwright.history import History, HistoryLog, Values
-from trialwright.messages import Ask, Config, Metric, Outcome, Request, Suggested, Suggestion
+from trialwright.messages import Ask, Boundary, Config, Metric, Outcome, Request, Suggested, Suggestion
 from trialwright.progress import Progress
 from trialwright.resources import to_units
 from trialwright.results import Result
@@ -86,10 +88,13 @@ class Arguments:
     def suggest(self, ask: Ask, history: HistoryLog, streams: Streams) -> Suggested:
         """Answer an ask: the user's points first, then the searcher."""
         given, rest = self._split(ask.requests)
+        # What there was when it was asked, and no more: an ask that is repeated after a crash must be answered alike.
         seen = history.until(ask.seen) if self.searcher.learns else History()
         points = [self._point(request.sample, streams) for request in given]
         answers = (*points, *(self._suggested(rest, seen, streams) if rest else ()))
-        return Suggested(ask.ask, answers if self.needs is None else tuple(map(self._sized, answers)))
+        if self.needs is not None:
+            answers = tuple(each and replace(each, resources=self.needed(each.config)) for each in answers)
+        return Suggested(ask.ask, answers)
 
     def _suggested(self, requests: Sequence[Request], seen: History, streams: Streams) -> list[Suggestion | None]:
         """Return what the searcher answers.
@@ -99,8 +104,12 @@ class Arguments:
                 domains of their own.
             TypeError: it returned something that is not a suggestion.
         """
-        answers = [_suggestion(answer) for answer in self.searcher.suggest(seen, requests, streams)]
-        for request, answer in zip(requests, answers, strict=False):
+        answers = []
+        for answer in self.searcher.suggest(seen, requests, streams):
+            if not isinstance(answer, Suggestion | None):
+                raise TypeError(f"suggest() must return Suggestion objects, or None for not now, not {answer!r}")
+            answers.append(answer)
+        for request, answer in zip(requests, answers, strict=False):  # fewer answers: the searcher has no more
             if answer is None or request.kind == "explore":
                 continue
             if problems := self.space.misfits(self.space.resolve(answer.config)):
@@ -122,18 +131,10 @@ class Arguments:
         rest = [replace(each, sample=each.sample - points) if each.sample >= points else each for each in rest]
         return list(compress(requests, given)), rest
 
-    def _sized(self, answer: Suggestion | None) -> Suggestion | None:
-        return answer and replace(answer, resources=self.needed(answer.config))
-
     def _point(self, index: int, streams: Streams) -> Suggestion:
+        # A stream for each point: what the searcher draws stays the same whatever the user gives first.
         config = self.space.complete(dict(self.points[index]), streams("point", index))
         return Suggestion(cast(Config, self.space.plain(config)), {"point": index})
-
-
-def _suggestion(answer: object) -> Suggestion | None:
-    if not isinstance(answer, Suggestion | None):
-        raise TypeError(f"suggest() must return Suggestion objects, or None for not now, not {answer!r}")
-    return answer
 
 
 def check_plain(suggested: Suggested) -> Suggested:
@@ -145,7 +146,7 @@ def check_plain(suggested: Suggested) -> Suggested:
     for answer in suggested.suggestions:
         try:
             encode(answer)
-        except (TypeError, RecursionError) as error:
+        except (TypeError, RecursionError) as error:  # RecursionError: a list that holds itself
             raise TypeError(f"it suggested {answer!r}, which is not plain data: {error}") from error
     return suggested
 
@@ -159,7 +160,7 @@ def needed(needs: object, space: Space, config: Config) -> dict[str, float] | No
     if not callable(needs):
         return None
     wanted = cast(Needs, needs)(space.resolve(config))
-    to_units(wanted)
+    to_units(wanted)  # now, while it is known which configuration they are for
     return dict(wanted)
 
 
@@ -181,7 +182,7 @@ def as_space(given: object) -> Space:
 
 def as_number(given: object) -> object:
     """Return a number of NumPy, or of another kind, as an int or a float; all else as it is."""
-    if isinstance(given, bool):
+    if isinstance(given, bool):  # an Integral too, but num_samples=True is a mistake
         return given
     if isinstance(given, Integral):
         return int(given)
@@ -194,6 +195,7 @@ def number_problem(name: str, value: object, lowest: float, *, whole: bool) -> s
     kind = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kind):
         return f"{name} must be {'an integer' if whole else 'a number'}, not {value!r}"
+    # "not >=" and not "<": NaN must be refused too.
     if not cast(float, value) >= lowest or (name == "num_samples" and value == 0):
         return f"{name} must be at least {lowest}{' and not 0' if lowest < 0 else ''}, not {value!r}"
     return None if whole or cast(float, value) > 0 else f"{name} must be more than 0, not {value!r}"
@@ -205,7 +207,7 @@ def as_pairs(given: object) -> list[tuple[dict[str, object], dict[str, Metric]]]
     Raises:
         TypeError: it is neither.
     """
-    if isinstance(given, Result):
+    if isinstance(given, Result):  # a failed trial has metrics of a training that did not end
         return [(trial.config, trial.metrics) for trial in given if trial.outcome in ("completed", "stopped")]
     wrong = f"earlier must be a Result, or a list of (config, metrics) pairs, not {given!r}"
     if not isinstance(given, Sequence) or isinstance(given, str):
@@ -213,3 +215,29 @@ def as_pairs(given: object) -> list[tuple[dict[str, object], dict[str, Metric]]]
     if not all(isinstance(pair, Sequence) and [isinstance(x, Mapping) for x in pair] == [True, True] for pair in given):
         raise TypeError(wrong)
     return [(dict(config), dict(metrics)) for config, metrics in given]
+
+
+_CONSTRAINT = re.compile(r"\s*(?P<metric>\S.*?)\s*(?P<op><=|>=)\s*(?P<bound>\S+)\s*")
+
+
+def outcome_constraints(given: object) -> tuple[Boundary, ...]:
+    """Read constraints such as ``"memory <= 8e9"``, which the reports of the best trial must meet.
+
+    Raises:
+        TypeError: it is not a list of strings.
+        ValueError: a string is not a constraint.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise TypeError(f"outcome_constraints must be a list of strings like 'memory <= 8e9', not {given!r}")
+    return tuple(map(_constraint, given))
+
+
+def _constraint(text: object) -> Boundary:
+    found = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
+    try:
+        bound = float(found["bound"]) if found else math.nan
+    except ValueError:
+        bound = math.nan
+    if found is None or not math.isfinite(bound):  # float() reads "inf" and "nan" as well
+        raise ValueError(f"outcome constraint {text!r} must be 'metric <= number' or 'metric >= number'")
+    return Boundary(found["metric"], cast(Literal[">=", "<="], found["op"]), bound)

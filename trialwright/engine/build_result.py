@@ -29,6 +29,7 @@ def build_result(
 ) -> Result:
     """Return the result of a run."""
     plan, directory = arguments.plan, controller.run.directory
+    # By number: those tried again are in their old places, and those that only waited are left out.
     begun = [*filter(has_begun, map(itemgetter(1), sorted(experiment.trials.items())))]
 
     def make(trial: Trial) -> TrialResult:
@@ -38,6 +39,7 @@ def build_result(
         name=arguments.name,
         metric=plan.metrics[0] if plan.metrics else None,
         mode=plan.modes[0] if plan.modes else "min",
+        # Only once nothing changes any more: made late, it would show trials of different moments.
         trials=OnDemand(begun, make) if experiment.done and len(begun) >= MANY else [*map(make, begun)],
         path=directory,
         stopped=experiment.stopped,
@@ -61,7 +63,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         reason=outcome.reason if outcome else "",
         attempts=trial.attempt,
         config=arguments.space.resolve(trial.config),
-        metrics=dict(trial.metrics),
+        metrics=dict(trial.metrics),  # a copy: while the run goes on, the trial changes
         best=best,
         error=trial.error,
         traceback=trial.traceback,
@@ -86,7 +88,7 @@ def best_of(result: Result) -> Best | None:
     """Return the best trial for the summary: the same as ``result.best()``."""
     try:
         trial = result.best()
-    except ValueError:
+    except ValueError:  # no metric, or no trial that may be the best
         return None
     metric = result.metric or ""
     return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config)

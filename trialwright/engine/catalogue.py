@@ -13,91 +13,54 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
+from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
-from trialwright.schedulers import (
-    ASHA,
-    FIFO,
-    MOASHA,
-    PASHA,
-    PBT,
-    AsyncHyperBand,
-    EvenShare,
-    FreezeThaw,
-    HyperBand,
-    MedianStopping,
-    PBTReplay,
-    ResourceChanging,
-    Scheduler,
-    TopJob,
-)
-from trialwright.searchers import (
-    CMAES,
-    DEHB,
-    GP,
-    NSGA2,
-    PB2,
-    TPE,
-    Auto,
-    Batched,
-    Grid,
-    Halton,
-    HyperTune,
-    LatinHypercube,
-    Perturb,
-    PriorBand,
-    Race,
-    Random,
-    Repeat,
-    Schedule,
-    Searcher,
-    Sobol,
-)
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.searchers.parzen import Bandwidths
 from trialwright.searchers.perturb import Explorer
 
 SCHEDULERS: dict[str, type] = {
-    "fifo": FIFO,
-    "freezethaw": FreezeThaw,
-    "asha": ASHA,
-    "asynchyperband": AsyncHyperBand,
-    "hyperband": HyperBand,
-    "median": MedianStopping,
-    "moasha": MOASHA,
-    "pasha": PASHA,
-    "pbt": PBT,
+    "fifo": schedulers.FIFO,
+    "freezethaw": schedulers.FreezeThaw,
+    "asha": schedulers.ASHA,
+    "asynchyperband": schedulers.AsyncHyperBand,
+    "hyperband": schedulers.HyperBand,
+    "median": schedulers.MedianStopping,
+    "moasha": schedulers.MOASHA,
+    "pasha": schedulers.PASHA,
+    "pbt": schedulers.PBT,
 }
 _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "bandwidths": Bandwidths,
-    "batched": Batched,
+    "batched": searchers.Batched,
     "effort": Effort,
-    "even_share": EvenShare,
-    "pbt_replay": PBTReplay,
-    "pb2": PB2,
-    "perturb": Perturb,
-    "race": Race,
-    "repeat": Repeat,
-    "resource_changing": ResourceChanging,
-    "schedule": Schedule,
-    "top_job": TopJob,
+    "even_share": schedulers.EvenShare,
+    "pbt_replay": schedulers.PBTReplay,
+    "pb2": searchers.PB2,
+    "perturb": searchers.Perturb,
+    "race": searchers.Race,
+    "repeat": searchers.Repeat,
+    "resource_changing": schedulers.ResourceChanging,
+    "schedule": searchers.Schedule,
+    "top_job": schedulers.TopJob,
 }
 SEARCHERS: dict[str, type] = {
-    "auto": Auto,
-    "random": Random,
-    "grid": Grid,
-    "sobol": Sobol,
-    "gp": GP,
-    "tpe": TPE,
-    "halton": Halton,
-    "lhs": LatinHypercube,
-    "cmaes": CMAES,
-    "dehb": DEHB,
-    "nsga2": NSGA2,
-    "hyper-tune": HyperTune,
-    "priorband": PriorBand,
+    "auto": searchers.Auto,
+    "random": searchers.Random,
+    "grid": searchers.Grid,
+    "sobol": searchers.Sobol,
+    "gp": searchers.GP,
+    "tpe": searchers.TPE,
+    "halton": searchers.Halton,
+    "lhs": searchers.LatinHypercube,
+    "cmaes": searchers.CMAES,
+    "dehb": searchers.DEHB,
+    "nsga2": searchers.NSGA2,
+    "hyper-tune": searchers.HyperTune,
+    "priorband": searchers.PriorBand,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
@@ -107,27 +70,29 @@ SEARCHERS: dict[str, type] = {
 class Pair(NamedTuple):
     """A scheduler, and the searcher that the method of this name has with it."""
 
-    scheduler: Callable[[], Scheduler]
-    searcher: Callable[[], Searcher]
+    scheduler: Callable[[], schedulers.Scheduler]
+    searcher: Callable[[], searchers.Searcher]
 
 
 RANDOM_IN_BOHB = 0.1
 """A third in the paper. In virtual time a third was 6 % worse than none where curves cross less, and no part was surely
 better where they cross most (docs/methods.md)."""
-_HEDGED = AsyncHyperBand(reduction_factor=3, promote=True)
+_HEDGED = schedulers.AsyncHyperBand(reduction_factor=3, promote=True)
 PAIRS: dict[str, Pair] = {
-    "mobster": Pair(lambda: ASHA(reduction_factor=3, promote=True), GP),
-    "bohb": Pair(HyperBand, lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
-    "hyper-tune": Pair(lambda: copy.copy(_HEDGED), lambda: HyperTune(brackets=_HEDGED.count, reduction_factor=3)),
-    "priorband": Pair(lambda: copy.copy(_HEDGED), lambda: PriorBand(_HEDGED.count, 3)),
-    "dehb": Pair(lambda: HyperBand(reduction_factor=3), DEHB),
-    "pb2": Pair(PBT, PB2),
-    "freeze-thaw": Pair(FreezeThaw, GP),
+    "mobster": Pair(lambda: schedulers.ASHA(reduction_factor=3, promote=True), searchers.GP),
+    "bohb": Pair(schedulers.HyperBand, lambda: searchers.TPE(random_fraction=RANDOM_IN_BOHB)),
+    "hyper-tune": Pair(
+        lambda: copy.copy(_HEDGED), lambda: searchers.HyperTune(brackets=_HEDGED.count, reduction_factor=3)
+    ),
+    "priorband": Pair(lambda: copy.copy(_HEDGED), lambda: searchers.PriorBand(_HEDGED.count, 3)),
+    "dehb": Pair(lambda: schedulers.HyperBand(reduction_factor=3), searchers.DEHB),
+    "pb2": Pair(schedulers.PBT, searchers.PB2),
+    "freeze-thaw": Pair(schedulers.FreezeThaw, searchers.GP),
 }
 
 
 def _on_ray(**options: object) -> Executor:
-    from trialwright.executors.on_ray import OnRay
+    from trialwright.executors.on_ray import OnRay  # here, not above: it imports Ray, which takes seconds
 
     return OnRay(**options)  # type: ignore[arg-type]  # as it was told
 
@@ -138,17 +103,22 @@ _SCHEDULERS_BY_NAME = SCHEDULERS | {name: pair.scheduler for name, pair in PAIRS
 _KNOWN: dict[str, type] = SCHEDULERS | SEARCHERS | _PARTS
 
 
-def scheduler(given: str | Scheduler) -> Scheduler:
+def scheduler(given: str | schedulers.Scheduler) -> schedulers.Scheduler:
     """Return the scheduler of this name, or of the pair of this name, with its defaults; or the object itself.
 
     Raises:
         ValueError: there is no scheduler of this name; the message names the nearest one.
         TypeError: it is not a scheduler.
     """
-    return cast(Scheduler, _find("scheduler", given, _SCHEDULERS_BY_NAME, ("on_start", "on_report", "on_end", "next")))
+    return cast(
+        schedulers.Scheduler,
+        _find("scheduler", given, _SCHEDULERS_BY_NAME, ("on_start", "on_report", "on_end", "next")),
+    )
 
 
-def searcher(given: str | Searcher, scheduler: Scheduler, name: object = None) -> Searcher:
+def searcher(
+    given: str | searchers.Searcher, scheduler: schedulers.Scheduler, name: object = None
+) -> searchers.Searcher:
     """Return the searcher of this name, or the object; one that also answers what the scheduler asks for.
 
     Args:
@@ -163,38 +133,38 @@ def searcher(given: str | Searcher, scheduler: Scheduler, name: object = None) -
     """
     if isinstance(given, str) and given.lower() in PAIRS.keys() - SEARCHERS.keys():
         raise ValueError(f"searcher={given!r} is not known: give it as scheduler={given!r}")
-    found = cast(Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
-    asks = hasattr(scheduler, "on_resume")
+    found = cast(searchers.Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
+    asks = hasattr(scheduler, "on_resume")  # before it is unwrapped: what is inside another one is not asked
     found = _of_pair(name, found) if isinstance(name, str) and name.lower() in PAIRS else found
-    while isinstance(scheduler, ResourceChanging):
+    while isinstance(scheduler, schedulers.ResourceChanging):
         scheduler = scheduler.base
     _check_brackets(found, scheduler)
     if hasattr(scheduler, "on_resume"):
         return _adviser(found, scheduler, asks=asks)
-    if isinstance(scheduler, PBTReplay):
-        return Schedule([config for _, config in scheduler.policy])
-    if isinstance(scheduler, PBT) and not isinstance(found, Explorer):
-        return Perturb(found)
+    if isinstance(scheduler, schedulers.PBTReplay):
+        return searchers.Schedule([config for _, config in scheduler.policy])
+    if isinstance(scheduler, schedulers.PBT) and not isinstance(found, Explorer):
+        return searchers.Perturb(found)
     return found
 
 
-def _adviser(found: Searcher, scheduler: Scheduler, *, asks: bool) -> Searcher:
+def _adviser(found: searchers.Searcher, scheduler: schedulers.Scheduler, *, asks: bool) -> searchers.Searcher:
     """Return a searcher that can say which paused trial goes on."""
     name = type(scheduler).__name__
     if not asks:
         raise ValueError(f"{name} asks the searcher which trial goes on: it cannot be inside another scheduler")
-    if isinstance(found, Auto):
-        return GP()
+    if isinstance(found, searchers.Auto):
+        return searchers.GP()
     if not getattr(found, "answers_next", False):
         what = f"{type(found).__name__} cannot answer: use searcher='gp'"
         raise ValueError(f"{name} asks the searcher which paused trial goes on, and {what}")
     return found
 
 
-def _of_pair(name: str, found: Searcher) -> Searcher:
+def _of_pair(name: str, found: searchers.Searcher) -> searchers.Searcher:
     """Return the searcher of a pair: the user's, if it is of the right kind."""
     own_one = PAIRS[name.lower()].searcher()
-    if isinstance(found, Auto):
+    if isinstance(found, searchers.Auto):
         return own_one
     if isinstance(found, type(own_one)):
         return found
@@ -205,11 +175,11 @@ def _of_pair(name: str, found: Searcher) -> Searcher:
     )
 
 
-def _check_brackets(searcher: Searcher, scheduler: Scheduler) -> None:
+def _check_brackets(searcher: searchers.Searcher, scheduler: schedulers.Scheduler) -> None:
     """Refuse a searcher that names brackets which the scheduler does not have."""
-    named = searcher.brackets if isinstance(searcher, PriorBand | HyperTune) else 1
-    there = scheduler.count if isinstance(scheduler, ASHA) else 1
-    if named not in (1, there):
+    named = searcher.brackets if isinstance(searcher, searchers.PriorBand | searchers.HyperTune) else 1
+    there = scheduler.count if isinstance(scheduler, schedulers.ASHA) else 1
+    if named not in (1, there):  # with 1 it leaves the bracket to the scheduler
         one, other = type(searcher).__name__, type(scheduler).__name__
         raise ValueError(
             f"{one}(brackets={named}) names the bracket of each trial, but the scheduler {other} has {there}"
@@ -238,7 +208,7 @@ def _find(role: str, given: object, known: Mapping[str, Callable[[], object]], m
             raise ValueError(f"{role}={given!r} is not known{nearest(given.lower(), known)}")
         return known[given.lower()]()
     lacking = [method for method in methods if not callable(getattr(given, method, None))]
-    if lacking or isinstance(given, type):
+    if lacking or isinstance(given, type):  # a class has all the methods, and would fail at the first call
         reason = "give an object of it" if isinstance(given, type) else f"it has no {', '.join(lacking)}"
         raise TypeError(f"{role} must be a name or an object, not {given!r}: {reason}{import_instead(given)}")
     return own(given)
@@ -248,6 +218,7 @@ def own(given: object) -> object:
     """Return a copy of a scheduler or searcher of ours, and of those in it, for one run; any other object as it is."""
     if type(given) not in _KNOWN.values():
         return given
+    # A scheduler keeps the state of its run: a second run with the same object would start from the end of the first.
     made = copy.copy(given)
     vars(made).update({name: own(value) for name, value in vars(given).items()})
     return made
@@ -261,11 +232,11 @@ def to_plain(given: object) -> Plain:
     """
     names = {cls: name for name, cls in _KNOWN.items()}
     if type(given) in names:
-        fields = dataclasses.fields(cast("type[FIFO]", type(given)))
+        fields = dataclasses.fields(cast("type[schedulers.FIFO]", type(given)))
         return {"name": names[type(given)], "options": {f.name: to_plain(getattr(given, f.name)) for f in fields}}
     if isinstance(given, tuple | list):
         return [to_plain(item) for item in given]
-    if isinstance(given, dict) and given.keys() != {"name", "options"}:
+    if isinstance(given, dict) and given.keys() != {"name", "options"}:  # which would be read back as an object
         return {str(key): to_plain(item) for key, item in given.items()}
     if given is None or isinstance(given, str | bool | int | float):
         return given

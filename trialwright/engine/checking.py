@@ -22,10 +22,10 @@ from trialwright.engine.arguments import (
     as_pairs,
     as_space,
     number_problem,
+    outcome_constraints,
     samples_of,
 )
 from trialwright.engine.choosing import AUTO, Facts, choose
-from trialwright.engine.goals import outcome_constraints
 from trialwright.errors import import_instead, refuse
 from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config
@@ -68,6 +68,7 @@ class _Check:
         if not callable(objective) and not isinstance(objective, Workload):
             self.problems.append(f"objective must be callable, not {objective!r}")
         refuse_ray_calls(objective)
+        # Each part is tried even if another one is wrong, so that the user sees all problems at once.
         space = self._try(lambda: as_space(given["space"]))
         rule: StopRule | None = self._try(lambda: stop_rule(cast(Stop, given["stop"])))
         scheduler, why = self._try(lambda: self._scheduler(objective, rule, space)) or (FIFO(), "")
@@ -92,6 +93,7 @@ class _Check:
         assert searcher is not None, "refused above"
         assert rule is not None, "refused above"
         assert executor is not None, "refused above"
+        # A trial that reports stops by itself at its first report after this time; ``Limits`` ends one that does not.
         if plan.trial_timeout_s is not None:
             rule = AnyOf((rule, Thresholds((Boundary("time_s", ">=", plan.trial_timeout_s),))))
         name = cast("str | None", given["name"]) or _name(objective)
@@ -161,6 +163,7 @@ class _Check:
         """Read the user's earlier results: each becomes a trial before the first."""
         given = self._try(lambda: as_pairs(self.given["earlier"]))
         metrics = _listed(self.given["metric"])
+        # One mode stands for all metrics; too many or too few are refused with the plan.
         signs = [-1.0 if mode == "max" else 1.0 for mode in _listed(self.given["mode"])] * len(metrics)
         found = []
         for index, (config, row) in enumerate(given or ()):
@@ -211,7 +214,7 @@ class _Check:
         if not callable(wanted):
             return self._some({"cpu": 1.0} if wanted is None else cast("Mapping[str, float]", wanted))
         for config in space.sample(NEEDS_DRAWS, Streams(0)("resources")) if space is not None else ():
-            self._some(cast(Needs, wanted)(config))
+            self._some(cast(Needs, wanted)(config))  # a mistake in it shows now, and not in the first trial
         return None
 
     def _some(self, resources: Mapping[str, float]) -> dict[str, float]:
@@ -275,6 +278,7 @@ class _Check:
         if given is None:
             return None
         home = os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
+        # Absolute: the objective may change the working directory.
         path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ValueError(
@@ -300,6 +304,7 @@ _NUMBERS = (  # name, the least it may be, whether it is a whole number
 
 def _executor(given: object, objective: object) -> Executor:
     executor = catalogue.executor(given)
+    # A function has no virtual time, and a workload's steps cost none in the real one.
     if isinstance(executor, Simulated) != isinstance(objective, Workload):
         raise TypeError(
             "Simulated runs only a Workload (an object with start and step), and a Workload runs only on Simulated"

@@ -64,6 +64,7 @@ def _fifo(_: Facts) -> Scheduler:
 
 
 def _asha(facts: Facts, *, promote: bool = False) -> Scheduler:
+    # If the length is not known, trials that reach the last rung may be far from their end: they are not stopped there.
     known = facts.steps is not None
     return ASHA(facts.steps or STEPS_USUAL, reduction_factor=ETA, promote=promote, stop_last_trials=known)
 

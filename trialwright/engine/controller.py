@@ -19,12 +19,17 @@ from functools import partial
 
 from trialwright.core.experiment import Experiment
 from trialwright.core.trial import Trial
-from trialwright.engine.additions import Additions
-from trialwright.engine.ending import Ending
 from trialwright.engine.hooks import Hooks
-from trialwright.engine.inbox_reader import InboxReader
-from trialwright.engine.statistics import Meter
-from trialwright.engine.watchers import Display, Spent, Watchers, tell_of_a_slow_searcher, tell_what_is_waited_for
+from trialwright.engine.requests import Additions, InboxReader
+from trialwright.engine.running import Ending
+from trialwright.engine.watchers import (
+    Display,
+    Meter,
+    Spent,
+    Watchers,
+    tell_of_a_slow_searcher,
+    tell_what_is_waited_for,
+)
 from trialwright.errors import InternalError, StorageError
 from trialwright.executors.base import Executor, Run
 from trialwright.messages import (
@@ -115,7 +120,7 @@ class Controller:
     async def _was_over(self, leftover: Leftover) -> bool:
         """Tell whether the resumed run was over already, and nothing more is requested: then only its result is
         needed."""
-        if not self.experiment.done or leftover.events:
+        if not self.experiment.done or leftover.events:  # more samples, or retries, are to be run
             return False
         requests = await self.inbox.read()
         if any(isinstance(request, Enqueued) for request in requests):  # requests to stop change nothing here
@@ -160,7 +165,7 @@ class Controller:
     def _tell(self, events: Sequence[Event]) -> None:
         """Have the executor return these with the next events."""
         for event in events:
-            self._told.append(event)
+            self._told.append(event)  # the run is not over while one is on its way
             self.executor.tell(event)
 
     async def _show(self, display: Display) -> None:
@@ -196,6 +201,7 @@ class Controller:
         if leftover.decisions:
             late = self._append(Turn(self.now(), [], digest=experiment.digest, late=leftover.decisions))
         self._carry_out([*leftover.commands, *experiment.start()], late)
+        # Machines first: trials whose workers are lost start again on those that are there now.
         machines = self._noted(await self.executor.events(experiment.deadline))
         self._turn([*machines, *experiment.orphans(), *map(self.run.as_kept, leftover.events)])
         self._check_feasible()
@@ -224,6 +230,7 @@ class Controller:
         """Forget the events handed to the executor that it has returned; return all events as the journal has them."""
         if self._told:
             self._told = [event for event in self._told if event not in events]
+        # A journal that is moved with its directory stays valid: paths in it are relative.
         return events if self._is_virtual else [self.run.as_kept(event) for event in events]
 
     def _turn(self, events: Sequence[Event]) -> None:
@@ -260,7 +267,7 @@ class Controller:
 
     def _append(self, turn: Turn) -> Future[None]:
         committed = self.store.append(turn)
-        if committed is COMMITTED:
+        if committed is COMMITTED:  # a store in memory: nothing to wait for
             return committed
         if not committed.done():
             size = sum(event.size for event in turn.events if isinstance(event, Reported))
@@ -275,12 +282,12 @@ class Controller:
         """Yield the rows of the trials that have changed since they were shown last."""
         touched = sorted(self.experiment.touched)
         self.experiment.touched.clear()
-        sign = (*self.experiment.plan.signs, 1.0)[0]
+        sign = (*self.experiment.plan.signs, 1.0)[0]  # a run may have no metric
         yield from (trial_row(self.experiment.trials[number], sign) for number in touched)
 
     def _carry_out(self, commands: Sequence[Command], committed: Future[None]) -> None:
         for command in commands:
-            if isinstance(command, Launch) and command.after is None:
+            if isinstance(command, Launch) and command.after is None:  # one sent ahead starts when a slot is free
                 self.meter.launched(command, self.now())
             if not self._is_virtual:  # a simulated checkpoint has a name, not a path
                 command = self.run.as_done(command)  # noqa: PLW2901
@@ -302,6 +309,7 @@ class Controller:
 
     def _when(self, committed: Future[None], do: Callable[[], None], command: Command | None = None) -> None:
         """Do it once the turn is committed, after everything that was held before."""
+        # Behind what is held, even if this turn is committed: what waits leaves in order.
         if self._held or not committed.done():
             self._held.append((committed, do, command))
         else:
@@ -339,7 +347,7 @@ class Controller:
 
     async def _breathe(self) -> None:
         """Wait for the disk if it is far behind; let the loop handle signals and timers."""
-        while self._is_ahead_of_the_disk:
+        while self._is_ahead_of_the_disk:  # else the turns of a fast run would fill the memory
             await _settled(self._uncommitted[0][0])
         self._yielded = self._turned
         await asyncio.sleep(0)
@@ -360,7 +368,7 @@ async def _settled(committed: Future[None]) -> None:
     waiting = asyncio.wrap_future(committed)
     waiting.add_done_callback(lambda future: future.cancelled() or future.exception())  # else asyncio prints it
     await asyncio.wait([waiting])
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # ``_release``, which was called first, comes first
 
 
 def trial_row(trial: Trial, sign: float) -> TrialRow:

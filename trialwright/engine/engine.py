@@ -22,21 +22,18 @@ from trialwright.callbacks import Callback, CallbackRunner
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Mode
 from trialwright.engine import catalogue, settings
-from trialwright.engine.additions import Additions
 from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
 from trialwright.engine.build_result import Found, build_result, summarised
 from trialwright.engine.checking import check
 from trialwright.engine.controller import Controller
-from trialwright.engine.ending import Ending
-from trialwright.engine.explain import Explainer
 from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.in_use import in_use
-from trialwright.engine.inbox_reader import InboxReader
 from trialwright.engine.interrupts import Interrupts, interrupted
-from trialwright.engine.replay import Retry, more_samples, replay, retries
-from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, LoopThread, say
-from trialwright.engine.statistics import Meter
+from trialwright.engine.replay import Explainer, Retry, more_samples, replay, retries
+from trialwright.engine.requests import Additions, InboxReader
+from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, Ending, LoopThread, say
 from trialwright.engine.watchdog import Patience, Watchdog
+from trialwright.engine.watchers import Meter
 from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run

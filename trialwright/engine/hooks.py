@@ -52,7 +52,7 @@ class Hooks:
             if isinstance(event, TOLD) and event.trial in experiment.trials:
                 self._tell(event, experiment.trials[event.trial])
         for command in commands:
-            if isinstance(command, Cancel):
+            if isinstance(command, Cancel):  # such a trial has no worker, and so no event that tells of its end
                 self._about("on_trial_complete", experiment.trials[command.trial])
         self._emit("on_step_end")
         calls, self._calls = self._calls, []
@@ -69,14 +69,14 @@ class Hooks:
     def end(self) -> None:
         """The run is over. Blocks until the callbacks have been called, or take too long."""
         self.runner.emit("on_experiment_end")
-        self.runner.close()
+        self.runner.close()  # before the states are read: callbacks may change them until now
         if self.run.directory is not None and any(state is not None for state in self.runner.states):
             self._keep_states(self.run.directory / STATES)
 
     def _keep_states(self, path: Path) -> None:
         try:
             keep(path, json.dumps(self.runner.states))
-        except (TypeError, ValueError, OSError) as error:
+        except (TypeError, ValueError, OSError) as error:  # the result of the run must not be lost for this
             self.warn(f"the states of callbacks could not be saved: {error}")
 
     def _tell(self, event: Event, trial: Trial) -> None:
@@ -91,7 +91,7 @@ class Hooks:
 
     def _results(self, event: Reported, trial: Trial) -> None:
         if "on_trial_result" in self.runner.wanted:
-            info = self._info(trial)
+            info = self._info(trial)  # once for all reports of the frame
             for index in range(len(event.time_s)):
                 self._emit("on_trial_result", trial=info, result=event.row(index))
         if event.checkpoint is not None:

@@ -16,7 +16,9 @@ PARTS = ("wraps", "base", "searcher")  # the attributes in which one object hold
 _PLAIN = (str, bytes, int, float, type, FunctionType, BuiltinFunctionType, MethodType, Mapping)
 
 _lock = threading.Lock()
-_users: WeakValueDictionary[int, object] = WeakValueDictionary()  # by the id of what is used
+# By the id of what is used, which may be neither hashable nor known to weak references. The id is not given to another
+# object meanwhile: a user holds what it uses.
+_users: WeakValueDictionary[int, object] = WeakValueDictionary()
 
 
 class RunInProgress:
@@ -34,7 +36,7 @@ def take(user: object, given: Mapping[str, object]) -> None:
         ValueError: a run in progress uses one of them.
     """
     with _lock:
-        found = free(given, user)
+        found = free(given, user)  # before any of them is marked: if one is refused, none is taken
         _users.update((id(part), user) for part in found)
 
 
@@ -47,7 +49,7 @@ def free(given: Mapping[str, object], user: object = None) -> list[object]:
     found = [(name, part) for name, value in given.items() for part in _parts(value)]
     for name, part in found:
         now = _users.get(id(part))
-        if isinstance(now, RunInProgress) and now is not user:
+        if isinstance(now, RunInProgress) and now is not user:  # a study loses it instead, and is told later
             kind = type(part).__name__
             raise ValueError(f"{name}: this {kind} is used by a run in progress: give each run an object of its own")
     return [part for _, part in found]
@@ -71,6 +73,7 @@ def in_use(given: Mapping[str, object]) -> Iterator[None]:
         yield
     finally:
         with _lock:
+            # Not those that were given: attributes may have been set anew during the run.
             for part in [part for part, user in _users.items() if user is run]:
                 del _users[part]
 

@@ -33,7 +33,7 @@ class RunInterruptedExit(RunInterrupted, SystemExit):
 def interrupted(caught: signal.Signals, text: str, result: object, path: Path | None) -> RunInterrupted:
     """Return what ``run()`` raises: a ``SystemExit`` too, unless that would end a prompt."""
     kind = RunInterrupted if at_prompt() else RunInterruptedExit
-    return kind(text, result, path, 128 + caught)
+    return kind(text, result, path, 128 + caught)  # the exit code that a shell gives to a program ended by a signal
 
 
 def at_prompt() -> bool:
@@ -97,7 +97,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _catch(self, number: signal.Signals) -> None:
-        if self.caught is None:
+        if self.caught is None:  # a signal may be heard both ways
             self.caught = number
             say(f"{number.name}: stopping; a second signal stops at once")
             self._stop()
@@ -152,7 +152,7 @@ class _Overheard:
         readers = {}
         for number in SIGNALS:
             reader, self._writers[number] = os.pipe()
-            os.set_blocking(self._writers[number], False)
+            os.set_blocking(self._writers[number], False)  # a full pipe must not block a signal handler
             readers[reader] = number
         self._register()
         threading.Thread(target=self._listen, args=[readers], name="trialwright-signals", daemon=True).start()
@@ -182,11 +182,11 @@ class _Overheard:
         is_open = True
         while is_open:
             for reader in select.select([*readers], [], [], LOOK_S)[0]:
-                is_open = is_open and bool(os.read(reader, 2**20))
+                is_open = is_open and bool(os.read(reader, 2**20))  # nothing: the other end is closed
                 if is_open:
                     self._tell(readers[reader])
             with self._lock:
-                self._register()
+                self._register()  # the main thread may have installed a handler since, in place of ours
         for reader in readers:
             os.close(reader)
 

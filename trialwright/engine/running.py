@@ -1,4 +1,4 @@
-"""Runs a run's coroutine: its loop, its thread, and the process settings for it."""
+"""Runs a run's coroutine: its loop, its thread, the process settings for it, and the steps in which it ends."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import contextvars
 import gc
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future, InvalidStateError, wait
-from contextlib import contextmanager, suppress
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, suppress
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from trialwright.errors import said
 
 T = TypeVar("T")
 
@@ -33,7 +36,7 @@ def run_loop(main: Coroutine[object, None, T]) -> T:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop
+        import uvloop  # faster; it does not exist for Windows
     except ImportError:
         return None
     return uvloop.new_event_loop
@@ -56,7 +59,7 @@ class LoopThread(Generic[T]):
 
     def wait(self) -> T:
         """Run it to its end, and return its result or raise its error. It is cancelled if the wait is interrupted."""
-        context = contextvars.copy_context()
+        context = contextvars.copy_context()  # the run sees what the caller's context variables are set to
         thread = threading.Thread(target=context.run, args=(self._run,), name="trialwright-run", daemon=True)
         thread.start()
         try:
@@ -65,7 +68,7 @@ class LoopThread(Generic[T]):
         except BaseException:
             self.cancel()
             raise
-        if not self._is_left:
+        if not self._is_left:  # a thread that was abandoned may never end
             thread.join()
         return self._outcome.result()
 
@@ -92,8 +95,9 @@ class LoopThread(Generic[T]):
             self._settle(lambda: self._outcome.set_result(result))
 
     async def _work(self) -> T:
+        # The loop last: ``cancel`` takes it as the sign that there is a task.
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
-        if self._is_cancelled:
+        if self._is_cancelled:  # before there was a loop
             self._cancel_once()
         return await self._main()
 
@@ -106,6 +110,53 @@ class LoopThread(Generic[T]):
     def _settle(self, settle: Callable[[], None]) -> None:
         with suppress(InvalidStateError):  # it was abandoned
             settle()
+
+
+class Ending:
+    """A context with steps that are taken when it is left, the last one first.
+
+    A step that raises becomes a warning, and the next is taken. The error that ended the run stays the one that is
+    raised. A cancellation during a step, as by Ctrl-C, is raised after the last step if the run itself had no error.
+
+    Args:
+        warn: called with a sentence on each step that failed.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._steps = AsyncExitStack()
+
+    def step(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Have this done at the end; ``what`` names it in a warning."""
+        self._steps.push_async_callback(self._take, what, work)
+
+    def enter(self, what: str, context: AbstractContextManager[T]) -> T:
+        """Enter a context, and leave it as a step."""
+
+        async def leave() -> None:
+            context.__exit__(None, None, None)  # not the run's error: the context cannot swallow it
+
+        entered = context.__enter__()
+        self.step(what, leave)
+        return entered
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._steps.aclose()
+        except BaseException:  # a cancellation; whatever else a step raises has become a warning
+            if error is None:
+                raise
+
+    async def _take(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            self._warn(f"{what} failed at the end: {said(error)}")
 
 
 class Shared(Generic[T]):

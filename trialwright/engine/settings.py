@@ -74,10 +74,10 @@ def read(settings: Mapping[str, Plain], given: Mapping[str, object]) -> Keywords
         for name in cast("list[str]", settings["again"])
         if name not in given
     ]
-    for name in given.keys() & data.keys():
+    for name in sorted(given.keys() & data.keys()):
         if name == "num_samples":  # it may be raised: ``replay.more_samples`` checks it
             continue
-        now = write({name: given[name]})["data"]
+        now = write({name: given[name]})["data"]  # compared as written: equal domains are different objects
         if now != {name: data[name]}:
             problems.append(
                 f"{name} was {data[name]!r} and cannot become {given[name]!r}: a resumed run is the same run"

@@ -82,17 +82,18 @@ class Watchdog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
+        # What it raised arrives as it is, or in the experiment's PolicyError; another error has its own reason.
         if self.error is not None and isinstance(error, PolicyError | Overdue):
             raise self.error from error
 
     def _watch(self) -> None:
         while self.error is None and not self._over.wait(self._patience.period_s):
             self._look(time.monotonic())
-        self._call = None
+        self._call = None  # a frame keeps all its variables alive
 
     def _look(self, now: float) -> None:
         stack = self._stack()
-        if stack is None or stack[0] is not self._call:
+        if stack is None or stack[0] is not self._call:  # another call than a moment ago, so that one has returned
             self._call, self._since, self._is_named = stack[0] if stack else None, now, False
             return
         lasts_s = now - self._since
@@ -119,6 +120,7 @@ class Watchdog:
 
     def _end(self, text: str) -> None:
         self.error = PolicyError(text)
+        # Raised once the thread runs Python code again: it has no effect inside C code that does not return.
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._watched), ctypes.py_object(Overdue))
         if not self._over.wait(LEAVE_S) and self._leave is not None:
             self._leave(
@@ -129,6 +131,7 @@ class Watchdog:
 def _name(stack: list[FrameType]) -> str:
     code = _users(stack)[0].f_code
     role = "scheduler" if stack[0].f_code is _HANDLE else "function"
+    # Both are asked by the experiment's judge: stop rules in ``Judge._overrule``.
     if any(frame.f_code.co_name == "_overrule" for frame in stack):
         role = "stop rule"
     return f"the {role} {code.co_qualname} ({code.co_filename}, line {code.co_firstlineno})"

@@ -1,13 +1,85 @@
-"""Relaunches: trials that will continue as a clone of another trial, or with other resources."""
+"""Checkpoints: which are needed, so that none is deleted too early, and which trials will be launched again from one.
+
+A trial is launched again as a clone of another one, from that one's checkpoint; or with other resources, from its own.
+"""
 
 from __future__ import annotations
 
+import math
+from bisect import insort
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from trialwright.core.retention import Retention
 from trialwright.core.trial import Descent, Trial
 from trialwright.messages import Checkpoint, Config, Discard, Tags, Until
 from trialwright.resources import Request
+
+Ranked = tuple[float, int, Checkpoint]  # cost, then minus a number that grows: of equals the newer is better
+
+
+class Retention:
+    """Counts who needs a checkpoint: its trial as long as it is the latest or among those that are kept, its trial
+    again if it is the best, and each trial that is about to start from it.
+
+    Args:
+        keep: how many checkpoints of a trial are kept; None for all.
+    """
+
+    def __init__(self, keep: int | None) -> None:
+        self._keep = keep
+        self._count = 0
+        self._needs: Counter[str] = Counter()
+        self._latest: dict[int, Checkpoint] = {}
+        self._kept: defaultdict[int, list[Ranked]] = defaultdict(list)  # best first
+
+    @property
+    def needed(self) -> Collection[str]:
+        """The paths of all that are needed."""
+        return self._needs.keys()
+
+    def hold(self, checkpoint: Checkpoint) -> None:
+        """Count one more need of this checkpoint."""
+        self._needs[checkpoint.path] += 1
+
+    def release(self, checkpoint: Checkpoint) -> list[Discard]:
+        """Count one need less of this checkpoint; return what is to be discarded."""
+        self._needs[checkpoint.path] -= 1
+        # Two trials may need one checkpoint: a donor, and its clone until it has saved one of its own.
+        if self._needs[checkpoint.path]:
+            return []
+        del self._needs[checkpoint.path]
+        return [Discard(checkpoint.path)]
+
+    def save(self, trial: Trial, checkpoint: Checkpoint, *, best: bool = False, cost: float = 0.0) -> list[Discard]:
+        """The trial has a new latest checkpoint, and perhaps a new best: return what is to be discarded.
+
+        Args:
+            trial: whose it is.
+            checkpoint: what was saved.
+            best: its report was the trial's best.
+            cost: those that cost least are kept; of equals, the latest.
+        """
+        discards = self._replace(trial.best_checkpoint, checkpoint) if best else []
+        trial.best_checkpoint = checkpoint if best else trial.best_checkpoint
+        # By this table, and not by ``trial.checkpoint``: that of an enqueued trial is the user's, and never deleted.
+        discards += self._replace(self._latest.get(trial.id), checkpoint)
+        trial.checkpoint = self._latest[trial.id] = checkpoint
+        return discards + self._rank(
+            trial.id, checkpoint, cost if cost - cost == 0 else math.inf
+        )  # NaN, which has no order, ranks last
+
+    def _replace(self, old: Checkpoint | None, new: Checkpoint) -> list[Discard]:
+        self.hold(new)  # first: a trial that is cloned twice from one donor may have the same checkpoint as before
+        return self.release(old) if old else []
+
+    def _rank(self, trial: int, checkpoint: Checkpoint, cost: float) -> list[Discard]:
+        self.hold(checkpoint)
+        if self._keep is None:
+            return []
+        kept, self._count = self._kept[trial], self._count + 1
+        insort(kept, (cost, -self._count, checkpoint))
+        return self.release(kept.pop()[-1]) if len(kept) > self._keep else []
 
 
 @dataclass(slots=True)
@@ -44,11 +116,12 @@ class Relaunches:
 
     def resize(self, trial: Trial, request: Request, until: Until) -> None:
         """The trial will go on as it is, with other resources."""
+        # With a configuration it is ready at once: it waits for no answer, only for the end of the trial's work.
         self._planned[trial.id] = _Relaunch(until, request, config=trial.config, tags=trial.tags)
 
     def clone(self, trial: Trial, donor: Trial, checkpoint: Checkpoint, until: Until, ask: int) -> None:
         """The trial will go on from a donor's checkpoint, by a configuration that is asked for by this ask."""
-        self._retention.hold(checkpoint)
+        self._retention.hold(checkpoint)  # the donor goes on meanwhile, and may replace it by a later one
         descent = Descent(trial.judged_step, donor.id, checkpoint.step, len(donor.descents), trial.config)
         self._planned[trial.id] = _Relaunch(
             until, trial.request, ask, donor=(checkpoint, descent), unchanged=donor.request
@@ -70,7 +143,7 @@ class Relaunches:
 
     def refused(self, trial: Trial) -> list[Discard]:
         """The searcher has no variation: the trial goes on as it was. Return the checkpoints to be deleted."""
-        trial.until = self._planned[trial.id].until
+        trial.until = self._planned[trial.id].until  # it has reached the boundary of before already
         return self.forget(trial)
 
     def forget(self, trial: Trial) -> list[Discard]:
@@ -92,5 +165,6 @@ class Relaunches:
             return []
         checkpoint, descent = relaunch.donor
         trial.descents = (*trial.descents, descent)
-        trial.judged_step = checkpoint.step
+        trial.judged_step = checkpoint.step  # its reports count from here, also where it has been further itself
+        # Saved before it is released, or a checkpoint that the donor needs no more would be deleted in between.
         return [*self._retention.save(trial, checkpoint), *self._retention.release(checkpoint)]
