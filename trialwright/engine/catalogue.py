@@ -54,9 +54,9 @@ from trialwright.searchers import (
     Searcher,
     Sobol,
 )
+from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.searchers.parzen import Bandwidths
-from trialwright.searchers.perturb import Explorer
 
 SCHEDULERS: dict[str, type] = {
     "fifo": FIFO,

@@ -30,8 +30,7 @@ from trialwright.messages import (
     Until,
     Verdict,
 )
-from trialwright.schedulers.base import Scheduler, TrialView
-from trialwright.schedulers.fifo import FIFO
+from trialwright.schedulers.base import FIFO, Scheduler, TrialView
 from trialwright.streams import Streams
 
 Amounts: TypeAlias = Mapping[str, float]  # of each resource, in the user's units

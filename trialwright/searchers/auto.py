@@ -18,8 +18,7 @@ from trialwright.history.log import NONE
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.gp import GP
-from trialwright.searchers.qmc import DIMENSIONS_MAX, Sobol
-from trialwright.searchers.random import Random
+from trialwright.searchers.sampling import DIMENSIONS_MAX, Random, Sobol
 from trialwright.searchers.tpe import TPE
 from trialwright.space import Category, Space
 from trialwright.streams import Streams

@@ -24,8 +24,8 @@ from trialwright.history import History, Record
 from trialwright.messages import Plain, Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.observations import PENDING, SHORT, Observations
-from trialwright.searchers.threads import one_thread
 from trialwright.space import Category, Domain, Stepped
 from trialwright.space.values import Floats
 from trialwright.streams import Streams

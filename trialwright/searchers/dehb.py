@@ -23,11 +23,10 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints
-from trialwright.searchers.qmc import Sobol
-from trialwright.searchers.untried import Untried, keys
+from trialwright.searchers.sampling import Sobol
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
 

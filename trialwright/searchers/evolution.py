@@ -16,11 +16,10 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import BLOCK, Blocks, inside, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints, best_first, loneliness
-from trialwright.searchers.qmc import Sobol
-from trialwright.searchers.untried import Untried, keys
+from trialwright.searchers.sampling import Sobol
 from trialwright.space import Category
 from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams

@@ -17,11 +17,10 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import bracket_shares, suggest_rows
+from trialwright.searchers.drawing import Untried, bracket_shares, suggest_rows
 from trialwright.searchers.observations import UNKNOWN, Observations
 from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Columns, Parzen
-from trialwright.searchers.untried import Untried
 from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams
 

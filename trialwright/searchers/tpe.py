@@ -18,12 +18,11 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import UNKNOWN, Observations
 from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Bandwidths, Columns, Parzen
-from trialwright.searchers.qmc import MiddleFirst
-from trialwright.searchers.untried import Untried, keys
+from trialwright.searchers.sampling import MiddleFirst
 from trialwright.space.values import Bools, Floats
 from trialwright.streams import Streams
 

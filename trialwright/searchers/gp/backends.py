@@ -1,4 +1,4 @@
-"""Backends: where the large matrices of a model live, NumPy's memory or a torch device.
+"""Backends: where the large matrices of a model live, NumPy's memory or a torch device, and how many threads they take.
 
 The model's code is one for both. What it does with operators and methods (+, @, .T, .sum) both understand; what they
 call by other names is here. Arrays of a backend are typed as NumPy's: torch's answer to all that is asked of them.
@@ -8,10 +8,13 @@ n: rows. L: lower triangular, shape (n, n).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from trialwright.space.values import Floats
 
@@ -154,3 +157,16 @@ def backend_of(device: str | None) -> Backend:
     except (ImportError, RuntimeError, AssertionError) as error:
         raise ValueError(f"device={device!r} cannot be used: {error}; without it, NumPy is used") from error
     return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep BLAS to one thread inside: the fastest for the matrices of a searcher, and the trials keep the others."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@lru_cache
+def _controller() -> ThreadpoolController:
+    """Find the libraries once: that takes milliseconds, and they stay."""
+    return ThreadpoolController()

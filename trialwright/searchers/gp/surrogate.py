@@ -25,7 +25,6 @@ from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.backends import backend_of
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model, Prior, fit, fit_noisy
-from trialwright.searchers.gp.thinning import representative
 from trialwright.searchers.gp.warp import signed, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
 from trialwright.searchers.pareto import Ints, best_first
@@ -217,3 +216,21 @@ class Surrogate:
         groups = self._features.groups
         groups = np.append(groups, len(self._features.columns)) if has_steps else groups
         return Data(features, groups, self._backend, has_steps)
+
+
+def representative(badness: Floats, count: int) -> Ints:
+    """Return `count` of n rows, in order, given how bad each is, shape (n,); all of them if there are no more.
+
+    A quarter are the best, because there the next one will be; a quarter the newest, because they tell where the search
+    stands; the rest lie evenly over the others, and hold the far ends of the space down. So cost stays flat, however
+    long a run is.
+    """
+    n = len(badness)
+    if n <= count:
+        return np.arange(n)
+    kept = np.zeros(n, np.bool_)
+    kept[np.argsort(badness, kind="stable")[: count // 4]] = True
+    kept[n - count // 4 :] = True
+    rest = np.flatnonzero(~kept)
+    kept[rest[np.linspace(0, len(rest) - 1, count - int(kept.sum())).astype(np.int64)]] = True
+    return np.flatnonzero(kept)

@@ -1,9 +1,9 @@
-"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the
-first population.
+"""Explore: with which configuration a trial goes on that has become a clone, or that follows a schedule.
 
-A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a
-parameter is drawn afresh instead, as unordered categories and bools always are. Results stay inside their domains, and
-ints stay ints.
+``Perturb`` is PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that
+makes the first population. A number is multiplied by one of two factors, an ordered category moves to a neighbour, and
+with some probability a parameter is drawn afresh instead, as unordered categories and bools always are. Results stay
+inside their domains, and ints stay ints. ``Schedule`` gives one configuration after another, as a PBT replay wants it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -167,3 +167,38 @@ class Perturb(Explorer):
             return domain.centre(index) if domain.kind == "ordinal" else afresh
         value = domain.decode(np.array([unit]))[0] * float(generator.choice(self.factors))
         return domain.encode(value)
+
+
+@dataclass
+class Schedule:
+    """Begins each trial with the first configuration, and answers each "explore" request with its next.
+
+    Args:
+        configs: the configurations, in order; the last one stays.
+    """
+
+    configs: Sequence[Mapping[str, Any]]
+    learns = False
+
+    def setup(self, problem: Problem) -> int:
+        """Check the configurations.
+
+        Raises:
+            ValueError: one is none of the space.
+        """
+        self._space = problem.space
+        wrong = [
+            f"configs[{i}]: {text}" for i, config in enumerate(self.configs) for text in self._space.validate(config)
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return 1
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """The position of a trial in the schedule is stored in its tags."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Suggestion:
+        place = 0 if request.kind == "new" else cast(int, request.tags["segment"]) + 1
+        config = self.configs[min(place, len(self.configs) - 1)]
+        return Suggestion(plain(self._space, dict(config)), {"segment": place})

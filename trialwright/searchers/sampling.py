@@ -1,4 +1,9 @@
-"""Quasi-random search: points that cover the space more evenly than chance, without looking at results."""
+"""The searchers that ignore results: random points, quasi-random ones, and the points of a grid.
+
+Quasi-random points (Sobol, Halton, Latin hypercubes) cover the space more evenly than chance.
+
+d: dimensions of the space.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +14,40 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import numpy as np
 
 from trialwright.history import History
-from trialwright.messages import Request, Suggestion
+from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, Rows, plain, suggest_rows
+from trialwright.space import Space
 from trialwright.streams import Streams
 
 if TYPE_CHECKING:
     from scipy.stats import qmc
 
+
 DIMENSIONS_MAX = 21_201  # of the direction numbers that SciPy has
+CONSTRAINED_MAX = 1_000_000
+
+
+@dataclass
+class Random:
+    """Draws each trial from the space, and tries every grid point in every sample."""
+
+    learns = False
+
+    def setup(self, problem: Problem) -> int:
+        """Take any space."""
+        self._space = problem.space
+        self._blocks: Blocks | None = None
+        return self._space.grid_size
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Draw."""
+
+        def make(block: int) -> Rows:
+            return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
+
+        self._blocks = self._blocks or Blocks(make)
+        return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)
 
 
 class _Even:
@@ -134,3 +164,50 @@ class LatinHypercube(_Even):
         inside = generator.random((self.size, self._space.dimension))
         slices = generator.permuted(np.tile(np.arange(self.size)[:, None], inside.shape[1]), axis=0)
         return np.asarray((slices + inside) / self.size)
+
+
+@dataclass
+class Grid:
+    """Tries all configs in the order of ``itertools.product``; one sample is the whole grid, without what violates a
+    constraint."""
+
+    learns = False
+    is_exhaustive = True
+
+    def setup(self, problem: Problem) -> int:
+        """Check that the space is finite.
+
+        Raises:
+            ValueError: a parameter has infinitely many values; or there are constraints, and too many configs to
+                check.
+        """
+        space = problem.space
+        if space.cardinality is None:
+            endless = [p.path for p in space.parameters if p.column is not None and p.domain.cardinality is None]
+            raise ValueError(
+                f"searcher='grid' needs a finite space; {', '.join(endless)} can have any value in a range: use "
+                "choice, grid_search, randint, or quniform there, or searcher='random', which tries every grid_search "
+                "point too"
+            )
+        self._space = space
+        self._indices = self._allowed(space, space.cardinality) if space.has_constraints else None
+        self._size = space.cardinality if self._indices is None else len(self._indices)
+        return self._size
+
+    def _allowed(self, space: Space, size: int) -> Sequence[int]:
+        if size > CONSTRAINED_MAX:
+            raise ValueError(
+                f"searcher='grid' checks constraints for at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
+            )
+        allowed = [index for index in range(size) if space.satisfies(space.at(index, Streams(0)("grid", index)))]
+        if not allowed:
+            raise ValueError("no config of the grid satisfies the constraints")
+        return allowed
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """Return the next configs; the grid starts again after the last."""
+        return [Suggestion(self._config(request.sample, rng)) for request in requests]
+
+    def _config(self, number: int, rng: Streams) -> Config:
+        index = number % self._size if self._indices is None else self._indices[number % self._size]
+        return plain(self._space, self._space.at(index, rng("sample", number)))
