@@ -107,6 +107,7 @@ class View:
         trial = int(self.ids.room[row])
         record = self._records.get(trial)
         if record is None:
+            # All at once: to know which is the oldest would cost more than to read them again.
             if len(self._records) >= RECORDS_MAX:
                 self._records.clear()
             record = self._records[trial] = self._read(row, trial)

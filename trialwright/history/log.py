@@ -180,6 +180,7 @@ class Log:
 
     def ended(self, trial: int, outcome: Outcome) -> None:
         """A trial ended."""
+        # A million trials end in a few ways: equal outcomes are stored once.
         number = self._numbers.setdefault(outcome, len(self.outcomes))
         if number == len(self.outcomes):
             self.outcomes.append(outcome)

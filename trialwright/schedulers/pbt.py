@@ -92,7 +92,7 @@ class PBT:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Replace the trial if it is among the worst; or have it wait for the others."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
-        self._note(trial.id, value if math.isfinite(value) else math.inf, now)
+        self._note(trial.id, value if math.isfinite(value) else math.inf, now)  # NaN has no rank: it is the worst
         if self.synchronous:
             self._waiting[trial.id] = report.step
             return Pause()
@@ -113,7 +113,7 @@ class PBT:
     def _truncated(self) -> int:
         """How many of the population are replaced, and as many copied."""
         members = len(self._ranking)
-        return min(math.ceil(members * self.quantile), members // 2)
+        return min(math.ceil(members * self.quantile), members // 2)  # else a member might copy one of the worst
 
     def _donor(self, trial: int, step: int) -> int | None:
         """Draw whom a member is to copy; None if it is not among the worst."""
@@ -230,6 +230,7 @@ class PBTReplay:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """At a change: go on as a variation of itself, which is the next configuration."""
         segment = self._segments[trial.id]
+        # Another boundary was met before the next change.
         if segment + 1 == len(self.policy) or report.step < self.policy[segment + 1][0]:
             return Continue(self._until(segment))
         self._segments[trial.id] = segment + 1

@@ -81,10 +81,11 @@ class Auto:
         if any(tags.get(TAG) == "tpe" for tags in history.view.newest_tags()):
             return True
         view, log = history.view, history.log
-        heads = view.trials.filled["head"][view.trials.filled["outcome"] != NONE]
+        heads = view.trials.filled["head"][view.trials.filled["outcome"] != NONE]  # of trials that have ended
         seconds = log.times.room[heads[heads != NONE]]
         seconds = seconds[np.isfinite(seconds)]
         cost_s = next((cost for trials, cost in COST_S if len(history) <= trials), COST_S[-1][1])
+        # The median: one trial that hung, or failed at once, does not decide.
         return len(seconds) >= TIMED and cost_s * self._parallelism > SHARE_MAX * float(np.median(seconds))
 
 

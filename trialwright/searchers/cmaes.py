@@ -89,6 +89,7 @@ class CMAES:
         members = _generation(history, state.generation)
         known = [record for record in members if self._known.state[self._row(record)] != PENDING]
         size = state.optimiser.population_size
+        # With one that is better elsewhere, a generation needs one member less of its own.
         if len(known) >= size - 1:
             better = self._better_elsewhere(known[: size - 1])
             if better or len(known) >= size:
@@ -259,6 +260,7 @@ class _State:
 
     def draw(self, seed: int) -> tuple[Floats, Floats]:
         """Return a point as the optimiser wants to be told of it, and as it is to be tried."""
+        # A draw depends on its sample alone: a run that was resumed has not made the draws before it.
         self.optimiser.reseed_rng(seed)
         point = self.optimiser.ask()
         return (point[1], point[0]) if isinstance(point, tuple) else (point, point)

@@ -13,14 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.space import Space
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
-
-Rows = npt.NDArray[np.float64]
 
 FEW = 0.2  # if no larger part of the rows satisfies the constraints, the others are moved
 KNOWN = 8  # allowed rows to move towards, where none is given
@@ -36,28 +33,29 @@ WALKED = 32  # and so many near allowed ones, where few satisfy the constraints
 class Blocks:
     """The rows of an endless table, shape (infinity, d), made a block at a time and looked up by number."""
 
-    def __init__(self, make: Callable[[int], Rows]) -> None:
+    def __init__(self, make: Callable[[int], Floats]) -> None:
         self._make = make
         self._block = (-1, np.empty((0, 0)))
 
-    def rows(self, numbers: Sequence[int]) -> Rows:
+    def rows(self, numbers: Sequence[int]) -> Floats:
         """Return rows with these numbers, shape (n, d)."""
         blocks, places = np.divmod(np.asarray(numbers), BLOCK)
         ends = [*(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(blocks)]  # of runs in one block
         runs = zip([0, *ends], ends, strict=False)
         return np.concatenate([self._at(int(blocks[first]))[places[first:end]] for first, end in runs])
 
-    def row(self, number: int) -> Rows:
+    def row(self, number: int) -> Floats:
         """Return the row with this number, shape (d,)."""
         return self._at(number // BLOCK)[number % BLOCK, :]
 
-    def _at(self, block: int) -> Rows:
+    def _at(self, block: int) -> Floats:
+        # One block is kept: requests rise, so that an older one is hardly ever asked for.
         if self._block[0] != block:
             self._block = (block, self._make(block))
         return self._block[1]
 
 
-def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: Streams) -> list[Suggestion]:
+def suggest_rows(space: Space, requests: Sequence[Request], units: Floats, rng: Streams) -> list[Suggestion]:
     """Turn one row for each request into its suggestion: the sample's grid point is set, and a config that violates a
     constraint is drawn again from the prior."""
     numbers = [request.sample for request in requests]
@@ -77,7 +75,7 @@ def suggest_rows(space: Space, requests: Sequence[Request], units: Rows, rng: St
     return [Suggestion(config) for config in cast("list[Config]", plain_ones)]
 
 
-def bracket_shares(brackets: int, reduction_factor: float) -> Rows:
+def bracket_shares(brackets: int, reduction_factor: float) -> Floats:
     """Return which part of the trials each bracket gets, shape (brackets,): as HyperBand would for equal budgets.
 
     Later starts cost more, and so do more rungs, of which each costs the same (Li et al. 2016, algorithm 1).
@@ -87,7 +85,7 @@ def bracket_shares(brackets: int, reduction_factor: float) -> Rows:
     return np.asarray(shares / shares.sum())
 
 
-def inside(space: Space, units: Rows, anchors: Rows, sample: int, generator: np.random.Generator) -> Rows:
+def inside(space: Space, units: Floats, anchors: Floats, sample: int, generator: np.random.Generator) -> Floats:
     """Return those of the units that satisfy the constraints, snapped, on the sample's grid point, shape (k, d).
 
     Where few do, the others are moved towards their anchors, shape (n, d), or towards other allowed rows where these
@@ -95,6 +93,7 @@ def inside(space: Space, units: Rows, anchors: Rows, sample: int, generator: np.
     """
     rows = _snapped(space, units, sample)
     allowed = rows[space.feasible(rows)]
+    # Enough are allowed by themselves; to pull the rest would crowd rows together at the edge of what is allowed.
     if len(allowed) > FEW * len(rows) or not space.has_constraints:
         return allowed
     anchors = _snapped(space, anchors, sample)
@@ -104,12 +103,13 @@ def inside(space: Space, units: Rows, anchors: Rows, sample: int, generator: np.
         return allowed
     which = generator.integers(len(places), size=len(rows))
     if known.size:
+        # A row goes to its own anchor where that is allowed.
         which = np.where(np.isin(np.arange(len(rows)), known), np.searchsorted(known, np.arange(len(rows))), which)
     rows = _snapped(space, space.pulled(rows, places[which]), sample)
     return rows[space.feasible(rows)]
 
 
-def _snapped(space: Space, units: Rows, sample: int) -> Rows:
+def _snapped(space: Space, units: Floats, sample: int) -> Floats:
     return space.snap(space.fix_grid(units, [sample] * len(units)))
 
 
@@ -144,6 +144,7 @@ class Variety:
 
     def repeats(self, config: Config) -> bool:
         """Note that a config is tried; tell whether it was tried before, as all others were too."""
+        # It is not known whether any is left: so none is said to be a repetition.
         if self.size is None:
             return False
         key, before = json.dumps(config, sort_keys=True), len(self._tried)

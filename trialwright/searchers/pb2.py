@@ -33,13 +33,13 @@ from trialwright.searchers.gains import Gains, Interval, Place
 from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.maximise import Effort, Maximiser, Scope
-from trialwright.searchers.gp.model import Data, Integers, Model, Prior, fit
+from trialwright.searchers.gp.model import Data, Model, Prior, fit
 from trialwright.searchers.gp.warp import warped
 from trialwright.searchers.sampling import Random
 from trialwright.space import Space, lograndint, loguniform, randint, uniform
 from trialwright.space.domains import Domain, Stepped
 from trialwright.space.functions import seeded
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 from trialwright.streams import Streams
 
 EPSILON = 0.1  # expected, as in the paper
@@ -162,7 +162,7 @@ class PB2(Explorer):
         self, known: Sequence[Interval], now: Place, others: Sequence[Place], generator: np.random.Generator
     ) -> UpperBound:
         costs, steps = np.array([each.cost for each in known]), np.array([each.step for each in known])
-        lowest, spread = costs.min(), max(float(np.ptp(costs)), 1e-300)
+        lowest, spread = costs.min(), max(float(np.ptp(costs)), 1e-300)  # all may have cost the same
         interval = self._interval(steps)
 
         def seen(places: Sequence[Interval | Place]) -> Floats:
@@ -196,10 +196,15 @@ class Drifting(Data):
         """Return k(T) between scaled rows, its slope, and the squared distances T of their times."""
         apart = np.abs(a[:, -1:] - b[:, -1:].T)
         kernel = np.exp(-apart)
-        return kernel, -0.5 * kernel / np.maximum(apart, 1e-12), apart * apart
+        # At the same time the slope in T is infinite; it is multiplied by T, which is 0.
+        return (
+            kernel,
+            -0.5 * kernel / np.maximum(apart, 1e-12),
+            apart * apart,
+        )
 
 
-def fitted(rows: Floats, groups: Integers, gains: Floats) -> Model:
+def fitted(rows: Floats, groups: Ints, gains: Floats) -> Model:
     """Return the model of gains (n,), standardised, at rows (n, p + 2), of columns ``groups`` (p + 2,)."""
     d = int(groups[-1])
     prior = Prior(d, has_steps=True, over_steps=((math.log(-2.0 / math.log(1.0 - EPSILON)), 1.0), (-2.0, 1.0)))
@@ -246,4 +251,4 @@ class UpperBound:
 
 def wide(n: int) -> float:
     """Return how many standard deviations the bound is above the mean, with n intervals known."""
-    return math.sqrt(C1 * max(math.log(C2 * n), 0.0))
+    return math.sqrt(C1 * max(math.log(C2 * n), 0.0))  # of one or two intervals the logarithm is negative

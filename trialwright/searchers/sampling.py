@@ -16,8 +16,9 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import BLOCK, Blocks, Rows, plain, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, plain, suggest_rows
 from trialwright.space import Space
+from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Random:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Draw."""
 
-        def make(block: int) -> Rows:
+        def make(block: int) -> Floats:
             return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
 
         self._blocks = self._blocks or Blocks(make)
@@ -78,7 +79,7 @@ class _Even:
     def _begin(self) -> None:
         """Forget another run."""
 
-    def _make(self, block: int, rng: Streams) -> Rows:
+    def _make(self, block: int, rng: Streams) -> Floats:
         raise NotImplementedError
 
 
@@ -92,12 +93,13 @@ class _Sequence(_Even):
     def _open(self, rng: Streams) -> qmc.QMCEngine:
         raise NotImplementedError
 
-    def _make(self, block: int, rng: Streams) -> Rows:
+    def _make(self, block: int, rng: Streams) -> Floats:
+        # A sequence only goes forward: for an earlier block it begins again.
         if self._sequence is None or self._sequence.num_generated > block * BLOCK:
             self._sequence = self._open(rng)
         if skipped := block * BLOCK - self._sequence.num_generated:
             self._sequence.fast_forward(skipped)
-        return cast(Rows, self._sequence.random(BLOCK))
+        return cast(Floats, self._sequence.random(BLOCK))
 
 
 @dataclass
@@ -114,7 +116,7 @@ class Sobol(_Sequence):
 class MiddleFirst(Sobol):
     """Sobol points after the middle of the space, where the user's ranges and beliefs point to: how models begin."""
 
-    def _make(self, block: int, rng: Streams) -> Rows:
+    def _make(self, block: int, rng: Streams) -> Floats:
         rows = super()._make(block, rng)
         if block == 0:
             rows[0] = 0.5
@@ -153,13 +155,13 @@ class LatinHypercube(_Even):
             raise ValueError(f"LatinHypercube(size={self.size!r}): it must be at least 1")
         return super().setup(problem)
 
-    def _make(self, block: int, rng: Streams) -> Rows:
+    def _make(self, block: int, rng: Streams) -> Floats:
         first, last = block * BLOCK, (block + 1) * BLOCK - 1
         cubes = range(first // self.size, last // self.size + 1)
         rows = np.concatenate([self._cube(rng("latin", cube)) for cube in cubes])
-        return rows[first - cubes[0] * self.size :][:BLOCK]
+        return rows[first - cubes[0] * self.size :][:BLOCK]  # cubes and blocks need not begin together
 
-    def _cube(self, generator: np.random.Generator) -> Rows:
+    def _cube(self, generator: np.random.Generator) -> Floats:
         """Return one hypercube, shape (size, d)."""
         inside = generator.random((self.size, self._space.dimension))
         slices = generator.permuted(np.tile(np.arange(self.size)[:, None], inside.shape[1]), axis=0)
@@ -199,6 +201,7 @@ class Grid:
             raise ValueError(
                 f"searcher='grid' checks constraints for at most {CONSTRAINED_MAX:,} configs; the space has {size:,}"
             )
+        # Counted before the run, which has no seed yet: hence a stream of no run.
         allowed = [index for index in range(size) if space.satisfies(space.at(index, Streams(0)("grid", index)))]
         if not allowed:
             raise ValueError("no config of the grid satisfies the constraints")

@@ -77,10 +77,11 @@ class CrossingCurves:
         if done == self.steps:
             return None
         loss = self.loss(config["quality"], config["pace"], done + 1.0)
-        loss += noise.item(done) if noise.size else 0.0
+        loss += noise.item(done) if noise.size else 0.0  # a Python float, as users report it
         return (done + 1, noise), {"loss": loss}, 0.5 + config["pace"]
 
 
+# One array for all trials without noise: it is in every state, and states are saved.
 _NO_NOISE = np.empty(0)
 
 

@@ -19,9 +19,8 @@ from trialwright.searchers.gp.improvement import (
 )
 from trialwright.searchers.gp.model import Model
 from trialwright.searchers.gp.multi_objective import improvement_of_several
-from trialwright.searchers.pareto import Ints
 from trialwright.space import Space
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 
 FAILED_AS = 1.0
 """A failure is as bad as a value one standard deviation above the mean."""
@@ -45,6 +44,7 @@ class Belief:
         for parameter in self.space.parameters if self.space.has_prior else ():
             if parameter.column is not None and parameter.domain.belief is not None:
                 u, belief = units[:, parameter.column], parameter.domain.belief
+                # At an end of the cube the difference is one-sided: beyond it there is no density.
                 low, high = np.maximum(u - 1e-4, 0.0), np.minimum(u + 1e-4, 1.0)
                 steep[:, parameter.column] = (belief.log_density(high) - belief.log_density(low)) / (high - low)
         return self.weight * steep
@@ -132,9 +132,5 @@ class Outlook:
 def outlook(models: Sequence[Model], counted: Bools) -> Outlook:
     """Return what is known of the rows that count, shape (n,): observed values, or the models' means there where values
     are noisy."""
-    return Outlook(models, np.stack([_worth(model)[counted] for model in models], axis=1))
-
-
-def _worth(model: Model) -> Floats:
-    """Return what each observation is worth, shape (n,)."""
-    return model.smoothed()[:, 0] if model.is_noisy else model.y[:, 0]
+    worth = [model.smoothed()[:, 0] if model.is_noisy else model.y[:, 0] for model in models]
+    return Outlook(models, np.stack(worth, axis=1)[counted])

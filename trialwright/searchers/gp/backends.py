@@ -93,7 +93,7 @@ class Numpy:
         return np.asarray(self._lapack.dtrtrs(lower, b, lower=1, trans=int(transposed))[0])
 
     def inverse(self, lower: Floats) -> Floats:
-        half = self._lapack.dpotri(lower, lower=1)[0]
+        half = self._lapack.dpotri(lower, lower=1)[0]  # only the lower half is filled
         return np.asarray(half + np.tril(half, -1).T)
 
 
@@ -106,6 +106,7 @@ class Torch:
         self._torch, self._device = torch, device
 
     def array(self, x: Floats) -> Floats:
+        # Torch takes no arrays with negative strides, as reversed ones have.
         return cast(Floats, self._torch.as_tensor(np.ascontiguousarray(x), device=self._device))
 
     def host(self, x: Floats) -> Floats:
@@ -127,7 +128,7 @@ class Torch:
         _tensor(x).diagonal().add_(self._torch.as_tensor(amount, device=self._device))
 
     def cholesky(self, x: Floats) -> Floats | None:
-        lower, failed = self._torch.linalg.cholesky_ex(_tensor(x))
+        lower, failed = self._torch.linalg.cholesky_ex(_tensor(x))  # it tells of a failure, where cholesky would raise
         return None if int(failed) else cast(Floats, lower)
 
     def half_solve(self, lower: Floats, b: Floats, *, transposed: bool = False) -> Floats:
@@ -154,7 +155,7 @@ def backend_of(device: str | None) -> Backend:
     try:
         found = Torch(device)
         found.array(np.zeros(1))
-    except (ImportError, RuntimeError, AssertionError) as error:
+    except (ImportError, RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ValueError(f"device={device!r} cannot be used: {error}; without it, NumPy is used") from error
     return found
 

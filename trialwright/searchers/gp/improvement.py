@@ -26,8 +26,7 @@ from typing import TypeAlias
 import numpy as np
 
 from trialwright.searchers.gp.model import Model
-from trialwright.searchers.pareto import Ints
-from trialwright.space.values import Floats
+from trialwright.space.values import Floats, Ints
 
 LOG_ROOT_2PI = 0.5 * math.log(2.0 * math.pi)
 Pair: TypeAlias = tuple[Floats, Floats]  # of mean and sd, or of the gradients in them
@@ -48,6 +47,7 @@ def log_h(z: Floats) -> tuple[Floats, Floats]:
     """
     from scipy.special import erfcx, ndtr  # a third of a second: only who models waits for it
 
+    # Each formula is computed for all z, also where it overflows and another one is taken.
     with np.errstate(all="ignore"):
         size = np.abs(z)
         log_phi = -0.5 * z * z - LOG_ROOT_2PI
@@ -81,6 +81,7 @@ def log_feasible(mean: Floats, sd: Floats) -> tuple[Floats, Floats, Floats]:
 
     z = -mean / sd[:, None]
     value = log_ndtr(z)
+    # phi / Phi as a difference of logarithms: far from the limit both are 0, and their ratio is not.
     derivative = np.exp(-0.5 * z * z - LOG_ROOT_2PI - value)
     total = _log_mean(value)
     share = np.exp(value - total[:, None]) / mean.shape[1]
@@ -89,6 +90,7 @@ def log_feasible(mean: Floats, sd: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _log_mean(values: Floats) -> Floats:
+    # The largest is taken out first: exp(-1000) is 0, and its logarithm would be -inf.
     top = values.max(axis=1)
     return np.asarray(top + np.log(np.mean(np.exp(values - top[:, None]), axis=1)))
 
@@ -133,7 +135,7 @@ def noisy_improvement(model: Model, rows: Ints, generator: np.random.Generator) 
     """
     rows = _baseline(model, rows, generator)
     covariance, weights = model.covariances(rows)
-    lower, z = _root(covariance, JITTER * model.signal), _normals(len(rows))
+    lower, z = _root(covariance, JITTER * model.signal), even_normals(len(rows), seed=1)
     best = (model.smoothed()[rows, 0] + z @ lower.T).min(axis=1)
     to_g = np.asarray(np.linalg.solve(lower, weights.T).T)
     return _with_columns(model, to_g), _improvement_on_draws(best, z, FLOOR * model.signal)
@@ -146,8 +148,10 @@ def _improvement_on_draws(best: Floats, z: Floats, floor: float) -> Utility:
         ((moments, sd),) = outputs
         g = moments[:, 1:]
         variance = sd * sd - np.einsum("mb,mb->m", g, g)
+        # A draw fixes the function at the baseline's rows: no variance is left there, or by rounding less than 0.
         rest = np.sqrt(np.maximum(variance, floor))
         value, d_draws, d_rest = log_ei(best, moments[:, :1] + g @ z.T, rest)
+        # At the floor nothing changes with g and sd; the slope of the root would be huge.
         d_rest = np.where(variance > floor, d_rest / rest, 0.0)
         d_moments = np.column_stack([d_draws.sum(axis=1), d_draws @ z - d_rest[:, None] * g])
         return value, [(d_moments, d_rest * sd)]
@@ -158,6 +162,7 @@ def _improvement_on_draws(best: Floats, z: Floats, floor: float) -> Utility:
 def _baseline(model: Model, rows: Ints, generator: np.random.Generator) -> Ints:
     """Return which of the rows may be the best: those that are the least in a draw, the most frequent first."""
     mean = model.smoothed()[:, 0]
+    # A row of high mean is the least in no draw, and to draw takes the cube of the number of rows.
     near = rows[np.argsort(mean[rows], kind="stable")[:CANDIDATES]]
     lower = _root(model.covariances(near)[0], JITTER * model.signal)
     draws = mean[near] + generator.standard_normal((RACES, len(near))) @ lower.T
@@ -169,6 +174,7 @@ def _with_columns(model: Model, weights: Floats) -> Model:
     """Return the model with more means: of weights, shape (n, b), to the prior covariance with the rows."""
     backend = model.data.backend
     weights = np.column_stack([backend.host(model.weights)[:, 0], weights])
+    # Nothing was observed of these columns: a mean is made of weights, and y only says how many there are.
     values = np.column_stack([model.y[:, 0], np.zeros((len(model.y), weights.shape[1] - 1))])
     return replace(model, weights=backend.array(weights), y=values)
 
@@ -183,10 +189,11 @@ def _root(covariance: Floats, jitter: float) -> Floats:
     raise AssertionError("a matrix with so much on its diagonal is positive")
 
 
-@lru_cache(maxsize=BASELINE_MAX)
-def _normals(b: int) -> Floats:
-    """Return z: even points, the same each time."""
+@lru_cache(maxsize=2 * BASELINE_MAX)
+def even_normals(d: int, seed: int) -> Floats:
+    """Return ``DRAWS`` normal draws, shape (s, d), that are even points and the same each time: do not change them."""
     from scipy.special import ndtri  # half a second: only who models waits for it
     from scipy.stats import qmc
 
-    return np.asarray(ndtri(np.clip(qmc.Sobol(b, rng=1).random(DRAWS), 1e-6, 1.0 - 1e-6)))
+    points = qmc.Sobol(d, rng=seed).random(DRAWS)
+    return np.asarray(ndtri(np.clip(points, 1e-6, 1.0 - 1e-6)))  # a point may be at 0, of which the quantile is -inf

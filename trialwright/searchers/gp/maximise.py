@@ -14,15 +14,13 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from trialwright.searchers.drawing import FEW, WALKED, every_row, inside
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.optimise import descend
 from trialwright.space import Space
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 
-Integers = npt.NDArray[np.int64]
 MOVED = 20
 """A perturbation moves about so many columns: one that moves a hundred is far away from where it began (Regis and
 Shoemaker 2013)."""
@@ -59,6 +57,7 @@ class Scope:
             return np.unique(self.allowed(self._configs), axis=0)
         shifted = (self._points(count) + generator.random(self.space.dimension)) % 1.0  # Cranley and Patterson 1976
         rows = self.allowed(self.space.tilt(shifted))
+        # Of a thin allowed region even points find next to nothing: then a walk along it brings some.
         if not self.space.has_constraints or len(rows) > FEW * count:
             return rows
         return np.concatenate([rows, self.allowed(self.space.allowed(WALKED, generator, index=self.sample))])
@@ -68,13 +67,15 @@ class Scope:
         d, chosen = self.space.dimension, centres[np.arange(count) % len(centres)]
         width = 10.0 ** generator.uniform(-3.0, -0.7, (count, 1))
         near = chosen + width * generator.standard_normal((count, d))
-        near = np.where(self.smooth, _reflected(near), generator.random((count, d)))
+        near = 1.0 - np.abs(1.0 - np.abs(near) % 2.0)  # folded back into [0, 1]: clipped rows would pile up at the ends
+        near = np.where(self.smooth, near, generator.random((count, d)))
         share = np.where(self.smooth, 1.0, max(0.1, 1.0 / d)) * min(1.0, MOVED / d)
         moved = generator.random((count, d)) < share
+        # At least one column moves: else the row is its centre again.
         moved[np.arange(count), generator.integers(d, size=count)] = True
         return inside(self.space, np.where(moved, near, chosen), chosen, self.sample, generator)
 
-    def neighbours(self, rows: Floats) -> tuple[Floats, Integers]:
+    def neighbours(self, rows: Floats) -> tuple[Floats, Ints]:
         """Return the allowed rows that differ from one of these in one discrete column, and from which they do."""
         active = self.active(rows)
         tried, owners = [np.empty((0, self.space.dimension))], [np.empty(0, np.int64)]
@@ -103,11 +104,6 @@ class Scope:
             engine = qmc.Sobol(d, rng=0) if d <= qmc.Sobol.MAXDIM else qmc.LatinHypercube(d, rng=0)
             self._sobol = np.asarray(engine.random(count))
         return self._sobol
-
-
-def _reflected(units: Floats) -> Floats:
-    """Fold what lies outside [0, 1] back into it."""
-    return np.asarray(1.0 - np.abs(1.0 - np.abs(units) % 2.0))
 
 
 class Score(Protocol):
@@ -163,6 +159,7 @@ class Maximiser:
         starts = np.concatenate([pool[rows] for pool, rows in zip(pools, chosen, strict=True)])
         values = np.concatenate([each[rows] for each, rows in zip(screened, chosen, strict=True)])
         rows, values = self._climb(starts, values) if len(starts) else (starts, values)
+        # What was only screened comes along: all that the ascents led to may have been tried already.
         rows, values = np.concatenate([rows, *pools]), np.concatenate([values, *screened])
         order = np.argsort(-values, kind="stable")
         return rows[order], values[order]
@@ -190,14 +187,16 @@ class Maximiser:
         if not free.any():
             return rows, values
 
-        def downhill(units: Floats, which: Integers) -> tuple[Floats, Floats]:
+        def downhill(units: Floats, which: Ints) -> tuple[Floats, Floats]:
             value, gradient = self.score.steep(units, active[which])
             return -value, -gradient
 
         lower, upper = np.where(free, 0.0, rows), np.where(free, 1.0, rows)
         found, _ = descend(downhill, rows, lower, upper, rounds=self.effort.rounds, tolerance=GAIN)
+        # An ascent knows no constraints: what has left them goes back towards where it began, which satisfies them.
         found = self.scope.snapped(self.scope.space.pulled(self.scope.snapped(found), rows))
         reached = np.where(self.scope.space.feasible(found), self._value(found), -np.inf)
+        # Snapping and pulling back may have cost more than the ascent has gained.
         better = reached > values
         return np.where(better[:, None], found, rows), np.where(better, reached, values)
 
@@ -223,7 +222,7 @@ class Maximiser:
         return self.score.value(rows, self.scope.active(rows)) if len(rows) else np.empty(0)
 
 
-def _winners(values: Floats, count: int) -> Integers:
+def _winners(values: Floats, count: int) -> Ints:
     """Return the winners of `count` tournaments that divide the rows: good ones, but not all from one hill."""
     count = min(count, len(values))
     return np.array([k + count * int(np.argmax(values[k::count])) for k in range(count)], np.int64)

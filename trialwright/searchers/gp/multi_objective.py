@@ -21,14 +21,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from trialwright.searchers.gp.improvement import Pair, Utility, log_h
+from trialwright.searchers.gp.improvement import DRAWS, Pair, Utility, even_normals, log_h
 from trialwright.searchers.pareto import undominated
 from trialwright.space.values import Floats
 
 FRONT_MAX = 40
 """Of a larger front, so many points: boxes grow with their square in three objectives."""
 FAR = -1e6  # below all standardised values
-DRAWS = 64
 SMOOTH = 0.01  # width of the corner, in standard deviations of the observed s
 SLOPE = 0.05  # without it, points that are equal in their worst objective count the same
 Merged: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]
@@ -37,6 +36,7 @@ Merged: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]
 
 def improvement_of_several(values: Floats, generator: np.random.Generator) -> Utility:
     """Log expected improvement of the hypervolume beyond the values, shape (n, o); of a random scalar if o > 3."""
+    # The number of boxes is a power of the front's size, which rises with each objective.
     if values.shape[1] > 3:
         scalar = drawn(values, generator)
         best = float(scalar.of(values).min())
@@ -49,6 +49,7 @@ def _merged(function: Merged) -> Utility:
     """Make a utility of a function of the mean fantasy of all objectives."""
 
     def utility(outputs: Sequence[Pair]) -> tuple[Floats, list[Pair]]:
+        # Boxes are cut once: fantasies, where there are several, count by their mean.
         mean = np.stack([each.mean(axis=1) for each, _ in outputs], axis=1)
         value, d_mean, d_sd = function(mean, np.stack([sd for _, sd in outputs], axis=1))
         f = outputs[0][0].shape[1]
@@ -68,6 +69,7 @@ class Boxes:
 def reference_of(values: Floats) -> Floats:
     """Return a point beyond the front of values, shape (n, o), by a tenth of its extent; shape (o,)."""
     front = values[undominated(values)]
+    # One point has no extent. Where a front has none in an objective, a gain there still has to count: hence the 0.1.
     extent = (front if len(np.unique(front, axis=0)) > 1 else values).max(axis=0) - front.min(axis=0)
     return np.asarray(front.max(axis=0) + 0.1 * np.maximum(extent, 0.1))
 
@@ -76,6 +78,7 @@ def boxes_of(values: Floats, reference: Floats) -> Boxes:
     """Cut what none of the points, shape (n, o), dominates below the reference, shape (o,), into boxes."""
     inside = values[np.all(values < reference, axis=1)]
     front = np.unique(inside[undominated(inside)], axis=0) if len(inside) else inside
+    # ``unique`` has sorted by the first objective, so what is kept lies evenly along the front.
     if len(front) > FRONT_MAX:
         front = front[np.linspace(0, len(front) - 1, FRONT_MAX).astype(np.int64)]
     lower, upper = _cut(front, reference)
@@ -92,6 +95,7 @@ def _cut(front: Floats, reference: Floats) -> tuple[Floats, Floats]:
     edges = np.r_[FAR, front[:, -1], reference[-1]]
     lowers, uppers = [], []
     for place in range(len(front) + 1):
+        # Points that are equal in the last objective have no slice between them: it would be a box of no volume.
         if edges[place + 1] > edges[place]:
             below = front[:place, :-1]
             below = below[undominated(below)] if place else below
@@ -105,6 +109,7 @@ def log_ehvi(boxes: Boxes, mean: Floats, sd: Floats) -> tuple[Floats, Floats, Fl
     """Return log EHVI, shape (m,), and its gradients in mean and sd, both of shape (m, o)."""
     upper, up_mean, up_sd = _log_ei(boxes.upper, mean, sd)
     lower, low_mean, low_sd = _log_ei(boxes.lower, mean, sd)
+    # Far from a box, EI of its two edges is the same in all digits: log(1 - 1) would be -inf, and end the search there.
     ratio = np.exp(np.minimum(lower - upper, -1e-12))
     log_part = upper + np.log1p(-ratio)  # (m, k, o)
     log_box = log_part.sum(axis=2)
@@ -154,10 +159,11 @@ def log_improvement(scalar: Scalar, best: float, mean: Floats, sd: Floats) -> tu
     """Return log E[improvement of s on the best], shape (m,), and its gradients in mean and sd, both (m, o)."""
     from scipy.special import expit  # a third of a second: only who models waits for it
 
-    normal = _draws(mean.shape[1])
+    normal = even_normals(mean.shape[1], seed=0)
     values = mean[:, None] + sd[:, None] * normal  # (m, r, o)
     excess = (best - scalar.of(values)) / SMOOTH
     gain = np.logaddexp(0.0, excess)  # softplus
+    # Far below 0 softplus is exp, so that its logarithm is the excess itself, where exp would be 0.
     log_gain = np.where(excess < -30.0, excess, np.log(np.maximum(gain, 1e-300)))
     top = log_gain.max(axis=1)
     share = np.exp(log_gain - top[:, None])
@@ -166,10 +172,3 @@ def log_improvement(scalar: Scalar, best: float, mean: Floats, sd: Floats) -> tu
     rate = share * np.where(excess < -30.0, 1.0, expit(excess) / np.maximum(gain, 1e-300)) / SMOOTH
     pull = -rate[:, :, None] * scalar.slopes(values)
     return top + np.log(total * (SMOOTH / DRAWS)), pull.sum(axis=1), np.einsum("mro,ro->mo", pull, normal)
-
-
-def _draws(o: int) -> Floats:
-    from scipy.special import ndtri
-    from scipy.stats import qmc  # half a second: only who has many objectives waits for it
-
-    return np.asarray(ndtri(np.clip(qmc.Sobol(o, rng=0).random(DRAWS), 1e-6, 1.0 - 1e-6)))

@@ -80,6 +80,7 @@ class GP:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
         """Answer one by one: what was just suggested counts as a trial that has not ended."""
         self._known.update(history)
+        # Failures count: a run of which most trials fail would else never come past its first points.
         n = self._known.count + len(self._known.rows(FAILED))
         with one_thread():
             seen = self._surrogate.observed(self._known)
@@ -151,12 +152,14 @@ class GP:
         return view, {} if fit is last else fit.tags()
 
     def _belief(self) -> Belief:
+        # piBO's beta / n, with a tenth of the trials for beta: of 100, where their number is unlimited.
         return Belief(self._space, (self._problem.num_samples or 100) / (10.0 * self._known.count))
 
     def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         at = seen.log_step
         view, tags = self._fitted(seen)
         is_uncertain = view.is_uncertain(self._problem.objectives)
+        # Under noise the lowest values are luck: the lowest means are where to look more closely.
         centres = (seen.ranked(view.values[: len(seen.units)]) if is_uncertain else seen).best(CENTRES)
         belief, asked = self._belief(), np.empty((0, self._space.dimension))
         answers = []
@@ -169,6 +172,7 @@ class GP:
             asked = np.concatenate([asked, row])
             view = view.with_pending(self._features.of(row, self._scope.active(row), at))
             answers += suggest_rows(self._space, [request], row, rng)
+        # One of them is enough to remember the fit.
         return [replace(answers[0], tags=tags), *answers[1:]] if tags else answers
 
     def _best_rows(self, score: Acquisition, centres: Floats, generator: np.random.Generator) -> Floats:
@@ -190,6 +194,7 @@ class GP:
             return self._features.of(known.units[rows], known.active[rows])
         runs = np.flatnonzero(known.runs & (known.reach < math.inf) & (known.state != UNKNOWN))[-VALUELESS_MAX:]
         until = known.until(runs)
+        # What has come to the end of its lease is about to be judged: how far it will go is not known.
         runs, until = runs[is_open := until > known.reach[runs]], until[is_open]
         order = known.best_first() if with_waiting else np.empty(0, np.int64)
         waits = order[(known.state[order] == SHORT) & ~known.runs[order]][:WAITING_MAX]

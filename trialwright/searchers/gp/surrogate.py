@@ -27,8 +27,8 @@ from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model, Prior, fit, fit_noisy
 from trialwright.searchers.gp.warp import signed, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.pareto import Ints, best_first
-from trialwright.space.values import Bools, Floats
+from trialwright.searchers.pareto import best_first
+from trialwright.space.values import Bools, Floats, Ints
 
 TAG = "gp"
 NOISY_FROM = 20  # observations: of fewer, "all is noise" explains too much
@@ -176,6 +176,7 @@ class Surrogate:
             if TAG in tags:
                 said = cast(dict[str, object], tags[TAG])
                 found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
+                # Once trials stand at several levels, models are of curves, and an older theta is too short for them.
                 return found if found.thetas.shape == (self._outputs, len(self._prior(seen).mean)) else None
         return None
 
@@ -192,18 +193,17 @@ class Surrogate:
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
             is_long = last is None or n % 4 == 0
+            # Both starts cost twice the time, so not at every fit.
             starts += [prior.mean] if is_long else []
-            find = fit_noisy if is_long and o == 0 and self._may_be_noisy(seen, n) else fit
+            may_be_noisy = n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
+            find = fit_noisy if is_long and o == 0 and may_be_noisy else fit
             thetas.append(find(self._data(few, o), few.outputs[:, o], prior, np.stack(starts)))
-        return Fitted(n, np.round(thetas, 6))
+        return Fitted(n, np.round(thetas, 6))  # the tags go into the journal, and no fit is more exact than this
 
     def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
         """Return a model for each output."""
         outputs = enumerate(zip(fitted.thetas, seen.outputs.T, strict=True))
         return [Model.of(theta, self._data(seen, o), y) for o, (theta, y) in outputs]
-
-    def _may_be_noisy(self, seen: Observed, n: int) -> bool:
-        return n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
 
     def _prior(self, seen: Observed) -> Prior:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)

@@ -12,7 +12,8 @@ from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers import Random
 from trialwright.searchers import Searcher as EngineSearcher
-from trialwright.searchers.drawing import BLOCK, Blocks, Rows, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, suggest_rows
+from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 
@@ -71,7 +72,7 @@ class ConstantGrid(Random):
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Draw."""
 
-        def make(block: int) -> Rows:
+        def make(block: int) -> Floats:
             return rng("random", block).random((BLOCK, self._space.dimension))
 
         self._blocks = self._blocks or Blocks(make)
