@@ -1,8 +1,8 @@
-"""What a scheduler is, and the simplest one: it is told of starts, reports and ends, and says how far a trial may go.
+"""What a scheduler is, and FIFO, the simplest one.
 
-It is deterministic: it has no clock, no engine, no searcher, and no random numbers but those of the stream it is
-given. It fits no model. The contract that every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to
-test a new one.
+A scheduler is told of starts, reports and ends, and says how far each trial may go. It is deterministic: it has no
+clock, no engine, no searcher, and no random numbers but those of the stream it is given. It fits no model. The contract
+that every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
 """
 
 from __future__ import annotations

@@ -44,8 +44,6 @@ from trialwright.streams import Streams
 
 EPSILON = 0.1  # expected, as in the paper
 C1, C2 = 0.2, 0.4  # of the bound: sqrt(C1 log(C2 n)) standard deviations (Parker-Holder et al. 2020, appendix)
-
-
 FEW = 3  # intervals, before which settings are drawn
 EFFORT = 64  # rows that are looked at all over the space, and as many near the donor's
 SPREAD = (0.5, 1.5)
@@ -197,11 +195,7 @@ class Drifting(Data):
         apart = np.abs(a[:, -1:] - b[:, -1:].T)
         kernel = np.exp(-apart)
         # At the same time the slope in T is infinite; it is multiplied by T, which is 0.
-        return (
-            kernel,
-            -0.5 * kernel / np.maximum(apart, 1e-12),
-            apart * apart,
-        )
+        return kernel, -0.5 * kernel / np.maximum(apart, 1e-12), apart * apart
 
 
 def fitted(rows: Floats, groups: Ints, gains: Floats) -> Model:

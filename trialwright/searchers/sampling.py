@@ -24,7 +24,6 @@ from trialwright.streams import Streams
 if TYPE_CHECKING:
     from scipy.stats import qmc
 
-
 DIMENSIONS_MAX = 21_201  # of the direction numbers that SciPy has
 CONSTRAINED_MAX = 1_000_000
 

@@ -57,7 +57,7 @@ class Scope:
             return np.unique(self.allowed(self._configs), axis=0)
         shifted = (self._points(count) + generator.random(self.space.dimension)) % 1.0  # Cranley and Patterson 1976
         rows = self.allowed(self.space.tilt(shifted))
-        # Of a thin allowed region even points find next to nothing: then a walk along it brings some.
+        # Where little of the space is allowed, points that are spread over all of it find next to nothing there.
         if not self.space.has_constraints or len(rows) > FEW * count:
             return rows
         return np.concatenate([rows, self.allowed(self.space.allowed(WALKED, generator, index=self.sample))])

@@ -31,7 +31,7 @@ FAR = -1e6  # below all standardised values
 SMOOTH = 0.01  # width of the corner, in standard deviations of the observed s
 SLOPE = 0.05  # without it, points that are equal in their worst objective count the same
 Merged: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]
-"""The same of mean and sd of all objectives together, each of shape (m, o)."""
+"""A utility of mean and sd of all objectives together, each of shape (m, o)."""
 
 
 def improvement_of_several(values: Floats, generator: np.random.Generator) -> Utility:

@@ -31,8 +31,6 @@ from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
 MARGINS = (-2.0, 0.0)  # powers of ten, of half the outputs' standard deviation
-
-
 VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
 NEW = 128  # configs beside which paused trials are weighed
 WAITING_MAX = 100  # trials below the level, the best: another one like them would tell no more
