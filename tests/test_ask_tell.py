@@ -53,7 +53,7 @@ def test_one_is_a_trial_and_several_are_a_list():
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_less_than_one_cannot_be_asked_for(count):
-    with pytest.raises(ValueError, match=f"ask\\({count}\\): at least one"):
+    with pytest.raises(ValueError, match=f"ask\\({count}\\): count must be at least 1"):
         AskTell(SQUARE).ask(count)
 
 
@@ -123,7 +123,7 @@ def test_what_a_user_does_to_a_config_changes_nothing():
 # Telling --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_number_a_dict_or_nothing_may_be_told():
+def test_tell_takes_a_number_a_dict_or_none():
     study = AskTell(SQUARE, metric="loss", seed=0)
     for told in (0.5, {"loss": 0.25, "seconds": 3, "name": "b"}, np.float32(0.125), {"loss": np.int64(2)}, None):
         study.tell(study.ask(), told)
@@ -147,7 +147,7 @@ def test_a_trial_may_be_named_by_its_number():
 def test_telling_twice_is_refused_and_the_first_stays():
     study = AskTell(SQUARE, seed=0)
     study.tell(trial := study.ask(), 1.0)
-    with pytest.raises(ValueError, match="trial 0 was told before"):
+    with pytest.raises(ValueError, match="trial 0 has a result already"):
         study.tell(trial, 0.0)
     assert study.best.metrics == {"value": 1.0}
 
@@ -199,7 +199,7 @@ def test_all_may_fail(searcher):
     study = AskTell(SQUARE, searcher=searcher, seed=0)
     for _ in range(40):
         study.tell(study.ask(), None)
-    with pytest.raises(ValueError, match="no trial was told a finite 'value'"):
+    with pytest.raises(ValueError, match="no trial has a finite 'value'"):
         _ = study.best
     assert study.pareto_front() == []
 
@@ -267,7 +267,7 @@ def test_best_is_the_first_of_the_smallest_that_meet_the_constraints(told):
     if finite:
         assert study.best.id == min(finite)[1]
     else:
-        with pytest.raises(ValueError, match="no trial was told a finite"):
+        with pytest.raises(ValueError, match="no trial has a finite"):
             study.best  # noqa: B018 - it raises
 
 
@@ -317,7 +317,7 @@ KINDS = Space(
 
 
 @pytest.mark.parametrize("searcher", ["auto", "random", "gp", "tpe", "nsga2"])
-def test_what_was_kept_goes_on_as_if_nothing_had_been(searcher):
+def test_a_loaded_state_continues_as_without_an_interruption(searcher):
     study = AskTell(KINDS, searcher=searcher, metric=["a", "b"], seed=0)
     for place in range(14):
         trial = study.ask()
@@ -329,7 +329,7 @@ def test_what_was_kept_goes_on_as_if_nothing_had_been(searcher):
         each.tell(waiting[1], {"a": 0.0, "b": 0.0})
     assert again.trials == study.trials
     assert again.ask(2) == study.ask(2)
-    with pytest.raises(ValueError, match="told before"):
+    with pytest.raises(ValueError, match="has a result already"):
         again.tell(waiting[1], None)
 
 
@@ -466,7 +466,7 @@ def test_a_study_can_be_copied_and_a_new_one_pickled():
     assert pickle.loads(pickle.dumps(study)).ask() == study.ask()
 
 
-def test_what_is_no_metric_is_told_as_its_string_with_one_warning():
+def test_what_is_no_metric_is_kept_as_its_string_with_one_warning():
     study = AskTell(SQUARE, metric="loss", seed=0)
     first, second = study.ask(2)
     with pytest.warns(RuntimeWarning, match="metric 'a' is a set, not a number, string, or None") as said:
@@ -561,7 +561,7 @@ def test_what_is_recommended_meets_the_constraints():
 
 def test_where_all_values_are_equal_or_there_is_one_something_is_recommended():
     study = AskTell({"x": space.uniform(0, 1)}, searcher="random", seed=0)
-    with pytest.raises(ValueError, match="no trial was told"):
+    with pytest.raises(ValueError, match="no trial has a finite"):
         _ = study.recommended
     for _ in range(3):
         study.tell(study.ask(), 1.5)
@@ -616,12 +616,12 @@ def test_a_loop_that_stops_trials_early_learns_from_their_reports(searcher):
     assert abs(study.best.config["x"] - 0.2) < 0.02
 
 
-def test_a_paused_trial_may_go_on_and_is_told_at_its_end():
+def test_a_paused_trial_may_be_resumed_and_gets_its_result_at_its_end():
     study = AskTell({"x": space.uniform(0, 1)}, searcher="tpe", seed=0)
     trial = study.ask()
     study.report(trial, 1, 0.5)
     study.pause(trial)
-    with pytest.raises(ValueError, match="no trial was told"):
+    with pytest.raises(ValueError, match="no trial has a finite"):
         _ = study.best
     study.resume(trial)
     study.report(trial, 2, 0.4)
@@ -640,7 +640,7 @@ def test_reports_that_make_no_sense_are_refused():
         study.resume(trial)
     study.tell(trial, 0.1)
     for call in (study.pause, study.resume, lambda told: study.report(told, 3, 0.1)):
-        with pytest.raises(ValueError, match="trial 0 was told before"):
+        with pytest.raises(ValueError, match="trial 0 has a result already"):
             call(trial)
 
 

@@ -586,7 +586,7 @@ class TestBeforeTheFirstTrial:
             run(started.append, **keywords)
         assert started == []
 
-    def test_all_problems_are_told_at_once(self):
+    def test_all_problems_are_listed_at_once(self):
         with pytest.raises(ValueError, match=r"(?s)start:\n  - scheduler.*\n  - searcher.*\n  - num_samples"):
             run(parabola, searcher="x", scheduler="y", num_samples=0)
 

@@ -126,7 +126,7 @@ def test_a_history_can_be_made_of_records():
     gap = Record(7, {}, {}, [1, 2, 5], [(1.0,), (2.0,), (3.0,)], None, [], [0.5, 1.0, 1.5], paused=True, until=9)
     assert History([*records, gap]).trials == (*records, gap)
     assert len(History()) == 0
-    assert History().trials[:] == ()
+    assert History().trials[:] == []
 
 
 def test_a_record_is_the_same_object_until_something_happens_to_its_trial():

@@ -204,7 +204,7 @@ def test_no_colour_where_none_is_wanted(monkeypatch):
 
 
 @pytest.mark.parametrize("make", [LiveProgress, partial(LineProgress, period_s=0.0)])
-def test_a_reader_that_is_gone_is_no_error_and_is_not_written_to_again(make):
+def test_a_reader_that_has_ended_is_no_error_and_is_not_written_to_again(make):
     stream = Gone()
     shown = make(stream)
     shown.update(MIDWAY)

@@ -225,7 +225,7 @@ def test_a_fresh_start_has_no_checkpoint(make):
 
 
 @pytest.mark.parametrize("call", [lambda: reporting.report(loss=1), reporting.get_checkpoint, reporting.context])
-def test_outside_a_trial_user_code_is_told_so(call):
+def test_outside_a_trial_the_error_says_so(call):
     with pytest.raises(RuntimeError, match=r"\(\) works only inside a trial: in an objective that an Engine runs"):
         call()
 

@@ -64,7 +64,7 @@ def test_where_a_curve_was_cut_short_what_would_have_come_is_unknown():
     cut = {trial.id for trial in result if trial.outcome == "stopped"}
     assert lenient.censored
     assert set(lenient.censored) <= cut
-    assert "would have gone on for longer than is known" in str(lenient)
+    assert "would continue beyond their recorded steps" in str(lenient)
 
 
 def test_it_says_whether_the_winner_would_have_been_lost(everything):

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         Sobol,
     )
     from trialwright.space import Space
-    from trialwright.stopping import AnyOf, Called, Stopper, StopRule, Thresholds
+    from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
     from trialwright.storage.inbox import enqueue, stop
 
 __version__ = _version("trialwright")
@@ -110,6 +110,7 @@ __all__ = [
     "ResourceChanging",
     "Result",
     "Room",
+    "RunPlateau",
     "Schedule",
     "Scheduler",
     "Searcher",
@@ -120,6 +121,7 @@ __all__ = [
     "Stopper",
     "Thresholds",
     "TopJob",
+    "TrialPlateau",
     "TrialResult",
     "TrialStopped",
     "TrialView",
@@ -183,7 +185,7 @@ _MODULES = {  # where each name is
         "Sobol",
     ),
     "space": ("Space",),
-    "stopping": ("AnyOf", "Called", "Stopper", "StopRule", "Thresholds"),
+    "stopping": ("AnyOf", "Called", "RunPlateau", "Stopper", "StopRule", "Thresholds", "TrialPlateau"),
     "storage.inbox": ("enqueue", "stop"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

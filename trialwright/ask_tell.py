@@ -76,7 +76,7 @@ class AskedTrial:
 
 @dataclass(frozen=True)
 class ToldTrial:
-    """A configuration that was tried. ``metrics`` are as they were told; empty where it failed."""
+    """A configuration that was tried. ``metrics`` are those given to ``tell``; empty if it failed."""
 
     id: int
     config: dict[str, Any]
@@ -86,9 +86,9 @@ class ToldTrial:
 class AskTell:
     """Suggests configurations, and learns from their results.
 
-    Any number of trials may be open at a time, and be told in any order. The same seed and the same calls give the same
-    suggestions. A result that is NaN, infinite, or None counts as a failure: it is learnt from, and never the best.
-    Several threads may ask and tell: their calls wait for each other.
+    Any number of trials may be open at a time, and their results may come in any order. The same seed and the same
+    calls give the same suggestions. A result that is NaN, infinite, or None counts as a failure: it is learnt from, and
+    never the best. Several threads may call ``ask`` and ``tell``.
 
     Args:
         space: what may vary: a dict of domains and constants, or a ``Space``.
@@ -161,7 +161,7 @@ class AskTell:
         """
         wanted = 1 if count is None else index(count)
         if wanted < 1:
-            raise ValueError(f"ask({count!r}): at least one trial must be asked for")
+            raise ValueError(f"ask({count!r}): count must be at least 1")
         with self._lock:
             asked = self._asked(wanted)
         return asked[0] if count is None else asked
@@ -199,7 +199,7 @@ class AskTell:
                 standard error of the metric as ``<metric>_sem``; None if the trial failed.
 
         Raises:
-            ValueError: this trial is not open, it was told before, or a metric is missing.
+            ValueError: this trial is not open, it has a result already, or a metric is missing.
             TypeError: a metric is not a number.
         """
         key = self._open_key(trial)
@@ -250,7 +250,9 @@ class AskTell:
     def _open_key(self, trial: AskedTrial | int) -> int:
         key = trial.id if isinstance(trial, AskedTrial) else index(trial)
         if key not in self._open:
-            known = "was told before" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
+            known = (
+                "has a result already" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
+            )
             raise ValueError(f"trial {key} {known}")
         return key
 
@@ -275,7 +277,7 @@ class AskTell:
     @property
     @_alone
     def trials(self) -> list[ToldTrial]:
-        """All trials that were told, in the order of their numbers."""
+        """All trials with a result, in the order of their numbers."""
         return [self._told[trial] for trial in sorted(self._told)]
 
     @property
@@ -287,7 +289,7 @@ class AskTell:
             ValueError: there is no such trial.
         """
         if self._best is None:
-            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+            raise ValueError(f"no trial has a finite {self.metrics[0]!r} that meets the constraints")
         return self._told[self._best[1]]
 
     @property
@@ -297,12 +299,12 @@ class AskTell:
         noisy, ``best`` is only the luckiest trial, and this is the better choice. Computed at each call.
 
         Raises:
-            ValueError: no trial was told a finite value that meets the constraints.
+            ValueError: no trial has a finite value that meets the constraints.
         """
         from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
         if self._best is None:
-            raise ValueError(f"no trial was told a finite {self.metrics[0]!r} that meets the constraints")
+            raise ValueError(f"no trial has a finite {self.metrics[0]!r} that meets the constraints")
         problem = Problem(self.space, len(self.metrics), len(self._goals))
         found = cast("Recommended", recommend(problem, self._log.until(len(self._log))))
         return found.of_maximum() if self._signs[self.metrics[0]] < 0 else found

@@ -71,7 +71,10 @@ class TrialInfo:
 
 
 class Trials(Sequence[TrialInfo]):
-    """All trials as they are now, in the order of their first events."""
+    """All trials as they are now, in the order of their first events.
+
+    They are kept here, and not made on demand: callbacks run in other threads than the loop, which changes the trials.
+    """
 
     def __init__(self) -> None:
         self._infos: list[TrialInfo] = []
@@ -114,7 +117,7 @@ class Callback:
         """A trial began to run."""
 
     def on_trial_restore(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
-        """A trial goes on from a checkpoint."""
+        """A trial continues from a checkpoint."""
 
     def on_trial_save(self, iteration: int, trials: Sequence[TrialInfo], trial: TrialInfo, **info: object) -> None:
         """A trial saved a checkpoint."""

@@ -1,4 +1,4 @@
-"""Loading: the result of a run from its directory, whether it is over, was interrupted, or is still running."""
+"""Loading: the result of a run from its directory, whether it is over, interrupted, or still running."""
 
 from __future__ import annotations
 

@@ -156,14 +156,14 @@ class Start(Message):
 
 @dataclass(frozen=True, slots=True)
 class Continue(Message):
-    """Verdict: go on until there."""
+    """Verdict: continue until there."""
 
     until: Until
 
 
 @dataclass(frozen=True, slots=True)
 class Pause(Message):
-    """Verdict: give the resources back; a later ``Resume`` goes on from the checkpoint."""
+    """Verdict: give the resources back; a later ``Resume`` continues from the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ Verdict: TypeAlias = Continue | Pause | Stop | Clone | Resize
 
 @dataclass(frozen=True, slots=True)
 class Resume(Message):
-    """Choice: a paused trial goes on until there: as it was, or as a ``Clone`` of a donor."""
+    """Choice: resume a paused trial until there: as it was, or as a ``Clone`` of a donor."""
 
     trial: int
     until: Until
@@ -228,7 +228,7 @@ class Wait(Message):
 @dataclass(frozen=True, slots=True)
 class Consult(Message):
     """Choice: what the searcher finds best, a new trial or a paused one; for a paused one, ``on_resume`` returns how
-    far it goes. The tags are shown to the searcher."""
+    far it runs. The tags are shown to the searcher."""
 
     tags: Tags = field(default_factory=dict)
 
@@ -414,7 +414,7 @@ class Halted(Message):
 
 @dataclass(frozen=True, slots=True)
 class Lost(Message):
-    """The worker is gone. A preempted one is not counted against ``max_failures``."""
+    """The worker has died or cannot be reached. If it was preempted, this does not count against ``max_failures``."""
 
     trial: int
     attempt: int
@@ -491,8 +491,8 @@ class Launch(Message):
 
 @dataclass(frozen=True, slots=True)
 class Extend(Message):
-    """Answer to a waiting report: go on. ``durable``: leave only once the report is committed, because it acknowledges
-    one."""
+    """Answer to a waiting report: continue. ``durable``: sent only once the report's checkpoint is committed, because
+    it acknowledges it."""
 
     trial: int
     attempt: int
@@ -504,8 +504,8 @@ class Extend(Message):
 class Halt(Message):
     """End the user code, politely first. Answered by Halted, or by Finished, Failed, or Lost where these come first.
 
-    ``durable``: leave only once the decision is committed, because the trial is to go on from what it has reached. One
-    that ends the trial leaves at once: a crash before the commit repeats the steps since the last checkpoint.
+    ``durable``: sent only once the decision is committed, because the trial will continue from what it has reached. One
+    that ends the trial is sent at once: a crash before the commit repeats the steps since the last checkpoint.
     """
 
     trial: int

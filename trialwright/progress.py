@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trialwright.core.failures import Failure
+from trialwright.nested import flatten
 
 WARNINGS_SHOWN = 2
 FAILURES_SHOWN = 5  # kinds
@@ -117,7 +118,7 @@ class NoProgress:
 
 
 class _Drawn(ABC):
-    """Draws on a stream until the stream is closed or its reader is gone."""
+    """Draws on a stream until the stream is closed or its reader has ended."""
 
     is_seen = True
 
@@ -294,10 +295,10 @@ def _errors(snapshot: Snapshot) -> list[str]:
 
 def _headline(snapshot: Snapshot) -> str:
     ended = snapshot.states.get("ended", 0)
-    counts = _counts(snapshot.outcomes)
+    outcomes = counts(snapshot.outcomes) or "none"
     unended = sum(snapshot.states.values()) - ended
     rest = f"; {unended} not ended" if unended else ""
-    return f"{_plain(snapshot.name)}: {ended:,} trials in {duration(snapshot.elapsed_s)}: {counts or 'none'}{rest}"
+    return f"{_plain(snapshot.name)}: {ended:,} trials in {duration(snapshot.elapsed_s)}: {outcomes}{rest}"
 
 
 def _where_time_went(spent: Statistics, reports: int) -> list[str]:
@@ -328,12 +329,13 @@ def _trials(snapshot: Snapshot) -> str:
     states = {state: count for state, count in snapshot.states.items() if state != "ended"}
     of = "" if snapshot.wanted is None else f" of {snapshot.wanted:,}"
     ended = f"{snapshot.states.get('ended', 0):,}{of} ended"
-    outcomes = _counts(snapshot.outcomes)
-    return ", ".join(filter(None, [_counts(states), ended])) + (f" ({outcomes})" if outcomes else "")
+    outcomes = counts(snapshot.outcomes)
+    return ", ".join(filter(None, [counts(states), ended])) + (f" ({outcomes})" if outcomes else "")
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+def counts(amounts: Mapping[str, int]) -> str:
+    """Return ``4 running, 2 paused``."""
+    return ", ".join(f"{amount:,} {name}" for name, amount in amounts.items() if amount)
 
 
 def _best(best: Best) -> str:
@@ -342,24 +344,19 @@ def _best(best: Best) -> str:
 
 def settings(config: Mapping[str, object]) -> str:
     """Return a config as ``lr=0.0123 model/width=128``, cut off where it gets long."""
-    text = _plain(" ".join(_settings(config, "")))
+    text = _plain(" ".join(f"{name}={shown(value)}" for name, value in flatten(config).items()))
     return text if len(text) <= CONFIG_LENGTH else text[: CONFIG_LENGTH - 3] + "..."
-
-
-def _settings(config: Mapping[str, object], prefix: str) -> list[str]:
-    parts: list[str] = []
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            parts += _settings(value, f"{prefix}{name}/")
-        else:
-            parts.append(f"{prefix}{name}={number(value) if isinstance(value, float) else value}")
-    return parts
 
 
 def _used(name: str, used: float, total: float) -> str:
     if name == "memory":
         return f"{number(used / 2**30)} of {number(total / 2**30)} GiB"
     return f"{number(used)} of {number(total)}"
+
+
+def shown(value: object) -> str:
+    """Return a value as a string: a float with four significant digits."""
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def number(value: float) -> str:

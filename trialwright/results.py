@@ -16,6 +16,7 @@ from trialwright.core.scores import standard_errors, violations
 from trialwright.core.trial import Descent
 from trialwright.history import History, Record
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
+from trialwright.nested import flatten
 from trialwright.progress import Statistics, settings
 from trialwright.searchers.base import Problem
 from trialwright.space import Space
@@ -379,7 +380,7 @@ def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
 
 def _row(trial: TrialResult, taken: AbstractSet[str]) -> dict[str, object]:
     about = {"id": trial.id, "state": trial.state, "outcome": trial.outcome}
-    config = {f"config/{name}": value for name, value in _flat(trial.config)}
+    config = {f"config/{name}": value for name, value in flatten(trial.config).items()}
     times = {"started": trial.started, "ended": trial.ended, "error": trial.error or None}
     return _apart(about, taken) | trial.metrics | _apart({**config, **times}, taken)
 
@@ -393,11 +394,3 @@ def _apart(columns: Mapping[str, object], taken: AbstractSet[str]) -> dict[str, 
             name = f"trial/{name}"
         named[name] = value
     return named
-
-
-def _flat(config: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value

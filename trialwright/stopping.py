@@ -2,16 +2,18 @@
 
 ``stop={"accuracy": 0.95}`` ends a trial that reports at least that; ``{"loss": ("<=", 0.1)}`` one that reports at most
 that; with several, the first that is met ends it. A function ``stop(trial_id, metrics) -> bool`` or a ``Stopper`` is
-asked at every report.
+asked at every report. ``TrialPlateau`` and ``RunPlateau`` are such stoppers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Boundary, Config, Metric, Report, Until
@@ -21,7 +23,7 @@ StopFunction: TypeAlias = Callable[[int, dict[str, Metric]], bool]
 
 @runtime_checkable
 class Stopper(Protocol):
-    """A stop rule with a state."""
+    """A stop rule of yours that has a state."""
 
     def __call__(self, trial_id: int, metrics: dict[str, Metric]) -> bool:
         """Tell whether this report ends its trial."""
@@ -35,7 +37,8 @@ Stop: TypeAlias = "Mapping[str, float | tuple[str, float]] | StopFunction | Stop
 
 @runtime_checkable
 class StopRule(Protocol):
-    """What the experiment asks. It is made from the user's ``stop``; one that needs the config too can be given itself.
+    """A stop rule as the experiment calls it. It is made from the user's ``stop``; give an object of your own if the
+    rule needs the config.
 
     The report and the config must not be changed. When a run is resumed, the rule is asked again about every earlier
     report, in the same order, to restore its state; these answers are not used.
@@ -94,7 +97,7 @@ class Called:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Several rules: the first with a reason ends the trial, and all are asked."""
+    """Several rules: all are asked, and the first one with a reason ends the trial."""
 
     rules: tuple[StopRule, ...]
 
@@ -111,6 +114,121 @@ class AnyOf:
     def stop_all(self) -> str | None:
         """Return the first reason."""
         return next(filter(None, [rule.stop_all() for rule in self.rules]), None)
+
+
+class TrialPlateau:
+    """A ``Stopper`` that ends a trial whose metric has stopped changing.
+
+    Args:
+        metric: the name of the metric.
+        std: the metric has stopped changing when the standard deviation of its last values is below this. One of them
+            that is not a finite number counts as a change.
+        window: how many values are the last ones.
+        grace_period: how many reports a trial makes at least.
+        threshold: end only trials whose metric is at least this good.
+        mode: which direction is good, "min" or "max"; used with ``threshold``.
+
+    Raises:
+        ValueError: the window is empty, or there is a threshold without a mode.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        *,
+        std: float = 0.01,
+        window: int = 4,
+        grace_period: int = 4,
+        threshold: float | None = None,
+        mode: Literal["min", "max"] | None = None,
+    ) -> None:
+        if window < 1:
+            raise ValueError(f"the window must have at least 1 value, not {window!r}")
+        if threshold is not None and mode not in ("min", "max"):
+            raise ValueError(f"a threshold needs a mode, 'min' or 'max', not {mode!r}")
+        self.metric, self._std, self._window, self._grace_period = metric, std, window, grace_period
+        self._threshold, self._mode = threshold, mode
+        self._reports: Counter[object] = Counter()  # by trial
+        self._last: defaultdict[object, deque[float]] = defaultdict(lambda: deque(maxlen=window))
+
+    def __call__(self, trial_id: object, metrics: Mapping[str, object]) -> bool:
+        """Tell whether this report ends its trial."""
+        value, last = _number(metrics.get(self.metric)), self._last[trial_id]
+        last.append(value)
+        self._reports[trial_id] += 1
+        if self._reports[trial_id] < self._grace_period or len(last) < self._window:
+            return False
+        return self._is_good(value) and _deviation(last) < self._std
+
+    def stop_all(self) -> bool:
+        """Return False: this is about single trials."""
+        return False
+
+    def _is_good(self, value: float) -> bool:
+        if self._threshold is None:
+            return True
+        return value <= self._threshold if self._mode == "min" else value >= self._threshold
+
+
+class RunPlateau:
+    """A ``Stopper`` that ends the run when its best values are nearly equal.
+
+    Args:
+        metric: the name of the metric.
+        mode: which values are best, "min" or "max".
+        std: they are nearly equal when their standard deviation is at most this.
+        top: how many best values are compared, of all trials together. NaN and infinities are none of them.
+        patience: how many reports in a row must leave them nearly equal.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        mode: Literal["min", "max"] = "min",
+        *,
+        std: float = 0.001,
+        top: int = 10,
+        patience: int = 0,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
+        if top <= 1 or top != int(top):
+            raise ValueError(f"top must be an integer greater than 1, not {top!r}")
+        if patience < 0 or patience != int(patience):
+            raise ValueError(f"patience must be an integer that is not negative, not {patience!r}")
+        if not std > 0:
+            raise ValueError(f"std must be greater than 0, not {std!r}")
+        self.metric, self._std, self._top, self._patience = metric, std, top, patience
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._best: list[float] = []
+        self._in_a_row = 0
+
+    def __call__(self, trial_id: object, metrics: Mapping[str, object]) -> bool:
+        """Tell whether the run should end, and so this trial."""
+        cost = self._sign * _number(metrics.get(self.metric))
+        if math.isfinite(cost):
+            self._best = sorted([*self._best, cost])[: self._top]
+        self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0
+        return self.stop_all()
+
+    def has_plateaued(self) -> bool:
+        """Tell whether the best values are nearly equal."""
+        return len(self._best) == self._top and _deviation(self._best) <= self._std
+
+    def stop_all(self) -> bool:
+        """Tell whether they have been so for long enough."""
+        return self.has_plateaued() and self._in_a_row >= self._patience
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _deviation(values: Collection[float]) -> float:
+    return statistics.pstdev(values) if all(map(math.isfinite, values)) else math.inf
 
 
 def stop_rule(stop: Stop) -> StopRule:

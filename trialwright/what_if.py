@@ -79,7 +79,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """How a run would have gone under another scheduler.
+    """How a run would have been under another scheduler.
 
     ``wall_s`` is the virtual time of the run. ``recorded_best`` and ``best`` are the best values at any step, each with
     its trial; the trial of the first is called the *winner*.
@@ -121,7 +121,7 @@ class WhatIf:
         recorded = sum(fate.recorded_steps for fate in self.fates)
         winner = f"trial {self.winner.trial} is {'kept' if self.kept_winner else 'lost'} ({self.winner.outcome})"
         best = f"best {self.best[0]:.6g} (trial {self.best[1]}) in place of {self.recorded_best[0]:.6g}"
-        unknown = f"; {len(self.censored)} trials would have gone on for longer than is known" if self.censored else ""
+        unknown = f"; {len(self.censored)} trials would continue beyond their recorded steps" if self.censored else ""
         return (
             f"{self.saved_steps} of {recorded} steps saved, {self.saved_s:.4g} s; the winner, {winner}; {best}{unknown}"
         )

@@ -73,7 +73,7 @@ class Measured:
 
 def table(measured: Sequence[Measured]) -> str:
     """Return the table in Markdown."""
-    head = ["", "what", "measured", "promised", "beside", "promised", ""]
+    head = ["", "what", "measured", "goal", "compared with", "goal", ""]
     lines = [head, ["---"] * len(head), *map(_cells, measured)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -86,7 +86,7 @@ def _cells(measured: Measured) -> list[str]:
     spread = f" ({number(min(measured.ours))} to {number(max(measured.ours))})" if len(measured.ours) > 1 else ""
     promised = f"{'at least' if row.op == '>=' else 'at most'} {number(row.goal, row.unit)}"
     ratio = "" if row.ratio is None else f"{row.ratio:g} times"
-    kept = "kept" if measured.is_kept else "**not kept**"
+    kept = "reached" if measured.is_kept else "**not reached**"
     return [row.name, row.what, number(measured.median, row.unit) + spread, promised, beside, ratio, kept]
 
 

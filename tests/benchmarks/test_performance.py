@@ -36,7 +36,7 @@ def test_the_table_says_what_was_measured_promised_and_not_kept():
     line = table([Measured(BY_NAME["trials"], [7_000, 7_500], [50, 50])]).splitlines()[-1]
     assert line == (
         "| trials | no-op trials on Ray, random search, 50,000 | 7,250/s (7,000 to 7,500) | at least 8,000/s "
-        "| 145 times Ray Tune (50/s) | 150 times | **not kept** |"
+        "| 145 times Ray Tune (50/s) | 150 times | **not reached** |"
     )
 
 

@@ -122,7 +122,7 @@ class TestComparison:
         assert complete(traces, FORMS, ["a", "b"]) == FORMS[:1]
         assert compare(traces, FORMS, ["a", "b"])[0].tasks == 1
 
-    def test_what_is_lost_to_parallelism_is_told_on_one_scale(self):
+    def test_what_is_lost_to_parallelism_is_on_one_scale(self):
         alone, together = trace("a", (1, 8.0), (2, 0.0)), trace("a", (1, 8.0), (2, 4.0), batch=16)
         found = {(each.what, each.at): each for each in compare_parallel([alone, together], FORMS, ["a"], 16)}
         assert found["regret", 50].standings[0].mean == pytest.approx(0.5)
@@ -183,7 +183,7 @@ class TestTraces:
         append([trace("c", (1, 8.0))], path)
         assert [each.method for each in read([path]).values()] == ["a", "c"]
 
-    def test_a_run_that_fails_is_told_and_the_others_are_kept(self, tmp_path, capfd):
+    def test_a_run_that_fails_is_printed_and_the_others_are_kept(self, tmp_path, capfd):
         jobs = [Job(FORMS[0], method, 0, 1, 3, sys.executable) for method in ("nonesuch", "random")]
         made = list(make(jobs, tmp_path / "traces.jsonl", 1))
         assert [each.method for each in made] == ["random"]
@@ -193,7 +193,7 @@ class TestTraces:
         with pytest.raises(RuntimeError, match="Seed must be"):
             run(Job(FORMS[0], "optuna-tpe", 2**40, 1, 3, sys.executable))
 
-    def test_noise_is_told_and_not_counted(self):
+    def test_a_method_gets_the_noisy_value_and_the_true_one_counts(self):
         told = []
         task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=partial(normal, 0.5))
 
@@ -242,6 +242,6 @@ def test_there_are_enough_tasks_of_enough_families_and_none_serves_twice():
     assert len({task.id for task in TASKS}) == len(TASKS)
 
 
-def test_spaces_are_told_to_others_as_plain_data():
+def test_other_libraries_get_spaces_as_plain_data():
     for task in TASKS:
         assert json.loads(json.dumps(plain_space(task.space))) == plain_space(task.space)

@@ -514,7 +514,7 @@ def test_checkpoints_without_the_metric_go_first():
     assert hand.reported(0, 4, 0.6, checkpoint="four") == [Discard("three"), Discard("two"), Like(Extend)]
 
 
-def test_all_checkpoints_are_kept_unless_told_otherwise():
+def test_all_checkpoints_are_kept_by_default():
     hand = Hand(samples=1)
     for step in range(1, 30):
         assert hand.reported(0, step, checkpoint=str(step)) == [Like(Extend)]

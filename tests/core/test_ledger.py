@@ -111,12 +111,12 @@ def test_what_does_not_fit_is_not_granted():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda now: now.machines["n0"].row.update(cpu=40_000), "books of n0 do not balance"),
+        (lambda now: now.machines["n0"].row.update(cpu=40_000), "the amounts of n0 are inconsistent"),
         (lambda now: now.granted.update(cpu=0), "room and grants are counted as"),
         (lambda now: now._index._nodes[1].update(cpu=0), "the index of free amounts says"),
     ],
 )
-def test_books_that_do_not_balance_are_found(spoil, message):
+def test_amounts_that_are_inconsistent_are_found(spoil, message):
     ledger = a_ledger({"cpu": 4}, {"cpu": 1})
     ledger.grant(0, to_request({"cpu": 1}))
     ledger.check()

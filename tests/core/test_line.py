@@ -120,7 +120,7 @@ def test_what_was_set_aside_stands_in_its_old_place_once_the_machines_have_chang
 # Coming and going -----------------------------------------------------------------------------------------------------
 
 
-def test_a_trial_that_leaves_the_line_is_not_picked():
+def test_a_trial_that_was_removed_from_the_line_is_not_picked():
     line = a_line(SMALL, SMALL, SMALL)
     line.remove(1)
     line.remove(1)

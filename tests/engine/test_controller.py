@@ -172,11 +172,11 @@ def test_a_discard_waits_for_its_commit():
     drive(Script(), [report(1, checkpoint="one")], then=then, keep_checkpoints=1)
 
 
-def test_an_extend_without_a_checkpoint_leaves_at_once():
+def test_an_extend_without_a_checkpoint_is_sent_at_once():
     leaves_at_once(Script(), [report(1)], kind=Extend)
 
 
-def test_a_halt_that_ends_its_trial_leaves_at_once():
+def test_a_halt_that_ends_its_trial_is_sent_at_once():
     leaves_at_once(Script(verdicts={(0, 1): Stop("enough")}), [report(1, checkpoint="one")], kind=Halt)
 
 
@@ -255,7 +255,7 @@ class Listener(Callback):
         self.heard.append(result["step"])
 
 
-def test_callbacks_are_told_once_the_turn_is_committed():
+def test_callbacks_are_called_once_the_turn_is_committed():
     listener = Listener()
 
     async def then(executor, store):

@@ -107,7 +107,7 @@ def test_a_context_is_left_as_a_step():
     assert (left, warnings) == ([1], ["the process failed at the end: OSError: gone"])
 
 
-def test_an_error_that_cannot_say_what_it_is_is_told_by_its_class():
+def test_an_error_without_a_message_is_named_by_its_class():
     class Odd(Exception):
         def __str__(self):
             raise ValueError

@@ -96,7 +96,7 @@ def test_every_scheduler_of_ours_can_say_why_after_any_run(scheduler, lost):
     assert not any(decided.facts for decided in stopped), "a stop rule needs no ranks"
 
 
-def test_promotions_and_drops_are_told_with_their_ranks():
+def test_promotions_and_drops_are_explained_with_their_ranks():
     result = tune(ASHA(max_t=27, reduction_factor=3, promote=True))
     story = [decided for trial in result for decided in result.explain(trial.id)]
     resumed = [decided for decided in story if isinstance(decided.decision, Resume)]

@@ -72,7 +72,7 @@ def test_a_resume_may_be_given_another_executor(tmp_path, monkeypatch):
     assert engine.run().trials[0].outcome == "completed"
 
 
-def test_the_executor_comes_back_as_it_was_told(tmp_path, monkeypatch):
+def test_the_executor_comes_back_with_its_arguments(tmp_path, monkeypatch):
     interrupted(tmp_path, monkeypatch)
     [path] = tmp_path.iterdir()
     assert Engine.resume(path, train)._keywords["executor"] == Local(cpus=1, grace_s=0.5)

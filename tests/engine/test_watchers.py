@@ -38,7 +38,7 @@ class Shown:
         self.shown.append(snapshot)
 
 
-def test_what_is_waited_for_is_told_once_it_lasts(monkeypatch):
+def test_a_long_wait_gives_a_warning(monkeypatch):
     monkeypatch.setattr(watchers, "WAIT_S", 0.0)
     said, looks = [], ["room", "room", "a machine", "", "a machine", ""]
     with pytest.raises(IndexError):
@@ -46,7 +46,7 @@ def test_what_is_waited_for_is_told_once_it_lasts(monkeypatch):
     assert said == ["room"]
 
 
-def test_a_searcher_that_takes_most_of_the_slots_time_is_told_once_it_lasts(monkeypatch):
+def test_a_searcher_that_takes_most_of_the_slots_time_for_long_gives_a_warning(monkeypatch):
     monkeypatch.setattr(watchers, "WAIT_S", 0.0)
     waited, said = [0.0, 0.1, 3.1, 3.2, 6.2, 9.2], []
     looks = [watchers.Spent(float(now), each, 1) for now, each in enumerate(waited)]

@@ -100,7 +100,7 @@ def test_a_preempted_worker_is_not_held_against_its_trial():
     assert simulation.experiment.outcomes == Counter(completed=30)
 
 
-def test_who_is_told_of_its_preemption_saves_what_it_has():
+def test_a_worker_with_notice_of_its_preemption_saves_a_checkpoint():
     simulation = suffering(Faults(preempted_per_hour=100, notice_s=2.0), max_failures=0)
     for life in lives(simulation).values():
         saved = [event for event in life if isinstance(event, Reported) and event.checkpoint]
@@ -111,7 +111,7 @@ def test_who_is_told_of_its_preemption_saves_what_it_has():
     assert any(event.first_step > 1 for event in begun if isinstance(event, Reported))
 
 
-def test_who_is_not_told_has_to_begin_again():
+def test_a_worker_without_notice_has_to_begin_again():
     simulation = suffering(Faults(preempted_per_hour=100, notice_s=0.0), max_failures=0)
     begun = [life[1] for (_, attempt), life in lives(simulation).items() if attempt > 1 and len(life) > 2]
     assert begun

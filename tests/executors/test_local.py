@@ -211,7 +211,7 @@ async def never_waits(config):
         reporting.report(loss=float(number))
 
 
-def test_an_async_objective_that_never_waits_is_told_to(tmp_path, monkeypatch):
+def test_an_async_objective_that_never_waits_fails_with_the_advice_to_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "HELD_MAX", 100)
     driver = Driver(Local(), tmp_path, never_waits)
     driver.open()

@@ -181,7 +181,7 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.wait_until(lambda: cluster.available_resources().get("CPU") == 2)
         assert isinstance(driver.run(report_thrice)[-1], Finished)
 
-    def test_a_task_that_waits_for_what_trials_hold_is_told(self, drive):
+    def test_a_task_that_waits_for_what_trials_hold_gives_a_warning(self, drive):
         said = []
         driver = drive(grace_s=1.0)
         driver.executor._warn = said.append
@@ -217,7 +217,7 @@ def beat(driver):
 
 
 class TestMachinesOfOthers:
-    def test_a_machine_that_leaves_takes_its_trials_with_it_through_no_fault_of_theirs(self, tmp_path):
+    def test_the_trials_of_a_machine_that_leaves_are_lost_without_a_failure(self, tmp_path):
         ray, cluster_utils = pytest.importorskip("ray"), pytest.importorskip("ray.cluster_utils")
         small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=small)
@@ -266,7 +266,7 @@ class TestRayOfOurs:
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
 
-    def test_rays_client_cannot_be_dialled_wherever_its_address_is_from(self, monkeypatch):
+    def test_slots_cannot_connect_to_the_driver_under_rays_client_whatever_gives_its_address(self, monkeypatch):
         monkeypatch.setenv("RAY_ADDRESS", "ray://somewhere:10001")
         assert not OnRay()._cluster.can_dial()
         assert not OnRay("ray://elsewhere:10001")._cluster.can_dial()

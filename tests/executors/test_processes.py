@@ -46,7 +46,7 @@ def test_the_cause_of_a_death_is_named(driver):
     assert driver.run(die, how="exit")[-1].reason.endswith("left with exit code 3")
 
 
-def test_a_kill_for_lack_of_memory_is_told_from_other_kills():
+def test_a_kill_for_lack_of_memory_is_distinguished_from_other_kills():
     assert processes._cause(-9, short_of_memory=True) == "the system killed it, because memory ran out"
     assert processes._cause(-9, short_of_memory=False) == "killed by SIGKILL"
     assert processes._cause(None, short_of_memory=False) == "the fork server has ended"

@@ -214,7 +214,7 @@ class TestDeaths:
         assert isinstance(driver.wait_for(trial)[-1], Lost)
         driver.wait_until(lambda: not alive(row["child"]))
 
-    def test_one_death_is_told_once(self, driver):
+    def test_one_death_is_reported_once(self, driver):
         driver.run(die, how="kill")
         assert driver.take(seconds=0.5) == [Ticked()]
 

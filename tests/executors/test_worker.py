@@ -356,7 +356,7 @@ def test_it_says_who_it_is(slot):
     assert (slot.hello.token, slot.hello.slot, slot.hello.pid) == (b"secret", 5, slot.process.pid)
 
 
-def test_a_short_trial_is_told_in_one_breath(slot):
+def test_a_short_trial_is_sent_in_one_write(slot):
     slot.run(nothing)
     slot.writes.clear()
     events = slot.run(one_result, x=2.0)
@@ -469,7 +469,7 @@ def test_a_report_that_is_too_large_fails_in_report(slot):
     assert "report" in failed.traceback
 
 
-def test_the_oddest_error_is_told_in_few_words(slot):
+def test_an_error_that_cannot_be_shown_is_sent_as_a_short_message(slot):
     failed = slot.run(weird_error)[-1]
     assert isinstance(failed, Failed)
     assert len(failed.error) <= 500
@@ -675,7 +675,7 @@ print(len(wire.sent))
 """
 
 
-def test_of_64_short_trials_that_wait_in_a_slot_the_endings_leave_16_at_a_time(tmp_path):
+def test_of_64_short_trials_that_wait_in_a_slot_the_endings_are_sent_16_at_a_time(tmp_path):
     command = [sys.executable, "-c", COUNTED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # it ends all children of its process
     assert done.stdout.split() == ["4"]

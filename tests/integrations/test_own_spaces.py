@@ -197,7 +197,7 @@ def test_optunas_other_samplers_can_be_had():
     assert live(searcher, 4)[0] == live(Optuna(sampler=optuna.samplers.RandomSampler(seed=1)), 4)[0]
 
 
-def test_optuna_that_was_told_of_one_objective_says_so_where_there_are_two():
+def test_optuna_that_was_given_one_objective_refuses_two():
     pytest.importorskip("optuna")
     searcher = Optuna()
     with pytest.raises(ValueError, match="each of the 2 metrics"):

@@ -19,8 +19,7 @@ from trialwright import space as s
 from trialwright.loggers import CSVLogger, FileLogger, JSONLogger, Naming, TensorBoardLogger, export
 from trialwright.loggers.events import record
 from trialwright.tune import names
-from trialwright.tune.callback import to_engine
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback, together
+from trialwright.tune.callbacks import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback, to_engine, together
 from trialwright.tune.trial import RunFacts, run_digits
 
 SPACE = {"lr": s.loguniform(1e-3, 1), "model": {"depth": s.randint(1, 5), "kind": "mlp"}}

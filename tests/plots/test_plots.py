@@ -160,7 +160,7 @@ def test_a_plot_can_be_drawn_into_another(result):
 
 def test_a_plot_without_a_metric_is_refused():
     result = Engine(train, SPACE, executor="local", verbose=0, storage=None).run()
-    with pytest.raises(ValueError, match="which metric"):
+    with pytest.raises(ValueError, match="the run has no metric"):
         plots.learning_curves(result)
 
 

@@ -160,7 +160,7 @@ def test_stopping_by_hand():
     assert verdict == Continue(at_step(3))
 
 
-def test_a_stopped_trial_is_told_its_rank():
+def test_the_reason_of_a_stopped_trial_has_its_rank():
     scheduler = an_asha(max_t=9, reduction_factor=3)
     start(scheduler, 0, 1)
     report(scheduler, 0, 1, 0.5)

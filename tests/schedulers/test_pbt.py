@@ -314,7 +314,7 @@ def test_every_clones_config_is_a_variation_inside_the_bounds(population):
     assert all(trial.config != descent.before for trial in clones for descent in trial.descents[-1:])
 
 
-def test_the_searcher_is_told_whom_to_vary(population):
+def test_the_searcher_gets_the_donor_to_vary(population):
     decisions = [decision for moment in population.moments for decision in moment.decisions]
     clones: list[Any] = [
         each for each in decisions if isinstance(each, Clone) or getattr(each, "donor", None) is not None

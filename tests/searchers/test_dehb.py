@@ -75,7 +75,7 @@ def test_a_mutant_is_one_member_and_the_difference_of_two_others():
         assert tuple(np.round(bred, 9)) in mutants or not 0 < bred[0] < 1 or bred[0] > 0.06, "or drawn afresh"
 
 
-def test_what_leaves_the_cube_is_drawn_afresh():
+def test_what_is_outside_the_cube_is_drawn_again():
     log = HistoryLog()
     for trial in range(8):
         tried(log, trial, float(trial), trial)

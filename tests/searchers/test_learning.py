@@ -64,7 +64,8 @@ APART = {
     (
         "PriorBand",
         "PASHA",
-    ): "no trial reaches its end until the ranking changes, and `PriorBand` trusts no best trial before that",
+    ): "in this test the ranking never changes from rung to rung, so PASHA never trains a trial to its end; "
+    "`PriorBand` uses its best trial only after a trial has reached its end",
 }
 
 

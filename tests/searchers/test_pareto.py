@@ -91,7 +91,7 @@ def test_a_front_is_what_only_earlier_fronts_dominate(values):
         assert number == (worse_than.max() + 1 if worse_than.size else 0)
 
 
-def test_of_many_points_only_the_first_fronts_are_told_apart():
+def test_of_many_points_only_the_first_fronts_are_distinguished():
     values = np.random.default_rng(0).random((2000, 3))
     fronts = ranks(values, 50)
     assert len(np.unique(fronts)) < 5

@@ -118,7 +118,7 @@ happenings = st.lists(
 
 @given(happenings)
 @settings(max_examples=300, deadline=None)
-def test_news_told_piece_by_piece_are_the_history(happened):
+def test_entries_sent_piece_by_piece_are_the_history(happened):
     log, told, learnt = HistoryLog(), None, HistoryLog()
     for count, (trial, what, step) in enumerate([*happened, (0, "told", 1)]):
         match what:
@@ -138,7 +138,7 @@ def test_news_told_piece_by_piece_are_the_history(happened):
                 assert learnt.until(len(learnt)) == history
 
 
-def test_a_report_is_told_once():
+def test_a_report_is_sent_once():
     log = HistoryLog()
     log.born(0, {}, {})
     log.seen(0, 1, [(float(step),) for step in range(1000)])
@@ -207,7 +207,7 @@ def test_what_it_prints_and_reads_does_not_get_between_the_messages(capfd):
 # What goes wrong -----------------------------------------------------------------------------------------------------
 
 
-def test_what_it_raises_is_raised_here_with_a_note_of_where_or_told_if_it_cannot_be_sent():
+def test_what_it_raises_is_raised_here_with_a_note_of_where_or_described_if_it_cannot_be_sent():
     with asked(Raising()) as (searcher, _):
         with pytest.raises(ValueError, match=r"^boo\n") as raised:
             searcher.suggest(History(), request(0), STREAMS)
@@ -217,7 +217,7 @@ def test_what_it_raises_is_raised_here_with_a_note_of_where_or_told_if_it_cannot
         assert 'raise Odd("boo", "hoo")' in raised.value.__notes__[0]
 
 
-def test_a_killed_process_is_started_again_and_goes_on_as_it_would_have():
+def test_a_killed_process_is_started_again_and_continues_with_the_same_suggestions():
     before, *_, last = eventful()
     expected = Telling().suggest(last, request(5), STREAMS)
     with asked(Telling()) as (searcher, warnings):

@@ -130,7 +130,7 @@ def test_category_cells(domain):
         assert domain.index(option) == index
 
 
-def test_options_are_told_apart_by_type_and_found_by_value():
+def test_options_are_distinguished_by_type_and_found_by_value():
     domain = space.choice([1, True, 1.0, "1", None, (1, 2), [1, 2]])
     assert [domain.index(option) for option in domain.options] == list(range(7))
     assert space.choice([0.5, 2.0]).index(2) == 1
@@ -198,7 +198,7 @@ REFUSED = [
     (lambda: untyped.randint(0.0, 3), TypeError, "randint(0.0, 3): lower must be an int, got 0.0 of type float"),
     (lambda: untyped.randint(0, True), TypeError, "upper must be an int, got True"),
     (lambda: untyped.randint(3, 3), ValueError, "equal"),
-    (lambda: untyped.randint(0, 2**50), ValueError, "more than 2**40 different values cannot be told apart"),
+    (lambda: untyped.randint(0, 2**50), ValueError, "more than 2**40 different values cannot be distinguished"),
     (lambda: untyped.randint(2**70, 2**70 + 1), ValueError, "lower must be within -2**62 and 2**62"),
     (lambda: untyped.qrandint(0, 4, 5), ValueError, "q=5 is larger than the range from lower to upper, 4"),
     (lambda: untyped.lograndint(0, 4), ValueError, "lower must be above 0 on a log scale, got 0"),

@@ -79,7 +79,7 @@ def test_a_migration_that_fails_changes_nothing(run, monkeypatch):
     assert query(run, "SELECT count(*) FROM trials") == [(0,)]
 
 
-def test_a_journal_of_format_1_is_read_without_its_decisions_and_not_gone_on_with(tmp_path):
+def test_a_journal_of_format_1_is_read_without_its_decisions_and_not_resumed(tmp_path):
     shutil.copy(make_fixture.path_of(1), tmp_path / "journal.sqlite")
     store = SqliteStore.open(tmp_path, read_only=True)
     assert repr(store.settings) == repr(make_fixture.SETTINGS)

@@ -139,7 +139,7 @@ def test_a_row_that_is_no_request_is_named_by_its_number_and_the_next_is_read(ru
     assert odd.problem.startswith(f"{kind} {body} cannot be read: ")
 
 
-def test_a_row_of_a_table_of_another_make_is_told_too(run):
+def test_a_row_of_a_table_of_another_make_is_rejected_with_a_message(run):
     with sqlite3.connect(run / inbox.NAME) as database:
         database.execute("CREATE TABLE letters (number INTEGER PRIMARY KEY, kind, body)")
         database.execute("INSERT INTO letters VALUES (1, 'greet', 'hello'), (2, NULL, NULL), (3, 'greet', '{}')")

@@ -59,7 +59,7 @@ def test_where_there_is_no_run_those_that_begin_so_are_named(tmp_path, monkeypat
     assert "fast" not in str(raised.value)
 
 
-def test_a_name_that_is_nearly_right_is_told_the_right_one(tmp_path):
+def test_the_error_for_a_name_that_is_nearly_right_has_the_right_one(tmp_path):
     made(tmp_path, *SLOW, "fast-20260103-120000-cccccc")
     with pytest.raises(ValueError, match="did you mean '.*/slow-.*', '.*/slow-.*'[?]"):
         load(tmp_path / "slwo")

@@ -191,7 +191,7 @@ def test_no_run_there(tmp_path, read_only):
 @pytest.mark.parametrize("below", ["", "deeper", "deeper/still"])
 def test_a_file_in_the_way(tmp_path, below):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ValueError, match=f"'{tmp_path / 'file' / below}'.*file in the way"):
+    with pytest.raises(ValueError, match=f"'{tmp_path / 'file' / below}'.*a file has this path"):
         SqliteStore.create(tmp_path / "file" / below, {})
 
 

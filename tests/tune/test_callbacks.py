@@ -11,8 +11,16 @@ from tests.tune.objectives import SPACE, failing, objective, run, saving
 from trialwright import callbacks as engine
 from trialwright import tune
 from trialwright.callbacks import TrialInfo
-from trialwright.tune.callback import Callback, CallbackList, to_engine
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
+from trialwright.tune.callbacks import (
+    Callback,
+    CallbackList,
+    CSVLoggerCallback,
+    JsonLoggerCallback,
+    LoggerCallback,
+    TBXLoggerCallback,
+    to_engine,
+    together,
+)
 from trialwright.tune.trial import RunFacts, Trial, TrialBook, run_digits
 
 FACTS = {"name": "objective", "varied": frozenset({"weight", "bias"})}
@@ -67,7 +75,7 @@ def test_a_callback_of_ray_tune_is_called_with_its_trials_and_results(tmp_path):
     assert len(recorder.of("result")) == 90
 
 
-def test_setup_is_told_how_many_samples_there_are(tmp_path):
+def test_setup_gets_the_number_of_samples(tmp_path):
     assert recorded(objective, tmp_path)[0].of("setup") == [(3, 3)]
 
 
@@ -96,7 +104,7 @@ def test_on_checkpoint_is_given_what_was_saved(tmp_path):
     assert [saved for _, saved in recorder.of("checkpoint")][-1] == {"step": 10}
 
 
-def test_the_end_of_the_run_is_told_last(tmp_path):
+def test_the_hook_of_the_runs_end_is_called_last(tmp_path):
     recorder, _ = recorded(objective, tmp_path)
     assert recorder.calls[-1][0] == "end"
     assert len(recorder.calls[-1][1]) == 3
@@ -169,7 +177,7 @@ def test_a_users_logger_gets_every_result_and_every_end(tmp_path):
     assert logger.ends == [False] * 3
 
 
-def test_a_users_logger_is_told_of_failures(tmp_path):
+def test_a_users_logger_is_called_for_failures(tmp_path):
     logger = Logged()
     run(failing, tmp_path, callbacks=to_engine([logger], RunFacts()))
     assert logger.ends == [True] * 3

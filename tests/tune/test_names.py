@@ -129,7 +129,7 @@ class TestPrettyPrint:
             "score: 1.5999446700996236\nstep: 29\ntrial_id: '85955_00000'\n"
         )
 
-    def test_shows_what_is_nested_and_leaves_out_what_it_is_told(self):
+    def test_shows_nested_values_and_leaves_out_excluded_names(self):
         assert pretty_print({"a": {"b": 1, "c": "it's"}, "d": None, "e": 2}, exclude=["e"]) == (
             "a:\n  b: 1\n  c: 'it''s'\n"
         )

@@ -175,7 +175,7 @@ class TestTheBestResult:
 
     def test_needs_a_metric_if_there_are_several_trials(self, tmp_path):
         several = grid_of(lambda config: {"loss": 1.0}, {}, tmp_path, num_samples=2)
-        with pytest.raises(ValueError, match="by which metric"):
+        with pytest.raises(ValueError, match="the run has no metric"):
             several.get_best_result()
         [one] = [grid_of(lambda config: {"loss": 1.0}, {}, tmp_path)]
         assert one.get_best_result().metrics["loss"] == 1.0

@@ -12,7 +12,7 @@ import pytest
 
 from trialwright import Local, tune
 from trialwright.executors.on_ray import OnRay
-from trialwright.tune.logger import pretty_print
+from trialwright.tune.callbacks import pretty_print
 from trialwright.tune.schedulers import AsyncHyperBandScheduler
 from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
@@ -263,7 +263,7 @@ class TestResume:
     def test_how_to_go_on_is_checked(self):
         with pytest.raises(ValueError, match="unfinished trials go on as well"):
             tune.run(objective, name="mine", resume="AUTO+ERRORED_ONLY")
-        with pytest.raises(ValueError, match="resume_config says how to go on"):
+        with pytest.raises(ValueError, match="resume_config says how to resume"):
             tune.run(objective, name="mine", resume_config=tune.ResumeConfig())
 
 

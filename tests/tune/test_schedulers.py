@@ -359,7 +359,7 @@ def test_a_users_scheduler_can_stop_another_trial(tmp_path):
     assert sorted(trial.outcome for trial in result) == ["completed", "stopped"]
 
 
-def test_a_users_scheduler_is_told_of_errors(tmp_path):
+def test_a_users_scheduler_is_called_for_errors(tmp_path):
     scheduler = Recorder()
     asked(scheduler, failing, tmp_path)
     assert {status for _, status in scheduler.of("error")} == {"ERROR"}

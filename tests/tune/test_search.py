@@ -94,7 +94,7 @@ def test_what_a_users_searcher_does_not_suggest_is_drawn_and_what_the_space_lack
     assert all(trial.config["extra"] == {"list": [1, 2.5]} for trial in result)
 
 
-def test_trials_that_fail_are_told_as_errors_and_early_ended_ones_as_results():
+def test_a_searcher_gets_failed_trials_as_errors_and_trials_that_ended_early_as_results():
     def objective(config):
         if config["x"] > 0:
             raise ValueError("positive")
@@ -153,7 +153,7 @@ def test_a_batch_has_ended_before_the_next_one_begins():
         assert max(ended for _, ended in batch) <= later[0][0]
 
 
-def test_a_searcher_is_told_all_that_was_reported(tmp_path):
+def test_a_searcher_gets_all_that_was_reported(tmp_path):
     heard = []
 
     class Curious(Climber):
@@ -581,14 +581,14 @@ def test_a_searcher_hears_of_the_last_trials_too_and_loses_no_result_if_it_raise
             if len(self.told) == 6:
                 raise RuntimeError("too much")
 
-    with pytest.warns(UserWarning, match="Own could not be told how the last trials ended: RuntimeError: too much"):
+    with pytest.warns(UserWarning, match="Own could not take the results of the last trials: RuntimeError: too much"):
         assert len(tuned(Own())) == 6
     assert len(heard) == 6
 
 
 @pytest.mark.usefixtures("in_an_empty_place")
 @pytest.mark.parametrize(("package", "base"), LIBRARIES[:2])
-def test_an_overridden_searcher_goes_on_in_a_restored_run_as_if_it_had_not_ended(package, base):
+def test_an_overridden_searcher_continues_in_a_restored_run_as_without_the_interruption(package, base):
     pytest.importorskip(package)
 
     class Own(base):

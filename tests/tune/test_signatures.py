@@ -132,7 +132,7 @@ REFUSED = [
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 REFUSED_WHOLE = {
-    "register_env": "RLlib's own",
+    "register_env": "nothing: it is for RLlib, which does not read it here; call `ray.tune.register_env`",
 }
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,

@@ -220,7 +220,7 @@ class TestAClass:
         only(fit(WithDict, {"end": 5, "story": story}, checkpoint=config, failure=failure))
         assert list(story) == ["setup", "cleanup", "setup", "[2, 2]", "cleanup"]
 
-    def test_that_returns_no_dict_is_told_so(self, fit):
+    def test_that_returns_no_dict_fails_with_a_message(self, fit):
         class Wrong(tune.Trainable):
             def step(self):
                 return 3
@@ -228,7 +228,7 @@ class TestAClass:
         [error] = fit(Wrong).errors
         assert "Wrong.step() must return a dict" in str(error)
 
-    def test_without_a_step_is_told_so(self, fit):
+    def test_without_a_step_fails_with_a_message(self, fit):
         class Empty(tune.Trainable):
             pass
 

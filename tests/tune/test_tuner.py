@@ -1,4 +1,4 @@
-"""``Tuner``: settings, what is refused, and how a run is found again and gone on with."""
+"""``Tuner``: settings, what is refused, and how a run is found and resumed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TestASetting:
             if metric == "score":
                 assert len(tuner.fit()) == 1
             else:
-                with pytest.raises(ValueError, match="metric is given twice, and not the same"):
+                with pytest.raises(ValueError, match="metric is given twice, with different values"):
                     tuner.fit()
 
     def test_of_a_seed_makes_the_same_trials(self, settings):
@@ -186,7 +186,7 @@ class TestWhatCannotBeHad:
         assert list(tmp_path.iterdir()) == []
 
     def test_of_a_space_is_no_text_to_be_evaluated(self, settings):
-        with pytest.raises(ValueError, match="x: texts are not evaluated"):
+        with pytest.raises(ValueError, match="x: strings are not evaluated"):
             tune.Tuner(score, param_space={"x": {"eval": "random.uniform(0, 1)"}}, run_config=settings()).fit()
 
 
@@ -305,7 +305,7 @@ class TestARestoredRun:
         assert grid.experiment_path == str(path.resolve())
         assert len({result.metrics["trial_id"].partition("_")[0] for result in grid}) == 1
 
-    def test_has_a_stopper_that_remembers_what_it_was_told_before(self, settings, tmp_path):
+    def test_has_a_stopper_that_remembers_its_earlier_results(self, settings, tmp_path):
         class AfterFour(tune.Stopper):
             def __init__(self):
                 self.seen = []
@@ -355,7 +355,7 @@ class TestARestoredRun:
             tune.Tuner.restore(tmp_path, score)
 
     @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])
-    def test_tries_what_failed_again_if_it_is_told_to(self, settings, tmp_path, what, begins):
+    def test_retries_what_failed_if_that_is_requested(self, settings, tmp_path, what, begins):
         began = []
 
         def objective(config):

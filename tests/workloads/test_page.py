@@ -29,7 +29,7 @@ def test_it_is_short():
     assert len(re.findall(r"\S.*\n", example())) <= LINES_MAX
 
 
-def test_every_delay_fault_and_workload_is_told():
+def test_every_delay_fault_and_workload_is_on_the_page():
     page = PAGE.read_text(encoding="utf-8")
     names = [field.name for kind in (Delays, Faults) for field in fields(kind)] + list(workloads.__all__)
     types = {"State", "Step", "Workload"}

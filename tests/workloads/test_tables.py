@@ -93,6 +93,6 @@ def test_what_is_no_table_is_refused(arguments, message):
         Table(**{"curves": {"loss": LOSSES}, **arguments})
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_listed_at_once():
     with pytest.raises(ValueError, match=r"(?s)needed together.*not negative"):
         Table({"loss": LOSSES}, -1.0, configs=[{"x": 1}] * 3)

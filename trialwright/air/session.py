@@ -1,4 +1,4 @@
-"""``ray.air.session``: ``session.report`` and its kin, which are those of ``trialwright.tune``."""
+"""``ray.air.session``: ``session.report`` and similar functions: those of ``trialwright.tune``."""
 
 from trialwright.tune.session import (
     get_checkpoint,

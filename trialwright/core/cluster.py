@@ -18,7 +18,7 @@ from trialwright.resources import UNIT, Request, Units
 
 
 class Cluster:
-    """Machines with books, and an index of what is free on them.
+    """The machines, and an index of what is free on them.
 
     Args:
         nodes: the machines, with nothing granted yet. Of several with one name, the last counts.
@@ -89,7 +89,8 @@ class Cluster:
         self._index.changed(machine.place, (*units, *machine.keys))
 
     def check(self, expected: Cluster) -> None:
-        """Raise ``InternalError`` if any number is not as it is on another cluster, whose books were written anew."""
+        """Raise ``InternalError`` if any number is not as it is on another cluster, on which everything was granted
+        anew."""
         for name, machine in self.machines.items():
             machine.check(expected.machines[name])
         self._index.check()

@@ -1,7 +1,7 @@
 """The experiment: the machine in the middle. Events go in, commands come out; ``handle(now, event) -> [commands]``.
 
 It is pure: no await, no clock, no randomness of its own, no I/O. The controller hands it the time. This file says what
-each event does; ``trials.py`` has the trials and their books, ``reports.py`` the verdicts on reports, and
+each event does; ``trials.py`` has the trials and what they hold, ``reports.py`` the verdicts on reports, and
 ``filling.py``, which comes last with every event, gives free resources to the trial whose turn it is. What it costs to
 handle an event does not grow with the number of trials ever seen.
 """

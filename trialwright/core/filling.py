@@ -1,4 +1,4 @@
-"""Filling: gives free resources to the next trial in line, and asks the scheduler how to use a free slot.
+"""Filling: gives free resources to the next waiting trial, and asks the scheduler how to use a free slot.
 
 These decisions depend on rules that may change: the order of the line, the ledger's placement, how far ahead the
 searcher is asked. So every step is written with the event (``Granted``, ``Asked``, the scheduler's choices), and a

@@ -1,4 +1,4 @@
-"""The index of what is free: finds the first of many machines that has room, without looking at each."""
+"""The index of what is free: finds a machine that has room, without looking at all."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The judge: asks the scheduler and the stop rules, and writes down each answer.
+"""The judge: asks the scheduler and the stop rules, and records each answer.
 
-On replay it uses the written decisions: the scheduler and the stop rules are told everything again, to restore their
+On replay it uses the written decisions: the scheduler and the stop rules get everything again, to restore their
 state, but their answers are not used. So neither an upgrade nor a clock can change a past decision.
 """
 

@@ -1,4 +1,4 @@
-"""The ledger: who holds which resources. Pure, in integers, and the books always balance.
+"""The ledger: who holds which resources. Pure, in integers: what is granted and what is free always add up.
 
 Amounts are counted in units of 1/10,000 (see ``trialwright.resources``). Every grant has exactly one owner. It is
 written when the trial is launched and erased when its work is known to have ended. What a grant, a release, and a

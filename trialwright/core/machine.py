@@ -1,4 +1,4 @@
-"""A machine's books: what it has, what of that is free, and on which of its GPUs.
+"""A machine: what it has, what of that is free, and on which of its GPUs.
 
 CPUs, memory, and custom resources are counted for the whole machine; GPUs each for itself, because a trial that asks
 for half a GPU needs both halves of its half on the same one.
@@ -87,10 +87,10 @@ class Machine:
         self._note_standard()
 
     def check(self, expected: Machine) -> None:
-        """Raise ``InternalError`` if these books are not as expected, or more is granted than there is."""
+        """Raise ``InternalError`` if these amounts are not as expected, or more is granted than there is."""
         if (self.row, self.devices) != (expected.row, expected.devices):
             raise InternalError(
-                f"books of {self.name} do not balance: {self.row}, {self.devices} "
+                f"the amounts of {self.name} are inconsistent: {self.row}, {self.devices} "
                 f"should be {expected.row}, {expected.devices}"
             )
         if min([*map(self._not_granted, self.total), *self.devices, 0]) < 0:

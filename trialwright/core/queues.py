@@ -1,4 +1,4 @@
-"""Queues: trials that wait in the slot of a running one, to be run there after it.
+"""Queues: trials that wait in the slot of a running trial, and run there after it.
 
 A slot that runs short trials need not wait for the driver between two of them. Only the first of a queue runs and holds
 resources; when it has ended, the next one takes its place and its resources.

@@ -50,7 +50,7 @@ NO_TAGS: Tags = {}  # tags are never changed: a million trials without any share
 
 
 class Trials:
-    """The trials by number, and the books about them: resources, the line, new trials, checkpoints, limits.
+    """The trials by number, and the records about them: resources, the line, new trials, checkpoints, limits.
 
     Args:
         plan: the settings.
@@ -346,7 +346,7 @@ class Trials:
     def _varied(self, trial: Trial, request: Request, suggestion: Suggestion) -> None:
         wanted = None if suggestion.resources is None else to_request(suggestion.resources)
         if wanted is not None and self.is_too_large(trial, wanted):
-            self.warn(f"a clone took its donor's configuration unchanged: its own needs {self.size(wanted)}")
+            self.warn(f"a clone keeps its donor's configuration: the varied one needs {self.size(wanted)}")
             assert request.donor is not None, "clones have a donor"
             self.relaunches.unchanged(trial, request.donor, request.tags)
         else:

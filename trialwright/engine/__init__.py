@@ -1,1 +1,1 @@
-"""The engine: what a user holds, the pure machine in its middle, and the shell around that."""
+"""The engine: what a user calls, and what runs the pure core."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from operator import eq, itemgetter
+from operator import itemgetter
 from pathlib import Path
-from typing import cast, overload
+from typing import cast
 
 from trialwright.core.experiment import Experiment
 from trialwright.core.trial import Trial, has_begun
@@ -16,41 +16,12 @@ from trialwright.engine.running import say
 from trialwright.errors import said
 from trialwright.executors.base import Run
 from trialwright.messages import Checkpoint
+from trialwright.on_demand import OnDemand
 from trialwright.progress import Best, Snapshot, summary_lines
 from trialwright.results import Frames, Result, TrialResult
 from trialwright.storage.base import Statistics as StoreStatistics
 
 MANY = 10_000  # trials: of so many, results that are never looked at would take more than half of the memory
-
-
-class OnDemand(Sequence[TrialResult]):
-    """The trials of a large run that is over: each is made when it is asked for."""
-
-    def __init__(self, trials: Sequence[Trial], make: Callable[[Trial], TrialResult]) -> None:
-        self._trials, self._make = trials, make
-
-    def __len__(self) -> int:
-        return len(self._trials)
-
-    @overload
-    def __getitem__(self, index: int) -> TrialResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[TrialResult]: ...
-    def __getitem__(self, index: int | slice) -> TrialResult | list[TrialResult]:
-        if isinstance(index, slice):
-            return [*map(self._make, self._trials[index])]
-        return self._make(self._trials[index])
-
-    def __iter__(self) -> Iterator[TrialResult]:
-        return map(self._make, self._trials)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]  # as a list
-
-    def __reduce__(self) -> tuple[type, tuple[list[TrialResult]]]:
-        return list, ([*self],)
 
 
 def build_result(
@@ -136,7 +107,7 @@ class Found:
 
     path: Path | None = None
     result: Result | None = None  # when it is over
-    make: Callable[[str], Result] | None = None  # makes the one so far; it is told why the run is not over
+    make: Callable[[str], Result] | None = None  # makes the one so far; called with the reason why the run is not over
     is_late: Callable[[], bool] = bool  # its time budget is used up
 
     def so_far(self, why: str) -> Result | None:

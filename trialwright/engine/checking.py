@@ -277,7 +277,9 @@ class _Check:
         home = os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
         path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
         if path.exists() and not path.is_dir():
-            raise ValueError(f"storage={str(given)!r} is a file; it must be a directory, or not there yet")
+            raise ValueError(
+                f"storage={str(given)!r} is a file; it must be a directory, or a path that does not exist yet"
+            )
         return path
 
 
@@ -300,7 +302,7 @@ def _executor(given: object, objective: object) -> Executor:
     executor = catalogue.executor(given)
     if isinstance(executor, Simulated) != isinstance(objective, Workload):
         raise TypeError(
-            "Simulated runs only a Workload (an object with start and step), and that runs only on Simulated"
+            "Simulated runs only a Workload (an object with start and step), and a Workload runs only on Simulated"
         )
     return executor
 

@@ -2,8 +2,8 @@
 
 One turn of its loop: take what has arrived, hand it to the experiment, append it to the journal with the decisions,
 carry out the commands. The loop does not wait for commits, but commands that destroy, acknowledge or show something do:
-a Discard, a durable Extend or Halt, and calls of callbacks. These leave, in order, when their turn is committed. The
-others may leave before, because the work that they start ends with this process.
+a Discard, a durable Extend or Halt, and calls of callbacks. These are sent, in order, when their turn is committed. The
+others may be sent before, because the work that they start ends with this process.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Controller:
         Raises:
             StorageError: the journal could not be written; what was acknowledged is safe.
             PolicyError: a scheduler, searcher, or stop rule raised.
-            ExecutorError: the place where trials run is not available, or is gone.
+            ExecutorError: the place where trials run is not available any more, or never was.
         """
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()

@@ -1,4 +1,4 @@
-"""How a run ends: in steps, each of which is taken whatever the others raise."""
+"""How a run ends: in steps; each step is taken even if another raises an error."""
 
 from __future__ import annotations
 

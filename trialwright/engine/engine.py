@@ -88,7 +88,7 @@ def _names_what_is_meant(init: Callable[P, None]) -> Callable[P, None]:
 
 
 class Engine:
-    """Tunes an objective: runs many trials of it, side by side, and finds the best.
+    """Tunes an objective: runs many trials of it in parallel, and finds the best.
 
     Args:
         objective: what to tune: a function of a config that calls ``report``; or a generator that yields reports; or an
@@ -105,15 +105,15 @@ class Engine:
             prints its choice; or an object: ``ASHA(max_t=20)``.
         resources: what one trial needs: ``{"cpu": 1, "gpu": 0.25}``, "memory" in bytes, any custom name; or a function
             of the config that returns such a dict.
-        executor: where trials run: "ray", "local" (threads of this process), or an object.
+        executor: where trials run: "ray", "processes", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
         name: of the run, for people.
         seed: of every random draw; by default a random one, which is kept in the journal.
-        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
+        stop: when a trial ends: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
             ``Stopper``.
         callbacks: called at every event of the run, in threads of their own.
         max_concurrent_trials: how many trials run at a time at most, whatever the resources.
-        time_budget_s: end the run after this many seconds; a resumed run has what was left.
+        time_budget_s: end the run after this many seconds; a resumed run has the rest of them.
         trial_timeout_s: end a trial that has run for this many seconds.
         max_failures: how often a trial that failed is tried again, from its last checkpoint; -1 for unlimited.
         fail_fast: end the run when the first trial fails.
@@ -221,7 +221,7 @@ class Engine:
         """Try this configuration, whole or in part, before the searcher's suggestions and in addition to num_samples.
 
         May be called before the run and, from any thread, during it: until all trials have ended and callbacks have
-        been told. Other processes use ``trialwright.enqueue``.
+        been called. Other processes use ``trialwright.enqueue``.
 
         Args:
             config: what to try.
@@ -230,7 +230,7 @@ class Engine:
 
         Raises:
             ValueError: the configuration is not in the space (the message lists all problems); or the other trial has
-                no checkpoint, or it is gone; or the run is over (a resumed run takes more).
+                no checkpoint, or it was deleted; or the run is over (resume it first).
         """
         saved = None if checkpoint is None else checkpoint.saved
         if checkpoint is not None and (saved is None or not Path(saved.path).is_dir()):
@@ -286,7 +286,7 @@ class Engine:
 
         Args:
             found: the state of the run, for code outside the loop.
-            hurried: tells whether it should end at once.
+            hurried: returns whether it should end at once.
             leave: raises an error in the thread that waits for the run, which goes on without it.
         """
         found.path, failures = self._directory, list[str]()

@@ -67,7 +67,7 @@ class Hooks:
         self.runner.settle()
 
     def end(self) -> None:
-        """The run is over. Blocks until the callbacks have been told, or take too long."""
+        """The run is over. Blocks until the callbacks have been called, or take too long."""
         self.runner.emit("on_experiment_end")
         self.runner.close()
         if self.run.directory is not None and any(state is not None for state in self.runner.states):

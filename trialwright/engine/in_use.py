@@ -1,4 +1,4 @@
-"""Which of the users' own objects a run or a study uses now: two users at a time would overwrite the object's state.
+"""Which of the users' own objects a run or a study uses now: an object can serve only one at a time.
 
 Schedulers and searchers of ours are copied instead (``catalogue.py``). There is one table for the process, because two
 runs may know nothing of each other.
@@ -24,7 +24,7 @@ class RunInProgress:
 
 
 def take(user: object, given: Mapping[str, object]) -> None:
-    """Mark objects as used. A study that used one before is told at its next ask.
+    """Mark objects as used. A study that used one before gets an error at its next ask.
 
     Args:
         user: a run in progress, or an ``AskTell``.

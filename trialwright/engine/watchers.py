@@ -73,7 +73,7 @@ async def tell_of_a_slow_searcher(look: Callable[[], Spent], warn: Callable[[str
 
 
 class Spent(NamedTuple):
-    """Where the time of a run's slots has gone so far."""
+    """How the time of a run's slots was spent so far."""
 
     now_s: float
     waited_s: float  # slot-seconds without work, because the searcher had not answered

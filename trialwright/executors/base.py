@@ -97,7 +97,7 @@ class Executor(Protocol):
         """Wait for events; return all that have arrived, at least one: ``Ticked`` if none had come at time ``until``.
 
         Raises:
-            ExecutorError: the place where trials run is gone for good.
+            ExecutorError: the place where trials run is no longer available.
             StorageError: a trial could not write to the run's directory.
             PolicyError: the searcher raised.
         """

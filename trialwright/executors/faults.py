@@ -32,7 +32,7 @@ class Faults:
             that.
         notice_s: how long before that it gets notice, so that its next report saves a checkpoint.
         nodes_lost_per_hour: how often a machine is lost, with all workers on it, per hour of its time.
-        node_back_s: how long such a machine is gone.
+        node_back_s: how long such a machine stays away.
         stragglers: the share of steps that take ``slowdown`` times as long.
         slowdown: how many times as long.
         late: the share of messages that take ``late_s`` longer to arrive.

@@ -62,7 +62,7 @@ class Local:
     Args:
         cpus: how many CPUs trials may use together; by default all of this machine's.
         resources: amounts of other resources, by name.
-        grace_s: how long a trial may take to stop before it is given up.
+        grace_s: how long a trial may take to stop before it is abandoned.
     """
 
     cpus: float | None = None

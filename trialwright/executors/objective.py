@@ -1,4 +1,4 @@
-"""Calls the user's objective, and turns its end into one event.
+"""Calls the user's objective, and makes one event of how it ended.
 
 An objective is a function of the config that reports; or a generator, whose yields are reports; or an ``async def``; or
 a function that returns its result: a dict of metrics, or the one metric's number. A returned result is one last report.

@@ -1,4 +1,4 @@
-"""The state of a process that a trial may change, and how it is restored before the next trial.
+"""What a trial may change in its process, and how it is restored before the next trial.
 
 Before a trial: its directory becomes the working directory, and the output of the trial and its children goes to the
 files ``stdout`` and ``stderr`` there; the middle of a long output is left out. After it everything is restored: working

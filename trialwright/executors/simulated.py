@@ -159,7 +159,7 @@ class Simulated:
                 pass
 
     def tell(self, event: Event) -> None:
-        """It happens now."""
+        """Return the event with the next ones, at the present time."""
         self._push(self._now, event)
 
     async def events(self, until: float | None) -> list[Event]:
@@ -183,11 +183,11 @@ class Simulated:
         return batch
 
     async def close(self) -> None:
-        """Nothing runs."""
+        """Nothing to end."""
 
     def _tick(self, until: float | None) -> list[Event]:
         if until is None:
-            raise ExecutorError("the simulation cannot go on: nothing is pending, and the run is not over")
+            raise ExecutorError("the simulation has no further events, but the run is not over")
         self._now = max(self._now, until)
         return [Ticked()]
 

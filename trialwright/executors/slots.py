@@ -197,7 +197,7 @@ class Slot:
         if self.cause:
             self.end()
         elif not self.leaving and not self.killed:
-            what = f"its worker (process {self.pid}) {self.spent or 'is gone: ' + reason}"
+            what = f"its worker (process {self.pid}) {self.spent or 'has ended: ' + reason}"
             self._later(self.pool.cause_s, self.put_down, what)
 
     def left(self, call: asyncio.Future[None]) -> None:

@@ -68,7 +68,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Driver to worker: the trial was halted and has not stopped; interrupt it wherever it is."""
+    """Driver to worker: the trial was halted and has not stopped; interrupt it."""
 
     trial: int
     attempt: int
@@ -76,13 +76,13 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class Bye:
-    """Driver to an idle worker: leave ``serve``."""
+    """Driver to an idle worker: end ``serve``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Worker to driver, ahead of a trial's ending or of its own: this process must not run another trial, and is
-    leaving."""
+    """Worker to driver, ahead of a trial's ending or of its own: this process must not run another trial, and
+    ends."""
 
     reason: str
 

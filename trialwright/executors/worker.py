@@ -2,9 +2,9 @@
 
 The thread that waits for the driver reads from it: the main thread between two trials, and the thread in ``report()``.
 So no thread has to wake another, which would take most of the time of a round trip. While user code runs, a second
-thread checks now and then whether the driver has sent something (a Halt), whether it is gone (then the process ends),
-and whether something has waited too long to be sent. Reports are sent by the thread that reports; a sender thread would
-wait for the interpreter lock, 5 ms if user code is busy.
+thread checks now and then whether the driver has sent something (a Halt), whether it has ended (then this process
+ends), and whether something has waited too long to be sent. Reports are sent by the thread that reports; a sender
+thread would wait for the interpreter lock, 5 ms if user code is busy.
 
 Ray is not imported here: any process that calls ``serve`` is a slot.
 """
@@ -96,11 +96,11 @@ class Wire(Protocol):
         """Send frames, whole and in order; may block while the driver is behind.
 
         Raises:
-            OSError: the driver is gone.
+            OSError: the connection to the driver has ended.
         """
 
     def receive(self, *, wait: bool) -> bytes | None:
-        """Return bytes: empty when the driver is gone, ``None`` if there are none and they are not waited for."""
+        """Return bytes: empty when the driver has ended, ``None`` if there are none and they are not waited for."""
 
     def drain(self) -> None:
         """Wait until everything is sent, for a few seconds at most."""
@@ -183,7 +183,7 @@ class Exchange:
             self._changed.notify_all()
 
     def receive(self, *, wait: bool) -> bytes | None:
-        """Part of ``Wire``. When the driver is gone, Ray ends the process."""
+        """Part of ``Wire``. When the driver has ended, Ray ends the process."""
         try:
             return self._incoming.get(block=wait)
         except queue.Empty:
@@ -393,7 +393,7 @@ class _Slot:
         return self._loaded
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal in the main thread, wherever user code is. At most once for each trial: its cleaning up
+        """Handle the signal in the main thread, whatever user code does. At most once for each trial: its cleaning up
         must not be interrupted."""
         lease = self._lease
         if lease is None or lease.session is None or not lease.interrupt or lease.interrupted:
@@ -429,7 +429,7 @@ class _Slot:
             self._tend()
 
     def _receive(self, *, wait: bool) -> None:
-        """Handle what has come from the driver. If the driver is gone, or sends invalid messages, the process ends: a
+        """Handle what has come from the driver. If the driver has ended, or sends invalid messages, the process ends: a
         slot without a driver is of no use."""
         try:
             data = self._wire.receive(wait=wait)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from trialwright.history.log import NONE, Block, Entry, Kind, Log
 from trialwright.history.record import Record, Reports, Unread
 from trialwright.messages import Tags
+from trialwright.on_demand import OnDemand
 
 RECORDS_MAX = 50_000  # kept for searchers that go through all trials at each ask; a record takes some 500 bytes
 
@@ -189,7 +189,7 @@ class History:
     @property
     def trials(self) -> Sequence[Record]:
         """All trials. Going through them takes time for each: ``changed`` returns those that have changed."""
-        return _Trials(self)
+        return OnDemand(range(len(self)), lambda row: self.view.record(row))  # noqa: PLW0108 - the view advances
 
     def record(self, trial: int) -> Record:
         """Return the record of the trial with this number.
@@ -223,35 +223,6 @@ class History:
         """Yield all entries since ``before``, in order of arrival; if this does not follow it, all entries."""
         first, row = (before.moment, before.rows) if before is not None and self.follows(before) else (0, 0)
         return self.log.written(first, row, self.moment)
-
-
-class _Trials(Sequence[Record]):
-    """The records of a history, each made when it is asked for."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-
-    def __len__(self) -> int:
-        return len(self._history)
-
-    @overload
-    def __getitem__(self, place: int) -> Record: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Record]: ...
-    def __getitem__(self, place: int | slice) -> Record | Sequence[Record]:
-        rows = range(len(self))[place]
-        view = self._history.view
-        return view.record(rows) if isinstance(rows, int) else tuple(map(view.record, rows))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(one == its for one, its in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
 
 
 class HistoryLog(Log):

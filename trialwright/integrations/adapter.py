@@ -1,6 +1,6 @@
-"""Searchers of other libraries: what one must be able to do, and how it then becomes a searcher of ours.
+"""Searchers of other libraries: the interface of a library, and how it becomes a searcher of Trialwright.
 
-A library speaks of *assignments*: flat dicts of the parameters that are active. It is told of all trials in the order
+A library speaks of *assignments*: flat dicts of the parameters that are active. It gets all trials in the order
 of their numbers, seeded anew for every question, and what it answered is stored in the trial's tags. So a fresh
 instance that is given the full history goes on as the live one would have, unless the library has other memory.
 """
@@ -89,7 +89,7 @@ class Adapter:
         """Begin a run over this space.
 
         Raises:
-            ImportError: the library is not there; the text says what to install.
+            ImportError: the library is not installed; the message says what to install.
             ValueError: it cannot search this space, or a point does not fit.
         """
         space = problem.space
@@ -214,7 +214,7 @@ def library(module: str, package: str) -> Any:  # noqa: ANN401 - most of them ha
     """Import a library.
 
     Raises:
-        ImportError: it is not there; the text says what to install.
+        ImportError: it is not installed; the message says what to install.
     """
     try:
         return importlib.import_module(module)

@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
-from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm, flat, nested
+from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
 from trialwright.messages import Plain
+from trialwright.nested import flatten, unflatten
 from trialwright.space import Space, uniform
 
 TRIES = 10  # how often to ask again where the same values were tried before and patience has no end
@@ -57,7 +58,7 @@ class BayesOpt(Adapter):
         """Read a dict of bounds."""
         if not isinstance(space, Mapping):
             raise TypeError(f"BayesOpt's space must be a dict of bounds, not {space!r}")
-        return SpaceForm(Space(nested({name: _range(name, bounds) for name, bounds in flat(space).items()})))
+        return SpaceForm(Space(unflatten({name: _range(name, bounds) for name, bounds in flatten(space).items()})))
 
     def open(self, form: Form) -> Library:
         """Open the model.

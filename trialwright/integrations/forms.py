@@ -1,4 +1,4 @@
-"""How configurations and assignments translate into each other.
+"""Converts configurations to assignments of a library, and back.
 
 An assignment is a flat dict: the name of each active parameter, and a number that the library can model. Of a space of
 ours, the name is the parameter's path, and the number is the value itself for floats, the number of the step for
@@ -163,26 +163,6 @@ class SpaceForm:
 def taken(axis: Axis, assignment: Assignment) -> bool:
     """Tell whether an axis is active where those before it have these values."""
     return axis.condition is None or assignment.get(axis.condition.parent) == axis.condition.option
-
-
-def nested(flat: Mapping[str, object]) -> Resolved:
-    """Turn names like "model/lr" into dicts of dicts, as libraries with flat spaces leave that to their users."""
-    config: Resolved = {}
-    for name, value in flat.items():
-        *parents, last = name.split("/")
-        inside = config
-        for parent in parents:
-            inside = cast(Resolved, inside.setdefault(parent, {}))
-        inside[last] = value
-    return config
-
-
-def flat(config: Mapping[str, object], prefix: str = "") -> Resolved:
-    """Undo ``nested``."""
-    found: Resolved = {}
-    for name, value in config.items():
-        found |= flat(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return found
 
 
 def plain_data(value: object) -> object:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
-from trialwright.integrations.forms import Assignment, Axis, Form, Resolved, SpaceForm, flat, nested, plain_data, taken
+from trialwright.integrations.forms import Assignment, Axis, Form, Resolved, SpaceForm, plain_data, taken
+from trialwright.nested import flatten, unflatten
 from trialwright.streams import Streams
 
 Define = Callable[[Any], object]  # of a trial of Optuna's: asks it for each parameter
@@ -45,7 +46,7 @@ class Optuna(Adapter):
         if callable(space):
             return DefineForm(space)
         if isinstance(space, Mapping):
-            return DefineForm(_distributed(flat(space)))
+            return DefineForm(_distributed(flatten(space)))
         raise TypeError(f"Optuna's space must be a dict of distributions, or a function of a trial, not {space!r}")
 
     def open(self, form: Form) -> Library:
@@ -190,10 +191,10 @@ class DefineForm:
         constants = self.define(self._optuna.trial.FixedTrial(assignment))
         if constants is not None and not isinstance(constants, Mapping):
             raise TypeError(f"Optuna's define-by-run function must return a dict or None, not {constants!r}")
-        return nested({**assignment, **(constants or {})}), assignment
+        return unflatten({**assignment, **(constants or {})}), assignment
 
     def assignment(self, config: Resolved) -> Assignment:
-        fixed = self._optuna.trial.FixedTrial(flat(config))
+        fixed = self._optuna.trial.FixedTrial(flatten(config))
         self.define(fixed)
         return cast(Assignment, plain_data(fixed.params))
 
@@ -204,10 +205,10 @@ class DefineForm:
         """Draw what the point lacks, in a temporary study."""
         sampler = self._optuna.samplers.RandomSampler(streams.integer("point", number))
         study = _create(self._optuna, sampler=sampler)
-        study.enqueue_trial(flat(point))
+        study.enqueue_trial(flatten(point))
         trial = study.ask()
         self.define(trial)
-        odd = flat(point).keys() - trial.params.keys()
+        odd = flatten(point).keys() - trial.params.keys()
         if odd:
             raise ValueError(f"Optuna's space has no {min(odd)!r}")
         return self.complete(dict(trial.params), number, streams)

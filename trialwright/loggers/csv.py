@@ -1,4 +1,4 @@
-"""``progress.csv``: one row a report, one column a metric, as VisKit and ``pandas.read_csv`` take it."""
+"""``progress.csv``: a row for each report, a column for each metric, for VisKit and ``pandas.read_csv``."""
 
 from __future__ import annotations
 

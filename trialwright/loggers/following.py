@@ -17,9 +17,10 @@ from trialwright import codec
 from trialwright.errors import named, nearest
 from trialwright.loggers.csv import CSVFormat
 from trialwright.loggers.json import JSONFormat
-from trialwright.loggers.rows import Format, Logged, Names, Naming, Row, flatten
+from trialwright.loggers.rows import Format, Logged, Names, Naming, Row
 from trialwright.loggers.tensorboard import TensorBoardFormat
 from trialwright.messages import Reported
+from trialwright.nested import flatten
 from trialwright.space.plain import shown_of
 from trialwright.storage.checkpoints import trial_directory
 
@@ -153,7 +154,7 @@ class Follower:
 
 
 def _varied(config: Mapping[str, Any], paths: Sequence[str] | None) -> dict[str, Any]:
-    flat = dict(flatten(config))
+    flat = flatten(config)
     return flat if paths is None else {path: flat[path] for path in paths if path in flat}
 
 

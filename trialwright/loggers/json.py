@@ -1,4 +1,5 @@
-"""``result.json``: one JSON object a line and report. The configuration is in ``params.json``, not in every line."""
+"""``result.json``: one JSON object in one line for each report. The configuration is in ``params.json``, not in every
+line."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What log files are made of: trials and their rows, how these are named, and what each format does with them."""
+"""The content of log files: trials, their rows and names, and the interface of a format."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,12 +79,3 @@ class Format(Protocol):
 
     def end(self, trial: Logged) -> None:
         """A trial ended, for good."""
-
-
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested dicts with their paths."""
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value

@@ -116,7 +116,7 @@ def _drawing(backend: str, ax: Any) -> Matplotlib | Plotly:  # noqa: ANN401 - ma
     if importlib.util.find_spec(backend) is None:
         raise ImportError(f"this plot needs {backend}: pip install 'trialwright[plots]'")
     if backend == "plotly" and ax is not None:
-        raise ValueError("ax is a place of matplotlib's to draw in: leave it out with plotly")
+        raise ValueError("ax is for matplotlib only: with plotly, do not give it")
     return Plotly() if backend == "plotly" else Matplotlib(ax)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 from typing import Any
 
 from trialwright.errors import nearest
+from trialwright.nested import flatten
 from trialwright.results import Result, TrialResult
 
 
@@ -70,7 +70,7 @@ def metric_of(result: Result, metric: str | None) -> str:
     """
     chosen = metric or result.metric
     if chosen is None:
-        raise ValueError("which metric? The run was given none, so say metric=...")
+        raise ValueError("the run has no metric: give metric=...")
     return chosen
 
 
@@ -113,7 +113,7 @@ def _best(result: Result, trial: TrialResult, metric: str, mode: str) -> float:
 def coordinates(result: Result, metric: str) -> list[Axis]:
     """Return an axis for each parameter that is not the same for all, and one for the metric, which is the last."""
     trials = _scored(result, metric)
-    configs = [dict(_flat(trial.config, "")) for trial in trials]
+    configs = [flatten(trial.config) for trial in trials]
     names = list(dict.fromkeys(name for config in configs for name in config))
     axes = [_axis(name, configs, log=name in result.logarithmic, taken=metric) for name in names]
     varied = [axis for axis in axes if len(set(filter(math.isfinite, axis.positions))) > 1]
@@ -156,11 +156,3 @@ def _check_reported(result: Result, metric: str) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value

@@ -1,4 +1,4 @@
-"""Schedulers: how far to let each trial go. One file an algorithm."""
+"""Schedulers: how long each trial runs. One file an algorithm."""
 
 from trialwright.schedulers.asha import ASHA, AsyncHyperBand
 from trialwright.schedulers.base import FIFO, Scheduler, TrialView

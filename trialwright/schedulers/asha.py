@@ -78,21 +78,21 @@ class Rung:
 
 @dataclass
 class ASHA:
-    """Stops (or pauses) at each rung the trials that are not among the best 1/eta there.
+    """Stops (or pauses) each trial at a rung unless it is among the best 1/eta of the trials there.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         grace_period: the first rung: no trial is stopped earlier.
         reduction_factor: eta, more than 1.
-        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. Trials
-            are dealt as HyperBand would for equal budgets, in proportion to ``eta**-s / (rungs + 1)``, unless their
-            searcher names a bracket in their tags. None: as many as there are rungs, and one without any.
+        brackets: how many brackets share the trials; bracket s starts its rungs at ``grace_period * eta**s``. A trial
+            is assigned to bracket s with a share of ``eta**-s / (rungs + 1)``, as in HyperBand, unless its searcher
+            names a bracket in its tags. None: one bracket for each rung, and one without rungs.
         promote: pause and promote instead of stopping.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
+        stop_last_trials: end trials at ``max_t``; else they may continue after the last rung.
 
     Raises:
-        ValueError: the levels make no sense; later, that a searcher names a bracket that there is not.
+        ValueError: an argument is out of its range; later, if a searcher names a bracket that does not exist.
     """
 
     max_t: float = 100
@@ -141,15 +141,15 @@ class ASHA:
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Where the rungs of the first bracket stand."""
+        """The rungs of the first bracket."""
         return tuple(self._levels(0))
 
     def place(self, trial: int) -> int:
-        """Return the rung, from 0, that a trial is on its way to or paused at."""
+        """Return the rung, from 0, that a trial runs to or is paused at."""
         return self._places[trial][1]
 
     def on_start(self, trial: TrialView) -> Start:
-        """Deal the trial to a bracket, if its searcher names none, and send it to the first rung."""
+        """Assign the trial to a bracket, unless its searcher names one; it runs to the first rung."""
         bracket = self._deal(trial)
         self._places[trial.id] = (bracket, 0)
         return Start(self._boundary(bracket, 0), {"bracket": bracket} if self._count > 1 else {})
@@ -171,7 +171,7 @@ class ASHA:
         return (Boundary(self.time_attr, ">=", self.max_t),) if self.stop_last_trials else ()
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Judge the trial at the highest rung that it has come past."""
+        """Judge the trial at the highest rung that it has passed."""
         bracket, place = self._places[trial.id]
         rungs, now = self._rungs[bracket], cast(float, report.metrics[self.time_attr])
         if self.stop_last_trials and now >= self.max_t:
@@ -209,7 +209,7 @@ class ASHA:
         return self._boundary(bracket, place + 1)
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Forget where the trial was going; what it reached stays in the rungs."""
+        """Forget the trial; its values stay in the rungs."""
         bracket, place = self._places.pop(trial.id)
         # A paused trial that was cancelled must not be promoted.
         value = self._paused.pop(trial.id, None)
@@ -239,7 +239,7 @@ class ASHA:
         return Resume(best[1], self._advance(best[1]))
 
     def why(self) -> dict[str, Plain]:
-        """How the trial of the last answer stands at its rung: 1 is the best rank, and ``best`` has the first few."""
+        """The rank of the trial of the last answer at its rung (1 is the best); ``best`` has the first few."""
         return {} if self._latest is None else self._latest[0].why(*self._latest[1:])
 
     def state(self) -> Plain:
@@ -250,7 +250,7 @@ class ASHA:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take the standings back."""
+        """Restore what ``state()`` returned."""
         remembered = cast(dict[str, list[list[list[list[list[float]]]]]], state)
         for rungs, saved in zip(self._rungs, remembered["rungs"], strict=True):
             for rung, (reached, waiting) in zip(rungs, saved, strict=True):

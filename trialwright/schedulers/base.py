@@ -1,8 +1,9 @@
 """What a scheduler is, and FIFO, the simplest one.
 
-A scheduler is told of starts, reports and ends, and says how far each trial may go. It is deterministic: it has no
-clock, no engine, no searcher, and no random numbers but those of the stream it is given. It fits no model. The contract
-that every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
+A scheduler is called for starts, reports and ends of trials, and says how far each trial may run. It is
+deterministic: it has no clock, no engine, no searcher, and no random numbers but those of the stream it is given. It
+fits no model. The contract that every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a
+new one.
 """
 
 from __future__ import annotations
@@ -52,14 +53,14 @@ RIVALS = 5  # how many of the best an explanation names
 
 
 class Scheduler(Protocol):
-    """Decides how far each trial may go.
+    """Decides how far each trial may run.
 
     It may have more methods. ``why() -> dict[str, Plain]`` returns the facts behind its last verdict, ``Resume``,
     or ``Drop``: it is called only when a user asks, on a replay, so that it costs a run nothing.
-    ``on_capacity(nodes)`` is told which machines there are, at the start and at each change. One that answers
-    ``Consult`` has ``on_resume(trial) -> Until``: how far a paused trial goes that the searcher has chosen. Of one with
-    an attribute ``always_new`` that is true, ``next`` answers nothing but ``New`` as long as it can be carried out: it
-    may then be asked before a slot is free.
+    ``on_capacity(nodes)`` gets the machines, at the start and at each change. A scheduler that answers ``Consult`` has
+    ``on_resume(trial) -> Until``: how far a paused trial runs that the searcher has chosen. If the attribute
+    ``always_new`` is true, ``next`` answers only ``New`` as long as it can be carried out: it may then be asked before
+    a slot is free.
     """
 
     def setup(self, rng: Streams) -> None:
@@ -69,18 +70,19 @@ class Scheduler(Protocol):
         """Admit a new trial and say how far its first lease goes."""
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Judge a report that met a boundary this scheduler has set; each (trial, step) once, in journal order."""
+        """Judge a report that met a boundary this scheduler has set; each step of a trial once, in the order of the
+        journal."""
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """The trial ended, for whatever reason. No other call will name it again, unless a failed trial is retried on
+        """The trial ended, for any reason. No other call will name it again, unless a failed trial is retried on
         request: then it is admitted anew."""
 
     def next(self, can_ask: bool) -> Choice:
         """Say what a free slot is for. ``New`` is carried out only if ``can_ask``.
 
         State may change with every answer but ``Wait``, and with the first ``Wait`` after the last new trial: from then
-        on ``can_ask`` is False. After ``New`` the searcher may still be thinking: the same question then comes again,
-        with the same state.
+        on ``can_ask`` is False. After ``New`` the searcher may not have answered yet: then this is called again, with
+        the same state.
         """
 
     def state(self) -> Plain:

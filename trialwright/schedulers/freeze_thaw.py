@@ -1,5 +1,5 @@
-"""Freeze-thaw (Swersky et al. 2014, arXiv 1406.3896): trials run a short way and pause, and a model of their learning
-curves says each time what goes on: one of them, or a new one.
+"""Freeze-thaw (Swersky et al. 2014, arXiv 1406.3896): trials run for some steps and pause, and a model of their
+learning curves chooses what runs next: one of them, or a new trial.
 
 The model is the searcher's. This scheduler only says how far a trial goes each time, along levels that are apart by
 about the same factor, so that few decisions are made where curves are flat. R = max_t, r = grace period.
@@ -31,17 +31,17 @@ from trialwright.streams import Streams
 
 @dataclass
 class FreezeThaw:
-    """Pauses each trial at each level, and asks the searcher what goes on.
+    """Pauses each trial at each level, and asks the searcher which trial runs next.
 
-    A trial that pauses goes on from its last checkpoint: without checkpoints, each decision begins it again.
+    A paused trial resumes from its last checkpoint; without checkpoints it starts again each time.
 
     Args:
-        max_t: the last level, in steps: a trial that comes there is completed.
+        max_t: the last level, in steps: a trial that reaches it is completed.
         grace_period: the first level.
-        levels: how many there are at most.
+        levels: how many levels there are at most.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: int = 100
@@ -63,11 +63,11 @@ class FreezeThaw:
         self._paused: set[int] = set()
 
     def on_start(self, trial: TrialView) -> Start:
-        """The first level is as far as a new trial goes."""
+        """A new trial runs to the first level."""
         return Start(at_step(self.steps[0]))
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Pause at each level but the last; end what has no value that could be modelled."""
+        """Pause at each level but the last; stop a trial without a finite value."""
         # Asked first: a trial that has come to its end is complete, whatever its last value is.
         if report.step >= self.max_t:
             return Stop(f"step reached max_t = {self.max_t:g}", outcome="completed")
@@ -77,12 +77,12 @@ class FreezeThaw:
         return Pause()
 
     def on_resume(self, trial: TrialView) -> Until:
-        """The searcher has chosen this trial: it goes to the next level."""
+        """The searcher has chosen this trial: it runs to the next level."""
         self._paused.discard(trial.id)
         return at_step(next(step for step in self.steps if step > trial.step))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """It cannot go on."""
+        """It cannot be resumed."""
         self._paused.discard(trial.id)
 
     def next(self, can_ask: bool) -> Choice:
@@ -94,5 +94,5 @@ class FreezeThaw:
         return [*sorted(self._paused)]
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         self._paused = set(cast("list[int]", state))

@@ -1,4 +1,4 @@
-"""Fronts: points of several objectives, sorted into non-dominated fronts as they come (Deb et al. 2002).
+"""Fronts: points of several objectives, sorted into non-dominated fronts, one point at a time (Deb et al. 2002).
 
 A point dominates another that is nowhere less and somewhere more. Front 0 is what no point dominates; front k + 1 is
 what no point dominates once the fronts up to k are taken away. A new point is put into the first front in which no

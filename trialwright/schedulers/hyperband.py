@@ -1,4 +1,5 @@
-"""HyperBand (Li et al. 2016, arXiv 1603.06560): successive halving in brackets that trade breadth for depth, in step.
+"""HyperBand (Li et al. 2016, arXiv 1603.06560): synchronous successive halving, in brackets with more trials or with
+longer trials.
 
 Notation: eta = reduction factor; R = max_t; s = a bracket's number of halvings, from s_max down to 0, and again.
 Bracket s admits n = ceil((s_max + 1) / (s + 1) * eta^s) trials and lets them run to R eta^-s first. At each level its
@@ -94,16 +95,16 @@ Queue = dict[int, Halving | None]  # trials in order, and what was decided about
 
 @dataclass
 class HyperBand:
-    """Halves brackets of trials until one of each is left.
+    """Halves each bracket of trials, level by level, until one trial is left.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         reduction_factor: eta, more than 1.
         time_attr: the metric that levels are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on.
+        stop_last_trials: end trials at ``max_t``; else they may continue.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 81
@@ -160,7 +161,7 @@ class HyperBand:
         return (Boundary(self.time_attr, ">=", rest[0]),) if rest else ()
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Note the score; the last to come settles the level for all."""
+        """Note the score; the last trial to reach the level decides it for all."""
         bracket, self._latest = self._brackets[self._bracket_of[trial.id]], None
         # At the end there is nothing to compare: the last members do not wait for each other.
         if cast(float, report.metrics[self.time_attr]) >= self.max_t:
@@ -203,7 +204,7 @@ class HyperBand:
                 self._settle(bracket)
 
     def next(self, can_ask: bool) -> Choice:
-        """Drop the losers, resume the winners, then fill brackets."""
+        """Drop the worse trials, resume the better ones, then fill brackets."""
         if not can_ask and not self._full:
             self._close()
         if self._losers:
@@ -222,12 +223,12 @@ class HyperBand:
                 self._settle(self._brackets[-1])
 
     def why(self) -> dict[str, Plain]:
-        """How the trial of the last answer stood in its bracket; nothing of one that only came to wait."""
+        """The rank of the trial of the last answer in its bracket; nothing if it was only paused."""
         trial, halving = self._latest or (-1, None)
         return {} if halving is None else halving.why(trial)
 
     def state(self) -> Plain:
-        """Every bracket with its members, and who is to be dropped and resumed."""
+        """Every bracket with its members, and the trials to drop and to resume."""
         return {
             "brackets": [bracket.plain() for bracket in self._brackets],
             "of": [[trial, number] for trial, number in self._bracket_of.items()],
@@ -237,7 +238,7 @@ class HyperBand:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take the brackets back."""
+        """Restore what ``state()`` returned."""
         saved = cast("dict[str, list[tuple[int, int, int, list[int], list[tuple[int, float]]]]]", state)
         self._brackets = [
             Bracket(halvings, room, place, set(members), {int(trial): score for trial, score in scores})

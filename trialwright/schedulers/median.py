@@ -59,9 +59,9 @@ class MedianStopping:
 
     Args:
         grace_period: no trial is stopped earlier.
-        min_samples_required: no trial is stopped before this many others have come as far.
-        interval: how far apart the points are at which trials are compared; what is reported in between is neither
-            waited for nor seen. A good one is the distance between reports, or more.
+        min_samples_required: no trial is stopped before this many others have reached the same point.
+        interval: the distance between the points at which trials are compared. Reports in between do not wait, and are
+            not seen. Use the distance between two reports, or more.
         time_attr: what these are measured in: ``step``, ``time_s``, or any metric that only grows.
         pause: pause instead of stopping; when nothing else is left to do, paused trials are resumed, and no longer
             compared.
@@ -100,7 +100,7 @@ class MedianStopping:
         return (Boundary(self.time_attr, ">=", self.grace_period + point * self.interval),)
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Compare the trial at the last point it has come past, and note its mean at all of them."""
+        """Compare the trial at the last point that it has passed, and note its mean at each."""
         course, value = self._courses[trial.id], report.values[0]
         if course.spared:
             return Continue(())
@@ -142,7 +142,7 @@ class MedianStopping:
         return Stop(f"worse than the median of {self._latest['of']} at {self.time_attr} {self._latest['at']:g}")
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """What it has reported stays for others to be compared with."""
+        """Its reports stay: others are compared with them."""
         del self._courses[trial.id]
         self._paused.pop(trial.id, None)
 
@@ -169,7 +169,7 @@ class MedianStopping:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         courses = cast("dict[str, list[tuple[int, int, int, float, float, bool]]]", state)["courses"]
         self._courses = {trial: _Course(*rest) for trial, *rest in courses}  # type: ignore[arg-type]
         means = cast("dict[str, list[list[tuple[float, int]]]]", state)["means"]

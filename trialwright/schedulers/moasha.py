@@ -42,19 +42,19 @@ class _Rung:
 
 @dataclass
 class MOASHA:
-    """Stops at each rung the trials that are not among the best 1/eta there, of several objectives.
+    """Stops each trial at a rung unless it is among the best 1/eta of the trials there, by several objectives.
 
-    The run's ``metric`` is a list: all of them count alike, whatever their scales. With one it is ASHA.
+    The run's ``metric`` is a list: all have the same weight, whatever their scales. With one metric it is ASHA.
 
     Args:
-        max_t: no trial goes further than this.
+        max_t: no trial runs longer.
         grace_period: the first rung.
         reduction_factor: eta, more than 1.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
-        stop_last_trials: end trials at ``max_t``; else they may go on after the last rung.
+        stop_last_trials: end trials at ``max_t``; else they may continue after the last rung.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 100
@@ -82,7 +82,7 @@ class MOASHA:
             level *= self.reduction_factor
 
     def on_start(self, trial: TrialView) -> Start:
-        """Send the trial to the first rung."""
+        """The trial runs to the first rung."""
         self._places[trial.id] = 0
         return Start(self._until(0))
 
@@ -92,7 +92,7 @@ class MOASHA:
         return (Boundary(self.time_attr, ">=", self.max_t),) if self.stop_last_trials else ()
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Judge the trial at the highest rung that it has come past."""
+        """Judge the trial at the highest rung that it has passed."""
         place, now = self._places[trial.id], cast(float, report.metrics[self.time_attr])
         if self.stop_last_trials and now >= self.max_t:
             return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
@@ -129,7 +129,7 @@ class MOASHA:
         return Continue(self._until(place + 1))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """What it reached stays in the rungs."""
+        """Its values stay in the rungs."""
         del self._places[trial.id]
 
     always_new: ClassVar[bool] = True
@@ -150,7 +150,7 @@ class MOASHA:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take them back."""
+        """Restore what ``state()`` returned."""
         saved = cast("dict[str, list[list[tuple[float, ...]]]]", state)["rungs"]
         for rung, points in zip(self._rungs, saved, strict=True):
             rung.reached = Fronts((tuple(values), int(trial)) for trial, *values in points)

@@ -1,4 +1,4 @@
-"""PASHA: ASHA that finds out how far it has to go (Bohdal et al. 2023, arXiv 2207.06940).
+"""PASHA: ASHA that finds out how long trials must run (Bohdal et al. 2023, arXiv 2207.06940).
 
 Notation: the rungs are those of promoting ASHA; K = the highest that is open, at first the second; f_k(c) = the value
 of trial c at rung k; e = a tolerance.
@@ -47,16 +47,16 @@ Curve = dict[float, float]  # time -> value
 
 @dataclass
 class PASHA:
-    """Promotes as ASHA does, but opens a rung only when those below do not settle who is better.
+    """Promotes as ASHA does, but opens a higher rung only if the rankings at the highest two rungs disagree.
 
     Args:
-        max_t: no trial goes further than this, even if nothing is ever settled.
+        max_t: no trial runs longer.
         grace_period: the first rung.
         reduction_factor: eta, more than 1.
         time_attr: the metric that rungs are measured in: ``step``, ``time_s``, or any metric that only grows.
 
     Raises:
-        ValueError: the levels make no sense.
+        ValueError: an argument is out of its range.
     """
 
     max_t: float = 100
@@ -83,18 +83,19 @@ class PASHA:
 
     @property
     def tolerance(self) -> float:
-        """e; 0 as long as nothing tells."""
+        """e; 0 as long as no curves have crossed twice."""
         count = len(self._distances)
         return self._distances[math.ceil(count * PERCENT / 100) - 1] if count else 0.0
 
     def on_start(self, trial: TrialView) -> Start:
-        """Send the trial to its first report."""
+        """The trial runs to its first report."""
         self._asha.on_start(trial)
         self._curves[trial.id] = {}
         return Start(EVERY_REPORT)
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Note the value; at a rung, promote or pause; at the highest that is open, see whether it is high enough."""
+        """Note the value; at a rung, promote or pause; at the highest open rung, decide whether to open the next
+        one."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
         if not math.isfinite(value):
             return Stop(f"its value is not finite at {self.time_attr} {now:g}")
@@ -135,7 +136,7 @@ class PASHA:
         return all(abs(below[a] - below[b]) <= self.tolerance for a, b in zip(now, then, strict=True))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Its curve tells nothing more; its values stay in the rungs."""
+        """Forget its curve; its values stay in the rungs."""
         self._asha.on_end(trial, outcome)
         del self._curves[trial.id]
 
@@ -145,12 +146,12 @@ class PASHA:
         return Resume(choice.trial, EVERY_REPORT) if isinstance(choice, Resume) else choice
 
     def why(self) -> dict[str, Plain]:
-        """How the trial stands at its rung; which is the highest that is open; the tolerance."""
+        """The rank of the trial at its rung, the highest open rung, and the tolerance."""
         top = self._asha.open
         return {**self._asha.why(), "open": [*self._levels, self.max_t][top], "tolerance": self.tolerance}
 
     def state(self) -> Plain:
-        """The rungs, the curves of those that live, and what is known of the highest open rung."""
+        """The rungs, the curves of trials that have not ended, and the highest open rung."""
         return {
             "asha": self._asha.state(),
             "curves": [[trial, [[*point] for point in curve.items()]] for trial, curve in self._curves.items()],
@@ -160,7 +161,7 @@ class PASHA:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         saved = cast("dict[str, Plain]", state)
         self._asha.restore(saved["asha"])
         curves = cast("list[tuple[int, list[tuple[float, float]]]]", saved["curves"])

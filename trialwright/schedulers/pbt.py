@@ -49,11 +49,11 @@ class PBT:
 
     Args:
         interval: how much of ``time_attr`` lies between two decisions about a member.
-        quantile: the share of the population that is replaced, and that is copied; in (0, 0.5].
+        quantile: the share of the population that is replaced, and the share that is copied; in (0, 0.5].
         burn_in: no member is replaced before this.
         time_attr: ``step``, ``time_s``, or any metric that only grows.
-        synchronous: compare all members together, once all have come. The run's samples are the population, so their
-            number must not be unlimited.
+        synchronous: compare all members together, once all have reached the end of the interval. The run's samples are
+            the population, so their number must not be unlimited.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -90,7 +90,7 @@ class PBT:
         return (Boundary(self.time_attr, ">=", now + self.interval),)
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Replace the trial if it is among the worst; or have it wait for the others."""
+        """Replace the trial if it is among the worst; if synchronous, pause it until the others have come."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
         self._note(trial.id, value if math.isfinite(value) else math.inf, now)  # NaN has no rank: it is the worst
         if self.synchronous:
@@ -131,7 +131,7 @@ class PBT:
         self._going_on.pop(trial.id, None)
 
     def next(self, can_ask: bool) -> Choice:
-        """The population is the searcher's first suggestions; once it waits as a whole, it is compared."""
+        """The population is the searcher's first suggestions; once all members wait, they are compared."""
         if not self._going_on and not can_ask and self._waiting and len(self._waiting) == len(self._living):
             self._compare()
         if self._going_on:
@@ -156,7 +156,7 @@ class PBT:
         return Resume(resume.trial, resume.until) if gone else resume
 
     def why(self) -> dict[str, Plain]:
-        """How the member stands in the population, and how many of it are replaced."""
+        """The rank of the member in the population, and how many members are replaced."""
         if self._latest not in self._scores:
             return {}
         value, now = self._scores[self._latest]
@@ -181,7 +181,7 @@ class PBT:
         }
 
     def restore(self, state: Plain) -> None:
-        """Take them back."""
+        """Restore what ``state()`` returned."""
         saved = cast("dict[str, list[tuple[int, float, float]]]", state)
         self._scores = {int(trial): (value, now) for trial, value, now in saved["scores"]}
         self._ranking = Ranking((value, trial) for trial, (value, _) in self._scores.items())
@@ -197,7 +197,7 @@ class PBT:
 class PBTReplay:
     """Takes each trial through a schedule of configurations.
 
-    It brings its own searcher; the run should have one sample, and the configurations must be some of its space.
+    It has its own searcher. The run should have one sample, and the configurations must be in its space.
 
     Args:
         policy: pairs of a step and the configuration from there on, the first at 0: ``result.lineage(trial)``.
@@ -228,7 +228,7 @@ class PBTReplay:
         return (Boundary("step", ">=", rest[0][0]),) if rest else ()
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """At a change: go on as a variation of itself, which is the next configuration."""
+        """At a change: continue as a clone of itself, with the next configuration."""
         segment = self._segments[trial.id]
         # Another boundary was met before the next change.
         if segment + 1 == len(self.policy) or report.step < self.policy[segment + 1][0]:
@@ -237,7 +237,7 @@ class PBTReplay:
         return Clone(trial.id, self._until(segment + 1))
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """Nothing more to follow."""
+        """Forget the trial."""
         del self._segments[trial.id]
 
     def next(self, can_ask: bool) -> Choice:
@@ -253,5 +253,5 @@ class PBTReplay:
         return [[trial, segment] for trial, segment in self._segments.items()]
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         self._segments = dict(cast("list[tuple[int, int]]", state))

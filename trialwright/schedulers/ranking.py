@@ -1,4 +1,4 @@
-"""Ranking: items in order, best first, and the rank of each, at O(log n) an item.
+"""Ranking: items in order, best first, and the rank of each, in O(log n) for each item.
 
 The items lie in blocks that are lists, each in order. A block that has grown to twice ``BLOCK`` is split, so that an
 insertion never moves more than that. How many items lie in front of a block is read off a Fenwick tree (Fenwick 1994)

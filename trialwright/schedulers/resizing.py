@@ -1,4 +1,4 @@
-"""Resource changing: a trial's resources grow and shrink at decision points, around any other scheduler.
+"""Resource changing: changes a trial's resources at decision points, together with any other scheduler.
 
 Whenever another trial has ended, its resources are free; once there are no more trials to start with them, a policy
 divides them among those that are left. A trial is resized by launching it again from its last checkpoint.
@@ -94,7 +94,7 @@ def _times(first: Amounts, step: Amounts, size: Amounts) -> int:
 
 @dataclass(frozen=True)
 class EvenShare(_Steps):
-    """Every running trial has the same."""
+    """Gives every running trial the same resources."""
 
     def __call__(self, trial: int, room: Room) -> Amounts:
         """Its share, in whole steps."""
@@ -104,7 +104,7 @@ class EvenShare(_Steps):
 
 @dataclass(frozen=True)
 class TopJob(_Steps):
-    """The best running trial gets all that is free; the others keep what they have."""
+    """Gives all free resources to the best running trial; the others keep theirs."""
 
     def __call__(self, trial: int, room: Room) -> Amounts:
         """All of it for the best, by the latest score."""
@@ -117,13 +117,13 @@ class TopJob(_Steps):
 
 @dataclass
 class ResourceChanging:
-    """Resizes the trials that another scheduler lets go on.
+    """Changes the resources of trials that another scheduler lets continue.
 
     Args:
-        base: how far to let trials go.
+        base: the scheduler that decides how long trials run.
         policy: what a trial should have: ``EvenShare()``, ``TopJob()``, or a function of a trial's number and a
             ``Room``.
-        interval: a trial is looked at every so many steps, and where ``base`` looks at it.
+        interval: a trial may be resized every so many steps, and when ``base`` judges it.
 
     Raises:
         ValueError: the interval is not above 0.
@@ -153,7 +153,7 @@ class ResourceChanging:
         self._nodes = nodes
 
     def on_start(self, trial: TrialView) -> Start:
-        """It has what it asks for."""
+        """The trial has the resources that it requested."""
         self._first[trial.id] = self._has[trial.id] = trial.resources
         self._running.add(trial.id)
         start = self.base.on_start(trial)
@@ -164,7 +164,7 @@ class ResourceChanging:
         return tuple(dict.fromkeys((*until, Boundary("step", ">=", step + self.interval))))
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
-        """Ask the base if the report concerns it; if the trial goes on, see what it should have."""
+        """Ask the base if the report concerns it; if the trial continues, ask the policy what it should have."""
         until, value = self._until[trial.id], report.values[0]
         self._has[trial.id] = trial.resources  # a wish may not have come true
         self._scores[trial.id] = value if math.isfinite(value) else math.inf
@@ -191,14 +191,14 @@ class ResourceChanging:
         return {trial: self._has[trial] for trial in sorted(self._running)}
 
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
-        """What it had is free."""
+        """Its resources are free."""
         self.base.on_end(trial, outcome)
         self._running.discard(trial.id)
         del self._first[trial.id], self._has[trial.id], self._until[trial.id]
         self._scores.pop(trial.id, None)
 
     def next(self, can_ask: bool) -> Choice:
-        """As the base says."""
+        """As the base answers."""
         choice = self.base.next(can_ask)
         if isinstance(choice, Resume):
             self._running.add(choice.trial)
@@ -230,7 +230,7 @@ class ResourceChanging:
         )
 
     def restore(self, state: Plain) -> None:
-        """Take it back."""
+        """Restore what ``state()`` returned."""
         saved = cast("dict[str, list[list[object]]]", state)
         self.base.restore(cast("dict[str, Plain]", state)["base"])
         self._nodes = tuple(Node(*node) for node in saved["nodes"])  # type: ignore[arg-type]

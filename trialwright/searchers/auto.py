@@ -44,7 +44,7 @@ PLANNED_MAX = 10_000
 class Auto:
     """Chooses a searcher for the problem: GP for most, TPE for many trials, many parameters or very short trials, and
     Sobol or random points where there are no results to learn from. ``reason`` says which and why once ``setup`` has
-    been called; where trials turn out to be short, suggestions have the tag ``auto``."""
+    been called; if trials are so short that it changes to another, suggestions have the tag ``auto``."""
 
     @property
     def learns(self) -> bool:
@@ -106,7 +106,7 @@ class _Facts(NamedTuple):
 
 
 def _to_choose(space: Space) -> int:
-    """Return how many parameters are a searcher's: grids are gone through, and functions compute theirs."""
+    """Return how many parameters are a searcher's: grids are tried in order, and functions compute theirs."""
     domains = [each.domain for each in space.parameters if each.column is not None]
     return sum(not (isinstance(domain, Category) and domain.kind == "grid_search") for domain in domains)
 

@@ -54,17 +54,20 @@ class Problem:
 class Searcher(Protocol):
     """Decides what to try next.
 
-    One with an attribute ``sees_metrics`` that is true finds in each record of the history all that was reported, not
-    only the values. One with an attribute ``process_from`` is asked in a process of its own once the history has so
-    many trials, if it can be pickled; without it, or where it is None, in a thread. One with an attribute
-    ``answers_next`` that is true can say which paused trial is to go on, where it is asked for what is best next. After
-    as many suggestions as ``setup`` says, one with an attribute ``is_exhaustive`` that is true has tried all, and
-    begins again. One with an attribute ``repeats`` that is true tries configurations more than once on purpose.
+    Optional attributes:
+
+    - ``sees_metrics``: if true, each record of the history has all reported metrics, not only the values.
+    - ``process_from``: from this number of trials on, it is asked in a process of its own, if it can be pickled;
+      without it, or if it is None, always in a thread.
+    - ``answers_next``: if true, it answers requests of kind ``next``: it may name a paused trial that continues.
+    - ``is_exhaustive``: if true, it has tried all configurations after the number of suggestions that ``setup``
+      returned, and then begins again.
+    - ``repeats``: if true, it tries configurations more than once on purpose.
     """
 
     @property
     def learns(self) -> bool:
-        """False where suggestions ignore results: such a searcher is asked ahead of need."""
+        """False if suggestions ignore results: such a searcher is asked in advance."""
 
     def setup(self, problem: Problem) -> int:
         """Begin a run on this problem: forget everything that another run left.
@@ -73,12 +76,12 @@ class Searcher(Protocol):
             How many trials one sample means: the number of grid points, which are tried one by one in every sample.
 
         Raises:
-            ValueError: it cannot search this space, or for this.
+            ValueError: it cannot search this space, or not for these objectives and constraints.
         """
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
         """Answer the requests in order; fewer answers than requests mean that there are no more.
 
-        None answers a request with "not now": it comes again once a trial has reported or ended. With nothing running
-        there is nothing to wait for, and None means that there are no more.
+        None means "not now": the request is made again once a trial has reported or ended. If no trial runs, None means
+        that there are no more.
         """

@@ -1,4 +1,5 @@
-"""CMA-ES (Hansen and Ostermeier 2001), by the package cmaes: a normal distribution that learns the shape of a valley.
+"""CMA-ES (Hansen and Ostermeier 2001), by the package cmaes: a normal distribution that adapts to the shape of the
+objective.
 
 With margins for integers (Hamano et al. 2022), and restarts with twice the population (Auger and Hansen 2005). A
 generation is over when as many of its trials have ended as its population counts; meanwhile more are drawn from the
@@ -41,7 +42,7 @@ NARROWEST = 0.02  # the distribution at the beginning, where these are near each
 
 @dataclass
 class CMAES:
-    """Draws from a normal distribution, and moves it to where the better half of each generation lies.
+    """Draws from a normal distribution, and moves it towards the better half of each generation.
 
     Args:
         population: of a generation; by default 4 + 3 ln d.
@@ -77,7 +78,7 @@ class CMAES:
         return problem.space.grid_size
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
-        """Draw, after a new generation has been made of what has ended."""
+        """Update the distribution with the trials that have ended, and draw."""
         if not self._columns:
             return suggest_rows(self._space, requests, np.full((len(requests), self._space.dimension), 0.5), rng)
         with one_thread():
@@ -259,7 +260,7 @@ class _State:
         return np.asarray(mean + away * min(1.0, reach / max(float(np.linalg.norm(away)), 1e-300)))
 
     def draw(self, seed: int) -> tuple[Floats, Floats]:
-        """Return a point as the optimiser wants to be told of it, and as it is to be tried."""
+        """Return a point in the form that the optimiser gets, and in the form that is tried."""
         # A draw depends on its sample alone: a run that was resumed has not made the draws before it.
         self.optimiser.reseed_rng(seed)
         point = self.optimiser.ask()

@@ -37,12 +37,12 @@ TRIES = 20  # how often to look for a child that has not been tried
 
 @dataclass
 class DEHB:
-    """Breeds configurations from the best ones, level by level.
+    """Combines the best configurations into new ones, level by level.
 
     Args:
         population: how many slots a level has; as many trials are drawn first.
         factor: F, how much of the difference of two members is added to a third.
-        crossing: how likely a column is to be the mutant's, and not the target's.
+        crossing: the probability that a column is the mutant's, and not the target's.
     """
 
     population: int = 20

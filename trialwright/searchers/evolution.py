@@ -33,7 +33,7 @@ class NSGA2:
 
     Args:
         population: how many trials may be parents; as many are drawn before the first child.
-        crossing: how likely a child is to have two parents.
+        crossing: the probability that a child has two parents.
         spread: how near children are to their parents, in crossing and in mutation; more is nearer (Deb and Agrawal
             1995, eta).
     """

@@ -84,12 +84,12 @@ class Explorer(ABC):
 
 @dataclass
 class Perturb(Explorer):
-    """Answers "explore" requests by perturbation, and hands the others on.
+    """Answers "explore" requests by perturbation; ``base`` answers all others.
 
     Args:
         base: where new configurations come from.
-        factors: what a number is multiplied by, one of them drawn.
-        resample_probability: how often a parameter is drawn afresh instead.
+        factors: a number is multiplied by one of these, drawn at random.
+        resample_probability: the probability that a parameter is drawn anew instead.
         mutations: what varies, by path (``"model/lr"``), and over which domain, or from which function a fresh value
             comes; None for every parameter of the space, over its own domain.
         function: called last, with a variation; returns the one to use.
@@ -170,7 +170,7 @@ class Perturb(Explorer):
 
 @dataclass
 class Schedule:
-    """Begins each trial with the first configuration, and answers each "explore" request with its next.
+    """Starts each trial with the first configuration, and answers each "explore" request with the next one.
 
     Args:
         configs: the configurations, in order; the last one stays.

@@ -31,10 +31,10 @@ ROWS_MAX = 100  # of a level, which the models of a ranking look at
 
 @dataclass
 class HyperTune(GP):
-    """Suggests what GP does, each with the bracket in which it is to be tried; goes by the first objective.
+    """Suggests as GP does, and chooses the bracket of each trial, by the first objective.
 
     Args:
-        brackets: how many the scheduler has.
+        brackets: the number of brackets of the scheduler.
         reduction_factor: eta, as the scheduler's.
     """
 

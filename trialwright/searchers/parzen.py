@@ -1,4 +1,4 @@
-"""Parzen: densities made of one kernel a trial, over the unit cube, compared with even ones.
+"""Parzen: densities over the unit cube with one kernel for each trial, compared with uniform ones.
 
 x: candidates' units, (m, d). u: trials' units, (n, d). s: bandwidths, (d,). w: weights, (n,).
 A kernel is a product over the columns: of normal densities cut off at 0 and 1, centred on u with bandwidth s; for
@@ -72,7 +72,7 @@ class Bandwidths:
             even draws: one that falls with the square of the distances.
         doubt: how many evenly drawn trials that variance is mixed with, so that few good ones are not trusted.
         least: no narrower than this.
-        cell: nor than this part of the cell of a discrete value: values in one cell cannot be told apart.
+        cell: nor than this part of the cell of a discrete value: values in one cell cannot be distinguished.
         blur: what share of a category's kernel is spread over all options.
     """
 

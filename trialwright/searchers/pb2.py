@@ -53,14 +53,14 @@ at the same moment, none knows what the others will try, and they should differ 
 
 @dataclass
 class PB2(Explorer):
-    """Answers "explore" requests by a time-varying bandit, and hands the others on: for ``PBT`` with few members.
+    """Answers "explore" requests by a time-varying bandit, for ``PBT`` with few members; ``base`` answers all others.
 
     Args:
         base: where the first population comes from.
-        bounds: what varies, by path (``"model/lr"``), and from where to where, or over which domain; a range has the
+        bounds: what varies, by path (``"model/lr"``): a range (low, high) or a domain; a range has the
             logarithms and steps of the space's own domain. None for every parameter of the space.
         window: the model learns from so many of the latest intervals.
-        starts: how many ascents look for the best settings.
+        starts: how many ascents search for the best settings.
         function: called last, with a variation; returns the one to use.
     """
 

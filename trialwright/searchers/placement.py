@@ -2,7 +2,7 @@
 
 A thread shares Python's interpreter lock with the run, and a long call of linear algebra may keep it for tens of
 milliseconds. So a searcher whose attribute ``process_from`` is a number has a process of its own once its history has
-so many trials. It is the same wherever it is asked: a function of the history, the requests, and the streams. While the
+so many trials. Its answers are the same in both: a function of the history, the requests, and the streams. While the
 process starts, the thread goes on.
 """
 
@@ -32,7 +32,7 @@ def placed(searcher: Searcher, known: int, warn: Callable[[str], None]) -> Itera
     Args:
         searcher: which.
         known: how many trials there are already.
-        warn: told why a searcher that wants a process cannot have one.
+        warn: called with the reason if a searcher that wants a process cannot have one.
     """
     process_from: int | None = getattr(searcher, "process_from", None)
     if process_from is None:
@@ -49,7 +49,7 @@ class Placed:
     Args:
         searcher: which; it has been set up.
         process_from: how many trials make a history long.
-        warn: told why there is no process.
+        warn: called with the reason if there is no process.
     """
 
     def __init__(self, searcher: Searcher, process_from: float, warn: Callable[[str], None]) -> None:
@@ -109,7 +109,7 @@ class Placed:
         self._end()
 
     def _pack(self) -> None:
-        """Pickle the searcher before it has seen anything; what it has seen by then the process will be told."""
+        """Pickle the searcher before it has seen anything; the process gets what it has seen by then."""
         self._payload: bytes | None = None
         try:
             self._payload = cloudpickle.dumps(self._searcher)

@@ -31,14 +31,14 @@ TRIES = 20  # variations of the best, of which one satisfies the constraints
 
 @dataclass
 class PriorBand:
-    """Draws evenly, from the space's beliefs, or near the best trial so far; it fits no model.
+    """Draws uniformly, from the space's beliefs, or near the best trial so far; it fits no model.
 
     A trial of bracket r is drawn evenly with probability 1 / (1 + eta^r), so most where it is cheap to be wrong. The
     rest is drawn from the beliefs until a trial has come to its end and as much was spent as one bracket takes; from
     then on it is divided between the beliefs and the best trial, by how likely each of them makes the best results.
 
     Args:
-        brackets: how many the scheduler has. With more than one, each suggestion names its own.
+        brackets: the number of brackets of the scheduler. With more than one, each suggestion names its own.
         reduction_factor: eta, as the scheduler's.
     """
 

@@ -1,4 +1,4 @@
-"""Process: a searcher in a process of its own, which is told what is new in the history and answers over two pipes.
+"""Process: a searcher in a process of its own, which gets what is new in the history, and answers, over two pipes.
 
 It is Python started afresh, not a fork, and shares neither locks nor memory with the run. Both ends only ever unpickle
 what the other has sent. It ends when its pipes do, however the process that started it has ended.

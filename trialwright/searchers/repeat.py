@@ -25,7 +25,8 @@ TAG, RACE = "repeat", "race"  # of each trial: its group, and its place in it
 
 @dataclass
 class Repeat:
-    """Shows its base one trial for each group of equal ones, ended once all of the group have.
+    """Tries each configuration several times; its base gets one trial for each group, with the mean, once all have
+    ended.
 
     ``result.best("mean")`` compares the means too.
 
@@ -103,11 +104,11 @@ class Repeat:
 
 @dataclass
 class Race:
-    """Tries a configuration again only while it might be the best, and shows its base the mean of each one.
+    """Tries a configuration again only while it might be the best; its base gets the mean of each configuration.
 
-    Of those that have been tried ``most`` times, the one of least mean is the one to beat. Another one goes on while
-    its mean is no worse, and is tried no more once it is (as the intensifier of SMAC: Hutter et al. 2011). So most
-    trials are of new configurations, and the one that leads has been tried ``most`` times.
+    The incumbent is the configuration of least mean among those that were tried ``most`` times. Another one is tried
+    again as long as its mean is no worse (as in the intensifier of SMAC: Hutter et al. 2011). So most trials are of new
+    configurations, and the incumbent has been tried ``most`` times.
 
     Args:
         base: where configurations come from; it learns.

@@ -30,18 +30,18 @@ BAD_MAX = 500  # kernels of the others: with 1000 runs of 1500 trials end no bet
 
 @dataclass
 class TPE:
-    """Suggests what is likely among the good trials and unlikely among the others.
+    """Suggests configurations that are likely among the good trials, and unlikely among the others.
 
     Args:
         startup: how many trials to draw before the first that is suggested.
-        share: what part of the trials counts as good.
-        good_max: and at most so many.
-        candidates: how many points are drawn from the density of the good ones and compared. To look further for where
-            the ratio is highest is worse: it is least known there.
+        share: the fraction of the trials that counts as good.
+        good_max: how many trials count as good at most.
+        candidates: how many points are drawn from the density of the good ones and compared. More candidates are worse:
+            where the ratio is highest, least is known.
         even: the weight of even draws in that density, where each good trial has 1 on average.
         bandwidths: of the kernels.
-        random_fraction: what part of the suggestions is drawn from the space, whatever is known: BOHB's guard against
-            levels that mislead (Falkner et al. 2018, arXiv 1807.01774, section 4).
+        random_fraction: the fraction of suggestions that is drawn at random from the space, as in BOHB, in case low
+            levels rank trials wrongly (Falkner et al. 2018, arXiv 1807.01774, section 4).
 
     Raises:
         ValueError: ``random_fraction`` is not within [0, 1].

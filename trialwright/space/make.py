@@ -18,7 +18,7 @@ from trialwright.space.functions import Derived
 from trialwright.space.values import is_finite, is_number, python_value, token
 
 MOST_STEPS = 2**40
-"""More values than this in one discrete domain cannot be told apart by a float64 unit."""
+"""More values than this in one discrete domain cannot be distinguished by a float64 unit."""
 _LARGEST_INT = 2**62
 _DEFAULT_BASE = 10
 
@@ -76,7 +76,7 @@ class _Call:
 
     def check_count(self, count: float, *, hint: str = "use the continuous form") -> None:
         if count > MOST_STEPS:
-            raise self.refused(f"more than 2**40 different values cannot be told apart; {hint}")
+            raise self.refused(f"more than 2**40 different values cannot be distinguished; {hint}")
 
 
 def uniform(lower: float, upper: float) -> Continuous:
@@ -144,7 +144,7 @@ def ordinal(values: Options) -> Category:
 
 
 def grid_search(values: Options) -> Category:
-    """Every value in turn: the grid of all grid_search values is gone through again and again."""
+    """Every value in turn: the grid of all grid_search values is repeated."""
     return _category("grid_search", values)
 
 

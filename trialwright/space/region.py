@@ -1,4 +1,4 @@
-"""The region: the rows whose configs satisfy the constraints, also where few draws do.
+"""The region: the rows whose configs satisfy the constraints, also if few draws do.
 
 Even draws are tried first. Where they fail, it is a walk from rows that are known to be allowed. It goes along random
 lines, each time to an even point of the allowed part of the line (hit-and-run, Smith 1984), which is found by shrinking

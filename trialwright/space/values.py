@@ -1,4 +1,4 @@
-"""Facts about single values: is it a number, is it JSON data, is it the same as another."""
+"""Facts about single values: whether it is a number, JSON data, or equal to another."""
 
 import math
 from collections.abc import Hashable

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: saved whole or not at all, and loaded in the form in which they were saved.
+"""Checkpoints on disk: saved completely or not at all, and loaded in the form in which they were saved.
 
 A checkpoint is a directory of ours that holds one thing: ``directory/``, ``file/<name>``, or ``dict.msgpack``. It is
 written under another name, synced, and renamed, so that a name that exists is a checkpoint that is complete. Nothing is
@@ -93,7 +93,7 @@ def saved(directory: Path) -> dict[int, Path]:
 
 
 def discard(path: Path, root: Path) -> None:
-    """Delete a checkpoint, if it lies under ``root`` and is one; one that is gone already is no error.
+    """Delete a checkpoint, if it lies under ``root`` and is one; one that does not exist is no error.
 
     ``path`` came from a worker, so it may be anything. Links are resolved before its place is checked.
     """

@@ -16,7 +16,8 @@ _DURABLE = ("journal_mode = WAL", "synchronous = FULL", "journal_size_limit = 67
 _BUSY_MS = 5000
 
 DAMAGED = (
-    "the file is damaged, or journal.sqlite-wal beside it is another run's: keep a copy of both, and restore a backup"
+    "the file is damaged, or journal.sqlite-wal beside it belongs to another run: keep a copy of both, "
+    "and restore a backup"
 )
 _ADVICE: dict[type[Exception], str] = {
     apsw.FullError: "make room on that disk, then resume the run",
@@ -24,7 +25,7 @@ _ADVICE: dict[type[Exception], str] = {
     apsw.CantOpenError: "check that the directory is there and can be written to",
     apsw.ReadOnlyError: "check that the directory can be written to, then resume the run",
     apsw.BusyError: "another program holds a write lock on it: end that one, then resume the run",
-    FileNotFoundError: "the run's directory was moved or deleted while the run was going on",
+    FileNotFoundError: "the run's directory was moved or deleted during the run",
 }
 
 

@@ -1,4 +1,4 @@
-"""Small files beside a journal, syncing to a disk, and which errors come from a disk."""
+"""Small files beside a journal, syncing to a disk, and which errors are those of a disk."""
 
 from __future__ import annotations
 

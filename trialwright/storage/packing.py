@@ -1,4 +1,4 @@
-"""Packing: turns as bytes, in little memory and where Python's garbage collector does not look.
+"""Packing: turns as bytes, to use little memory and no time of Python's garbage collector.
 
 The objects of a hundred thousand reports take three times the memory, and the collector looks through them again and
 again: that took almost as long as the whole simulation. Pickling a message as an object takes 2 to 4 us; so those that

@@ -28,7 +28,9 @@ def make_directory(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"a run cannot be kept in {str(directory)!r}: there is a file in the way") from error
+        raise ValueError(
+            f"a run cannot be kept in {str(directory)!r}: a file has this path, or a part of it"
+        ) from error
     except OSError as error:
         raise StorageError(f"a run cannot be kept in {str(directory)!r}: {error.strerror}") from error
 

@@ -116,7 +116,9 @@ def lines(database: apsw.Connection, path: Path, chain: journal.Chain, known: Co
             if (seq, stored) != (chain.length, chain.mark):
                 raise StorageError(f"{path} is damaged: event {chain.length} is not what was written")
             if known and chain.length == known.events and chain.mark != known.mark:
-                raise StorageError(f"{path} is another run's from some event up to {chain.length} on; {_LOG}")
+                raise StorageError(
+                    f"{path} has events of another run, from event {chain.length} or an earlier one on; {_LOG}"
+                )
             yield str(line)
     except (apsw.Error, UnicodeDecodeError) as error:
         raise StorageError(f"{path} is damaged: event {chain.length + 1} cannot be read: {error}") from error

@@ -4,9 +4,11 @@
 is not taken is refused by name, with what to use instead.
 """
 
-from trialwright.tune import logger, paths, schedulers, search, stopper, suggest, track, trainable
+from trialwright.tune import callbacks as logger
+from trialwright.tune import paths, schedulers, search, stopper, suggest, trainable
+from trialwright.tune import session as track
 from trialwright.tune.analysis import ExperimentAnalysis
-from trialwright.tune.callback import Callback
+from trialwright.tune.callbacks import Callback
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, SyncConfig, TuneConfig
 from trialwright.tune.error import TuneError

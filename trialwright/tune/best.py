@@ -1,4 +1,4 @@
-"""Which of several things is the best: the one rule for trials, reports, and checkpoints."""
+"""Which trial, report, or checkpoint is the best: one rule for all three."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Checkpoint:
             raise ValueError(
                 f"filesystem, path: a checkpoint is a directory on a disk that is mounted here, not {os.fspath(path)!r}"
             )
-        self.path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - a text, as in Ray Tune
+        self.path = os.path.abspath(os.fspath(path))  # noqa: PTH100 - a string, as in Ray Tune
 
     @classmethod
     def from_directory(cls, path: str | os.PathLike[str]) -> Checkpoint:

@@ -214,9 +214,9 @@ class RunConfig:
         checkpoint_config: what to keep of what trials save.
         sync_config: nothing, but it may be given.
         verbose: 0 shows nothing; more, or None, the progress and a summary.
-        stop: when a trial has gone far enough: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
+        stop: when a trial ends: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
             ``Stopper``.
-        callbacks: told of everything that happens.
+        callbacks: called at every event of the run.
         progress_reporter: shows the progress instead of ours.
         log_to_file: in processes and on Ray what a trial prints is in its files ``stdout`` and ``stderr``, always:
             other names are refused, and so is True where trials are threads, which share this process's output.

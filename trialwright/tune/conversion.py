@@ -17,11 +17,17 @@ from trialwright.errors import said
 from trialwright.executors import Executor
 from trialwright.results import Result
 from trialwright.space import Space
-from trialwright.tune import callback, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune import callbacks, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune.callbacks import (
+    CSVLoggerCallback,
+    JsonLoggerCallback,
+    LoggerCallback,
+    TBXLoggerCallback,
+    together,
+)
 from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialwright.tune.error import TrialError
 from trialwright.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
-from trialwright.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback, TBXLoggerCallback, together
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
 from trialwright.tune.trainable.loop import Saving
@@ -55,7 +61,7 @@ class Job:
 
     Args:
         trainable: a function, a ``Trainable``, or the name of one.
-        space: what may vary; None: nothing, or what a resumed run was told.
+        space: what may vary; None: nothing, or that of the resumed run.
         tune: how to search.
         run: where it is kept, and the like.
     """
@@ -87,7 +93,7 @@ class Job:
             again: which trials are tried again.
 
         Raises:
-            ValueError: there is no run; or something is missing that is no data; or is not what the run was told.
+            ValueError: there is no run; or something is missing that is no data; or differs from the run's.
             TrialError: a trial failed, and ``fail_fast="raise"``.
         """
         directory = directory.resolve()
@@ -185,14 +191,14 @@ class Job:
         """What the user gave, the loggers that everybody has, and the reporter."""
         dirname = self.tune.trial_dirname_creator
         linking = [] if dirname is None else [TrialLinks(dirname)]
-        told = callback.to_engine(
+        told = callbacks.to_engine(
             [*(self.run.callbacks or ()), *linking, *_default_loggers(self.run.callbacks or ())], self.facts
         )
         return [*together(told), *([self._reporting] if self._reporting else [])]
 
     @cached_property
     def _reporting(self) -> reporter.Reporting | None:
-        """The user's reporter: it is told of trials as a callback, and of the rest as what shows the progress."""
+        """The user's reporter: it gets trials as a callback, and the rest as a progress display."""
         given = self.run.progress_reporter
         return None if given is None else reporter.to_engine(given, self.facts)
 
@@ -258,7 +264,7 @@ class Job:
                 hear(result)
         except Exception as error:
             name = type(self.method.searcher).__name__
-            warnings.warn(f"{name} could not be told how the last trials ended: {said(error)}", stacklevel=2)
+            warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
 
 
 def _stop(given: object) -> object:

@@ -6,11 +6,11 @@ from trialwright.errors import TrialwrightError
 
 
 class TuneError(TrialwrightError):
-    """Trials failed: the text says how many, and what the first of them said."""
+    """Trials failed: the message says how many, and the first error."""
 
 
 class TrialError(RuntimeError):
-    """What a trial raised in its worker: its last line, and the traceback as a text."""
+    """What a trial raised in its worker: its last line, and the traceback as a string."""
 
     def __init__(self, line: str, traceback: str = "") -> None:
         super().__init__(f"{line}\n\n{traceback}" if traceback else line)

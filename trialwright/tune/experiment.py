@@ -42,7 +42,7 @@ class Experiment:
     Args:
         name: what people call it.
         run: a trainable, or the name of one.
-        stop: when a trial has gone far enough.
+        stop: when a trial ends.
         time_budget_s: end the run after so many seconds.
         config: what may vary; bare lambdas are ``sample_from``.
         resources_per_trial: what one trial needs; ``trial_resources`` is its old name.
@@ -130,7 +130,7 @@ class Experiment:
 
     @property
     def stopper(self) -> Any:  # noqa: ANN401 - as it was given
-        """When a trial has gone far enough."""
+        """When a trial ends."""
         return self.run_config.stop
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A run's directory as this layer keeps it: with a link that people know, and a few notes; and how to read it again."""
+"""A run's directory in this layer: its link, its notes, and how to read them again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trialwright.storage.base import Store
 from trialwright.storage.files import keep
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.tune import names, spaces
-from trialwright.tune.callback import Callback
+from trialwright.tune.callbacks import Callback
 from trialwright.tune.config import NameOf
 from trialwright.tune.records import Records
 from trialwright.tune.trial import RunFacts, Trial
@@ -128,7 +128,7 @@ def check_run(directory: Path) -> None:
 
 
 def told_of(directory: Path) -> dict[str, Plain]:
-    """Return what the run in this directory was told: its engine's keywords, as far as they are data."""
+    """Return the settings of the run in this directory: its engine's keywords, as far as they are data."""
     return SqliteStore.open(directory, read_only=True).settings
 
 

@@ -1,4 +1,4 @@
-"""How a run searches: its space, searcher, and scheduler, and what these and the run were told to optimise."""
+"""How a run searches: its space, searcher, and scheduler, and what these and the run are to optimise."""
 
 from __future__ import annotations
 
@@ -129,10 +129,10 @@ class Method:
 
 
 def _one_of(what: str, holders: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return what of several was told; who was told must have been told the same."""
+    """Return the value that was given; if several were given one, they must agree."""
     told = [_listed(value) for holder in holders if (value := getattr(holder, what, None)) is not None]
     if any(each != told[0] for each in told):
-        raise ValueError(f"{what} is given twice, and not the same: {' and '.join(map(repr, told))}")
+        raise ValueError(f"{what} is given twice, with different values: {' and '.join(map(repr, told))}")
     return told[0] if told else ()
 
 

@@ -1,4 +1,4 @@
-"""Two vocabularies, and the one place that translates: what Ray Tune's users call things, and what the engine does.
+"""The names of Ray Tune and those of the engine, and the one place that translates between them.
 
 The engine counts ``step`` and ``time_s``; users know these as ``training_iteration`` and ``time_total_s``, and may well
 report a ``step`` of their own, which is ``_step`` inside. The engine takes numbers and strings, and joins nested names
@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from trialwright.metrics import spelled
+from trialwright.nested import items
 
 COUNTED = {"training_iteration": "step", "time_total_s": "time_s"}
 ANONYMOUS = "_metric"  # the name of a metric that is reported as a bare number
@@ -98,14 +99,14 @@ class Shown(dict[str, Any]):
         return found(self, name, default)
 
 
-def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Join the names of nested dicts with ``/``; an empty dict has no name. Where a metric is called like a parameter
     of ours (``config/lr``), ours has ``trial/`` before it."""
     flat: dict[str, Any] = {}
-    for name, value in metrics.items():
-        inner = flatten(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-        flat.update({f"trial/{taken}": flat[taken] for taken in inner.keys() & flat.keys()})
-        flat.update(inner)
+    for path, value in items(metrics):
+        if path in flat:
+            flat[f"trial/{path}"] = flat[path]
+        flat[path] = value
     return flat
 
 

@@ -1,4 +1,4 @@
-"""Paths: where Ray Tune keeps what is kept elsewhere here, and what to use instead of what is not here.
+"""Paths: which module here has the names of each module of Ray Tune, and what to use instead of names that are missing.
 
 Ray Tune has a module for nearly each of its classes; Trialwright has fewer. An import from one of ``MIRRORED`` gets the
 same objects from where they are. An import of one of ``MISSING``, or from one, fails and says what to use instead.
@@ -18,15 +18,18 @@ ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.analysis.experiment_analysis": "tune.analysis",
+    "tune.callback": "tune.callbacks",
     "tune.context": "tune.session",
     "tune.experiment.experiment": "tune.experiment",
     "tune.experiment.trial": "tune.trial",
     "tune.impl": "tune.config",
     "tune.impl.config": "tune.config",
-    "tune.logger.csv": "tune.logger",
-    "tune.logger.json": "tune.logger",
-    "tune.logger.logger": "tune.logger",
-    "tune.logger.tensorboardx": "tune.logger",
+    "tune.logger": "tune.callbacks",
+    "tune.logger.csv": "tune.callbacks",
+    "tune.logger.json": "tune.callbacks",
+    "tune.logger.logger": "tune.callbacks",
+    "tune.logger.tensorboardx": "tune.callbacks",
+    "tune.progress_reporter": "tune.reporter",
     "tune.schedulers.hb_bohb": "tune.schedulers.hyperband",
     "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
     "tune.search.bohb.bohb_search": "tune.search.bohb",
@@ -42,6 +45,7 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.stopper.timeout": "tune.stopper",
     "tune.stopper.trial_plateau": "tune.stopper",
     "tune.syncer": "tune.config",
+    "tune.track": "tune.session",
     "tune.trainable.trainable_fn_utils": "tune.session",
     "tune.tune": "tune.run",
     "tune.tune_config": "tune.config",
@@ -74,7 +78,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.logger.mlflow": _SERVICE,
     "tune.logger.wandb": _SERVICE,
     "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
-    "tune.registry:is_function_trainable": "inspect.isclass tells functions from classes",
+    "tune.registry:is_function_trainable": "inspect.isclass distinguishes functions from classes",
     "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
     "tune.registry:validate_trainable": "Tuner and tune.run refuse an unknown name when they are called",
     "tune.schedulers.pb2_utils": _INSIDE,
@@ -106,7 +110,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.utils:flatten_dict": _DICTS,
     "tune.utils:merge_dicts": _DICTS,
     "tune.utils:unflattened_lookup": _DICTS,
-    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it is gone",
+    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it has ended",
     "tune.utils:warn_if_slow": "the run's statistics say where the time went",
     "tune.utils.callback": _INSIDE,
     "tune.utils.file_transfer": "the storage is a directory that every machine can write to",
@@ -156,7 +160,7 @@ class _Finder(MetaPathFinder, Loader):
             return ModuleSpec(fullname, self, origin=ROOT + MIRRORED[name], is_package=True)
         instead = instead_of(name)
         if instead is not None:
-            raise ModuleNotFoundError(f"{fullname} is not there: {instead}")
+            raise ModuleNotFoundError(f"{fullname} does not exist: {instead}")
         return None
 
     def exec_module(self, module: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""``pretty_print``: a result as a text for people."""
+"""``pretty_print``: a result as a readable string."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Record:
     """One trial and what it reported.
 
     Args:
-        found: the trial, as the engine tells of it.
+        found: the trial, as the engine returns it.
         facts: about its run.
     """
 
@@ -128,9 +128,9 @@ class Records:
     """All trials of a run.
 
     Args:
-        found: the trials, as the engine tells of them.
+        found: the trials, as the engine returns them.
         facts: about the run.
-        directory: the run's own. It is what users are told, not the link: a later run of the same name turns that.
+        directory: the run's own. Users see this path, not the link, which a later run of the same name changes.
     """
 
     found: Sequence[TrialResult]
@@ -168,7 +168,7 @@ class Records:
         """
         metric = given or self.facts.metric
         if metric is None:
-            raise ValueError("by which metric? The run was given none: give metric='...' here")
+            raise ValueError("the run has no metric: give metric='...' here")
         return metric
 
     def mode(self, given: str | None) -> str:
@@ -189,9 +189,7 @@ def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types
     try:
         from pyarrow.fs import LocalFileSystem  # type: ignore[import-untyped]
     except ImportError as error:
-        raise ImportError(
-            "filesystem is of pyarrow's kind, which is not installed: paths are of this machine"
-        ) from error
+        raise ImportError("filesystem needs pyarrow, which is not installed; path is a path of this machine") from error
     return LocalFileSystem()
 
 

@@ -1,4 +1,4 @@
-"""Trainables with names, so that ``tune.run("mine")`` and experiments in JSON can say which."""
+"""Trainables with names, for ``tune.run("mine")`` and for experiments in JSON."""
 
 from __future__ import annotations
 

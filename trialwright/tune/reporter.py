@@ -6,19 +6,18 @@ A reporter is asked after each thing that happens, and once more at the end of t
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
 from trialwright.errors import import_instead
-from trialwright.progress import Snapshot, line, number
+from trialwright.progress import Snapshot, counts, line, shown
 from trialwright.tune.best import best_of
-from trialwright.tune.names import flatten
+from trialwright.tune.names import flatten, found
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 
 AUTOMATIC = frozenset(
@@ -62,7 +61,7 @@ class TuneReporterBase(ProgressReporter):
         total_samples: how many trials there will be, if the run should not say it.
         max_progress_rows: how many trials to show while the run goes on.
         max_error_rows: how many errors to show while it goes on.
-        max_column_length: longer texts are cut off.
+        max_column_length: longer values are cut off.
         max_report_frequency: seconds between two tables.
         infer_limit: how many metrics to show if ``metric_columns`` is not given.
         print_intermediate_tables: False: only counts while the run goes on, the table at its end.
@@ -71,7 +70,7 @@ class TuneReporterBase(ProgressReporter):
         sort_by_metric: best first.
 
     Raises:
-        ValueError: a mode that is none.
+        ValueError: the mode is another one.
     """
 
     def __init__(
@@ -141,52 +140,42 @@ class TuneReporterBase(ProgressReporter):
     # From trials to text --------------------------------------------------------------------------------------------
 
     def _text(self, trials: Sequence[Trial], done: bool, *sys_info: str) -> str:
-        best = self._best(trials)
-        parts = ["== Status ==", f"running for {time.time() - self._began:.0f} s", *sys_info, self._counted(trials)]
+        of = "" if self._total is None else f" of {self._total}"
+        states = counts(Counter(trial.status for trial in trials))
+        parts = ["== Status ==", f"running for {time.time() - self._began:.0f} s", *sys_info]
+        parts.append(f"{len(trials)}{of} trials: {states}")
+        best = best_of([(self._rank(trial), trial) for trial in trials], "min")
         if best is not None and self._metric is not None:
-            parts.append(
-                f"best: {best} with {self._metric}={best.last_result[self._metric]} and {best.evaluated_params}"
-            )
+            value = best.last_result[self._metric]
+            parts.append(f"best: {best} with {self._metric}={value} and {best.evaluated_params}")
         if done or self._tables:
             parts.append(self._table(trials, None if done else self._rows))
-        return "\n".join([*parts, *self._errors(trials, None if done else self._error_rows), ""])
-
-    def _counted(self, trials: Sequence[Trial]) -> str:
-        counts = Counter(trial.status for trial in trials)
-        of = "" if self._total is None else f" of {self._total}"
-        return f"{len(trials)}{of} trials: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+        failed = [f"{trial}: {trial.get_error()}" for trial in trials if trial.get_error()]
+        return "\n".join([*parts, *failed[: None if done else self._error_rows], ""])
 
     def _table(self, trials: Sequence[Trial], most: int | None) -> str:
         metrics = self._inferred(trials) if self._metrics is None else self._metrics
-        parameters = _parameters(trials) if self._parameters is None else self._parameters
-        shown = list(trials)[:most] if not self._sorted else sorted(trials, key=self._rank)[:most]
-        rows = [
-            [str(trial), trial.status, *(_value(trial.config, name) for name in parameters)]
-            + [_value(trial.last_result, name) for name in metrics]
-            for trial in shown
-        ]
-        titles = [f"config/{name}" if name in metrics.values() else name for name in parameters.values()]
-        table = _aligned([["trial", "status", *titles, *metrics.values()], *rows], self._length)
-        hidden = len(trials) - len(shown)
-        return f"{table}\n... {hidden} more trials" if hidden else table
+        varied = (name for trial in trials for name in trial.evaluated_params)
+        parameters = {name: name for name in varied} if self._parameters is None else self._parameters
+        listed = (sorted(trials, key=self._rank) if self._sorted else list(trials))[:most]
+        titles = [f"config/{title}" if title in metrics.values() else title for title in parameters.values()]
+        rows = [["trial", "status", *titles, *metrics.values()]]
+        for trial in listed:
+            values = [found(trial.config, name, "") for name in parameters]
+            values += [found(trial.last_result, name, "") for name in metrics]
+            rows.append([str(trial), trial.status, *map(shown, values)])
+        hidden = len(trials) - len(listed)
+        return _aligned(rows, self._length) + (f"\n... {hidden} more trials" if hidden else "")
 
     def _inferred(self, trials: Sequence[Trial]) -> dict[str, str]:
-        seen = dict.fromkeys(
-            name
-            for trial in trials
-            for name, value in flatten(_own(trial.last_result)).items()
-            if isinstance(value, int | float)
-        )
-        return {"training_iteration": "iter", "time_total_s": "total time (s)"} | {
-            name: name for name in list(seen)[: self._infer_limit]
-        }
-
-    def _errors(self, trials: Sequence[Trial], most: int | None) -> Iterable[str]:
-        failed = [trial for trial in trials if trial.get_error()]
-        return (f"{trial}: {trial.get_error()}" for trial in failed[:most])
-
-    def _best(self, trials: Sequence[Trial]) -> Trial | None:
-        return best_of([(self._rank(trial), trial) for trial in trials], "min")
+        """Choose among what users report as numbers, without what is automatic."""
+        seen: dict[str, str] = {}
+        for trial in trials:
+            own = {name: value for name, value in trial.last_result.items() if name not in AUTOMATIC}
+            reported = flatten({name: value for name, value in own.items() if not name.startswith("trial/")})
+            seen.update({name: name for name, value in reported.items() if isinstance(value, int | float)})
+        chosen = {name: name for name in list(seen)[: self._infer_limit]}
+        return {"training_iteration": "iter", "time_total_s": "total time (s)", **chosen}
 
     def _rank(self, trial: Trial) -> float:
         value = trial.last_result.get(self._metric or "")
@@ -235,7 +224,7 @@ class Reporting(engine.Callback):
     """Has the engine ask a user's reporter. It is a ``trialwright.progress.Progress`` as well, if it is given as one.
 
     Args:
-        reporter: whom to ask.
+        reporter: the user's.
         facts: about the run.
     """
 
@@ -246,28 +235,21 @@ class Reporting(engine.Callback):
         self._snapshot: Snapshot | None = None
         for hook in engine.HOOKS:
             if hook.startswith("on_trial_"):
-                setattr(self, hook, self._happened)
+                setattr(self, hook, self._ask)
 
     def setup(self, **info: object) -> None:
         """Tell the reporter about the run."""
-        directory = info.get("directory")
-        if self._facts.directory is None and directory is not None:
-            self._facts.directory = os.fspath(str(directory))
         facts = self._facts
+        facts.locate(info.get("directory"))
         self._reporter.setup(time.time(), facts.num_samples, facts.metric, facts.mode)
 
-    def _ask(self, trials: Sequence[TrialInfo], *, done: bool = False) -> None:
-        shown = self._book.all(trials)
-        if self._reporter.should_report(shown, done=done):
-            self._reporter.report(shown, done, *self._sys_info())
-
-    def _sys_info(self) -> list[str]:
-        told = [] if self._snapshot is None else [line(self._snapshot)]
-        return [*told, *([] if self._facts.directory is None else [f"Result logdir: {self._facts.directory}"])]
-
-    def _happened(self, trials: Sequence[TrialInfo], **info: object) -> None:
+    def _ask(self, trials: Sequence[TrialInfo], *, done: bool = False, **info: object) -> None:
         """Something happened to a trial; it is in ``trials`` by now."""
-        self._ask(trials)
+        seen, directory = self._book.all(trials), self._facts.directory
+        if self._reporter.should_report(seen, done=done):
+            told = [] if self._snapshot is None else [line(self._snapshot)]
+            told += [] if directory is None else [f"Result logdir: {directory}"]
+            self._reporter.report(seen, done, *told)
 
     def on_experiment_end(self, trials: Sequence[TrialInfo], **info: object) -> None:
         """Ask a last time."""
@@ -278,7 +260,7 @@ class Reporting(engine.Callback):
         self._snapshot = snapshot
 
     def close(self, snapshot: Snapshot) -> None:
-        """Nothing: the end of the run is shown when its callbacks are told."""
+        """Nothing: the end of the run is shown when its callbacks are called."""
 
 
 def to_engine(reporter: object, facts: RunFacts) -> Reporting:
@@ -302,23 +284,6 @@ def _added(columns: dict[str, str], name: str, title: str | None) -> dict[str, s
     if name in columns:
         raise ValueError(f"column {name!r} is there already")
     return {**columns, name: title or name}
-
-
-def _own(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the user reported, without what is automatic."""
-    return {name: value for name, value in result.items() if name not in AUTOMATIC and not name.startswith("trial/")}
-
-
-def _parameters(trials: Sequence[Trial]) -> dict[str, str]:
-    return {name: name for name in dict.fromkeys(name for trial in trials for name in trial.evaluated_params)}
-
-
-def _value(values: Mapping[str, Any], path: str) -> str:
-    if path in values:
-        value = values[path]
-        return number(value) if isinstance(value, float) else str(value)
-    head, _, rest = path.partition("/")
-    return _value(values[head], rest) if rest and isinstance(values.get(head), Mapping) else ""
 
 
 def _aligned(rows: Sequence[Sequence[str]], longest: int) -> str:

@@ -28,7 +28,7 @@ class PlacementGroupFactory:
             raise ValueError("a PlacementGroupFactory needs at least one bundle")
         if strategy not in _STRATEGIES[::2]:
             advice = "; a trial's bundles are on one machine: use 'PACK'" if strategy in _STRATEGIES else ""
-            raise ValueError(f"strategy={strategy!r} is not there{advice}")
+            raise ValueError(f"strategy={strategy!r} is not supported{advice}")
         self._bundles = [dict(bundle) for bundle in bundles]
         self._strategy = strategy
         if any(amount < 0 for bundle in self._bundles for amount in bundle.values()):
@@ -117,7 +117,7 @@ def children(given: object) -> list[dict[str, float]]:
 def by_config(
     wanted: Callable[[dict[str, Any]], Resources | None],
 ) -> Callable[[dict[str, Any]], dict[str, float]]:
-    """Return what tells the engine what a trial of a config needs; None from the user's function is one CPU."""
+    """Return the function that says what a trial of a config needs; None from the user's function is one CPU."""
 
     def needs(config: dict[str, Any]) -> dict[str, float]:
         said = wanted(config)

@@ -102,7 +102,7 @@ def run(
         restore: refused, see ``Experiment``.
         resume: True: go on with the run of this name, as the same run; "AUTO": if there is one; "AUTO+ERRORED", or
             "AUTO+RESTART_ERRORED": and try failed trials again, from their last checkpoints or from scratch.
-        resume_config: which trials are tried again when the run is gone on with.
+        resume_config: which trials are tried again when the run is resumed.
         reuse_actors: see ``TuneConfig``.
         raise_on_failed_trial: raise if a trial failed.
         callbacks: see ``RunConfig``.
@@ -254,7 +254,7 @@ def _analysis(
 ) -> ExperimentAnalysis:
     resume, said = _again(resume)
     if again is not None and not resume:
-        raise ValueError("resume_config says how to go on with a run: give resume=True or 'AUTO' as well")
+        raise ValueError("resume_config says how to resume a run: give resume=True or 'AUTO' as well")
     directory = _resumed(job.run, resume)
     analysis = ExperimentAnalysis(job.start() if directory is None else job.resume(directory, again or said))
     failed = [trial for trial in analysis.trials if trial.status == Trial.ERROR]
@@ -279,7 +279,7 @@ def _again(resume: bool | str | None) -> tuple[bool | str | None, ResumeConfig]:
             if rest.endswith("_ONLY")
             else "it may end in +ERRORED"
         )
-        raise ValueError(f"resume={resume!r} is not there: {only}")
+        raise ValueError(f"resume={resume!r} is not supported: {only}")
     return first, ResumeConfig(errored=_ERRORED[rest])
 
 
@@ -287,7 +287,7 @@ _ERRORED = {"": ResumeType.SKIP, "ERRORED": ResumeType.RESUME, "RESTART_ERRORED"
 
 
 def _resumed(settings: RunConfig, resume: bool | str | None) -> Path | None:
-    """Return the directory of the run that is to be gone on with, if there is one.
+    """Return the directory of the run that is to be resumed, if there is one.
 
     Raises:
         ValueError: there is none, or ``resume`` is none of what it may be.
@@ -300,7 +300,7 @@ def _resumed(settings: RunConfig, resume: bool | str | None) -> Path | None:
             )
         return None
     if resume not in (True, "AUTO", "LOCAL"):
-        raise ValueError(f"resume={resume!r} is not there: it may be True, False, 'AUTO', or 'AUTO+ERRORED'")
+        raise ValueError(f"resume={resume!r} is not known: it may be True, False, 'AUTO', or 'AUTO+ERRORED'")
     if name is None:
         raise ValueError(f"resume={resume!r} needs the run's name")
     directory = _place(settings, name)

@@ -36,7 +36,7 @@ def report(metrics: object = None, *, checkpoint: Saved | None = None, **named: 
     Raises:
         TrialStopped: the trial is to end. Let it pass; clean up in ``finally``.
         RuntimeError: this is not inside a trial.
-        TypeError, ValueError: the report is not one; the text names the key.
+        TypeError, ValueError: this cannot be reported; the message names the key.
         FileNotFoundError: there is nothing where the checkpoint should be.
     """
     row = names.escape({**_given(metrics), **named})
@@ -104,32 +104,26 @@ class TuneContext:
     get_local_world_size = get_world_size
 
 
-# The same as plain functions, as older code calls them ----------------------------------------------------------------
+# As functions, which older code calls, ``tune.track.log`` among them --------------------------------------------------
 
 
-def get_experiment_name() -> str:
-    """Return the experiment's name."""
-    return TuneContext().get_experiment_name()
+def log(**metrics: object) -> Reply:
+    """Report metrics of the trial, as ``tune.track.log(mean_accuracy=0.9)`` did.
+
+    Args:
+        metrics: names and values.
+
+    Raises:
+        TrialStopped: the trial is to end.
+    """
+    return report(metrics)
 
 
-def get_trial_id() -> str:
-    """Return for instance ``85955_00000``."""
-    return TuneContext().get_trial_id()
-
-
-def get_trial_name() -> str:
-    """Return for instance ``objective_85955_00000``."""
-    return TuneContext().get_trial_name()
-
-
-def get_trial_dir() -> str:
-    """Return the directory of the trial's files."""
-    return TuneContext().get_trial_dir()
-
-
-def get_trial_resources() -> PlacementGroupFactory:
-    """Return what the trial was granted."""
-    return TuneContext().get_trial_resources()
+get_experiment_name = TuneContext().get_experiment_name
+get_trial_dir = trial_dir = TuneContext().get_trial_dir
+get_trial_id = TuneContext().get_trial_id
+get_trial_name = trial_name = TuneContext().get_trial_name
+get_trial_resources = TuneContext().get_trial_resources
 
 
 # The attempt that is running ------------------------------------------------------------------------------------------

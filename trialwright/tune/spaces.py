@@ -73,7 +73,7 @@ def as_space(given: Mapping[str, Any] | Space | None) -> Space:
 
     Raises:
         TypeError: it is no dict.
-        ValueError: something in it makes no sense, or is a text to be evaluated.
+        ValueError: something in it makes no sense, or is a string to be evaluated.
     """
     if isinstance(given, Space):
         return given
@@ -95,7 +95,7 @@ def _converted(value: object, path: str) -> object:
             return grid_search(value["grid_search"])
         if value.keys() == {"eval"}:
             raise ValueError(
-                f"{path}: texts are not evaluated; write {value['eval']!r} as sample_from(lambda spec: ...)"
+                f"{path}: strings are not evaluated; write {value['eval']!r} as sample_from(lambda spec: ...)"
             )
         return {name: _converted(item, f"{path}/{name}") for name, item in value.items()}
     return [_converted(item, f"{path}/{index}") for index, item in enumerate(value)] if type(value) is list else value

@@ -5,10 +5,8 @@ They also work as ``Engine(stop=...)``; metrics then have the engine's names.
 
 from __future__ import annotations
 
-import math
-import statistics
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
@@ -16,7 +14,7 @@ from typing import Any, Literal
 from trialwright.callbacks import TrialInfo
 from trialwright.errors import import_instead
 from trialwright.messages import EVERY_REPORT, Config, Report
-from trialwright.stopping import Stop
+from trialwright.stopping import RunPlateau, Stop, TrialPlateau
 from trialwright.tune import names
 from trialwright.tune.trial import RunFacts, Trial
 
@@ -24,7 +22,7 @@ from trialwright.tune.trial import RunFacts, Trial
 class Stopper:
     """A stop rule with a memory: subclass it. Every report waits for its answer."""
 
-    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a text here, a number for the engine
+    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - a string here, a number for the engine
         """Tell whether this result ends its trial."""
         raise NotImplementedError
 
@@ -63,7 +61,7 @@ class FunctionStopper(NoopStopper):
     """Asks a function.
 
     Args:
-        function: called with a trial's id and its result; tells whether this result ends the trial.
+        function: called with a trial's id and its result; returns whether this result ends the trial.
 
     Raises:
         TypeError: it is not such a function.
@@ -83,19 +81,10 @@ class FunctionStopper(NoopStopper):
         return callable(fn) and not isinstance(fn, Stopper | type)
 
 
-class TrialPlateauStopper(NoopStopper):
-    """Stops a trial whose metric changes no more.
+class TrialPlateauStopper(TrialPlateau, Stopper):
+    """``trialwright.TrialPlateau``, by Ray Tune's names: stops a trial whose metric has stopped changing.
 
-    Args:
-        metric: which metric.
-        std: the standard deviation of the last results that counts as no change.
-        num_results: how many are the last results.
-        grace_period: no trial is stopped before so many results.
-        metric_threshold: no trial is stopped before its metric is this good.
-        mode: which direction is good, "min" or "max"; needed with ``metric_threshold``.
-
-    Raises:
-        ValueError: a threshold without a mode.
+    ``num_results`` is the window, ``metric_threshold`` the threshold.
     """
 
     def __init__(  # noqa: PLR0917 - Ray Tune's order
@@ -107,40 +96,16 @@ class TrialPlateauStopper(NoopStopper):
         metric_threshold: float | None = None,
         mode: Literal["min", "max"] | None = None,
     ) -> None:
-        if metric_threshold is not None and mode not in ("min", "max"):
-            raise ValueError(f"metric_threshold needs a mode, 'min' or 'max', not {mode!r}")
-        self._metric, self._std, self._mode = metric, std, mode
-        self._num_results, self._grace_period, self._threshold = num_results, grace_period, metric_threshold
-        self._seen: Counter[object] = Counter()
-        self._last: defaultdict[object, deque[float]] = defaultdict(lambda: deque(maxlen=num_results))
+        super().__init__(
+            metric, std=std, window=num_results, grace_period=grace_period, threshold=metric_threshold, mode=mode
+        )
 
-    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = _number(names.found(result, self._metric))
-        self._last[trial_id].append(value)
-        self._seen[trial_id] += 1
-        if self._seen[trial_id] < self._grace_period or len(self._last[trial_id]) < self._num_results:
-            return False
-        return self._is_good(value) and _deviation(self._last[trial_id]) < self._std
-
-    def _is_good(self, value: float) -> bool:
-        if self._threshold is None:
-            return True
-        return value <= self._threshold if self._mode == "min" else value >= self._threshold
+    def __call__(self, trial_id: object, result: Mapping[str, Any]) -> bool:
+        return super().__call__(trial_id, names.Shown(result))
 
 
-class ExperimentPlateauStopper(Stopper):
-    """Ends the run once its best results hardly differ.
-
-    Args:
-        metric: which metric.
-        std: the standard deviation of the best results that counts as no difference.
-        top: how many best results are looked at.
-        mode: which results are best, "min" or "max".
-        patience: how many results in a row must leave it so.
-
-    Raises:
-        ValueError: an argument is out of its range.
-    """
+class ExperimentPlateauStopper(RunPlateau, Stopper):
+    """``trialwright.RunPlateau``, by Ray Tune's names: ends the run when its best results are nearly equal."""
 
     def __init__(
         self,
@@ -150,32 +115,10 @@ class ExperimentPlateauStopper(Stopper):
         mode: Literal["min", "max"] = "min",
         patience: int = 0,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
-        if top <= 1 or top != int(top):
-            raise ValueError(f"top must be an integer greater than 1, not {top!r}")
-        if patience < 0 or patience != int(patience):
-            raise ValueError(f"patience must be an integer that is not negative, not {patience!r}")
-        if not std > 0:
-            raise ValueError(f"std must be greater than 0, not {std!r}")
-        self._metric, self._std, self._top, self._patience = metric, std, top, patience
-        self._sign = 1.0 if mode == "min" else -1.0
-        self._best: list[float] = []
-        self._in_a_row = 0
+        super().__init__(metric, mode, std=std, top=top, patience=patience)
 
-    def __call__(self, trial_id: Any, result: dict[str, Any]) -> bool:  # noqa: ANN401 - as the base class
-        value = self._sign * _number(names.found(result, self._metric))
-        if math.isfinite(value):
-            self._best = sorted([*self._best, value])[: self._top]
-        self._in_a_row = self._in_a_row + 1 if self.has_plateaued() else 0
-        return self.stop_all()
-
-    def has_plateaued(self) -> bool:
-        """Tell whether the best results hardly differ."""
-        return len(self._best) == self._top and _deviation(self._best) <= self._std
-
-    def stop_all(self) -> bool:
-        return self.has_plateaued() and self._in_a_row >= self._patience
+    def __call__(self, trial_id: object, result: Mapping[str, Any]) -> bool:
+        return super().__call__(trial_id, names.Shown(result))
 
 
 class TimeoutStopper(NoopStopper):
@@ -234,7 +177,7 @@ def to_engine(stop: object, facts: RunFacts) -> tuple[Stop, float | None]:
         facts: about the run.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is something else.
     """
     if stop is None:
         return None, None
@@ -294,11 +237,3 @@ def name_of(stopper: Stopper) -> str:
     """Return what a person would call a stopper: its class's name, or that of the function it asks."""
     asked = stopper.function if isinstance(stopper, FunctionStopper) else type(stopper)
     return str(getattr(asked, "__name__", type(asked).__name__))
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _deviation(values: deque[float] | list[float]) -> float:
-    return statistics.pstdev(values) if all(map(math.isfinite, values)) else math.inf

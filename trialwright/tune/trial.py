@@ -1,28 +1,28 @@
-"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get to see.
+"""A trial as Ray Tune's users know it: what callbacks, loggers, stoppers, schedulers, and reporters get.
 
-The engine numbers its trials and shows pictures of them (``TrialInfo``). A ``Trial`` here is one object for the whole
-life of a trial, so that it can be a key of a dict; each newer picture is put into it. Each callback has trials of its
-own, because each runs in its own thread.
+The engine numbers its trials and hands out snapshots of them (``TrialInfo``). A ``Trial`` here is one object for the
+whole life of a trial, so that it can be a key of a dict; it takes in each newer snapshot. Each callback has trials of
+its own, because each runs in its own thread.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2s
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import Any, ClassVar
 
 from trialwright.callbacks import TrialInfo
+from trialwright.nested import flatten
+from trialwright.on_demand import OnDemand
 from trialwright.results import TrialResult
 from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
 from trialwright.tune import names
-
-if TYPE_CHECKING:
-    from trialwright.tune.checkpoint import Checkpoint
+from trialwright.tune.checkpoint import Checkpoint
 
 _STATUS = {"waiting": "PENDING", "running": "RUNNING", "stopping": "RUNNING", "paused": "PAUSED", "ended": "TERMINATED"}
 
@@ -40,7 +40,7 @@ class RunFacts:
         mode: "min" or "max".
         num_samples: how many trials there will be; None if not known.
         stop: the stop rule as the user gave it.
-        trial_name_creator: what makes ``str(trial)``, if the user has an idea of it.
+        trial_name_creator: what makes ``str(trial)``, if the user gave it.
         resolve: makes of a config as the engine keeps it the one that the objective gets.
     """
 
@@ -54,6 +54,11 @@ class RunFacts:
     trial_name_creator: Callable[[Trial], str] | None = None
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = fresh
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
+
+    def locate(self, directory: object) -> None:
+        """Take in the run's directory, which is None if nothing is kept; one that is known already stays."""
+        if self.directory is None and directory is not None:
+            self.directory = str(directory)
 
     @property
     def run(self) -> str:
@@ -86,7 +91,7 @@ class Trial:
         self.trial_id = facts.trial_id(info.id)
         self.view: TrialView | None = None  # as the engine's schedulers see it, where a scheduler is asked
         self._result: dict[str, Any] | None = None
-        self._follows = False  # every report is noted, so the picture's may be one that is yet to come
+        self._follows = False  # every report is noted; the snapshot's may be a later one
         self._tag: tuple[int, str] | None = None  # for which attempt: only the next may have another config
 
     @classmethod
@@ -97,10 +102,22 @@ class Trial:
             facts: what is common to the run's trials.
             result: what is known of this one.
         """
-        return cls(facts, info_of_result(result))
+        info = TrialInfo(
+            id=result.id,
+            config=result.config,
+            state=result.state,
+            outcome=result.outcome,
+            attempt=result.attempts,
+            step=result.step,
+            metrics=result.metrics,
+            error=result.error,
+            checkpoint=None if result.saved is None else str(Path(result.saved.path)),
+            directory=None if result.directory is None else str(result.directory),
+        )
+        return cls(facts, info)
 
     def update(self, info: TrialInfo) -> Trial:
-        """Put a newer picture into the trial; return it."""
+        """Take in a newer snapshot; return the trial."""
         if info.outcome is not None and self._result is not None:
             self._result["done"] = True
         self.info = info
@@ -154,11 +171,13 @@ class Trial:
     @property
     def evaluated_params(self) -> dict[str, Any]:
         """What varies, by its path: ``{"model/lr": 0.1}``."""
-        return dict(_varied(self.config, self.facts.varied, ""))
+        varied = self.facts.varied
+        found = flatten(self.config, varied or ())
+        return found if varied is None else {path: found[path] for path in found if path in varied}
 
     @property
     def experiment_tag(self) -> str:
-        """What varies, as a text that is fit for a file name: ``0_bias=0.73356,weight=0.16088``."""
+        """What varies, as a string that can be a file name: ``0_bias=0.73356,weight=0.16088``."""
         if self._tag is None or self._tag[0] != self.info.attempt:
             self._tag = self.info.attempt, tag_of(self.number, self.evaluated_params)
         return self._tag[1]
@@ -193,8 +212,6 @@ class Trial:
     @property
     def checkpoint(self) -> Checkpoint | None:
         """What it saved last."""
-        from trialwright.tune.checkpoint import Checkpoint
-
         return None if self.info.checkpoint is None else Checkpoint.from_saved(self.info.checkpoint)
 
     def has_checkpoint(self) -> bool:
@@ -255,7 +272,7 @@ class TrialBook:
         self._trials: dict[int, Trial] = {}
 
     def see(self, info: TrialInfo) -> Trial:
-        """Return the trial of this picture, with the picture in it."""
+        """Return the trial of this snapshot, which it takes in."""
         trial = self._trials.get(info.id)
         if trial is None:
             trial = self._trials[info.id] = Trial(self.facts, info)
@@ -263,58 +280,11 @@ class TrialBook:
 
     def all(self, infos: Sequence[TrialInfo]) -> Sequence[Trial]:
         """Return all trials, made only when they are looked at."""
-        return _Trials(self, infos)
-
-
-class _Trials(Sequence[Trial]):
-    """Trials made from pictures when they are looked at: most callbacks never do, and there may be many."""
-
-    def __init__(self, book: TrialBook, infos: Sequence[TrialInfo]) -> None:
-        self._book, self._infos = book, infos
-
-    def __len__(self) -> int:
-        return len(self._infos)
-
-    @overload
-    def __getitem__(self, index: int) -> Trial: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Trial]: ...
-    def __getitem__(self, index: int | slice) -> Trial | Sequence[Trial]:
-        if isinstance(index, slice):
-            return [self._book.see(info) for info in self._infos[index]]
-        return self._book.see(self._infos[index])
-
-
-def info_of_result(result: TrialResult) -> TrialInfo:
-    """Make a picture of a trial from its result."""
-    saved = None if result.saved is None else Path(result.saved.path)
-    return TrialInfo(
-        id=result.id,
-        config=result.config,
-        state=result.state,
-        outcome=result.outcome,
-        attempt=result.attempts,
-        step=result.step,
-        metrics=result.metrics,
-        error=result.error,
-        checkpoint=None if saved is None else str(saved),
-        directory=None if result.directory is None else str(result.directory),
-    )
-
-
-def _varied(config: Mapping[str, Any], varied: frozenset[str] | None, prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        path = f"{prefix}{name}"
-        if varied is not None and path in varied:
-            yield path, value
-        elif isinstance(value, Mapping):
-            yield from _varied(value, varied, f"{path}/")
-        elif varied is None:
-            yield path, value
+        return OnDemand(infos, self.see)
 
 
 def tag_of(number: int, settings: Mapping[str, Any]) -> str:
-    """Return a trial's tag: its number, and what varies by its path, as a text that is fit for a file name."""
+    """Return a trial's tag: its number, and what varies by its path, as a string that can be a file name."""
     texts = [f"{_harmless(path.rsplit('/', 1)[-1])}={_harmless(value)}" for path, value in sorted(settings.items())]
     return "_".join(filter(None, [str(number), ",".join(texts)]))
 

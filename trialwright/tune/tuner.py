@@ -47,7 +47,7 @@ class Tuner:
             if given is not None and not isinstance(given, kind):
                 raise TypeError(f"{name} must be a tune.{kind.__name__}, not {given!r}{import_instead(given)}")
         self._job = Job(trainable, param_space, tune_config or TuneConfig(), run_config or RunConfig())
-        self._directory: Path | None = None  # of the run that is gone on with
+        self._directory: Path | None = None  # of the run that is resumed
         self._again = ResumeConfig()
         self._records: Records | None = None
 
@@ -84,7 +84,7 @@ class Tuner:
             ValueError: there is no run there, or something refused is given.
         """
         if not resume_unfinished:
-            raise ValueError("resume_unfinished=False: a run that is gone on with goes on with its unfinished trials")
+            raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
         if storage_filesystem is not None:
             raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
         directory = Path(path).expanduser().resolve()  # a link may lead to another run by the time of fit()
@@ -117,7 +117,7 @@ class Tuner:
         return ResultGrid(self._records)
 
     def get_results(self) -> ResultGrid:
-        """Return what ``fit`` returned; of a restored run that was not gone on with, what there was.
+        """Return what ``fit`` returned; of a restored run that was not resumed, its results so far.
 
         Raises:
             RuntimeError: nothing has run yet.

@@ -1,4 +1,4 @@
-"""Workloads: trainings that are computed, to study schedulers and searchers on in virtual time."""
+"""Workloads: trainings that are computed, to compare schedulers and searchers in virtual time."""
 
 from trialwright.workloads.base import State, Step, Workload
 from trialwright.workloads.formulas import CrossingCurves, DriftingQuadratic, JaderbergToy, NoisyDescent

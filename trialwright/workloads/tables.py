@@ -33,7 +33,7 @@ class Table:
 
     Raises:
         ValueError: the shapes do not agree, or a step takes less than no time, or there is only one of ``configs`` and
-            ``space``. All problems are told.
+            ``space``. All problems are listed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Features: what the kernel sees of a config, and in which ways a config can change.
+"""Features: the numbers that the kernel gets for a config, and the ways in which a config can change.
 
 An unordered category becomes one indicator an option, so that the squared distance between two options is 1 (a Hamming
 term inside the distance, with a length-scale of its own). All indicators of an inactive category are 0, which tells

@@ -1,4 +1,4 @@
-"""Descents in lock-step: L-BFGS with bounds, from many starts at once, in one array.
+"""Parallel descents: L-BFGS with bounds, from many starts at once, in one array.
 
 m: starts. d: columns. x: (m, d). f: (m,). g: (m, d). S, Y: the last h steps and changes of the gradient, (h, m, d).
 A round evaluates each start once, all together: those that descended enough go on, the others try a shorter step.

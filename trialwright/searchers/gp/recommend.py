@@ -1,4 +1,4 @@
-"""Recommend: which of the configurations that were tried is the best in truth; the least value seen is the luckiest.
+"""Recommend: which of the tried configurations is truly the best; the smallest noisy value may be luck.
 
 A Gaussian process is fitted to all values, whatever the searcher was, and the least posterior mean wins. A value far
 from what the model says of it without it is left out, and the model fitted again: a normal distribution believes every

@@ -47,9 +47,9 @@ class GP:
     others.
 
     Args:
-        startup: how many trials must have ended before the first that is suggested; until then, the middle of the
-            space and Sobol points.
-        effort: how hard to look for the best point of the model.
+        startup: how many trials must have ended before the model is used; until then, the middle of the space and
+            Sobol points.
+        effort: how many points to try when the model's best point is searched for.
         device: of torch, such as "cuda", for the matrices of thousands of trials; None for NumPy.
     """
 

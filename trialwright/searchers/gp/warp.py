@@ -1,4 +1,4 @@
-"""Output warp: from raw values to numbers that a Gaussian process can believe in, of mean 0 and variance 1.
+"""Output warp: from raw values to numbers that suit a Gaussian process, with mean 0 and variance 1.
 
 Losses have long tails to the bad side: a learning rate too high gives 1e9, and a standardised 1e9 leaves all good
 values at one point. First what is far above the median is pulled in, then a power is chosen that makes the rest look

@@ -1,4 +1,4 @@
-"""A user's scheduler, as the engine asks it: every report is a boundary, and every question is handed on."""
+"""A user's scheduler as a scheduler of the engine: every report is a boundary, and every call is passed on."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class Asked:
             self._see(trial, "paused", report.metrics)
         if isinstance(verdict, Clone) and getattr(self._scheduler, "searcher", None) is None:
             raise ValueError(
-                f"{type(self._scheduler).__name__} asks PopulationBasedTraining, whose variations nothing makes: "
-                "subclass PopulationBasedTraining instead"
+                f"{type(self._scheduler).__name__} uses PopulationBasedTraining, but only the run can "
+                "make its variations: subclass PopulationBasedTraining instead"
             )
         return replace(verdict, until=EVERY_REPORT) if isinstance(verdict, Continue | Clone | Resize) else verdict
 
@@ -137,7 +137,7 @@ class Asked:
         return New() if can_ask else Wait()
 
     def state(self) -> Plain:
-        """Nothing: what the user's scheduler remembers comes from the journal, when it is told everything again."""
+        """Nothing: the user's scheduler gets everything again from the journal."""
         return None
 
     def restore(self, state: Plain) -> None:

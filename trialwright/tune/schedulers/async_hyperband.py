@@ -60,14 +60,14 @@ ASHAScheduler = AsyncHyperBandScheduler
 def metric_and_mode(
     metric: str | None, mode: str | None, reward_attr: str | None = None
 ) -> tuple[str | None, str | None]:
-    """Check what a scheduler was told to compare trials by.
+    """Check the metric and mode that a scheduler was given.
 
     Raises:
         ValueError: a mode that is none, or two metrics.
     """
     if reward_attr is not None and (metric is not None or mode is not None):
         raise ValueError(
-            f"reward_attr={reward_attr!r} is the old way to say metric={reward_attr!r}, mode='max': drop it"
+            f"reward_attr={reward_attr!r} is the old name of metric={reward_attr!r}, mode='max': give these instead"
         )
     if mode not in (None, "min", "max"):
         raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")

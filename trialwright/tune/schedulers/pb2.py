@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trialwright import searchers, space
+from trialwright.nested import flatten
 from trialwright.schedulers import PBT, Scheduler
 from trialwright.tune import names
 from trialwright.tune.schedulers.async_hyperband import metric_and_mode
 from trialwright.tune.schedulers.built_in import BuiltInScheduler
-from trialwright.tune.schedulers.pbt import flat, merged
+from trialwright.tune.schedulers.pbt import merged
 from trialwright.tune.trial import RunFacts
 
 
@@ -78,7 +79,7 @@ class PB2(BuiltInScheduler):
         Args:
             base: where the first population comes from.
         """
-        return searchers.PB2(base, dict(flat(self.bounds, "")), function=self._function)
+        return searchers.PB2(base, flatten(self.bounds), function=self._function)
 
     def complete(self, param_space: Mapping[str, Any]) -> dict[str, Any]:
         """Return the space with all that varies in it: the first values of what it lacks are drawn."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trialwright import space
+from trialwright.nested import flatten
 from trialwright.schedulers import PBT, Scheduler
 from trialwright.searchers import Perturb, Searcher
 from trialwright.tune import names
@@ -91,7 +92,7 @@ class PopulationBasedTraining(BuiltInScheduler):
         Args:
             base: where the first population comes from.
         """
-        mutations = dict(flat(self.domains, ""))
+        mutations = flatten(self.domains)
         return Perturb(base, self._factors, self._resample_probability, mutations, self._function)
 
     def complete(self, param_space: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,15 +112,6 @@ def _domain(value: object, path: str) -> object:
     if (isinstance(value, space.Domain) and not isinstance(value, space.Derived)) or callable(value):
         return value
     raise TypeError(f"hyperparam_mutations[{path!r}] must be a domain, a list, or a function, not {value!r}")
-
-
-def flat(domains: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Yield what is nested by path, ``"model/lr"``."""
-    for name, domain in domains.items():
-        if isinstance(domain, Mapping):
-            yield from flat(domain, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", domain
 
 
 def merged(given: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,9 @@ class DistributeResourcesToTopJob(DistributeResources):
     ) -> None:
         for name, value in (("metric", metric), ("mode", mode)):
             if value is not None:
-                raise ValueError(f"{name}={value!r}: the best trial is the best by the run's metric; drop this {name}")
+                raise ValueError(
+                    f"{name}={value!r}: the best trial is the best by the run's metric; do not give this {name}"
+                )
         super().__init__(add_bundles, increase_by, increase_by_times, reserve_resources)
 
 

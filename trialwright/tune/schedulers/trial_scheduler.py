@@ -52,12 +52,12 @@ class TrialScheduler:
 
     @property
     def metric(self) -> str | None:
-        """What it compares trials by, if it was told; else the run's metric."""
+        """The metric by which it compares trials: its own, else the run's."""
         return self._metric
 
     @property
     def mode(self) -> str | None:
-        """In which direction it compares, if it was told; else the run's."""
+        """The direction in which it compares: its own, else the run's."""
         return self._mode
 
     @property
@@ -101,7 +101,7 @@ class TrialScheduler:
         return f"Using {type(self).__name__}."
 
     def save(self, checkpoint_path: str) -> None:
-        """Not needed: the journal has what every scheduler was told, and a resumed run tells it again."""
+        """Not needed: the journal has all events, and a resumed run gives them to the scheduler again."""
         raise NotImplementedError(_NO_FILES)
 
     def restore(self, checkpoint_path: str) -> None:
@@ -117,7 +117,7 @@ class TrialScheduler:
         return None
 
 
-_NO_FILES = "schedulers keep no files of their own: a resumed run tells them again what the journal holds"
+_NO_FILES = "schedulers keep no files: a resumed run calls them again for all events in the journal"
 
 
 class FIFOScheduler(TrialScheduler):

@@ -54,7 +54,7 @@ def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - th
     name = search_alg.lower()
     if name not in SEARCHERS:
         hint = f"; use {INSTEAD[name]!r} instead" if name in INSTEAD else nearest(name, SEARCHERS)
-        raise ValueError(f"search_alg={search_alg!r} is not there{hint}")
+        raise ValueError(f"search_alg={search_alg!r} is not known{hint}")
     taken = inspect.signature(SEARCHERS[name]).parameters
     return SEARCHERS[name](**{key: value for key, value in kwargs.items() if key in taken or key not in _ANY})
 

@@ -23,7 +23,7 @@ class BasicVariantGenerator:
     Args:
         points_to_evaluate: configurations to try first, whole or in part.
         max_concurrent: how many trials at a time; 0: as many as there is room for.
-        constant_grid_search: what is drawn stays the same while the grid is gone through.
+        constant_grid_search: what is drawn stays the same for the whole grid.
         random_state: the run's seed, or a generator of NumPy's that one is drawn from.
     """
 

@@ -22,7 +22,7 @@ class BayesOptSearch(LibrarySearcher):
         points_to_evaluate: configurations to try first, whole or in part.
         utility_kwargs: ``kind`` ("ucb", "ei", "poi"), ``kappa``, ``xi``, ``kappa_decay``, ``kappa_decay_delay``.
         random_state: the seed.
-        random_search_steps: how many trials are drawn at random first. Nobody waits for them to end.
+        random_search_steps: how many trials are drawn at random first. The model does not wait until they have ended.
         verbose: changes nothing: the package prints nothing here, and the run's progress shows every trial.
         patience: end the search where the same configuration is proposed more often than this.
         skip_duplicate: ask again where a configuration was tried before.

@@ -54,7 +54,7 @@ class TuneBOHB(LibrarySearcher):
     ) -> None:
         super().__init__(metric, mode, points_to_evaluate)
         if space is not None:
-            raise ValueError("TuneBOHB(space=) is not taken: give the space as param_space")
+            raise ValueError("TuneBOHB(space=) is not supported: give the space as param_space")
         self._model, self._seed, self.max_concurrent = _model(bohb_config or {}), seed, max(max_concurrent, 0)
 
     def _library(self) -> EngineSearcher:
@@ -62,12 +62,14 @@ class TuneBOHB(LibrarySearcher):
         return model if not points and self._seed is None else Begun(model, points, self._seed)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Refuse: a restored run tells everything again.
+        """Refuse: a restored run gives the searcher all results again.
 
         Raises:
             ValueError: always.
         """
-        raise ValueError("TuneBOHB.restore is not there: Tuner.restore resumes a run, Engine(earlier=) learns from one")
+        raise ValueError(
+            "TuneBOHB.restore is not supported: Tuner.restore resumes a run, Engine(earlier=) learns from one"
+        )
 
 
 def _model(config: Mapping[str, Any]) -> TPE:

@@ -1,4 +1,5 @@
-"""The engine's side of a searcher that a user has written: it is told what is new in the history, and then asked."""
+"""The engine's side of a searcher that a user has written: the searcher gets what is new in the history, and is then
+asked."""
 
 from __future__ import annotations
 

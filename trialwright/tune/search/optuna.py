@@ -21,7 +21,7 @@ class OptunaSearch(LibrarySearcher):
         points_to_evaluate: configurations to try first, whole or in part.
         sampler: a sampler of Optuna's; a ``TPESampler`` by default. A resumed run goes on with other draws of your own.
         study_name: of the study, "optuna" by default.
-        storage: a storage object of Optuna's, or its URL; memory by default. A study that is there is gone on with.
+        storage: a storage object of Optuna's, or its URL; memory by default. An existing study is continued.
         seed: of the default sampler; the run's, if it is not given.
         evaluated_rewards: the metric's values of ``points_to_evaluate``, which then need not be tried.
 

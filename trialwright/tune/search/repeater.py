@@ -75,7 +75,7 @@ class Repeater(Searcher):
 
 @dataclass
 class Repeated(Repeat):
-    """The engine's side of a repeater: trials are counted, not groups, and each may be told its place in its group."""
+    """The engine's side of a repeater: trials are counted, not groups, and each may get its index in its group."""
 
     set_index: bool = True
 

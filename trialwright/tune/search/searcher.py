@@ -1,4 +1,4 @@
-"""The searcher as Ray Tune's users know it: asked for one trial at a time, told of each by its id.
+"""The searcher as Ray Tune's users know it: it is asked for one trial at a time, and gets results by the trial's id.
 
 A subclass that was written against that interface can be used: the engine asks it through ``Driven``. The searchers of
 other libraries have the interface too, for wrappers of the users' own, but the engine asks these directly.
@@ -21,8 +21,8 @@ HOOKS = ("set_search_properties", "suggest", "on_trial_result", "on_trial_comple
 class Searcher:
     """Decides what to try next. Subclasses define ``suggest`` and ``on_trial_complete``, and the rest as they like.
 
-    What is told of a trial is all that it reported, with the automatic metrics; of the trials of a ``Repeater``, the
-    means of what is optimised. It is told when the next suggestion is wanted.
+    Its results are all metrics that a trial reported, with the automatic ones; for the trials of a ``Repeater``, the
+    means of the optimised metrics. It gets them when the next suggestion is requested.
 
     Args:
         metric: what to optimise, where ``TuneConfig`` does not say so; or several.
@@ -45,12 +45,12 @@ class Searcher:
             and mode
             and (len(listed(metric)) != len(listed(mode)) or isinstance(metric, str) != isinstance(mode, str))
         ):
-            raise ValueError(f"metric={metric!r} and mode={mode!r} must be two texts, or lists of the same length")
+            raise ValueError(f"metric={metric!r} and mode={mode!r} must be two strings, or lists of the same length")
         self._metric = metric
         self._mode = mode
 
     @property
-    def metric(self) -> Any:  # noqa: ANN401 - a text, a list, or None, as it was given
+    def metric(self) -> Any:  # noqa: ANN401 - a string, a list, or None, as it was given
         """What to optimise; None if only ``TuneConfig`` says so."""
         return self._metric
 
@@ -94,7 +94,7 @@ class Searcher:
         raise NotImplementedError
 
     def save(self, checkpoint_path: str) -> None:
-        """Write what was learnt to a file. Nobody calls it but users: a resumed run tells everything again."""
+        """Write what was learnt to a file. Only users call it: a resumed run gives the searcher all results again."""
         raise NotImplementedError
 
     def restore(self, checkpoint_path: str) -> None:

@@ -192,4 +192,4 @@ class Trainable:
         Raises:
             NotImplementedError: always: save what is to be kept with ``save_checkpoint``.
         """
-        raise NotImplementedError("export_model() is not there: save what is to be kept with save_checkpoint()")
+        raise NotImplementedError("export_model() is not supported: save the model with save_checkpoint()")

@@ -11,7 +11,7 @@ from trialwright.tune.trainable.trainable import Trainable
 def validate_save_restore(
     trainable_cls: type[Trainable], config: Mapping[str, Any] | None = None, num_gpus: int = 0
 ) -> bool:
-    """Check that a class goes on where it was when it was saved: train, save, load into another object, train both.
+    """Check that a class continues correctly from a checkpoint: train, save, load into another object, train both.
 
     Args:
         trainable_cls: the class.
@@ -29,5 +29,5 @@ def validate_save_restore(
         first.train()
     other.restore(first.save())
     if first.train()["training_iteration"] != other.train()["training_iteration"]:
-        raise ValueError(f"{trainable_cls.__name__} does not go on where it was")
+        raise ValueError(f"{trainable_cls.__name__} does not continue from its checkpoint as without an interruption")
     return True

@@ -1,0 +1,40 @@
+"""Each library in an environment of its own: ``nox -s ax`` installs it, and runs and records its tests and its example.
+
+The libraries do not fit into one environment (docs/integrations.md says which conflict). The table of sessions is
+``benchmarks/integrations/sessions.toml``; what a session saw is written to ``docs/adapters.json``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nox
+from nox.command import CommandFailed
+
+TABLE = Path(__file__).parent / "benchmarks" / "integrations" / "sessions.toml"
+TESTING = ("pytest>=9.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100")
+
+nox.options.sessions = []  # they take minutes and download: only those that are named
+
+
+def add_session(name: str, entry: dict[str, Any]) -> None:
+    """Add the session of one library."""
+
+    @nox.session(name=name, venv_backend="venv", reuse_venv=True)
+    def run(session: nox.Session) -> None:
+        record = ("python", "-m", "benchmarks.integrations", "record", name)
+        session.install("-e", ".", *TESTING)
+        try:
+            for requirements in entry["install"]:
+                session.install(*requirements.split())
+        except CommandFailed:
+            session.run(*record, "--failed", "it cannot be installed")
+            session.error(f"{name} cannot be installed")
+        session.run("pytest", "-q", "-n", "0", "-rs", *entry["tests"])
+        session.run(*record)
+
+
+for _name, _entry in tomllib.loads(TABLE.read_text(encoding="utf-8")).items():
+    add_session(_name, _entry)
