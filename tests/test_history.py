@@ -252,7 +252,7 @@ def test_a_trial_of_four_reports_takes_less_than_200_bytes():
 
 
 def test_records_that_were_looked_at_are_not_kept_without_end(monkeypatch):
-    monkeypatch.setattr("trialwright.history.view.RECORDS_MAX", 10)
+    monkeypatch.setattr("trialwright.history.history.RECORDS_MAX", 10)
     log = HistoryLog()
     lived(log, range(100))
     assert sum(record.outcome == COMPLETED for record in now(log).trials) == 100

@@ -25,8 +25,8 @@ from trialwright.messages import Config, Metric, Outcome, Plain, Request, Tags
 from trialwright.metrics import clean, require
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
+from trialwright.searchers.drawing import Variety
 from trialwright.searchers.pareto import undominated
-from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.streams import Streams

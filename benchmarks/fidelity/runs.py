@@ -15,7 +15,7 @@ from trialwright.executors import Delays
 from trialwright.history import History
 from trialwright.messages import Event, Plain, Reported, Request, Suggestion
 from trialwright.searchers import GP, Problem, Searcher
-from trialwright.searchers.gp.proposal import Acquisition
+from trialwright.searchers.gp.acquisition import Acquisition
 from trialwright.searchers.gp.searcher import NEW
 from trialwright.space import uniform
 from trialwright.streams import Streams

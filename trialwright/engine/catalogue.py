@@ -18,9 +18,9 @@ from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Plain
+from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.searchers.parzen import Bandwidths
-from trialwright.searchers.perturb import Explorer
 
 SCHEDULERS: dict[str, type] = {
     "fifo": schedulers.FIFO,

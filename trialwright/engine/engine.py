@@ -42,8 +42,8 @@ from trialwright.progress import Progress, choose_progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
+from trialwright.searchers.drawing import Variety
 from trialwright.searchers.placement import placed
-from trialwright.searchers.untried import Variety
 from trialwright.space import Space
 from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats

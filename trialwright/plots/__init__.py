@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.util
 from typing import Any, Literal, TypeAlias
 
-from trialwright.plots import data, on_matplotlib, on_plotly
+from trialwright.plots import data
+from trialwright.plots.backends import Matplotlib, Plotly
 from trialwright.results import Result
 
 Backend: TypeAlias = Literal["matplotlib", "plotly"]
@@ -38,9 +39,7 @@ def learning_curves(
     """
     metric = data.metric_of(result, metric)
     curves = data.curves(result, metric, x)
-    if _is_plotly(backend, ax):
-        return on_plotly.learning_curves(curves, metric, x)
-    return on_matplotlib.learning_curves(curves, metric, x, ax)
+    return _drawing(backend, ax).learning_curves(curves, metric, x)
 
 
 def optimization_history(
@@ -63,9 +62,7 @@ def optimization_history(
     """
     metric = data.metric_of(result, metric)
     history = data.history(result, metric)
-    if _is_plotly(backend, ax):
-        return on_plotly.optimization_history(history, metric)
-    return on_matplotlib.optimization_history(history, metric, ax)
+    return _drawing(backend, ax).optimization_history(history, metric)
 
 
 def parallel_coordinates(
@@ -87,9 +84,7 @@ def parallel_coordinates(
         ValueError, ImportError: as ``learning_curves``.
     """
     axes = data.coordinates(result, data.metric_of(result, metric))
-    if _is_plotly(backend, ax):
-        return on_plotly.parallel_coordinates(axes, result.mode)
-    return on_matplotlib.parallel_coordinates(axes, result.mode, ax)
+    return _drawing(backend, ax).parallel_coordinates(axes, result.mode)
 
 
 def rung_survival(
@@ -111,19 +106,18 @@ def rung_survival(
         ValueError, ImportError: as ``learning_curves``.
     """
     survival = data.survival(result, x)
-    if _is_plotly(backend, ax):
-        return on_plotly.rung_survival(survival, x)
-    return on_matplotlib.rung_survival(survival, x, ax)
+    return _drawing(backend, ax).rung_survival(survival, x)
 
 
-def _is_plotly(backend: str, ax: object) -> bool:
+# Called after the numbers are made: a figure that is opened before they fail would be shown, empty, in a notebook.
+def _drawing(backend: str, ax: Any) -> Matplotlib | Plotly:  # noqa: ANN401 - matplotlib's, which may not be there
     if backend not in ("matplotlib", "plotly"):
         raise ValueError(f"backend must be 'matplotlib' or 'plotly', not {backend!r}")
     if importlib.util.find_spec(backend) is None:
         raise ImportError(f"this plot needs {backend}: pip install 'trialwright[plots]'")
     if backend == "plotly" and ax is not None:
         raise ValueError("ax is for matplotlib only: with plotly, do not give it")
-    return backend == "plotly"
+    return Plotly() if backend == "plotly" else Matplotlib(ax)
 
 
 __all__ = ["learning_curves", "optimization_history", "parallel_coordinates", "rung_survival"]

@@ -81,7 +81,7 @@ def curves(result: Result, metric: str, x: str) -> list[Curve]:
         points = [
             (row[x], row[metric]) for row in trial.history if _is_number(row.get(x)) and _is_number(row.get(metric))
         ]
-        if points:
+        if points:  # a metric may be reported by some trials only
             found.append(Curve(trial.id, [point[0] for point in points], [point[1] for point in points]))
     for name in () if found else (metric, x):
         _check_reported(result, name)
@@ -128,12 +128,13 @@ def survival(result: Result, x: str) -> Survival:
 
 
 def _axis(name: str, configs: list[dict[str, Any]], *, log: bool, taken: str) -> Axis:
-    label = f"config/{name}" if name == taken else name
+    label = f"config/{name}" if name == taken else name  # a parameter may be called what the metric is
     given = [config[name] for config in configs if name in config]
     if all(_is_number(value) for value in given):
         positions = [float(config.get(name, math.nan)) for config in configs]
         return Axis(label, positions, log=log and all(value > 0 for value in given))
     values = {str(value): value for value in given}
+    # Numbers in their own order, then names: as text, 10 would come before 2.
     names = sorted(values, key=lambda text: (0, values[text], "") if _is_number(values[text]) else (1, 0, text))
     places = {text: float(place) for place, text in enumerate(names)}
     return Axis(label, [places[str(config[name])] if name in config else math.nan for config in configs], names)

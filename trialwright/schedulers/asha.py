@@ -117,6 +117,7 @@ class ASHA:
         level = self.grace_period
         for _ in range(bracket):
             level *= self.reduction_factor
+        # By multiplication: log(243) / log(3) is a little below 5, and floored it would lose a rung.
         while level < self.max_t:
             yield level
             level *= self.reduction_factor
@@ -176,9 +177,11 @@ class ASHA:
         if self.stop_last_trials and now >= self.max_t:
             self._latest = None
             return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
+        # A report may come past several rungs, if they are measured in seconds; the trial is judged once.
         while place + 1 < len(rungs) and now >= rungs[place + 1].level:
             place += 1
         if place >= len(rungs) or now < rungs[place].level:
+            # Another boundary was met, of time or of a wrapper's: it is no rung.
             return Continue(self._boundary(bracket, place))
         self._places[trial.id] = (bracket, place)
         return self._judge(trial.id, report.values[0], bracket, place)
@@ -187,8 +190,11 @@ class ASHA:
         rung = self._rungs[bracket][place]
         standing = (value if math.isfinite(value) else math.inf, trial)
         rank, n = rung.reached.add(standing), len(rung.reached)
+        # A trial that pauses may be promoted later, so it waits until eta are there. One that is stopped has no second
+        # chance: the ceiling lets the first to come go on, although nothing is known yet.
         survivors = math.floor(n / self.reduction_factor) if self.promote else math.ceil(n / self.reduction_factor)
         self._latest = (rung, standing, survivors)
+        # What diverged does not go on even if all others here did too.
         if rank < survivors and standing[0] < math.inf and place < self.open:
             return Continue(self._advance(trial))
         if not self.promote or standing[0] == math.inf:
@@ -205,6 +211,7 @@ class ASHA:
     def on_end(self, trial: TrialView, outcome: Outcome) -> None:
         """Forget the trial; its values stay in the rungs."""
         bracket, place = self._places.pop(trial.id)
+        # A paused trial that was cancelled must not be promoted.
         value = self._paused.pop(trial.id, None)
         if value is not None:
             self._rungs[bracket][place].waiting.remove((value, trial.id))
@@ -218,6 +225,7 @@ class ASHA:
         """The best promotable trial of the highest rung, else a new one."""
         if self._paused:
             for rungs in self._rungs:
+                # From the top: what is nearly trained tells the most, and the lower rungs would else take every slot.
                 for rung in reversed(rungs[: self.open]):
                     best = rung.promotable(self.reduction_factor)
                     if best is not None:

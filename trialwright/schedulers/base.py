@@ -1,15 +1,31 @@
-"""What a scheduler is: it is called for starts, reports and ends of trials, and says how far each trial may run.
+"""What a scheduler is, and FIFO, the simplest one.
 
-It is deterministic: it has no clock, no engine, no searcher, and no random numbers but those of the stream it is
-given. It fits no model. The contract that
-every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a new one.
+A scheduler is called for starts, reports and ends of trials, and says how far each trial may run. It is
+deterministic: it has no clock, no engine, no searcher, and no random numbers but those of the stream it is given. It
+fits no model. The contract that every scheduler must keep is ``tests/contracts/scheduler.py``; subclass it to test a
+new one.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
-from trialwright.messages import Checkpoint, Choice, Config, Outcome, Plain, Report, Start, Tags, Until, Verdict
+from trialwright.messages import (
+    Checkpoint,
+    Choice,
+    Config,
+    Continue,
+    New,
+    Outcome,
+    Plain,
+    Report,
+    Start,
+    Tags,
+    Until,
+    Verdict,
+    Wait,
+)
 from trialwright.streams import Streams
 
 
@@ -74,3 +90,35 @@ class Scheduler(Protocol):
 
     def restore(self, state: Plain) -> None:
         """Remember what ``state()`` returned."""
+
+
+@dataclass
+class FIFO:
+    """First in, first out: starts trials in the order in which they are suggested; each runs to its own end."""
+
+    always_new: ClassVar[bool] = True
+
+    def setup(self, rng: Streams) -> None:
+        """Nothing to forget."""
+
+    def on_start(self, trial: TrialView) -> Start:
+        """No boundary: the first lease is the only one."""
+        return Start()
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        """Go on; asked only if something else set a boundary in this scheduler's name."""
+        return Continue(())
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        """Nothing to remember."""
+
+    def next(self, can_ask: bool) -> Choice:
+        """A new trial, as long as there are any."""
+        return New() if can_ask else Wait()
+
+    def state(self) -> Plain:
+        """Nothing."""
+        return None
+
+    def restore(self, state: Plain) -> None:
+        """Nothing."""

@@ -54,6 +54,8 @@ class FreezeThaw:
         if self.levels < 2:
             raise ValueError(f"levels must be at least 2, not {self.levels}")
         ratio = (self.max_t / self.grace_period) ** (1 / (self.levels - 1))
+        # A set: near the first level, where they are less than a step apart, several are rounded to the same step.
+        # ``round`` would take halves to even steps, now up and now down.
         self.steps = sorted({math.floor(self.grace_period * ratio**place + 0.5) for place in range(self.levels)})
 
     def setup(self, rng: Streams) -> None:
@@ -66,6 +68,7 @@ class FreezeThaw:
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Pause at each level but the last; stop a trial without a finite value."""
+        # Asked first: a trial that has come to its end is complete, whatever its last value is.
         if report.step >= self.max_t:
             return Stop(f"step reached max_t = {self.max_t:g}", outcome="completed")
         if not math.isfinite(report.values[0]):

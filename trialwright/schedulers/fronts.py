@@ -25,7 +25,7 @@ Point = tuple[tuple[float, ...], int]  # one value an objective, of which less i
 
 def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     """Tell whether a is nowhere more than b, and somewhere less."""
-    return a != b and all(map(le, a, b))
+    return a != b and all(map(le, a, b))  # equal points stand on one front
 
 
 class Front:
@@ -52,6 +52,7 @@ class Stair(Front):
 
     def beats(self, values: tuple[float, ...]) -> bool:
         """Tell whether the last point before these values dominates them: of those, its second value is the least."""
+        # ``(values,)`` stands before all points of equal values, so that none of them counts: equals do not dominate.
         before = bisect_left(self.points, (values,))
         return before > 0 and self.points[before - 1][0][1] <= values[1]
 

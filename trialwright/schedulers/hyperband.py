@@ -63,8 +63,8 @@ class Bracket:
     def halve(self, eta: float) -> tuple[list[Standing], int]:
         """Go to the next level; return how the members stood, best first, and how many of them come along."""
         ranked = sorted((self.scores[trial], trial) for trial in self.members)
-        size = max(1, math.floor(len(ranked) / eta))
-        survivors = [trial for score, trial in ranked[:size] if score < math.inf]
+        size = max(1, math.floor(len(ranked) / eta))  # a bracket in which trials died goes on with at least one
+        survivors = [trial for score, trial in ranked[:size] if score < math.inf]  # what diverged never goes on
         self.place, self.members, self.scores = self.place + 1, set(survivors), {}
         return ranked, len(survivors)
 
@@ -163,6 +163,7 @@ class HyperBand:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Note the score; the last trial to reach the level decides it for all."""
         bracket, self._latest = self._brackets[self._bracket_of[trial.id]], None
+        # At the end there is nothing to compare: the last members do not wait for each other.
         if cast(float, report.metrics[self.time_attr]) >= self.max_t:
             if self.stop_last_trials:
                 return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
@@ -198,7 +199,7 @@ class HyperBand:
             queue.pop(trial.id, None)
         if trial.id in bracket.members:
             bracket.members.remove(trial.id)
-            bracket.scores.pop(trial.id, None)
+            bracket.scores.pop(trial.id, None)  # else ``complete`` would count it among those that have come
             if bracket.complete:
                 self._settle(bracket)
 

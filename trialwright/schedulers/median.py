@@ -108,12 +108,14 @@ class MedianStopping:
             self._latest = {"value": math.inf}
             return Stop("its value is not finite")
         reached = self._reached(cast(float, report.metrics[self.time_attr]))
+        # Time stood still or went back, as after a retry: no point is passed twice.
         if reached < course.points:
             return Continue(self._until(course.points))
+        # One report, one value in the mean, however many points it comes past.
         mean, worse = course.note(value), False
         for point in range(course.points, reached + 1):
             others = self._at(point)
-            worse = self._is_worse(course.best, others, point)
+            worse = self._is_worse(course.best, others, point)  # before its own mean is among them
             others.add((mean, trial.id))
         course.points = reached + 1
         return self._end(trial.id) if worse else Continue(self._until(course.points))

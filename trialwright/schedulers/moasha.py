@@ -96,10 +96,12 @@ class MOASHA:
         place, now = self._places[trial.id], cast(float, report.metrics[self.time_attr])
         if self.stop_last_trials and now >= self.max_t:
             return Stop(f"{self.time_attr} reached max_t = {self.max_t:g}", outcome="completed")
+        # A report may come past several rungs, if they are measured in seconds; the trial is judged once.
         while place + 1 < len(self._rungs) and now >= self._rungs[place + 1].level:
             place += 1
         if place >= len(self._rungs) or now < self._rungs[place].level:
             return Continue(self._until(place))
+        # NaN is neither more nor less than anything: on a front it would never be dominated.
         if not all(map(math.isfinite, report.values)):
             return Stop(f"not finite at {self.time_attr} {self._rungs[place].level:g}")
         return self._judge(trial.id, report.values, place)
@@ -107,8 +109,9 @@ class MOASHA:
     def _judge(self, trial: int, values: tuple[float, ...], place: int) -> Verdict:
         rung = self._rungs[place]
         number = rung.reached.add((values, trial))
-        survivors = math.ceil(len(rung.reached) / self.reduction_factor)
+        survivors = math.ceil(len(rung.reached) / self.reduction_factor)  # the first to come goes on
         before = rung.reached.before(number)
+        # Crowding takes time for each point of a front, and only decides on the front that the cut goes through.
         if before < survivors < before + len(rung.reached[number]):
             before += rung.reached.ahead((values, trial), number)
         self._latest = {

@@ -101,6 +101,7 @@ class PASHA:
             return Stop(f"its value is not finite at {self.time_attr} {now:g}")
         self._curves[trial.id][now] = value
         before = self._asha.place(trial.id)
+        # ASHA judges first: a trial that opens the next rung by what it shows pauses here all the same.
         verdict = self._asha.on_report(trial, report)
         self._note(trial.id, value, now, before)
         return Continue(at_step(report.step + 1)) if isinstance(verdict, Continue) else verdict
@@ -108,6 +109,7 @@ class PASHA:
     def _note(self, trial: int, value: float, now: float, before: int) -> None:
         """The trial has come to a rung, perhaps: the highest that it has come past."""
         reached = [rung for rung in range(before, len(self._levels)) if now >= self._levels[rung]]
+        # A retried trial comes here a second time: the ranking keeps what it was judged by.
         if not reached or trial in self._values[reached[-1]]:
             return
         rung = reached[-1]
@@ -121,7 +123,7 @@ class PASHA:
         """Add the distances between this trial and those that were at the rung before it, where their curves say that
         they are as good as equal."""
         for other in self._values[rung]:
-            if other != trial and other in self._curves:
+            if other != trial and other in self._curves:  # the curve of a trial that has ended is gone
                 distance = criss_cross(self._curves[trial], self._curves[other])
                 if distance is not None:
                     insort(self._distances, distance)
@@ -173,6 +175,6 @@ def criss_cross(one: Curve, other: Curve) -> float | None:
     """Return how far two curves are apart at their last common point if their order has changed twice; else None."""
     common = sorted(one.keys() & other.keys())
     differences = [one[time] - other[time] for time in common]
-    signs = [difference > 0 for difference in differences if difference]
+    signs = [difference > 0 for difference in differences if difference]  # equal values change no order
     changes = sum(a != b for a, b in pairwise(signs))
     return abs(differences[-1]) if changes >= 2 else None

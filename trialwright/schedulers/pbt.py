@@ -1,21 +1,26 @@
-"""Population based training (Jaderberg et al. 2017, arXiv 1711.09846): truncation selection.
+"""Population based training (Jaderberg et al. 2017, arXiv 1711.09846), and the replay of what a population has found.
 
-Every ``interval`` a member of the population is compared with the latest scores of the others. If it is in the worst
-quantile, it goes on from the checkpoint of a member drawn from the best quantile (*exploit*), with a variation of that
-member's configuration (*explore*). The variation is a searcher's answer to an "explore" request:
-``searchers/perturb.py``, or a model.
+``PBT``: truncation selection. Every ``interval`` a member of the population is compared with the latest scores of the
+others. If it is in the worst quantile, it goes on from the checkpoint of a member drawn from the best quantile
+(*exploit*), with a variation of that member's configuration (*explore*). The variation is a searcher's answer to an
+"explore" request: ``searchers/explore.py``, or a model.
 
 *Asynchronous*: each member is compared when it reports, without waiting. *Synchronous*: members pause at the end of an
 interval until all living ones have come; then all are compared at the same moment. So the population may be larger than
 there are slots for it.
+
+``PBTReplay``: a population's best trial has had several configurations, its own and those of the donors it came from,
+each for some steps (figure 5). ``result.lineage(trial)`` is that schedule. At each of its changes one trial goes on
+from its own checkpoint with the next configuration, which ``searchers/explore.py`` supplies.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from trialwright.messages import (
     Boundary,
@@ -87,7 +92,7 @@ class PBT:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Replace the trial if it is among the worst; if synchronous, pause it until the others have come."""
         now, value = cast(float, report.metrics[self.time_attr]), report.values[0]
-        self._note(trial.id, value if math.isfinite(value) else math.inf, now)
+        self._note(trial.id, value if math.isfinite(value) else math.inf, now)  # NaN has no rank: it is the worst
         if self.synchronous:
             self._waiting[trial.id] = report.step
             return Pause()
@@ -108,7 +113,7 @@ class PBT:
     def _truncated(self) -> int:
         """How many of the population are replaced, and as many copied."""
         members = len(self._ranking)
-        return min(math.ceil(members * self.quantile), members // 2)
+        return min(math.ceil(members * self.quantile), members // 2)  # else a member might copy one of the worst
 
     def _donor(self, trial: int, step: int) -> int | None:
         """Draw whom a member is to copy; None if it is not among the worst."""
@@ -186,3 +191,67 @@ class PBT:
         self._going_on = OrderedDict(
             (trial, Resume(trial, (Boundary(self.time_attr, ">=", until),), donor)) for trial, until, donor in going_on
         )
+
+
+@dataclass
+class PBTReplay:
+    """Takes each trial through a schedule of configurations.
+
+    It has its own searcher. The run should have one sample, and the configurations must be in its space.
+
+    Args:
+        policy: pairs of a step and the configuration from there on, the first at 0: ``result.lineage(trial)``.
+
+    Raises:
+        ValueError: there is no pair, or the steps do not begin at 0 and grow.
+    """
+
+    policy: Sequence[tuple[Any, ...]]
+
+    def __post_init__(self) -> None:
+        self.policy = [(step, config) for step, config, *_ in self.policy]
+        steps = [step for step, _ in self.policy]
+        if not steps or steps[0] != 0 or sorted(set(steps)) != steps:
+            raise ValueError(f"policy must be pairs of a step and a config, with steps that grow from 0, not {steps}")
+
+    def setup(self, rng: Streams) -> None:
+        """Begin before the first change."""
+        self._segments: dict[int, int] = {}  # trial -> which part of the policy it follows
+
+    def on_start(self, trial: TrialView) -> Start:
+        """Until the first change."""
+        self._segments[trial.id] = 0
+        return Start(self._until(0))
+
+    def _until(self, segment: int) -> Until:
+        rest = self.policy[segment + 1 :]
+        return (Boundary("step", ">=", rest[0][0]),) if rest else ()
+
+    def on_report(self, trial: TrialView, report: Report) -> Verdict:
+        """At a change: continue as a clone of itself, with the next configuration."""
+        segment = self._segments[trial.id]
+        # Another boundary was met before the next change.
+        if segment + 1 == len(self.policy) or report.step < self.policy[segment + 1][0]:
+            return Continue(self._until(segment))
+        self._segments[trial.id] = segment + 1
+        return Clone(trial.id, self._until(segment + 1))
+
+    def on_end(self, trial: TrialView, outcome: Outcome) -> None:
+        """Forget the trial."""
+        del self._segments[trial.id]
+
+    def next(self, can_ask: bool) -> Choice:
+        """A new trial, as long as there are any."""
+        return New() if can_ask else Wait()
+
+    def why(self) -> dict[str, Plain]:
+        """Nothing but the policy."""
+        return {}
+
+    def state(self) -> Plain:
+        """Which part of the policy each trial follows."""
+        return [[trial, segment] for trial, segment in self._segments.items()]
+
+    def restore(self, state: Plain) -> None:
+        """Restore what ``state()`` returned."""
+        self._segments = dict(cast("list[tuple[int, int]]", state))

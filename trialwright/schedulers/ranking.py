@@ -66,7 +66,7 @@ class Ranking(Generic[Item]):
         """Put an item in; return its rank."""
         if not self._blocks:
             self._blocks.append([])
-            self._last, self._tree = [item], [0, 0]
+            self._last, self._tree = [item], [0, 0]  # ``_count`` below counts the item
         number = min(bisect_left(self._last, item), len(self._blocks) - 1)
         block = self._blocks[number]
         insort(block, item)
@@ -75,6 +75,7 @@ class Ranking(Generic[Item]):
             self._last[number] = block[-1]
             self._count(number, 1)
         else:
+            # Only here is the whole tree made anew: O(n / BLOCK), once in BLOCK insertions.
             self._blocks[number : number + 1] = [block[:BLOCK], block[BLOCK:]]
             self._index()
         return self.rank(item)
@@ -96,13 +97,14 @@ class Ranking(Generic[Item]):
             self._last[number] = block[-1]
             self._count(number, -1)
         else:
-            del self._blocks[number]
+            del self._blocks[number]  # an empty block has no last item by which it could be found
             self._index()
 
     def rank(self, item: Item) -> int:
         """Return how many items come before this one, which need not be in it."""
         number = bisect_left(self._last, item)
         before = bisect_left(self._blocks[number], item) if number < len(self._blocks) else 0
+        # Fenwick: the lengths of all blocks in front, added up in as many steps as ``number`` has bits set.
         while number:
             before += self._tree[number]
             number -= number & -number

@@ -6,16 +6,13 @@ from trialwright.searchers.batched import Batched
 from trialwright.searchers.cmaes import CMAES
 from trialwright.searchers.dehb import DEHB
 from trialwright.searchers.evolution import NSGA2
+from trialwright.searchers.explore import Perturb, Schedule
 from trialwright.searchers.gp import GP
-from trialwright.searchers.grid import Grid
 from trialwright.searchers.hypertune import HyperTune
 from trialwright.searchers.pb2 import PB2
-from trialwright.searchers.perturb import Perturb
 from trialwright.searchers.priorband import PriorBand
-from trialwright.searchers.qmc import Halton, LatinHypercube, Sobol
-from trialwright.searchers.random import Random
 from trialwright.searchers.repeat import Race, Repeat
-from trialwright.searchers.schedule import Schedule
+from trialwright.searchers.sampling import Grid, Halton, LatinHypercube, Random, Sobol
 from trialwright.searchers.tpe import TPE
 
 __all__ = [

@@ -18,8 +18,7 @@ from trialwright.history.log import NONE
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.gp import GP
-from trialwright.searchers.qmc import DIMENSIONS_MAX, Sobol
-from trialwright.searchers.random import Random
+from trialwright.searchers.sampling import DIMENSIONS_MAX, Random, Sobol
 from trialwright.searchers.tpe import TPE
 from trialwright.space import Category, Space
 from trialwright.streams import Streams
@@ -82,10 +81,11 @@ class Auto:
         if any(tags.get(TAG) == "tpe" for tags in history.view.newest_tags()):
             return True
         view, log = history.view, history.log
-        heads = view.trials.filled["head"][view.trials.filled["outcome"] != NONE]
+        heads = view.trials.filled["head"][view.trials.filled["outcome"] != NONE]  # of trials that have ended
         seconds = log.times.room[heads[heads != NONE]]
         seconds = seconds[np.isfinite(seconds)]
         cost_s = next((cost for trials, cost in COST_S if len(history) <= trials), COST_S[-1][1])
+        # The median: one trial that hung, or failed at once, does not decide.
         return len(seconds) >= TIMED and cost_s * self._parallelism > SHARE_MAX * float(np.median(seconds))
 
 

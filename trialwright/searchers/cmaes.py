@@ -25,8 +25,8 @@ from trialwright.history import History, Record
 from trialwright.messages import Plain, Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.observations import PENDING, SHORT, Observations
-from trialwright.searchers.threads import one_thread
 from trialwright.space import Category, Domain, Stepped
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
@@ -90,6 +90,7 @@ class CMAES:
         members = _generation(history, state.generation)
         known = [record for record in members if self._known.state[self._row(record)] != PENDING]
         size = state.optimiser.population_size
+        # With one that is better elsewhere, a generation needs one member less of its own.
         if len(known) >= size - 1:
             better = self._better_elsewhere(known[: size - 1])
             if better or len(known) >= size:
@@ -260,6 +261,7 @@ class _State:
 
     def draw(self, seed: int) -> tuple[Floats, Floats]:
         """Return a point in the form that the optimiser gets, and in the form that is tried."""
+        # A draw depends on its sample alone: a run that was resumed has not made the draws before it.
         self.optimiser.reseed_rng(seed)
         point = self.optimiser.ask()
         return (point[1], point[0]) if isinstance(point, tuple) else (point, point)

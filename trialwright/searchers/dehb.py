@@ -23,12 +23,10 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.pareto import Ints
-from trialwright.searchers.qmc import Sobol
-from trialwright.searchers.untried import Untried, keys
-from trialwright.space.values import Floats
+from trialwright.searchers.sampling import Sobol
+from trialwright.space.values import Floats, Ints
 from trialwright.streams import Streams
 
 TAG = "dehb"
@@ -139,8 +137,10 @@ class DEHB:
         """Return a mutant crossed with its target, shape (1, d); columns that leave the cube are drawn afresh."""
         a, b, c = self._known.units[generator.choice(breeders, 3, replace=False)]
         mutant = a + self.factor * (b - c)
+        # Clipped columns would gather at the ends of their ranges, and stay there: differences of equal ones are 0.
         mutant = np.where((mutant < 0) | (mutant > 1), generator.random(mutant.shape), mutant)
         crossed = generator.random(mutant.shape) < self.crossing
+        # One column at least is the mutant's: else the child is its target again.
         crossed[generator.integers(len(mutant))] = True
         return np.asarray(np.where(crossed, mutant, self._known.units[target])[None, :])
 

@@ -16,13 +16,12 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import BLOCK, Blocks, inside, suggest_rows
+from trialwright.searchers.drawing import BLOCK, Blocks, Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.pareto import Ints, best_first, loneliness
-from trialwright.searchers.qmc import Sobol
-from trialwright.searchers.untried import Untried, keys
+from trialwright.searchers.pareto import best_first, loneliness
+from trialwright.searchers.sampling import Sobol
 from trialwright.space import Category
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 from trialwright.streams import Streams
 
 TRIES = 20  # how often to look for a child that has not been tried
@@ -90,6 +89,7 @@ class NSGA2:
         if len(front) >= self.population:
             order = front[np.argsort(-loneliness(known.values[front]), kind="stable")]
         else:
+            # Older ones that are dominated are left out: to sort all that ever were would take longer with every trial.
             pool = np.union1d(front, done[-2 * self.population :])
             order = pool[best_first(known.values[pool], known.violations[pool])]
         return known.units[order[: self.population]]
@@ -105,15 +105,14 @@ class NSGA2:
             if attempt >= TRIES // 2:  # few rows satisfy the constraints: stay near one that does
                 near = inside(self._space, child, parents[[attempt % len(parents)]], request.sample, generator)
                 child = near if len(near) else child
-            if self._space.feasible(child)[0] and not self._is_known(child, others):
+            is_known = any(np.any(np.all(rows == child, axis=1)) for rows in (self._known.units, others))
+            if self._space.feasible(child)[0] and not is_known:
                 return child
+            # The row of the table has made its child.
             draws = rng("evolution again", request.sample, attempt).random(width)
         taken = set(keys((*self._known.units, *others)))
         rest = self._untried.rows(taken, request.sample, rng("evolution elsewhere", request.sample))
         return rest[:1] if len(rest) else child
-
-    def _is_known(self, row: Floats, others: Floats) -> bool:
-        return bool(np.any(np.all(self._known.units == row, axis=1)) or np.any(np.all(others == row, axis=1)))
 
     def _bred(self, parents: Floats, draws: Floats) -> Floats:
         """Return a child, shape (d,), made by draws from [0, 1), shape (5 d + 5,): of two parents, each the better of

@@ -57,7 +57,7 @@ class _Member:
             return None
         begin = self.begin
         steps = [*takewhile(lambda step: step >= begin, reversed(self.costs))]
-        if len(steps) < 2:
+        if len(steps) < 2:  # a gain is a difference
             return None
         cost = self.costs[steps[-1]]
         return Interval(steps[-1], cost, (cost - self.costs[steps[0]]) / (steps[0] - steps[-1]), *self.encoded)
@@ -136,6 +136,7 @@ class Gains:
 
     def _bear(self, trial: int, before: _Member | None, config: Config, tags: Tags) -> None:
         """A new trial; or it goes on as a clone, from what its donor has; or is tried again, as it was."""
+        # A retry: its interval goes on from the checkpoint that it has.
         if before is not None and before.config == config and before.tags == tags:
             before.lives = True
             return

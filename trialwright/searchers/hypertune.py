@@ -21,8 +21,7 @@ from trialwright.searchers.gp.model import Model
 from trialwright.searchers.gp.searcher import GP
 from trialwright.searchers.gp.surrogate import Observed
 from trialwright.searchers.gp.warp import warped
-from trialwright.searchers.pareto import Ints
-from trialwright.space.values import Floats
+from trialwright.space.values import Floats, Ints
 from trialwright.streams import Streams
 
 DRAWS = 64
@@ -82,7 +81,7 @@ class HyperTune(GP):
     def _bracket(self, level: float) -> int:
         """Return the last bracket whose first rung is not above this level."""
         rung, bracket = self._known.levels[0] * self.reduction_factor, 0
-        while bracket < self.brackets - 1 and rung <= level * (1 + 1e-9):
+        while bracket < self.brackets - 1 and rung <= level * (1 + 1e-9):  # levels are whole steps, rungs need not be
             rung, bracket = rung * self.reduction_factor, bracket + 1
         return bracket
 
@@ -92,6 +91,7 @@ class HyperTune(GP):
         """Return theta_r of each level, shape (levels,): how well what these rows reported there ranks the trials that
         came to the last level, which is r*."""
         drawn = [self._drawn(level, rows, at_top, theta, generator) for level in levels[:-1]]
+        # A model ranks what it has seen without a mistake: for r* each trial is ranked by a model that has not seen it.
         drawn.append(self._drawn_apart(levels[-1], at_top, theta, generator))
         values = self._known.outputs_at(at_top, levels[-1])[:, 0]
         losses = np.stack([_mistakes(each, values) for each in drawn], axis=1)

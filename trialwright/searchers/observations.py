@@ -19,8 +19,8 @@ from trialwright.history import History, Record
 from trialwright.history.log import NONE
 from trialwright.messages import Config
 from trialwright.searchers.base import Problem
-from trialwright.searchers.pareto import Ints, best_first
-from trialwright.space.values import Bools, Floats
+from trialwright.searchers.pareto import best_first
+from trialwright.space.values import Bools, Floats, Ints
 
 UNKNOWN, PENDING, DONE, FAILED, SHORT = range(5)
 """What is known of a trial: nothing can be (it never ran, was ended before its first report, or has a config that is
@@ -114,8 +114,10 @@ class Observations:
         self._resize(len(history))
         self._encode(rows)
         self._stand(rows)
+        # Only these two decide what a row's state is: if they stay, so do all rows that have not changed.
         before, self.levels = (self.levels[0], self.level), self._levels() or [math.inf]
-        self.level = self._level()
+        reached = (level for level in self.levels[:0:-1] if np.count_nonzero(self.reach >= level) >= self._enough)
+        self.level = next(reached, self.levels[0])  # the highest that enough have come to, else the lowest
         self._compare(rows if before == (self.levels[0], self.level) else np.arange(len(self)))
 
     @property
@@ -127,11 +129,6 @@ class Observations:
         """Return which rows are in this state."""
         return np.flatnonzero(self.state == state)
 
-    def _level(self) -> float:
-        """Return the highest level that enough trials have come to, else the lowest."""
-        reached = (level for level in self.levels[:0:-1] if np.count_nonzero(self.reach >= level) >= self._enough)
-        return next(reached, self.levels[0])
-
     def _levels(self) -> list[float]:
         """Return the levels that there are, which rise; none of them close together, if they are many."""
         levels = sorted(level for level, count in self._standing.items() if count > 0 and level > 0)
@@ -139,6 +136,7 @@ class Observations:
             return levels
         finite = [level for level in levels if level < math.inf]
         wanted = np.geomspace(finite[0], finite[-1], LEVELS_MAX - 1)
+        # geomspace may round up past a level, which then would be passed over.
         places = np.searchsorted(finite, wanted * (1 - 1e-9))
         return [finite[place] for place in np.unique(np.minimum(places, len(finite) - 1))] + levels[len(finite) :]
 
@@ -153,6 +151,7 @@ class Observations:
         place = self.place(short)
         for index in np.unique(place)[::-1]:
             rows = np.concatenate([order, short[place == index]])
+            # A trial that went further may have been NaN here: it comes last at this level, and keeps its place above.
             outputs = np.nan_to_num(self.outputs_at(rows, self.levels[index]), nan=FAR, posinf=FAR, neginf=-FAR)
             found = best_first(outputs[:, :m], outputs[:, m:])
             is_new = found >= len(order)
@@ -210,6 +209,7 @@ class Observations:
         """Return the rows that are to be written: what follows a new trial has moved, mostly nothing."""
         n, rows = len(self), history.view.ids.filled.searchsorted(changed)
         is_new = rows >= n
+        # A trial with a lower number may come late, enqueued while others ran: all rows behind it move.
         is_new[~is_new] = self.ids[rows[~is_new]] != changed[~is_new]
         return np.union1d(rows, np.arange(rows[is_new].min(initial=n), len(history)))
 
@@ -276,6 +276,7 @@ class Observations:
         runs, end, is_short = self.runs[rows], self._end[rows], self.reach[rows] < self.level
         is_pending = runs & (self.reach[rows] < self.levels[0])
         is_fine = np.isfinite(np.where(is_short[:, None], last, outputs)).all(axis=1)
+        # What completed without a report counts as failed; what was stopped before its first report, as not known.
         is_silent = (self._head[rows] == NONE) & (end != _COMPLETED)
         states = [UNKNOWN, FAILED, PENDING, UNKNOWN, FAILED, SHORT]
         cases = [self._is_strange[rows], end == _CRASHED, is_pending, is_silent, ~is_fine, is_short]

@@ -11,11 +11,8 @@ from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
-from trialwright.space.values import Bools, Floats
-
-Ints = npt.NDArray[np.int64]
+from trialwright.space.values import Bools, Floats, Ints
 
 MANY = 4  # objectives, from which on neighbours along each say little (Deb and Jain 2014)
 

@@ -12,12 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from trialwright.space import Category, Parameter, Space, Stepped
 from trialwright.space.values import Bools, Floats
-
-Ints = npt.NDArray[np.int64]
 
 _ROOT_2PI = np.sqrt(2 * np.pi)
 EVEN = 1 / 12  # the variance of even draws from [0, 1]
@@ -32,7 +29,11 @@ class Columns:
     def __init__(self, space: Space) -> None:
         parameters = [each for each in space.parameters if each.column is not None]
         self.space = space
-        self.categories = [(column, _options(each)) for column, each in enumerate(parameters) if _is_category(each)]
+        self.categories = [
+            (column, len(each.domain.options))
+            for column, each in enumerate(parameters)
+            if isinstance(each.domain, Category) and each.domain.kind != "ordinal"
+        ]
         self.few = [(column, count) for column, count in self.categories if count <= FEW]
         self.many = [(column, count) for column, count in self.categories if count > FEW]
         taken = {column for column, _ in self.categories}
@@ -51,14 +52,6 @@ class Columns:
         """Return which option of a category each row has taken, shape (n, options); none where it is inactive."""
         options = np.minimum(units[:, column] * count, count - 1).astype(np.int64)
         return np.asarray((options[:, None] == np.arange(count)) * active[:, column, None].astype(np.float64))
-
-
-def _is_category(parameter: Parameter) -> bool:
-    return isinstance(parameter.domain, Category) and parameter.domain.kind != "ordinal"
-
-
-def _options(parameter: Parameter) -> int:
-    return parameter.domain.cardinality or 0
 
 
 def _step(parameter: Parameter) -> float:
@@ -101,6 +94,7 @@ class Bandwidths:
         u = units[:, columns.numbers]
         variance = (w * (u - (w * u).sum(axis=0)) ** 2).sum(axis=0)
         count = 1 / np.maximum((w * w).sum(axis=0), 1e-300)  # as many trials of equal weight would tell as much
+        # No trial has such a column: without this line its count would be 1e300, and its width the least.
         count[~w.any(axis=0)] = 0.0
         mixed = (count * variance + self.doubt * EVEN) / (count + self.doubt)
         widths = self.spread * mixed / np.sqrt(EVEN) * self.shrinking(columns, len(units))
@@ -146,6 +140,7 @@ class Parzen:
         self._columns, self.units, self._active, self._weights = columns, units, active, weights
         self._widths, self._blur, self._even = widths, blur, even
         self._kernels = self._expanded()
+        # A good trial that is no better than the next one has weight 0: its kernel has no part, by -inf.
         with np.errstate(divide="ignore"):
             self._log_weights = np.log(weights)
 
@@ -180,6 +175,7 @@ class Parzen:
         for column, count in self._columns.many:
             terms += self._matches(units, active, column, count)
         even = np.full(len(units), np.log(self._even)) + self._beliefs(units)
+        # The largest is taken out before exp, which else is 0 far away from all kernels.
         highest = np.maximum(terms.max(axis=1, initial=-np.inf), even)
         terms -= highest[:, None]
         heard = terms > INAUDIBLE  # few of many kernels, in more than some dimensions

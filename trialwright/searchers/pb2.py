@@ -5,12 +5,18 @@ clone goes on with the settings of which the upper bound is highest now. What ot
 known yet: it is hallucinated, so that members try different settings. Beside the paper: a Matern kernel with a
 length-scale for each setting, warped gains, a bound that adds standard deviations, not variances; categories, branches.
 
-d: columns of what varies. n: intervals. q: other members.
+The function changes with time. Its kernel is k(D) (k(T) + c): over settings, and over time, where
+k(T) = (1 - eps)^(|t - t'| / 2) (Bogunovic et al. 2016, arXiv 1601.06650), with T in intervals; c is the part that stays
+as it is. So it is ``gp/model.py``'s kernel over learning curves, with another k(T): l_t = -2 / log(1 - eps).
+
+d: columns of what varies. n: intervals. p: features of the settings. q: other members, of which nothing is known yet.
+m: rows.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -22,21 +28,22 @@ from trialwright.history import History
 from trialwright.messages import Config, Request
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import plain
+from trialwright.searchers.explore import Explorer, place_of
 from trialwright.searchers.gains import Gains, Interval, Place
-from trialwright.searchers.gp.drifting import UpperBound, fitted, wide
+from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.gp.maximise import Effort, Maximiser
-from trialwright.searchers.gp.scope import Scope
+from trialwright.searchers.gp.maximise import Effort, Maximiser, Scope
+from trialwright.searchers.gp.model import Data, Model, Prior, fit
 from trialwright.searchers.gp.warp import warped
-from trialwright.searchers.perturb import Explorer, place_of
-from trialwright.searchers.random import Random
-from trialwright.searchers.threads import one_thread
+from trialwright.searchers.sampling import Random
 from trialwright.space import Space, lograndint, loguniform, randint, uniform
 from trialwright.space.domains import Domain, Stepped
 from trialwright.space.functions import seeded
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 from trialwright.streams import Streams
 
+EPSILON = 0.1  # expected, as in the paper
+C1, C2 = 0.2, 0.4  # of the bound: sqrt(C1 log(C2 n)) standard deviations (Parker-Holder et al. 2020, appendix)
 FEW = 3  # intervals, before which settings are drawn
 EFFORT = 64  # rows that are looked at all over the space, and as many near the donor's
 SPREAD = (0.5, 1.5)
@@ -153,7 +160,7 @@ class PB2(Explorer):
         self, known: Sequence[Interval], now: Place, others: Sequence[Place], generator: np.random.Generator
     ) -> UpperBound:
         costs, steps = np.array([each.cost for each in known]), np.array([each.step for each in known])
-        lowest, spread = costs.min(), max(float(np.ptp(costs)), 1e-300)
+        lowest, spread = costs.min(), max(float(np.ptp(costs)), 1e-300)  # all may have cost the same
         interval = self._interval(steps)
 
         def seen(places: Sequence[Interval | Place]) -> Floats:
@@ -177,3 +184,65 @@ class PB2(Explorer):
 def _value(config: dict[str, object], path: str) -> object:
     place, name = place_of(config, path)
     return place[name]
+
+
+@dataclass(frozen=True)
+class Drifting(Data):
+    """Rows (n, p + 2): settings, the cost before, and the time."""
+
+    def over_steps(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return k(T) between scaled rows, its slope, and the squared distances T of their times."""
+        apart = np.abs(a[:, -1:] - b[:, -1:].T)
+        kernel = np.exp(-apart)
+        # At the same time the slope in T is infinite; it is multiplied by T, which is 0.
+        return kernel, -0.5 * kernel / np.maximum(apart, 1e-12), apart * apart
+
+
+def fitted(rows: Floats, groups: Ints, gains: Floats) -> Model:
+    """Return the model of gains (n,), standardised, at rows (n, p + 2), of columns ``groups`` (p + 2,)."""
+    d = int(groups[-1])
+    prior = Prior(d, has_steps=True, over_steps=((math.log(-2.0 / math.log(1.0 - EPSILON)), 1.0), (-2.0, 1.0)))
+    data = Drifting(rows, groups, has_steps=True)
+    return Model.of(fit(data, gains, prior, prior.mean[None, :]), data, gains)
+
+
+class UpperBound:
+    """How good settings may be now: a score for ``gp/maximise.py``.
+
+    Args:
+        features: of the settings.
+        model: of gains.
+        pending: rows (q, p + 2) of which the gains are not known yet: they leave the mean as it is, and make the
+            deviation smaller (Desautels et al. 2014: hallucinated observations).
+        now: the cost and the time for which settings are wanted, as the model sees them, shape (2,).
+        wide: how many standard deviations the bound is above the mean.
+    """
+
+    def __init__(self, features: Features, model: Model, pending: Floats, now: Floats, wide: float) -> None:
+        self._features, self._model, self._now, self._wide = features, model, now, wide
+        y = np.concatenate([model.y, np.zeros((len(pending), 1))])
+        self._hallucinated = model.extended(pending, y) if len(pending) else model
+
+    def value(self, units: Floats, active: Bools) -> Floats:
+        """Return it, shape (m,)."""
+        rows = self._rows(units, active)
+        return np.asarray(self._model.at(rows).mean[:, 0] + self._wide * self._hallucinated.at(rows).sd)
+
+    def steep(self, units: Floats, active: Bools) -> tuple[Floats, Floats]:
+        """Return it, and its gradient in the units, shape (m, d)."""
+        rows = self._rows(units, active)
+        mean, deviation = self._model.at(rows), self._hallucinated.at(rows)
+        ones, zeros = np.ones(len(rows)), np.zeros(len(rows))
+        gradient = mean.pull_back(ones[:, None], zeros)
+        gradient = gradient + deviation.pull_back(zeros[:, None], self._wide * ones)
+        value = mean.mean[:, 0] + self._wide * deviation.sd
+        return np.asarray(value), self._features.pull_back(gradient)
+
+    def _rows(self, units: Floats, active: Bools) -> Floats:
+        now = np.broadcast_to(self._now, (len(units), 2))
+        return np.concatenate([self._features.of(units, active), now], axis=1)
+
+
+def wide(n: int) -> float:
+    """Return how many standard deviations the bound is above the mean, with n intervals known."""
+    return math.sqrt(C1 * max(math.log(C2 * n), 0.0))  # of one or two intervals the logarithm is negative

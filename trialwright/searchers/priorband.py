@@ -17,12 +17,10 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import bracket_shares, suggest_rows
+from trialwright.searchers.drawing import Untried, bracket_shares, suggest_rows
 from trialwright.searchers.observations import UNKNOWN, Observations
-from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Columns, Parzen
-from trialwright.searchers.untried import Untried
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 from trialwright.streams import Streams
 
 WIDTH = 0.25  # of the normal density around the best, in units
@@ -67,6 +65,7 @@ class PriorBand:
     def _answer(self, request: Request, near: Parzen | None, belief: float, rng: Streams) -> Suggestion:
         generator = rng("priorband", request.sample)
         bracket = int(generator.choice(self.brackets, p=bracket_shares(self.brackets, self.reduction_factor)))
+        # All draws are made, whatever they are used for, so that the even row does not depend on the chance.
         chance, share = generator.random(2)
         row = generator.random((1, self._space.dimension))
         if chance >= 1 / (1 + self.reduction_factor**bracket):
@@ -85,7 +84,7 @@ class PriorBand:
         top = at_level[: max(len(at_level) // math.ceil(self.reduction_factor), 1)]
         near, weights, units, active = self._around(order[:1]), np.arange(len(top), 0, -1.0), *self._rows(top)
         logs = self._space.log_prior(units), near.log_density(units, active, self._columns.features(units, active))
-        highest = max(each.max() for each in logs)
+        highest = max(each.max() for each in logs)  # densities of many columns are too small for exp
         of_belief, of_best = (float(weights @ np.exp(each - highest)) for each in logs)
         return near, of_belief / (of_belief + of_best)
 

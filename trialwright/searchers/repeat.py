@@ -74,7 +74,7 @@ class Repeat:
             first = fresh.get(group) or self._groups.answer(group)
             if first is None and index == 0:
                 answer = self.base.suggest(folded, [replace(request, sample=group)], rng)
-                if not answer:
+                if not answer:  # the base has no more
                     break
                 first = answer[0]
             if first is not None:
@@ -147,7 +147,7 @@ class Race:
         again = [self._repeated(group) for group in islice(self._challengers(), len(requests))]
         rest = requests[len(again) :]
         new = self.base.suggest(self._groups.folded, rest, rng) if rest else ()
-        pairs = zip(rest, new, strict=False)
+        pairs = zip(rest, new, strict=False)  # the base may have fewer
         return [*again, *(answer and _tagged(answer, request.sample, 0) for request, answer in pairs)]
 
     def _repeated(self, group: int) -> Suggestion:
@@ -188,6 +188,7 @@ def _folded(tag: str, config: Config, members: list[Record], ended: list[Record]
         last = [member.last for member in ended if member.last is not None and _well(member)]
         record.steps, record.values = ([1], [tuple(np.mean(last, axis=0).tolist())]) if last else ([], [])
         sems = [member.sems[-1] for member in ended if member.sems and member.last is not None and _well(member)]
+        # One standard error that is not known leaves that of the mean unknown: less than all would make it too small.
         if sems and len(sems) == len(last):
             record.sems = [tuple((np.linalg.norm(sems, axis=0) / len(sems)).tolist())]
         record.outcome = Outcome("completed" if last else "failed")

@@ -18,13 +18,11 @@ import numpy as np
 from trialwright.history import History
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
-from trialwright.searchers.drawing import inside, suggest_rows
+from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
 from trialwright.searchers.observations import UNKNOWN, Observations
-from trialwright.searchers.pareto import Ints
 from trialwright.searchers.parzen import Bandwidths, Columns, Parzen
-from trialwright.searchers.qmc import MiddleFirst
-from trialwright.searchers.untried import Untried, keys
-from trialwright.space.values import Bools, Floats
+from trialwright.searchers.sampling import MiddleFirst
+from trialwright.space.values import Bools, Floats, Ints
 from trialwright.streams import Streams
 
 BAD_MAX = 500  # kernels of the others: with 1000 runs of 1500 trials end no better
@@ -81,15 +79,13 @@ class TPE:
         return [self._answer(request, asked, rng) for request in requests]
 
     def _answer(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
-        if self._known.count < self.startup or not self._space.dimension or self._is_random(request, rng):
+        is_random = self.random_fraction > 0 and rng("tpe, random", request.sample).random() < self.random_fraction
+        if self._known.count < self.startup or not self._space.dimension or is_random:
             return self._beginning(request, asked, rng)
         row = self._best_candidate(request, asked, rng("tpe", request.sample))
         asked.append(row)
         (suggestion,) = suggest_rows(self._space, [request], row[None, :], rng)
         return suggestion
-
-    def _is_random(self, request: Request, rng: Streams) -> bool:
-        return self.random_fraction > 0 and rng("tpe, random", request.sample).random() < self.random_fraction
 
     def _beginning(self, request: Request, asked: list[Floats], rng: Streams) -> Suggestion:
         first = self._first.suggest(History(), [request], rng)
@@ -111,13 +107,10 @@ class TPE:
         scores = good.log_density(units, active, features) - bad.log_density(units, active, features)
         return np.asarray(units[int(np.argmax(scores))])
 
-    def _numbers(self, request: Request) -> list[int]:
-        return [request.sample] * self.candidates
-
     def _elsewhere(self, request: Request, taken: set[bytes], generator: np.random.Generator) -> Floats:
         """Return even draws; where none of them is new, what else is; if nothing is left, the draws."""
         rest = self._space.tilt(generator.random((self.candidates, self._space.dimension)))
-        rest = self._space.snap(self._space.fix_grid(rest, self._numbers(request)))
+        rest = self._space.snap(self._space.fix_grid(rest, [request.sample] * self.candidates))
         new = self._untried.new(rest, taken)
         new = new[self._space.feasible(new)]
         new = new if len(new) else self._untried.rows(taken, request.sample, generator)
@@ -126,12 +119,15 @@ class TPE:
     def _densities(self, asked: list[Floats]) -> tuple[Parzen, Parzen]:
         known = self._known
         count = min(math.ceil(self.share * known.count), self.good_max)
+        # One more than is good: the good are weighed by how much better they are than it.
         order = known.best_first(count + 1)
+        # What runs counts as not good, so that the next suggestion goes elsewhere.
         good, is_other = order[:count], known.state != UNKNOWN
         is_other[good] = False
         bad = _thinned(np.flatnonzero(is_other))
         guesses = np.array(asked).reshape(-1, self._space.dimension)
-        units, active = np.concatenate([known.units[bad], guesses]), self._activity(bad, guesses)
+        units = np.concatenate([known.units[bad], guesses])
+        active = np.concatenate([known.active[bad], self._space.active(guesses)])
         return self._density_of_good(good, self._weights(order, good)), self._density_of_others(units, active)
 
     def _density_of_good(self, good: Ints, weights: Floats) -> Parzen:
@@ -149,9 +145,6 @@ class TPE:
         n = len(units)
         widths, blur = self.bandwidths.alike(self._columns, n), self.bandwidths.blurred(self._columns, n)
         return Parzen(self._columns, units, active, np.ones(n), widths=widths, blur=blur)
-
-    def _activity(self, rows: Ints, guesses: Floats) -> Bools:
-        return np.concatenate([self._known.active[rows], self._space.active(guesses)])
 
     def _weights(self, order: Ints, good: Ints) -> Floats:
         """Weigh good trials by how much better they are than the next one (Watanabe 2023, "EI")."""

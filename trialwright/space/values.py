@@ -12,6 +12,7 @@ _CONTAINERS: frozenset[type] = frozenset({dict, list, tuple})
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Config = dict[str, Any]
 """One assignment of every parameter and constant, nested as the definition is."""
 

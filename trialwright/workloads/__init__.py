@@ -1,8 +1,7 @@
 """Workloads: trainings that are computed, to compare schedulers and searchers in virtual time."""
 
 from trialwright.workloads.base import State, Step, Workload
-from trialwright.workloads.curves import CrossingCurves
-from trialwright.workloads.dynamics import DriftingQuadratic, JaderbergToy, NoisyDescent
+from trialwright.workloads.formulas import CrossingCurves, DriftingQuadratic, JaderbergToy, NoisyDescent
 from trialwright.workloads.tables import Table
 
 __all__ = [

@@ -6,7 +6,7 @@ n = configurations, R = steps of a full training, d = dimension of the space.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,8 @@ import numpy.typing as npt
 from trialwright.errors import refuse
 from trialwright.messages import Metric
 from trialwright.space import Space, randint
+from trialwright.space.values import Floats
 from trialwright.workloads.base import Step
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 class Table:
@@ -50,7 +49,7 @@ class Table:
         refuse(_problems(arrays, durations, configs, space), "the table")
         self.count, self.steps = next(iter(arrays.values())).shape
         durations = np.broadcast_to(durations, (self.count, self.steps))
-        self._read = {name: values.item for name, values in arrays.items()}
+        self._read = {name: values.item for name, values in arrays.items()}  # faster than indexing, and a Python float
         self._seconds = durations.item
         self.space: Mapping[str, object] = {"row": randint(0, self.count)} if space is None else dict(space)
         """What a run over this table varies."""
@@ -73,7 +72,7 @@ class Table:
         known, row, done = state
         if done == self.steps:
             return None
-        if known is not config:
+        if known is not config:  # the same object until a clone gets another one
             row = self.row(config)
         metrics: dict[str, Metric] = {name: read(row, done) for name, read in self._read.items()}
         return (config, row, done + 1), metrics, self._seconds(row, done)

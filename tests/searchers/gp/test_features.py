@@ -4,7 +4,7 @@ import numpy as np
 
 from trialwright.searchers.gp.backends import Numpy
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.gp.kernels import squared_distances
+from trialwright.searchers.gp.model import squared_distances
 from trialwright.space import Space, choice, lograndint, ordinal, randint, uniform
 
 

@@ -1,4 +1,4 @@
-"""Backends: where the large matrices of a model live, NumPy's memory or a torch device.
+"""Backends: where the large matrices of a model live, NumPy's memory or a torch device, and how many threads they take.
 
 The model's code is one for both. What it does with operators and methods (+, @, .T, .sum) both understand; what they
 call by other names is here. Arrays of a backend are typed as NumPy's: torch's answer to all that is asked of them.
@@ -8,10 +8,13 @@ n: rows. L: lower triangular, shape (n, n).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from trialwright.space.values import Floats
 
@@ -90,7 +93,7 @@ class Numpy:
         return np.asarray(self._lapack.dtrtrs(lower, b, lower=1, trans=int(transposed))[0])
 
     def inverse(self, lower: Floats) -> Floats:
-        half = self._lapack.dpotri(lower, lower=1)[0]
+        half = self._lapack.dpotri(lower, lower=1)[0]  # only the lower half is filled
         return np.asarray(half + np.tril(half, -1).T)
 
 
@@ -103,6 +106,7 @@ class Torch:
         self._torch, self._device = torch, device
 
     def array(self, x: Floats) -> Floats:
+        # Torch takes no arrays with negative strides, as reversed ones have.
         return cast(Floats, self._torch.as_tensor(np.ascontiguousarray(x), device=self._device))
 
     def host(self, x: Floats) -> Floats:
@@ -124,7 +128,7 @@ class Torch:
         _tensor(x).diagonal().add_(self._torch.as_tensor(amount, device=self._device))
 
     def cholesky(self, x: Floats) -> Floats | None:
-        lower, failed = self._torch.linalg.cholesky_ex(_tensor(x))
+        lower, failed = self._torch.linalg.cholesky_ex(_tensor(x))  # it tells of a failure, where cholesky would raise
         return None if int(failed) else cast(Floats, lower)
 
     def half_solve(self, lower: Floats, b: Floats, *, transposed: bool = False) -> Floats:
@@ -151,6 +155,19 @@ def backend_of(device: str | None) -> Backend:
     try:
         found = Torch(device)
         found.array(np.zeros(1))
-    except (ImportError, RuntimeError, AssertionError) as error:
+    except (ImportError, RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ValueError(f"device={device!r} cannot be used: {error}; without it, NumPy is used") from error
     return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep BLAS to one thread inside: the fastest for the matrices of a searcher, and the trials keep the others."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@lru_cache
+def _controller() -> ThreadpoolController:
+    """Find the libraries once: that takes milliseconds, and they stay."""
+    return ThreadpoolController()

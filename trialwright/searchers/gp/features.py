@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from trialwright.space import Space
 from trialwright.space.domains import Category, Domain, Stepped
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 
-Integers = npt.NDArray[np.int64]
 MANY = 16
 """So many values are tried one by one; of more, those at distances of powers of two."""
 SIGNS = 128
@@ -67,7 +65,7 @@ class Features:
         self.numeric = np.array([each.ordered for each in self.columns], np.bool_)
         self._plain = np.flatnonzero(self.numeric)
         self._coded = [(j, each.centres) for j, each in enumerate(self.columns) if not each.ordered]
-        self.groups: Integers = np.concatenate(
+        self.groups: Ints = np.concatenate(
             [self._plain, *(np.full(min(len(centres), SIGNS), j) for j, centres in self._coded if centres is not None)]
         ).astype(np.int64)
 
@@ -77,6 +75,7 @@ class Features:
         parts = [units[:, self._plain] - 0.5]
         for j, centres in self._coded:
             assert centres is not None
+            # The last cell has its upper end too: a unit of 1 would be an option that there is not.
             cells = np.minimum((units[:, j] * len(centres)).astype(np.int64), len(centres) - 1)
             codes = _signs(cells) if len(centres) > SIGNS else cells[:, None] == np.arange(len(centres))
             parts.append(codes * (active[:, j, None] * math.sqrt(0.5)))
@@ -91,7 +90,7 @@ class Features:
         return pulled
 
 
-def _signs(cells: Integers) -> Floats:
+def _signs(cells: Ints) -> Floats:
     """Return the codes of options, shape (n, SIGNS), of length 1: random signs that depend on the option alone."""
     salts = np.arange(1, SIGNS // 64 + 1, dtype=np.uint64) << np.uint64(40)
     mixed = cells.astype(np.uint64)[:, None] + salts

@@ -1,7 +1,8 @@
-"""The Gaussian process: its posterior, its marginal likelihood with gradient, and its MAP fit.
+"""The Gaussian process: its kernel, its posterior, its marginal likelihood with gradient, and its MAP fit.
 
 F: features of the observations, shape (n, p). y: their values, warped and standardised, shape (n,).
 l: length-scales, one for each of d columns; a column has one feature, or several where it is a category.
+D: squared distances between rows, each feature divided by its length-scale, shape (n, m). k: Matern-3/2.
 theta: (log l_1 .. log l_d, log of the signal variance, log of the noise variance), shape (d + 2,).
 K: signal * k(D) + noise * I = L L', and on its diagonal what is known of each observation's noise. a: K^-1 y.
 W: a a' - K^-1.
@@ -18,17 +19,41 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from trialwright.searchers.gp.backends import Backend, Numpy
-from trialwright.searchers.gp.kernels import matern32, squared_distances
 from trialwright.searchers.gp.optimise import descend
-from trialwright.space.values import Floats
+from trialwright.space.values import Floats, Ints
 
-Integers = npt.NDArray[np.int64]
+ROOT3 = math.sqrt(3.0)
 NOISY = 0.01
 """From this ratio of noise to signal on, the lowest value seen is luck, and the lowest mean of the model counts."""
 NOISY_START = 0.3  # of the variance of the values
+
+
+def squared_distances(a: Floats, b: Floats, backend: Backend) -> Floats:
+    """Return |a_i - b_j|^2, shape (n, m), of rows a (n, p) and b (m, p) that are scaled already.
+
+    |a|^2 + |b|^2 - 2ab is one product and no (n, m, p) array; what rounding leaves below 0 is 0.
+    """
+    squared = a @ (-2.0 * b.T)
+    squared += (a * a).sum(1)[:, None]
+    squared += (b * b).sum(1)
+    return backend.at_least(squared, 0.0)
+
+
+def matern32(squared: Floats, backend: Backend) -> tuple[Floats, Floats]:
+    """Return k(D) = (1 + s) exp(-s), s = sqrt(3 D), and dk/dD, both of D's shape (Rasmussen and Williams 2006, 4.2.1).
+
+    Uses up D. In comparisons it won over 5/2, which expects smoother functions than tuning has, at 50 and 100
+    evaluations.
+    """
+    s = backend.root(squared)
+    s *= ROOT3
+    slope = backend.exp(-s)
+    s += 1.0
+    s *= slope
+    slope *= -1.5
+    return s, slope
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,8 @@ class Prior:
     def bounds(self) -> tuple[Floats, Floats]:
         """The lowest and the highest theta."""
         low, high = ([0.05, 0.01], [100.0, 100.0]) if self.has_steps else ([], [])
+        # A shorter length would let each value explain itself alone; at 1000 the column does not matter. Without some
+        # noise, rows that are nearly equal would make K singular.
         low = [0.025] * self.d + [*low, 0.05, 1e-6]
         high = [1000.0] * self.d + [*high, 50.0, 1.0]
         return np.log(low), np.log(high)
@@ -80,7 +107,7 @@ class Data:
     """
 
     features: Floats
-    groups: Integers
+    groups: Ints
     backend: Backend = field(default_factory=Numpy)
     has_steps: bool = False
     known: Floats | float = 0.0
@@ -100,7 +127,7 @@ class Data:
     def over_steps(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
         """Return k(T) between scaled rows, its slope, and the squared distances T of their steps."""
         squared = squared_distances(a[:, -1:], b[:, -1:], self.backend)
-        return (*matern32(squared + 0.0, self.backend), squared)
+        return (*matern32(squared + 0.0, self.backend), squared)  # matern32 uses up what it is given
 
     def variance(self, theta: Floats) -> float:
         """Return the variance of the function before anything is observed."""
@@ -121,6 +148,7 @@ def loss(theta: Floats, data: Data, y: Floats, prior: Prior) -> tuple[float, Flo
     z = data.scaled(theta, data.features)
     kernel, slope = data.kernel(theta, z, z)
     kernel *= signal
+    # A copy, because the gradient needs the kernel without noise.
     covariance = kernel + 0.0
     backend.lift(covariance, noise + data.known)
     lower = backend.cholesky(covariance)
@@ -157,11 +185,12 @@ def _over_steps(theta: Floats, data: Data, z: Floats, weighed: Floats) -> Floats
 def fit(data: Data, y: Floats, prior: Prior, starts: Floats) -> Floats:
     """Return the theta of the least loss that descents from the starts, shape (s, d + 2), lead to, shape (d + 2,)."""
 
-    def losses(thetas: Floats, _rows: Integers) -> tuple[Floats, Floats]:
+    def losses(thetas: Floats, _rows: Ints) -> tuple[Floats, Floats]:
         found = [loss(theta, data, y, prior) for theta in thetas]
         return np.array([each[0] for each in found]), np.array([each[1] for each in found])
 
     low, high = prior.bounds
+    # The likelihood is a sum over the values: what gains less than this part of it changes no prediction.
     thetas, values = descend(losses, starts, low, high, rounds=60, tolerance=1e-4 * max(len(y), 10), stride=1.0)
     return np.asarray(thetas[int(np.argmin(values))])
 
@@ -219,7 +248,7 @@ class Model:
         """Return the mean at the observations, shape (n, f): (K - noise I) K^-1 y."""
         return self.y - self.noises[:, None] * self.data.backend.host(self.weights)
 
-    def covariances(self, rows: Integers) -> tuple[Floats, Floats]:
+    def covariances(self, rows: Ints) -> tuple[Floats, Floats]:
         """Return the posterior covariance of the function at b observations, shape (b, b), and weights, shape (n, b):
         their product with the prior covariance k(x, X) is that of f(x) with them, k(x, X) (E - K^-1 K_b)."""
         backend = self.data.backend
@@ -227,6 +256,7 @@ class Model:
         solved = backend.host(self.data.solve(self.lower, prior))
         prior, weights = backend.host(prior), -solved
         weights[rows, np.arange(len(rows))] += 1.0
+        # Rounding makes it askew, and a Cholesky decomposition reads one half of it.
         covariance = prior[rows] - prior.T @ solved
         return 0.5 * (covariance + covariance.T), weights
 
@@ -244,6 +274,7 @@ class Model:
         rows[:n], rows[n:] = self.rows, more
         lower[:n, :n], lower[n:, :n] = self.lower, cross.T
         noises = np.r_[self.noises, np.full(q, self.noise)]
+        # The Schur complement: of L only what belongs to the new rows is computed.
         lower[n:, n:] = _factor(own - cross.T @ cross, noises[n:], backend)
         weights = self.data.solve(lower, backend.array(y))
         return replace(self, y=y, rows=rows, lower=lower, weights=weights, noises=noises)
@@ -261,6 +292,7 @@ class Posterior:
         """Shape (m, f)."""
         self._half = backend.half_solve(model.lower, kernel.T)  # L^-1 k, shape (n, m)
         variance = data.variance(model.theta) - backend.host((self._half * self._half).sum(0))
+        # Rounding leaves less than 0 at an observed row; improvement is divided by the sd, which must not be 0.
         self.sd: Floats = np.sqrt(np.maximum(variance, 1e-12 * model.signal))
         """Of the function, without noise: shape (m,)."""
 
@@ -288,5 +320,5 @@ def _factor(matrix: Floats, noise: Floats, backend: Backend) -> Floats:
         lower = backend.cholesky(matrix)
         if lower is not None:
             return lower
-        noise = 9.0 * noise
+        noise = 9.0 * noise  # with what is there already, ten times as much
     raise AssertionError("a matrix with so much on its diagonal is positive")

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Floats, Ints
 
-Integers = npt.NDArray[np.int64]
-Function: TypeAlias = Callable[[Floats, Integers], tuple[Floats, Floats]]
+Function: TypeAlias = Callable[[Floats, Ints], tuple[Floats, Floats]]
 """From x, shape (k, d), and which starts these rows are of, shape (k,), to f and g."""
 
 MEMORY = 6
@@ -46,6 +44,7 @@ def descend(
     f, g = function(x, np.arange(len(x)))
     memory, length = _Memory(*x.shape), np.ones(len(x))
     alive = np.isfinite(f)
+    # A start that is not finite goes nowhere; 0 in its place keeps NaN out of what is computed for all rows together.
     lost, f = ~alive, np.where(alive, f, 0.0)
     for _ in range(rounds):
         rows = np.flatnonzero(alive)
@@ -76,9 +75,10 @@ class _Memory:
         self._rho, self._scale = np.zeros((MEMORY, m, 1)), np.zeros((m, 1))
         self._length = 0
 
-    def remember(self, rows: Integers, step: Floats, change: Floats) -> None:
+    def remember(self, rows: Ints, step: Floats, change: Floats) -> None:
         """Take in what these rows did, of arrays (m, d), where the function was found to be convex along the step."""
         curvature, size = _dot(step, change), _dot(change, change)
+        # A change that curves down would make H indefinite, and the next direction could lead uphill.
         rows = rows[curvature[rows] > 1e-10 * np.sqrt(size * _dot(step, step))[rows] + 1e-300]
         if not rows.size:
             return
@@ -101,6 +101,7 @@ class _Memory:
             q = q + (alphas[i] - self._rho[i] * _dot(self._changes[i], q)[:, None]) * self._steps[i]
         q *= free
         size = _dot(steepest, steepest)
+        # Coordinates that are free now were not when the memory was made: H may lead uphill, and the gradient does not.
         lost = ~(_dot(q, g) > 1e-12 * size)
         return np.where(lost[:, None], steepest * (-stride / np.maximum(np.sqrt(size), stride))[:, None], -q)
 

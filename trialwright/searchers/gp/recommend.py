@@ -16,12 +16,12 @@ import numpy as np
 
 from trialwright.history import History
 from trialwright.searchers.base import Problem
+from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model, Prior, fit_noisy
-from trialwright.searchers.gp.thinning import representative
+from trialwright.searchers.gp.surrogate import representative
 from trialwright.searchers.gp.warp import sobered, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.threads import one_thread
 from trialwright.space.values import Bools, Floats
 
 ROWS_MAX = 300  # observations that are fitted: time grows with their cube

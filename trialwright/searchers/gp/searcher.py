@@ -1,6 +1,7 @@
-"""GP: Bayesian optimisation with Gaussian processes and expected improvement.
+"""GP: Bayesian optimisation with Gaussian processes and expected improvement; and what is best next, for freeze-thaw.
 
-d: columns of the space. n: observations. k: rows to choose from.
+d: columns of the space. n: observations. k: rows to choose from. m: candidates. f: fantasies. o: outputs, objectives
+first, then constraints.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import ClassVar, cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 
@@ -17,20 +18,19 @@ from trialwright.history import History
 from trialwright.messages import Request, Suggestion, Tags
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import suggest_rows
+from trialwright.searchers.gp.acquisition import Acquisition, Belief, Outlook, outlook
+from trialwright.searchers.gp.backends import one_thread
 from trialwright.searchers.gp.features import Features
-from trialwright.searchers.gp.goal import Goal
-from trialwright.searchers.gp.maximise import Effort, Maximiser
-from trialwright.searchers.gp.proposal import Acquisition, Belief, Outlook, outlook
-from trialwright.searchers.gp.scope import Scope
+from trialwright.searchers.gp.improvement import Pair, log_feasible
+from trialwright.searchers.gp.maximise import Effort, Maximiser, Scope
 from trialwright.searchers.gp.surrogate import Observed, Surrogate
 from trialwright.searchers.gp.warp import rank_normal
 from trialwright.searchers.observations import FAILED, PENDING, SHORT, UNKNOWN, Observations
-from trialwright.searchers.qmc import DIMENSIONS_MAX, MiddleFirst
-from trialwright.searchers.random import Random
-from trialwright.searchers.threads import one_thread
+from trialwright.searchers.sampling import DIMENSIONS_MAX, MiddleFirst, Random
 from trialwright.space.values import Floats
 from trialwright.streams import Streams
 
+MARGINS = (-2.0, 0.0)  # powers of ten, of half the outputs' standard deviation
 VALUELESS_MAX = 500  # pending trials, and failures, that a model looks at
 NEW = 128  # configs beside which paused trials are weighed
 WAITING_MAX = 100  # trials below the level, the best: another one like them would tell no more
@@ -78,6 +78,7 @@ class GP:
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> Sequence[Suggestion | None]:
         """Answer one by one: what was just suggested counts as a trial that has not ended."""
         self._known.update(history)
+        # Failures count: a run of which most trials fail would else never come past its first points.
         n = self._known.count + len(self._known.rows(FAILED))
         with one_thread():
             seen = self._surrogate.observed(self._known)
@@ -149,12 +150,14 @@ class GP:
         return view, {} if fit is last else fit.tags()
 
     def _belief(self) -> Belief:
+        # piBO's beta / n, with a tenth of the trials for beta: of 100, where their number is unlimited.
         return Belief(self._space, (self._problem.num_samples or 100) / (10.0 * self._known.count))
 
     def _proposals(self, seen: Observed, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         at = seen.log_step
         view, tags = self._fitted(seen)
         is_uncertain = view.is_uncertain(self._problem.objectives)
+        # Under noise the lowest values are luck: the lowest means are where to look more closely.
         centres = (seen.ranked(view.values[: len(seen.units)]) if is_uncertain else seen).best(CENTRES)
         belief, asked = self._belief(), np.empty((0, self._space.dimension))
         answers = []
@@ -167,6 +170,7 @@ class GP:
             asked = np.concatenate([asked, row])
             view = view.with_pending(self._features.of(row, self._scope.active(row), at))
             answers += suggest_rows(self._space, [request], row, rng)
+        # One of them is enough to remember the fit.
         return [replace(answers[0], tags=tags), *answers[1:]] if tags else answers
 
     def _best_rows(self, score: Acquisition, centres: Floats, generator: np.random.Generator) -> Floats:
@@ -188,6 +192,7 @@ class GP:
             return self._features.of(known.units[rows], known.active[rows])
         runs = np.flatnonzero(known.runs & (known.reach < math.inf) & (known.state != UNKNOWN))[-VALUELESS_MAX:]
         until = known.until(runs)
+        # What has come to the end of its lease is about to be judged: how far it will go is not known.
         runs, until = runs[is_open := until > known.reach[runs]], until[is_open]
         order = known.best_first() if with_waiting else np.empty(0, np.int64)
         waits = order[(known.state[order] == SHORT) & ~known.runs[order]][:WAITING_MAX]
@@ -204,3 +209,37 @@ class GP:
 
     def _others(self, generator: np.random.Generator) -> Iterator[Floats]:
         yield from generator.permutation(self._scope.everywhere(self.effort.everywhere, generator))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a freeze-thaw decision looks for: to be below the threshold, so many levels after the next.
+
+    It is drawn anew for each decision (MFPI-random, Rakotoarison et al. 2024, arXiv 2404.16795, section 4.2): the trial
+    most likely to be better than the best value so far by some margin, some levels on. With both at random, some
+    decisions deepen what is good now, and others try what may become so. Of several objectives the first counts.
+    """
+
+    threshold: float
+    levels_on: int
+
+    @classmethod
+    def drawn(cls, levels: int, best: float, generator: np.random.Generator) -> Self:
+        """Draw one, where there are so many levels, and this is the best output of all."""
+        levels_on = int(generator.integers(levels))
+        return cls(best - 0.5 * 10.0 ** generator.uniform(*MARGINS), levels_on)
+
+    def targets(self, reach: Floats, levels: Floats) -> Floats:
+        """Return the steps, shape (m,), at which candidates that have come so far, shape (m,), are looked at."""
+        places = np.searchsorted(levels, reach, "right") + self.levels_on
+        return np.asarray(levels[np.minimum(places, len(levels) - 1)])
+
+    def score(self, outputs: Sequence[Pair]) -> Floats:
+        """Return the log probability that each candidate gets there and meets the constraints, shape (m,)."""
+        from scipy.special import log_ndtr  # half a second: only who uses it waits for it
+
+        (mean, sd), *constraints = outputs
+        score = log_ndtr((self.threshold - mean[:, 0]) / sd)
+        for each in constraints:
+            score = score + log_feasible(*each)[0]
+        return np.asarray(score)

@@ -25,11 +25,10 @@ from trialwright.searchers.base import Problem
 from trialwright.searchers.gp.backends import backend_of
 from trialwright.searchers.gp.features import Features
 from trialwright.searchers.gp.model import Data, Model, Prior, fit, fit_noisy
-from trialwright.searchers.gp.thinning import representative
 from trialwright.searchers.gp.warp import signed, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.searchers.pareto import Ints, best_first
-from trialwright.space.values import Bools, Floats
+from trialwright.searchers.pareto import best_first
+from trialwright.space.values import Bools, Floats, Ints
 
 TAG = "gp"
 NOISY_FROM = 20  # observations: of fewer, "all is noise" explains too much
@@ -177,6 +176,7 @@ class Surrogate:
             if TAG in tags:
                 said = cast(dict[str, object], tags[TAG])
                 found = Fitted(cast(int, said["n"]), np.array(said["thetas"], np.float64))
+                # Once trials stand at several levels, models are of curves, and an older theta is too short for them.
                 return found if found.thetas.shape == (self._outputs, len(self._prior(seen).mean)) else None
         return None
 
@@ -193,18 +193,17 @@ class Surrogate:
         for o in range(self._outputs):
             starts = [] if last is None else [last.thetas[o]]
             is_long = last is None or n % 4 == 0
+            # Both starts cost twice the time, so not at every fit.
             starts += [prior.mean] if is_long else []
-            find = fit_noisy if is_long and o == 0 and self._may_be_noisy(seen, n) else fit
+            may_be_noisy = n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
+            find = fit_noisy if is_long and o == 0 and may_be_noisy else fit
             thetas.append(find(self._data(few, o), few.outputs[:, o], prior, np.stack(starts)))
-        return Fitted(n, np.round(thetas, 6))
+        return Fitted(n, np.round(thetas, 6))  # the tags go into the journal, and no fit is more exact than this
 
     def models(self, seen: Observed, fitted: Fitted) -> list[Model]:
         """Return a model for each output."""
         outputs = enumerate(zip(fitted.thetas, seen.outputs.T, strict=True))
         return [Model.of(theta, self._data(seen, o), y) for o, (theta, y) in outputs]
-
-    def _may_be_noisy(self, seen: Observed, n: int) -> bool:
-        return n >= NOISY_FROM and self._objectives == 1 and seen.log_step is None
 
     def _prior(self, seen: Observed) -> Prior:
         return Prior(len(self._features.columns), has_steps=seen.log_step is not None)
@@ -217,3 +216,21 @@ class Surrogate:
         groups = self._features.groups
         groups = np.append(groups, len(self._features.columns)) if has_steps else groups
         return Data(features, groups, self._backend, has_steps)
+
+
+def representative(badness: Floats, count: int) -> Ints:
+    """Return `count` of n rows, in order, given how bad each is, shape (n,); all of them if there are no more.
+
+    A quarter are the best, because there the next one will be; a quarter the newest, because they tell where the search
+    stands; the rest lie evenly over the others, and hold the far ends of the space down. So cost stays flat, however
+    long a run is.
+    """
+    n = len(badness)
+    if n <= count:
+        return np.arange(n)
+    kept = np.zeros(n, np.bool_)
+    kept[np.argsort(badness, kind="stable")[: count // 4]] = True
+    kept[n - count // 4 :] = True
+    rest = np.flatnonzero(~kept)
+    kept[rest[np.linspace(0, len(rest) - 1, count - int(kept.sum())).astype(np.int64)]] = True
+    return np.flatnonzero(kept)

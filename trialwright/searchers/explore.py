@@ -1,9 +1,9 @@
-"""PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that makes the
-first population.
+"""Explore: with which configuration a trial goes on that has become a clone, or that follows a schedule.
 
-A number is multiplied by one of two factors, an ordered category moves to a neighbour, and with some probability a
-parameter is drawn afresh instead, as unordered categories and bools always are. Results stay inside their domains, and
-ints stay ints.
+``Perturb`` is PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that
+makes the first population. A number is multiplied by one of two factors, an ordered category moves to a neighbour, and
+with some probability a parameter is drawn afresh instead, as unordered categories and bools always are. Results stay
+inside their domains, and ints stay ints. ``Schedule`` gives one configuration after another, as a PBT replay wants it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -67,12 +67,13 @@ class Explorer(ABC):
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Answer each request by its kind, in order, as far as the base does."""
         new = [r for r in requests if r.kind == "new"]
+        # The base gets its own requests all at once, as if there were no others.
         suggested = deque(self.base.suggest(history, new, rng) if new else ())
         answers: list[Suggestion | None] = []
         for request in requests:
             if request.kind == "explore":
                 answers.append(Suggestion(self._explore(history, request, rng)))
-            elif suggested:
+            elif suggested:  # else the base has no more, and fewer answers say so
                 answers.append(suggested.popleft())
         return answers
 
@@ -101,12 +102,9 @@ class Perturb(Explorer):
     function: Callable[[dict[str, object]], dict[str, object]] | None = None
 
     def _explore(self, history: History, request: Request, rng: Streams) -> Config:
+        """Return the first of some variations that satisfies the constraints; the donor's config if none does."""
         donor = self._space.resolve(request.donor or {})
         generator = rng("explore", request.trial, request.attempt)
-        return self._vary(donor, generator)
-
-    def _vary(self, donor: dict[str, object], generator: np.random.Generator) -> Config:
-        """Return the first of some variations that satisfies the constraints; the donor's config if none does."""
         varied = (self._once(donor, generator) for _ in range(TRIES))
         return plain(self._space, next(filter(self._space.satisfies, varied), donor))
 
@@ -158,12 +156,48 @@ class Perturb(Explorer):
         return cast(float, value) * float(generator.choice(self.factors))
 
     def _move(self, domain: Domain, unit: float, generator: np.random.Generator) -> float:
+        # Drawn in any case: how many numbers one parameter takes must not depend on what is done with them.
         afresh = float(generator.random())
         if generator.random() < self.resample_probability or not isinstance(domain, Numeric | Category):
             return afresh
         if isinstance(domain, Category):
             step = int(generator.choice([-1, 1]))
             index = min(max(int(domain.cells(np.array([unit]))[0]) + step, 0), domain.cardinality - 1)
-            return domain.centre(index) if domain.kind == "ordinal" else afresh
+            return domain.centre(index) if domain.kind == "ordinal" else afresh  # unordered options have no neighbours
         value = domain.decode(np.array([unit]))[0] * float(generator.choice(self.factors))
         return domain.encode(value)
+
+
+@dataclass
+class Schedule:
+    """Starts each trial with the first configuration, and answers each "explore" request with the next one.
+
+    Args:
+        configs: the configurations, in order; the last one stays.
+    """
+
+    configs: Sequence[Mapping[str, Any]]
+    learns = False
+
+    def setup(self, problem: Problem) -> int:
+        """Check the configurations.
+
+        Raises:
+            ValueError: one is none of the space.
+        """
+        self._space = problem.space
+        wrong = [
+            f"configs[{i}]: {text}" for i, config in enumerate(self.configs) for text in self._space.validate(config)
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return 1
+
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+        """The position of a trial in the schedule is stored in its tags."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Suggestion:
+        place = 0 if request.kind == "new" else cast(int, request.tags["segment"]) + 1
+        config = self.configs[min(place, len(self.configs) - 1)]
+        return Suggestion(plain(self._space, dict(config)), {"segment": place})

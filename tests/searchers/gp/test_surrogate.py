@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trialwright.searchers.gp.thinning import representative
+from trialwright.searchers.gp.surrogate import representative
 
 
 def test_few_rows_are_all_kept():

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from trialwright.searchers.gp.hypervolume import FAR, boxes_of, log_ehvi, reference_of
-from trialwright.searchers.gp.scalarising import drawn, log_improvement
+from trialwright.searchers.gp.multi_objective import FAR, boxes_of, drawn, log_ehvi, log_improvement, reference_of
 from trialwright.searchers.pareto import hypervolume
 
 
