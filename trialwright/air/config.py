@@ -1,5 +1,5 @@
 """``ray.air.config``: the settings of a run, which are those of ``trialwright.tune``."""
 
-from trialwright.tune.config import CheckpointConfig, FailureConfig, RunConfig
+from trialwright.tune.settings import CheckpointConfig, FailureConfig, RunConfig
 
 __all__ = ["CheckpointConfig", "FailureConfig", "RunConfig"]

@@ -17,16 +17,20 @@ from typing import NoReturn
 ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
-    "tune.analysis.experiment_analysis": "tune.analysis",
+    "tune.analysis": "tune.results",
+    "tune.analysis.experiment_analysis": "tune.results",
     "tune.context": "tune.session",
-    "tune.experiment.experiment": "tune.experiment",
+    "tune.experiment": "tune.run",
+    "tune.experiment.experiment": "tune.run",
     "tune.experiment.trial": "tune.trial",
-    "tune.impl": "tune.config",
-    "tune.impl.config": "tune.config",
+    "tune.impl": "tune.settings",
+    "tune.impl.config": "tune.settings",
     "tune.logger.csv": "tune.logger",
     "tune.logger.json": "tune.logger",
     "tune.logger.logger": "tune.logger",
     "tune.logger.tensorboardx": "tune.logger",
+    "tune.result": "tune.names",
+    "tune.result_grid": "tune.results",
     "tune.schedulers.hb_bohb": "tune.schedulers.hyperband",
     "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
     "tune.search.bohb.bohb_search": "tune.search.bohb",
@@ -41,10 +45,10 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.stopper.stopper": "tune.stopper",
     "tune.stopper.timeout": "tune.stopper",
     "tune.stopper.trial_plateau": "tune.stopper",
-    "tune.syncer": "tune.config",
+    "tune.syncer": "tune.settings",
     "tune.trainable.trainable_fn_utils": "tune.session",
     "tune.tune": "tune.run",
-    "tune.tune_config": "tune.config",
+    "tune.tune_config": "tune.settings",
     "tune.utils.util": "tune.utils",
 }
 
@@ -171,6 +175,9 @@ def install() -> None:
     """Have imports from all these paths find what they should, in this process; once is enough."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.append(_Finder())
+    for path in MIRRORED:
+        if path.count(".") == 1:  # tune.result_grid is there without an import of its own, as in Ray Tune
+            import_module(ROOT + path)
     for parent in {path.rpartition(".")[0] for path in MIRRORED} - MIRRORED.keys():
         vars(import_module(ROOT + parent)).setdefault("__path__", [])  # a module that others are below is a package
     for module in {path.partition(":")[0] for path in MISSING if ":" in path}:
