@@ -90,6 +90,21 @@ def test_notes_must_be_plain_data(tmp_path, notes):
         kept(tmp_path, notes=notes).run()
 
 
+class Layer(Engine):
+    """As a layer over the engine may be."""
+
+    directory = None
+
+    def begun(self, directory):
+        self.directory = directory
+
+
+def test_a_subclass_is_told_the_directory_before_anything_starts(tmp_path):
+    known = []
+    layer = Layer(lambda config: known.append(layer.directory), {"x": 1}, executor="local", storage=tmp_path, verbose=0)
+    assert known == [layer.run().path]
+
+
 # Where a run is -------------------------------------------------------------------------------------------------------
 
 
