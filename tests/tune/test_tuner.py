@@ -191,8 +191,10 @@ class TestWhatCannotBeHad:
 
 
 class TestARun:
-    def test_of_the_same_second_has_a_link_of_its_own(self, settings, tmp_path):
-        paths = [tune.Tuner(score, run_config=settings()).fit().experiment_path for _ in range(3)]
+    @pytest.mark.parametrize("name", ["score", "s" * 90])
+    def test_of_the_same_second_has_a_link_of_its_own(self, settings, tmp_path, name):
+        tune.register_trainable(name, score)
+        paths = [tune.Tuner(name, run_config=settings()).fit().experiment_path for _ in range(3)]
         assert len(set(paths)) == 3
         links = [path for path in tmp_path.iterdir() if path.is_symlink()]
         assert sorted(str(link.resolve()) for link in links) == sorted(paths)

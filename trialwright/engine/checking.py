@@ -290,7 +290,7 @@ class _Check:
         given = self.given["link"]
         if given is None:
             return None
-        if not isinstance(given, str) or not given or harmless(given) != given:
+        if not isinstance(given, str) or not given or harmless(given, len(given)) != given:
             raise ValueError(f"link must be a name of letters, digits, '.', '_' and '-', not {given!r}")
         if self.given["storage"] is None:
             raise ValueError(f"link={given!r} needs a storage: with storage=None nothing is kept")

@@ -107,7 +107,7 @@ class Engine:
         executor: where trials run: "ray", "processes", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
         name: of the run, for people.
-        link: the name of a link in the storage that leads to the run's directory; one of an earlier run is changed.
+        link: the name of a link in the storage that leads to the run's directory; that of an earlier run is changed.
         notes: plain data that is kept with the run: ``result.notes``.
         seed: of every random draw; by default a random one, which is kept in the journal.
         stop: when a trial ends: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
@@ -133,7 +133,7 @@ class Engine:
         hook_timeout_s: end the run with a ``PolicyError`` if it has not returned for this many seconds; None for never.
     """
 
-    optional_metrics: ClassVar[frozenset[str]] = frozenset()  # a subclass's stop rules may name these in vain
+    optional_metrics: ClassVar[frozenset[str]] = frozenset()  # stop rules may name these though no trial reports them
 
     @_names_what_is_meant
     def __init__(

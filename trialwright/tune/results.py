@@ -1,5 +1,4 @@
-"""What runs return: ``Tuner.fit()`` a ``ResultGrid``, a sequence of ``Result``, and ``tune.run()`` an
-``ExperimentAnalysis``; the same trials, by the names of two times."""
+"""What a run returns: ``Tuner.fit()`` a ``ResultGrid`` of ``Result``, and ``tune.run()`` an ``ExperimentAnalysis``."""
 
 from __future__ import annotations
 
