@@ -2,7 +2,7 @@
 
 from trialwright.tune import session
 from trialwright.tune.checkpoint import Checkpoint
-from trialwright.tune.config import CheckpointConfig, FailureConfig, RunConfig
-from trialwright.tune.result_grid import Result
+from trialwright.tune.results import Result
+from trialwright.tune.settings import CheckpointConfig, FailureConfig, RunConfig
 
 __all__ = ["Checkpoint", "CheckpointConfig", "FailureConfig", "Result", "RunConfig", "session"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from trialwright.codec import read_plain
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial, has_begun
@@ -59,6 +60,7 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
         logarithmic=frozenset() if known is None else known.logarithmic,
+        notes=cast("dict[str, Any]", read_plain(told.get("notes") or {})),
         _space=known,
     )
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import le
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from trialwright.core.scores import standard_errors, violations
@@ -18,6 +16,7 @@ from trialwright.history import History, Record
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
 from trialwright.nested import flatten
 from trialwright.progress import Statistics, settings
+from trialwright.scopes import Scope, best_of, checked_scope, meant, undominated, value_of
 from trialwright.searchers.base import Problem
 from trialwright.space import Space
 from trialwright.storage import checkpoints
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from trialwright.searchers.gp.recommend import Recommended
 
 Frames = Callable[[int], Iterable[Reported]]
-Scope = Literal["last", "best", "mean"]
 
 
 def _no_frames(_: int) -> Iterable[Reported]:
@@ -93,6 +91,21 @@ class TrialResult:
         objective reports itself does not change these."""
         return rows_of(self._frames(self.id))
 
+    def value(self, metric: str, mode: str = "min", scope: Scope = "last", *, finite: bool = True) -> float | None:
+        """Return what the trial is judged by; None if it has not reported such a number, NaN if no number of it counts.
+
+        Args:
+            metric: any that was reported.
+            mode: "min" or "max".
+            scope: which of its values counts, see ``Result.best``. All but "last" read the journal.
+            finite: an infinity is not the best value.
+
+        Raises:
+            ValueError: there is no such scope or mode.
+        """
+        rows = [self.metrics] if scope in ("last", "mean") else self.reports.values()
+        return value_of((row.get(metric) for row in rows), scope, mode, finite=finite)
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -144,6 +157,7 @@ class Result:
     objectives: tuple[tuple[str, Literal["min", "max"]], ...] = ()
     constraints: tuple[Boundary, ...] = ()
     logarithmic: frozenset[str] = frozenset()  # parameters ("model/lr") whose numbers were drawn on a logarithmic axis
+    notes: dict[str, Any] = field(default_factory=dict)  # what the Engine was given
     _space: Space | None = field(repr=False, compare=False, default=None)
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
 
@@ -162,24 +176,25 @@ class Result:
         return self.trials[index]
 
     def best(self, scope: Scope = "best") -> TrialResult:
-        """Return the best trial: by its best value at any step ("best"); by its last value ("last"); or by the mean
-        last value of all trials with its configuration ("mean"). Only finite values count, and only reports that meet
-        the outcome constraints. With several objectives the first decides; of equal trials, the lowest number.
+        """Return the best trial. Only finite values count, and only reports that meet the outcome constraints. With
+        several objectives the first decides; of equal trials, the lowest number.
+
+        Args:
+            scope: by which value: the "best" at any step; the "last"; the "mean" of the last values of all trials with
+                this configuration; or the mean of all reports of a trial ("avg"), or of its last ("last-5-avg",
+                "last-10-avg").
 
         Raises:
-            ValueError: no trial has reported such a value; the message has the first error.
+            ValueError: no trial has reported such a value (the message has the first error); or there is no such scope.
         """
-        sign = -1.0 if self.mode == "max" else 1.0
-        scored = [
-            (sign * value, trial)
-            for trial in self.trials
-            if (value := self._value(trial, scope)) is not None and (scope == "best" or self._feasible(trial))
-        ]
-        if not scored:
-            raise ValueError(self._why_no_best())
+        judged = [(self._value(trial, checked_scope(scope)), trial) for trial in self.trials]
+        scored = [(value, trial) for value, trial in judged if value is not None]
         if scope == "mean":
-            scored = _meant(scored)
-        return min(scored, key=lambda item: (item[0], item[1].id))[1]
+            scored = meant(scored, lambda trial: repr(trial.config))
+        best = best_of(scored, self.mode)
+        if best is None:
+            raise ValueError(self._why_no_best())
+        return best
 
     @cached_property
     def recommended(self) -> Recommended:
@@ -224,7 +239,7 @@ class Result:
             raise ValueError("there is no best trial: the Engine was given no metric")
         costs = {trial.id: self._costs(trial) for trial in self.trials if self._feasible(trial)}
         finite = {trial: cost for trial, cost in costs.items() if all(map(math.isfinite, cost))}
-        front = set(_undominated(finite))
+        front = set(undominated(finite))
         return [trial for trial in self.trials if trial.id in front]
 
     def _costs(self, trial: TrialResult) -> tuple[float, ...]:
@@ -238,8 +253,10 @@ class Result:
     def _value(self, trial: TrialResult, scope: Scope) -> float | None:
         if self.metric is None:
             return None
-        value = (trial.best or (None,))[0] if scope == "best" else trial.metrics.get(self.metric)
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        if scope == "best":  # known without the journal, and of reports that meet the constraints
+            return trial.best[0] if trial.best is not None and math.isfinite(trial.best[0]) else None
+        value = trial.value(self.metric, self.mode, scope) if self._feasible(trial) else None
+        return value if value is not None and math.isfinite(value) else None
 
     def _why_no_best(self) -> str:
         if self.metric is None:
@@ -358,24 +375,6 @@ def _path(checkpoint: Checkpoint | None) -> Path | None:
 
 def _load(path: Path | None) -> Path | dict[str, object] | None:
     return checkpoints.load(path) if path is not None and path.is_dir() else None
-
-
-def _meant(scored: list[tuple[float, TrialResult]]) -> list[tuple[float, TrialResult]]:
-    """Give each trial the mean value of all that had its configuration."""
-    groups: dict[str, list[float]] = {}
-    for value, trial in scored:
-        groups.setdefault(repr(trial.config), []).append(value)
-    return [(fmean(groups[repr(trial.config)]), trial) for _, trial in scored]
-
-
-def _undominated(costs: Mapping[int, tuple[float, ...]]) -> Iterator[int]:
-    """Yield the trials that none dominates. In sorted order a trial can only be dominated by an earlier one, and it is
-    enough to compare it with undominated ones (Kung, Luccio and Preparata 1975)."""
-    front: list[tuple[float, ...]] = []
-    for trial, cost in sorted(costs.items(), key=lambda item: item[1]):
-        if not any(other != cost and all(map(le, other, cost)) for other in front):
-            front.append(cost)
-            yield trial
 
 
 def _row(trial: TrialResult, taken: AbstractSet[str]) -> dict[str, object]:

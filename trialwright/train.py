@@ -1,10 +1,10 @@
 """``ray.train`` as far as trials use it: the same names as in ``trialwright.tune``."""
 
 from trialwright.tune.checkpoint import Checkpoint
-from trialwright.tune.config import CheckpointConfig, FailureConfig, RunConfig, SyncConfig
-from trialwright.tune.result_grid import Result
+from trialwright.tune.results import Result
 from trialwright.tune.session import TuneContext as TrainContext
 from trialwright.tune.session import get_checkpoint, get_context, report
+from trialwright.tune.settings import CheckpointConfig, FailureConfig, RunConfig, SyncConfig
 
 __all__ = [
     "Checkpoint",

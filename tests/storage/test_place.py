@@ -1,3 +1,4 @@
+import math
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,81 @@ def test_a_disk_of_this_machine_is_not(run, monkeypatch, kind):
 def test_file_systems_are_known_by_the_names_that_mount_has_for_them():
     assert place.file_system(Path("/proc")) == "proc"
     assert place.file_system(Path("/sys")) == "sysfs"
+
+
+# A link to a run ------------------------------------------------------------------------------------------------------
+
+
+def kept(directory, **keywords):
+    keywords = {"metric": "loss", "executor": "local", "storage": directory, "verbose": 0, **keywords}
+    return Engine(lambda config: 1.0, {"x": 1}, **keywords)
+
+
+def test_a_link_leads_to_the_latest_run_of_its_name(tmp_path):
+    for _ in range(2):
+        result = kept(tmp_path, link="latest").run()
+        assert (tmp_path / "latest").resolve() == result.path
+    assert len(Engine.resume(tmp_path / "latest", lambda config: 1.0, executor="local", verbose=0).run()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_symlink()) == ["latest"]
+
+
+def test_a_resumed_run_gets_a_link_only_if_it_is_given_one(tmp_path):
+    path = kept(tmp_path, link="latest").run().path
+    (tmp_path / "latest").unlink()
+    for link in (None, "again"):
+        keywords = {} if link is None else {"link": link}
+        Engine.resume(path, lambda config: 1.0, executor="local", verbose=0, **keywords).run()
+        assert [each.name for each in tmp_path.iterdir() if each.is_symlink()] == ([] if link is None else [link])
+
+
+def test_what_is_no_link_is_left_alone_and_told(tmp_path):
+    (tmp_path / "latest").mkdir()
+    with pytest.warns(RuntimeWarning, match="no link leads to .*latest' is there, and is no link"):
+        result = kept(tmp_path, link="latest").run()
+    assert len(result) == 1
+    assert not (tmp_path / "latest").is_symlink()
+
+
+@pytest.mark.parametrize("link", ["", "a/b", "..", ".hidden", "two words", 3])
+def test_a_link_must_have_a_name_that_is_safe(tmp_path, link):
+    with pytest.raises(ValueError, match="link must be a name"):
+        kept(tmp_path, link=link).run()
+
+
+def test_a_link_needs_a_storage():
+    with pytest.raises(ValueError, match="link='latest' needs a storage"):
+        kept(None, link="latest").run()
+
+
+def test_notes_are_kept_with_the_run(tmp_path):
+    notes = {"data": "v3", "layers": [64, 32], "weight": math.inf, "inner": {"x": None}}
+    result = kept(tmp_path, notes=notes).run()
+    resumed = Engine.resume(result.path, lambda config: 1.0, executor="local", verbose=0).run()
+    assert result.notes == load(result.path).notes == resumed.notes == notes
+    assert kept(None).run().notes == {}
+    with pytest.raises(ValueError, match="notes was .* and cannot become"):
+        Engine.resume(result.path, lambda config: 1.0, notes={"data": "v4"})
+
+
+@pytest.mark.parametrize("notes", [["a"], {1: "a"}, {"a": object()}])
+def test_notes_must_be_plain_data(tmp_path, notes):
+    with pytest.raises(ValueError, match="notes must be"):
+        kept(tmp_path, notes=notes).run()
+
+
+class Layer(Engine):
+    """As a layer over the engine may be."""
+
+    directory = None
+
+    def begun(self, directory):
+        self.directory = directory
+
+
+def test_a_subclass_is_told_the_directory_before_anything_starts(tmp_path):
+    known = []
+    layer = Layer(lambda config: known.append(layer.directory), {"x": 1}, executor="local", storage=tmp_path, verbose=0)
+    assert known == [layer.run().path]
 
 
 # Where a run is -------------------------------------------------------------------------------------------------------

@@ -7,11 +7,8 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trialwright import Local, tune
-from trialwright.tune.best import best_of
 from trialwright.tune.checkpoint import Checkpoint
 
 CURVES = [[5.0, 1.0, 4.0], [3.0, 3.0, 3.0], [9.0, 8.0, 7.0, 2.0]]
@@ -68,19 +65,6 @@ def grid_of(objective, space, tmp_path, **keywords):
 def reports_with_checkpoints(config):
     for epoch, value in enumerate(config["values"]):
         tune.report({"loss": value}, checkpoint={"epoch": epoch})
-
-
-def order_of(values, mode):
-    """The best of some values, by the plainest rule there is."""
-    finite = [value for value in values if math.isfinite(value)]
-    return (max if mode == "max" else min)(finite, default=None)
-
-
-@given(st.lists(st.floats() | st.sampled_from([math.nan, math.inf, -math.inf])), st.sampled_from(["min", "max"]))
-def test_the_best_is_the_first_with_the_best_finite_value(values, mode):
-    best = order_of(values, mode)
-    found = best_of(zip(values, range(len(values)), strict=True), mode)
-    assert found == (None if best is None else values.index(best))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -182,6 +182,18 @@ class TestAnExperiment:
         with pytest.raises(ValueError, match="num_samples, storage_path: say it in the Experiment"):
             tune.run(experiment, num_samples=3, **fast)
 
+    def test_may_be_run_with_what_only_run_says(self, fast):
+        experiment = tune.Experiment("mine", objective, config=SPACE, max_failures=1, local_dir=fast["storage_path"])
+        with pytest.raises(ValueError, match="max_failures must be 0 with fail_fast"):
+            tune.run(experiment, fail_fast=True, executor="local", verbose=0)
+
+    def test_in_json_may_say_all_that_it_says_in_python(self, fast):
+        spec = {"run": objective, "trial_name_creator": str, "local_dir": "runs", "repeat": 3}
+        found = tune.Experiment.from_json("x", spec)
+        assert (found.tune_config.trial_name_creator, found.tune_config.num_samples) == (str, 3)
+        with pytest.raises(ValueError, match="export_formats: save what is to be kept as a checkpoint"):
+            tune.Experiment.from_json("x", {"run": objective, "export_formats": ["h5"]})
+
     def test_does_not_share_the_machine_with_another(self):
         with pytest.raises(ValueError, match="one after another"):
             tune.run_experiments([], concurrent=True)

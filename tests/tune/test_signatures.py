@@ -16,9 +16,9 @@ from typing import NamedTuple
 import pytest
 
 from trialwright import PBT, Perturb, tune
-from trialwright.tune.config import ResumeType
 from trialwright.tune.conversion import Job
 from trialwright.tune.schedulers import PB2, PopulationBasedTraining
+from trialwright.tune.settings import ResumeType, settings_of
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray Tune warns of its own deprecated parts
 PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
@@ -203,10 +203,12 @@ def attributes_read():
 
 
 def names_read(target):
-    """Return every name that a function reads, or the constructor of a class."""
+    """Return every name that a function reads, or the constructor of a class. Who reads ``locals()`` hands them on, to
+    what refuses a name that it does not know: ``test_a_flat_keyword_says_a_setting`` has each of them."""
     function = target.__init__ if inspect.isclass(target) else target
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return read | set(parameters(target)) if "locals" in read else read
 
 
 # The parameters -------------------------------------------------------------------------------------------------------
@@ -279,6 +281,51 @@ def test_what_a_docstring_calls_refused_is_tested_to_be(where):
 def test_a_reporter_takes_no_names_that_it_does_not_know():
     with pytest.raises(TypeError, match="nonsense"):
         tune.JupyterNotebookReporter(nonsense=1)
+
+
+FLAT = {  # keyword of run() or Experiment -> a value that is not its default
+    "name": "mine",
+    "metric": "loss",
+    "mode": "min",
+    "stop": {"n": 1},
+    "time_budget_s": 9.0,
+    "num_samples": 3,
+    "resources_per_trial": {"cpu": 2},
+    "storage_path": "runs",
+    "search_alg": "random",
+    "scheduler": "asha",
+    "checkpoint_config": tune.CheckpointConfig(num_to_keep=3),
+    "verbose": 2,
+    "progress_reporter": tune.CLIReporter(),
+    "log_to_file": True,
+    "trial_name_creator": str,
+    "trial_dirname_creator": str,
+    "max_failures": 2,
+    "sync_config": tune.SyncConfig(sync_artifacts=True),
+    "fail_fast": True,
+    "reuse_actors": True,
+    "callbacks": ["x"],
+    "max_concurrent_trials": 2,
+    "keep_checkpoints_num": 2,
+    "checkpoint_score_attr": "min-loss",
+    "checkpoint_freq": 2,
+    "checkpoint_at_end": True,
+    "chdir_to_trial_dir": True,
+    "local_dir": "runs",
+    "executor": "processes",
+    "seed": 1,
+    "trial_resources": {"cpu": 2},
+}
+NO_SETTINGS = {"run_or_experiment", "run", "config", "resume", "resume_config", "raise_on_failed_trial"}
+
+
+def test_a_flat_keyword_says_a_setting():
+    wanted = {*parameters(tune.run), *parameters(tune.Experiment)} - NO_SETTINGS
+    refused = {case.parameter for case in REFUSED if case.where in ("tune:run", "tune:Experiment")}
+    assert wanted - refused == FLAT.keys() - {"chdir_to_trial_dir"}
+    assert [name for name, value in FLAT.items() if settings_of({name: value}) == settings_of({})] == []
+    with pytest.raises(TypeError, match="nonsense"):
+        settings_of({"nonsense": 1})
 
 
 # The page -------------------------------------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ import pytest
 
 from trialwright import ASHA, Local, Random, tune
 from trialwright.errors import RunInterrupted
-from trialwright.tune.config import ResumeConfig
 from trialwright.tune.error import TrialError
 from trialwright.tune.schedulers import ASHAScheduler, FIFOScheduler
 from trialwright.tune.search import BasicVariantGenerator
+from trialwright.tune.settings import ResumeConfig
 
 SPACE = {"x": tune.uniform(0, 1)}
 
@@ -191,8 +191,10 @@ class TestWhatCannotBeHad:
 
 
 class TestARun:
-    def test_of_the_same_second_has_a_link_of_its_own(self, settings, tmp_path):
-        paths = [tune.Tuner(score, run_config=settings()).fit().experiment_path for _ in range(3)]
+    @pytest.mark.parametrize("name", ["score", "s" * 90])
+    def test_of_the_same_second_has_a_link_of_its_own(self, settings, tmp_path, name):
+        tune.register_trainable(name, score)
+        paths = [tune.Tuner(name, run_config=settings()).fit().experiment_path for _ in range(3)]
         assert len(set(paths)) == 3
         links = [path for path in tmp_path.iterdir() if path.is_symlink()]
         assert sorted(str(link.resolve()) for link in links) == sorted(paths)
@@ -240,7 +242,8 @@ class TestARun:
 
     def test_leaves_alone_what_has_its_name(self, settings, tmp_path):
         (tmp_path / "mine").mkdir()
-        grid = tune.Tuner(score, param_space=SPACE, run_config=settings(name="mine")).fit()
+        with pytest.warns(RuntimeWarning, match="no link leads to .*mine' is there, and is no link"):
+            grid = tune.Tuner(score, param_space=SPACE, run_config=settings(name="mine")).fit()
         assert not (tmp_path / "mine").is_symlink()
         assert tune.Tuner.can_restore(grid.experiment_path)
 

@@ -17,7 +17,7 @@ from trialwright.core.plan import Plan
 from trialwright.errors import PolicyError
 from trialwright.executors import Executor
 from trialwright.history import History, HistoryLog, Values
-from trialwright.messages import Ask, Boundary, Config, Metric, Outcome, Request, Suggested, Suggestion
+from trialwright.messages import Ask, Boundary, Config, Metric, Outcome, Plain, Request, Suggested, Suggestion
 from trialwright.progress import Progress
 from trialwright.resources import to_units
 from trialwright.results import Result
@@ -66,6 +66,8 @@ class Arguments:
     sweep: int  # how many trials one sample means
     progress: Progress | None
     needs: Needs | None  # what a trial needs, where that depends on its config
+    link: str | None  # in the storage
+    notes: dict[str, Plain]
     why_scheduler: str = ""  # which one was chosen, and why, where that was left to the engine
 
     @property

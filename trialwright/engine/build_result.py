@@ -49,6 +49,7 @@ def build_result(
         objectives=tuple(zip(plan.metrics, plan.modes, strict=True)),
         constraints=plan.outcome_constraints,
         logarithmic=arguments.space.logarithmic,
+        notes=arguments.notes,
         _space=arguments.space,
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
 from trialwright.callbacks import Callback
+from trialwright.codec import read_plain, to_plain
 from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import number, standard_errors, violations
 from trialwright.engine import catalogue
@@ -28,7 +28,7 @@ from trialwright.engine.arguments import (
 from trialwright.engine.choosing import AUTO, Facts, choose
 from trialwright.errors import import_instead, refuse
 from trialwright.executors import Executor, Simulated, Workload
-from trialwright.messages import Boundary, Config
+from trialwright.messages import Boundary, Config, Plain
 from trialwright.progress import Progress
 from trialwright.ray_calls import refuse_ray_calls
 from trialwright.resources import to_units
@@ -37,6 +37,7 @@ from trialwright.searchers import Problem, Searcher
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
+from trialwright.storage.place import harmless, home
 from trialwright.streams import Streams
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class _Check:
         ready = None if sweep is None else searcher  # one whose setup failed cannot tell whether it learns
         plan = self._plan(scheduler, ready, samples, goals, space)
         storage = self._try(self._storage)
+        link, notes = self._try(self._link), self._try(self._notes) or {}
         callbacks = self._try(self._callbacks) or ()
         progress = self._try(self._progress)
         if space is not None and space.has_constraints:
@@ -115,6 +117,8 @@ class _Check:
             sweep or 1,
             progress,
             cast(Needs, given["resources"]) if callable(given["resources"]) else None,
+            link,
+            notes,
             why,
         )
 
@@ -277,14 +281,32 @@ class _Check:
         given = self.given["storage"]
         if given is None:
             return None
-        home = os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
-        # Absolute: the objective may change the working directory.
-        path = Path(home if given is Default.STORAGE else cast(str, given)).expanduser().absolute()
+        path = home() if given is Default.STORAGE else Path(cast(str, given))
+        path = path.expanduser().absolute()  # absolute: the objective may change the working directory
         if path.exists() and not path.is_dir():
             raise ValueError(
                 f"storage={str(given)!r} is a file; it must be a directory, or a path that does not exist yet"
             )
         return path
+
+    def _link(self) -> str | None:
+        given = self.given["link"]
+        if given is None:
+            return None
+        if not isinstance(given, str) or not given or harmless(given, len(given)) != given:
+            raise ValueError(f"link must be a name of letters, digits, '.', '_' and '-', not {given!r}")
+        if self.given["storage"] is None:
+            raise ValueError(f"link={given!r} needs a storage: with storage=None nothing is kept")
+        return given
+
+    def _notes(self) -> dict[str, Plain]:
+        given = self.given["notes"] or {}
+        if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+            raise TypeError(f"notes must be a dict with strings as keys, not {given!r}")
+        try:
+            return cast("dict[str, Plain]", read_plain(to_plain(dict(given))))
+        except TypeError as error:
+            raise TypeError(f"notes must be plain data: {error}") from error
 
 
 _NUMBERS = (  # name, the least it may be, whether it is a whole number

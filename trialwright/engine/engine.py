@@ -6,7 +6,6 @@ import asyncio
 import logging
 import math
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +36,7 @@ from trialwright.engine.watchers import Meter
 from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.executors.base import Run
-from trialwright.messages import Ask, Config, Enqueued, Metric, Suggested
+from trialwright.messages import Ask, Config, Enqueued, Metric, Plain, Suggested
 from trialwright.progress import Progress, choose_progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
@@ -49,7 +48,7 @@ from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats
 from trialwright.storage.base import Store
 from trialwright.storage.memory import MemoryStore
-from trialwright.storage.place import find_run
+from trialwright.storage.place import find_run, harmless, link_to
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
 
@@ -105,6 +104,8 @@ class Engine:
         executor: where trials run: "ray", "processes", "local" (threads of this process), or an object.
         storage: the directory in which the run's own directory is made; None keeps nothing.
         name: of the run, for people.
+        link: the name of a link in the storage that leads to the run's directory; that of an earlier run is changed.
+        notes: plain data that is kept with the run: ``result.notes``.
         seed: of every random draw; by default a random one, which is kept in the journal.
         stop: when a trial ends: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
             ``Stopper``.
@@ -129,7 +130,7 @@ class Engine:
         hook_timeout_s: end the run with a ``PolicyError`` if it has not returned for this many seconds; None for never.
     """
 
-    _optional_metrics: ClassVar[frozenset[str]] = frozenset()  # see Plan
+    optional_metrics: ClassVar[frozenset[str]] = frozenset()  # stop rules may name these though no trial reports them
 
     @_names_what_is_meant
     def __init__(
@@ -146,6 +147,8 @@ class Engine:
         executor: str | Executor = "ray",
         storage: str | os.PathLike[str] | Default | None = Default.STORAGE,
         name: str | None = None,
+        link: str | None = None,
+        notes: Mapping[str, Plain] | None = None,
         seed: int | None = None,
         stop: Stop = None,
         callbacks: Sequence[Callback] = (),
@@ -276,6 +279,20 @@ class Engine:
             self._left(found, "its task was cancelled")
             raise
 
+    def begun(self, directory: Path | None) -> None:
+        """Called before anything starts, with the run's directory; None if nothing is kept. It is for subclasses."""
+
+    def how_to_resume(self, directory: Path, again: Sequence[str]) -> str:
+        """Return the code that resumes the run, which an interrupted run prints. A subclass may have code of its own.
+
+        Args:
+            directory: the run's.
+            again: the keywords, besides the objective, that the journal does not hold.
+        """
+        code = [settings.name_of(self._keywords["objective"], "objective")]
+        code += [f"{name}={settings.name_of(self._keywords[name], name)}" for name in again]
+        return f"Engine.resume({str(directory)!r}, {', '.join(code)}).run()"
+
     async def _drive(
         self, found: Found, hurried: Callable[[], bool] = bool, leave: Callable[[BaseException], None] | None = None
     ) -> Result:
@@ -296,6 +313,9 @@ class Engine:
             store, found.path, past = self._open(arguments)
             async with Ending(failures.append) as ending:
                 ending.step("the journal", lambda: asyncio.to_thread(store.close))
+                if found.path is not None and arguments.link is not None:
+                    link_to(found.path, arguments.link)
+                self.begun(found.path)
                 result = await self._run(arguments, store, found, past)
         return replace(result, warnings=(*result.warnings, *failures))
 
@@ -304,15 +324,10 @@ class Engine:
         directory."""
         text = why
         if found.path is not None:
-            text = f"the run can be resumed: {self._how_to_resume(found.path)}"
+            text = f"the run can be resumed: {self.how_to_resume(found.path, settings.again(self._keywords))}"
             say(text)
             text = f"{why}; {text}"
         return text, found.so_far(f"interrupted: {why}"), found.path
-
-    def _how_to_resume(self, directory: Path) -> str:
-        code = [settings.name_of(self._keywords["objective"], "objective")]
-        code += [f"{name}={settings.name_of(self._keywords[name], name)}" for name in settings.again(self._keywords)]
-        return f"Engine.resume({str(directory)!r}, {', '.join(code)}).run()"
 
     async def _run(self, arguments: Arguments, store: Store, found: Found, past: Store | None) -> Result:
         meter, wanted = Meter(), arguments.plan.samples
@@ -320,7 +335,7 @@ class Engine:
             say(f"searcher {arguments.searcher.reason}")
         if arguments.verbose > 0 and arguments.why_scheduler:
             say(f"scheduler {arguments.why_scheduler}")
-        samples, optional = arguments.samples(self._first_samples), self._optional_metrics
+        samples, optional = arguments.samples(self._first_samples), self.optional_metrics
         arguments = replace(arguments, plan=replace(arguments.plan, samples=samples, optional_metrics=optional))
         experiment, began_s, leftover = replay(arguments, past)
         if past is not None and found.path is not None:
@@ -371,9 +386,8 @@ _KEYWORDS = frozenset(signature(Engine).parameters) - {"objective"}
 
 def run_id(name: str) -> str:
     """Return a new name for a run's directory: harmless characters of the user's name, the time, and a random part."""
-    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:40]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    return "-".join(filter(None, [harmless, stamp, secrets.token_hex(3)]))
+    return "-".join(filter(None, [harmless(name, 40), stamp, secrets.token_hex(3)]))
 
 
 @contextmanager

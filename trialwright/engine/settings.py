@@ -23,6 +23,7 @@ HERE = (
     "objective",
     "executor",
     "storage",
+    "link",
     "callbacks",
     "verbose",
     "progress",

@@ -36,6 +36,11 @@ def make_directory(directory: Path) -> None:
         raise StorageError(f"a run cannot be kept in {str(directory)!r}: {error.strerror}") from error
 
 
+def home() -> Path:
+    """Return the directory in which runs are kept where no other is given."""
+    return Path(os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright").expanduser()
+
+
 def find_run(given: str | os.PathLike[str]) -> Path:
     """Return the directory of a run.
 
@@ -81,6 +86,26 @@ def _runs(directory: Path) -> list[Path]:
     except OSError:  # it is missing or not readable, or a run is removed meanwhile: these are only hints
         return []
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def harmless(name: str, most: int = 80) -> str:
+    """Return what of a name is safe in a path: at most so many letters, digits, ``.``, ``_``, and ``-``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:most]
+
+
+def link_to(directory: Path, name: str) -> None:
+    """Make a link of this name beside a directory that leads to it, or have the one that is there lead to it.
+
+    A run can do without: where there is something else of this name, or the disk has no links, there is a warning.
+    """
+    link, draft = directory.with_name(name), directory.with_name(f".{directory.name}.link")
+    try:
+        if os.path.lexists(link) and not link.is_symlink():
+            raise FileExistsError(f"{str(link)!r} is there, and is no link")
+        draft.symlink_to(directory.name)
+        draft.replace(link)  # in one step: there is always a whole link
+    except OSError as error:
+        warnings.warn(f"no link leads to {str(directory)!r}: {error}", RuntimeWarning, stacklevel=2)
 
 
 def warn_of_network(directory: Path) -> None:

@@ -8,17 +8,14 @@ from trialwright.tune import callbacks as logger
 from trialwright.tune import paths, schedulers, search, stopper, trainable
 from trialwright.tune import search as suggest
 from trialwright.tune import session as track
-from trialwright.tune.analysis import ExperimentAnalysis
 from trialwright.tune.callbacks import Callback
 from trialwright.tune.checkpoint import Checkpoint
-from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, SyncConfig, TuneConfig
 from trialwright.tune.error import TuneError
-from trialwright.tune.experiment import Experiment
 from trialwright.tune.registry import register_env, register_trainable
 from trialwright.tune.reporter import CLIReporter, JupyterNotebookReporter, ProgressReporter
 from trialwright.tune.resources import PlacementGroupFactory
-from trialwright.tune.result_grid import Result, ResultGrid
-from trialwright.tune.run import run, run_experiments
+from trialwright.tune.results import ExperimentAnalysis, Result, ResultGrid
+from trialwright.tune.run import Experiment, run, run_experiments
 from trialwright.tune.schedulers import create_scheduler
 from trialwright.tune.search import create_searcher
 from trialwright.tune.session import (
@@ -31,6 +28,7 @@ from trialwright.tune.session import (
     get_trial_resources,
     report,
 )
+from trialwright.tune.settings import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, SyncConfig, TuneConfig
 from trialwright.tune.spaces import (
     choice,
     grid_search,

@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
-from trialwright.engine.arguments import Default
 from trialwright.errors import said
 from trialwright.executors import Executor
 from trialwright.results import Result
 from trialwright.space import Space
+from trialwright.storage.place import find_run
 from trialwright.tune import callbacks, names, registry, reporter, resources, spaces, stopper
 from trialwright.tune.callbacks import (
     CSVLoggerCallback,
@@ -25,11 +26,11 @@ from trialwright.tune.callbacks import (
     TBXLoggerCallback,
     together,
 )
-from trialwright.tune.config import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialwright.tune.error import TrialError
-from trialwright.tune.kept import LinkedEngine, TrialLinks, check_run, harmless, read_notes, told_of
+from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
+from trialwright.tune.settings import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialwright.tune.trainable.objective import Saving, Wishes, as_objective, is_class
 from trialwright.tune.trainable.util import RESOURCES, resources_of
 from trialwright.tune.trial import RunFacts
@@ -79,10 +80,8 @@ class Job:
         """
         keywords = {name: value for name, value in self.keywords().items() if value is not None}
         objective = self._objective(self._link, self._checkpoints, _alone(keywords.get("metric")))
-        engine = LinkedEngine(objective, storage=self._storage, name=self._name, **keywords)
-        engine.facts, engine.link, engine.notes = self.facts, self._link, self._notes
-        engine.named = self.run.name is not None
-        return self._finish(engine)
+        keywords |= {"storage": self.run.storage, "name": self._name, "link": self._link, "notes": self._notes}
+        return self._finish(TuneEngine(objective, **keywords))
 
     def resume(self, directory: Path, again: ResumeConfig) -> Records:
         """Go on with the run in this directory, as the same run. What is not given is as it was.
@@ -95,9 +94,9 @@ class Job:
             ValueError: there is no run; or something is missing that is no data; or differs from the run's.
             TrialError: a trial failed, and ``fail_fast="raise"``.
         """
-        directory = directory.resolve()
-        check_run(directory)
-        notes, told = read_notes(directory), cast("dict[str, Any]", told_of(directory)["data"])
+        directory = find_run(directory.resolve())
+        told = told_of(directory)
+        notes = notes_of(directory, told)
         self._remember(told)
         checkpoints = CheckpointConfig(**notes.get("checkpoint_config", {}))
         objective = self._objective(str(notes.get("experiment")), checkpoints, _alone(told.get("metric")))
@@ -108,9 +107,7 @@ class Job:
             given.pop("space")
         if self.run.executor == RunConfig().executor:
             given.pop("executor", None)
-        engine = LinkedEngine.resume(directory, objective, retry_failed=again.retry_failed, **given)
-        engine.facts = self.facts
-        return self._finish(engine)
+        return self._finish(TuneEngine.resume(directory, objective, retry_failed=again.retry_failed, **given))
 
     def keywords(self) -> dict[str, Any]:
         """Return the engine's keywords, but for the objective and where the run is kept."""
@@ -202,18 +199,18 @@ class Job:
         return None if given is None else reporter.to_engine(given, self.facts)
 
     @property
-    def _storage(self) -> Path | Default:
-        given = self.run.storage_path
-        return Default.STORAGE if given is None else Path(given).expanduser()
-
-    @property
     def _name(self) -> str:
         return self.run.name or registry.name_of(self.trainable)
 
     @cached_property
     def _link(self) -> str:
+        """The name by which people find the run. One that is made here is not that of another run."""
+        if self.run.name:
+            return link_name(self.run.name)
         stamp = datetime.now().astimezone().strftime("%Y-%m-%d_%H-%M-%S")
-        return harmless(self.run.name or f"{registry.name_of(self.trainable)}_{stamp}")
+        name = link_name(f"{registry.name_of(self.trainable)}_{stamp}")
+        free = (name if each == 1 else f"{name}-{each}" for each in count(1))
+        return next(each for each in free if not os.path.lexists(self.run.storage / each))
 
     @property
     def _notes(self) -> dict[str, Any]:
@@ -245,8 +242,8 @@ class Job:
         if not self.method.metrics and told.get("metric"):
             self.facts.metric, self.facts.mode = names.from_engine(told["metric"][0]), told["mode"][0]
 
-    def _finish(self, engine: LinkedEngine) -> Records:
-        engine.trainable = self.trainable
+    def _finish(self, engine: TuneEngine) -> Records:
+        engine.facts, engine.trainable = self.facts, self.trainable
         result = engine.run()
         self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)

@@ -12,11 +12,11 @@ from trialwright.schedulers import FIFO
 from trialwright.searchers import Random
 from trialwright.space import Space
 from trialwright.tune import names, spaces
-from trialwright.tune.config import TuneConfig
 from trialwright.tune.schedulers import FIFOScheduler, TrialScheduler, create_scheduler
 from trialwright.tune.schedulers import adapter as schedulers
 from trialwright.tune.search import BasicVariantGenerator, Searcher, create_searcher
 from trialwright.tune.search import searcher as searchers
+from trialwright.tune.settings import TuneConfig
 from trialwright.tune.trial import RunFacts
 
 

@@ -22,10 +22,20 @@ from typing import Any
 from trialwright.metrics import spelled
 from trialwright.nested import items
 
-COUNTED = {"training_iteration": "step", "time_total_s": "time_s"}
+DONE = "done"  # a trial that reports it is over
+SHOULD_CHECKPOINT = "should_checkpoint"
+TRAINING_ITERATION = "training_iteration"
+TIME_TOTAL_S = "time_total_s"
+TIME_THIS_ITER_S = "time_this_iter_s"
+TRIAL_ID = "trial_id"
+EXPERIMENT_TAG = "experiment_tag"
+HOSTNAME = "hostname"
+PID = "pid"
+NODE_IP = "node_ip"  # these are the names that ray.tune.result has for the automatic metrics
+
+COUNTED = {TRAINING_ITERATION: "step", TIME_TOTAL_S: "time_s"}
 ANONYMOUS = "_metric"  # the name of a metric that is reported as a bare number
 AUTO = "_auto"  # hidden: when, how long, how many since the restore, and where
-DONE = "done"  # a trial that reports it is over
 NESTS = "_nests"  # hidden: which names were dicts and lists, as ``_shape`` says it
 _BACK = {engine: user for user, engine in COUNTED.items()}
 _TAKEN = re.compile(r"(?:_*(?:step|time_s)|_+(?:auto|nests))(?=/|$)")
@@ -164,12 +174,12 @@ def _said(text: object) -> dict[str, Any]:
     return {
         "timestamp": int(float(at)),
         "date": datetime.fromtimestamp(float(at)).astimezone().strftime("%Y-%m-%d_%H-%M-%S"),
-        "time_this_iter_s": float(iteration_s),
+        TIME_THIS_ITER_S: float(iteration_s),
         "time_since_restore": float(since_s),
         "iterations_since_restore": int(count),
-        "hostname": host,
-        "pid": int(process),
-        "node_ip": address,
+        HOSTNAME: host,
+        PID: int(process),
+        NODE_IP: address,
     }
 
 

@@ -18,23 +18,27 @@ ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
     "air.checkpoint": "tune.checkpoint",
-    "air.config": "tune.config",
+    "air.config": "tune.settings",
     "air.session": "tune.session",
-    "tune.analysis.experiment_analysis": "tune.analysis",
+    "tune.analysis": "tune.results",
+    "tune.analysis.experiment_analysis": "tune.results",
     "tune.callback": "tune.callbacks",
     "tune.context": "tune.session",
     "tune.execution": "tune.resources",
     "tune.execution.placement_groups": "tune.resources",
-    "tune.experiment.experiment": "tune.experiment",
+    "tune.experiment": "tune.run",
+    "tune.experiment.experiment": "tune.run",
     "tune.experiment.trial": "tune.trial",
-    "tune.impl": "tune.config",
-    "tune.impl.config": "tune.config",
+    "tune.impl": "tune.settings",
+    "tune.impl.config": "tune.settings",
     "tune.logger": "tune.callbacks",
     "tune.logger.csv": "tune.callbacks",
     "tune.logger.json": "tune.callbacks",
     "tune.logger.logger": "tune.callbacks",
     "tune.logger.tensorboardx": "tune.callbacks",
     "tune.progress_reporter": "tune.reporter",
+    "tune.result": "tune.names",
+    "tune.result_grid": "tune.results",
     "tune.schedulers.async_hyperband": "tune.schedulers.rules",
     "tune.schedulers.hb_bohb": "tune.schedulers.rules",
     "tune.schedulers.hyperband": "tune.schedulers.rules",
@@ -61,11 +65,11 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.suggest.bohb": "tune.search.bohb",
     "tune.suggest.hyperopt": "tune.search.hyperopt",
     "tune.suggest.optuna": "tune.search.optuna",
-    "tune.syncer": "tune.config",
+    "tune.syncer": "tune.settings",
     "tune.track": "tune.session",
     "tune.trainable.trainable_fn_utils": "tune.session",
     "tune.tune": "tune.run",
-    "tune.tune_config": "tune.config",
+    "tune.tune_config": "tune.settings",
     "tune.utils.util": "tune.utils",
 }
 
@@ -196,6 +200,9 @@ def install() -> None:
     """Have imports from all these paths find what they should, in this process; once is enough."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    for path in MIRRORED:
+        if path.count(".") == 1:  # tune.result_grid is there without an import of its own, as in Ray Tune
+            import_module(ROOT + path)
     for parent in {path.rpartition(".")[0] for path in MIRRORED} - MIRRORED.keys():
         vars(import_module(ROOT + parent)).setdefault("__path__", [])  # a module that others are below is a package
     for module in {path.partition(":")[0] for path in MISSING if ":" in path}:

@@ -5,18 +5,16 @@ The journal is read only when something from it is asked for: a run may have man
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trialwright.results import TrialResult
+from trialwright.scopes import Scope, best_of, checked, number
 from trialwright.storage import checkpoints
 from trialwright.tune import names
-from trialwright.tune.best import best_of, checked, number
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError
 from trialwright.tune.trial import RunFacts, Trial
@@ -25,6 +23,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+
+SCOPES: dict[str, Scope] = {  # Ray Tune's name -> the engine's
+    "last": "last",
+    "all": "best",
+    "avg": "avg",
+    "last-5-avg": "last-5-avg",
+    "last-10-avg": "last-10-avg",
+}
 
 
 class Record:
@@ -87,22 +93,6 @@ class Record:
         """
         return frame([flat(result) for result in self.results])
 
-    def value(self, metric: str, mode: str, scope: str, *, finite: bool = True) -> float | None:
-        """Return what the trial is judged by; None if it has not reported such a number, NaN if no value of it counts.
-
-        Args:
-            metric: by the user's name.
-            mode: "min" or "max".
-            scope: one of ``SCOPES``.
-            finite: an infinity is not the best of "all".
-        """
-        name = names.to_engine(metric)
-        rows = [self.found.metrics] if scope == "last" else self.rows.values()
-        given = [value for row in rows if (value := number(row.get(name))) is not None]
-        counts = math.isfinite if finite and scope == "all" else lambda value: not math.isnan(value)
-        values = [value for value in given if counts(value)]
-        return SCOPES[scope](values, mode) if values else (math.nan if given else None)
-
     def best_report(self, metric: str, mode: str) -> dict[str, Any] | None:
         """Return the report with the best value, as users see it; None if no report has a finite one.
 
@@ -157,7 +147,8 @@ class Records:
         metric, mode = self.metric(metric), self.mode(mode)
         if scope not in SCOPES:
             raise ValueError(f"scope must be one of {', '.join(map(repr, SCOPES))}, not {scope!r}")
-        judged = [(record.value(metric, mode, scope, finite=finite), record) for record in self.all]
+        name = names.to_engine(metric)
+        judged = [(record.found.value(name, mode, SCOPES[scope], finite=finite), record) for record in self.all]
         return best_of([(value, record) for value, record in judged if value is not None], mode, finite=finite)
 
     def metric(self, given: str | None) -> str:
@@ -178,6 +169,28 @@ class Records:
             ValueError: there is none, or it is no mode.
         """
         return checked(given or self.facts.mode)
+
+    def table(self, metric: str | None, mode: str | None) -> pd.DataFrame:
+        """Return one row a trial: its last report, or that with the best value of the metric, if a mode is given.
+
+        Raises:
+            ImportError: pandas is not installed.
+            ValueError: there is no such mode, or a mode without a metric.
+        """
+        if mode is not None and metric is None:
+            raise ValueError(f"mode={checked(mode)!r} says which value of a metric is the best: give a metric as well")
+        rows = [
+            each.trial.last_result if metric is None or mode is None else each.best_report(metric, mode)
+            for each in self.all
+        ]
+        return frame([flat(row) for row in rows if row is not None])
+
+    def why_none(self, metric: str | None) -> str:
+        """Say why no trial is the best by this metric."""
+        failed = [record for record in self.all if record.error is not None]
+        first = f"; trial {failed[0].trial} said: {failed[0].found.error}" if failed else ""
+        name = metric or self.facts.metric
+        return f"no trial has reported a finite {name!r} ({len(self.all)} trials, {len(failed)} failed{first})"
 
 
 def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types
@@ -215,20 +228,3 @@ def _scored(given: Sequence[tuple[T, dict[str, Any]]], metric: str) -> list[tupl
     """Return what was reported with a number of this name, behind that number."""
     read = [(number(flat(result).get(metric)), each) for each, result in given]
     return [(value, each) for value, each in read if value is not None]
-
-
-def _extreme(values: list[float], mode: str) -> float:
-    return max(values) if mode == "max" else min(values)
-
-
-def _mean_of_last(count: int | None) -> Callable[[list[float], str], float]:
-    return lambda values, _: fmean(values if count is None else values[-count:])
-
-
-SCOPES: dict[str, Callable[[list[float], str], float]] = {
-    "last": lambda values, _: values[-1],
-    "all": _extreme,
-    "avg": _mean_of_last(None),
-    "last-5-avg": _mean_of_last(5),
-    "last-10-avg": _mean_of_last(10),
-}

@@ -16,7 +16,7 @@ from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
 from trialwright.errors import import_instead
 from trialwright.progress import Snapshot, counts, line, shown
-from trialwright.tune.best import best_of
+from trialwright.scopes import best_of
 from trialwright.tune.names import flatten, found
 from trialwright.tune.trial import RunFacts, Trial, TrialBook
 

@@ -1,33 +1,35 @@
-"""``tune.run`` and ``tune.run_experiments``: the older front door, with its old keywords."""
+"""``tune.run``, ``tune.run_experiments``, and ``Experiment``: the older front door, with its flat keywords."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from trialwright.errors import nearest, refuse
 from trialwright.executors import Executor
 from trialwright.space import Space
+from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
-from trialwright.tune.analysis import ExperimentAnalysis, trials_of
-from trialwright.tune.config import (
+from trialwright.tune.conversion import Job
+from trialwright.tune.error import TuneError
+from trialwright.tune.kept import link_name
+from trialwright.tune.resources import Resources
+from trialwright.tune.results import ExperimentAnalysis
+from trialwright.tune.settings import (
     DEPRECATED,
     CheckpointConfig,
-    FailureConfig,
     NameOf,
     ResumeConfig,
     ResumeType,
     RunConfig,
     SyncConfig,
-    TuneConfig,
+    settings_of,
 )
-from trialwright.tune.conversion import Job
-from trialwright.tune.error import TuneError
-from trialwright.tune.experiment import Experiment, checkpoint_settings, experiments_of, refuse_old
-from trialwright.tune.kept import check_run, harmless, is_run
-from trialwright.tune.resources import Resources
 from trialwright.tune.trial import Trial
 
 
@@ -121,40 +123,9 @@ def run(
         TuneError: trials failed, and ``raise_on_failed_trial``.
         TrialError: a trial failed, and ``fail_fast="raise"``.
     """
-    refuse_old(export_formats=export_formats, restore=restore)
-    tune_config = TuneConfig(
-        mode=mode,
-        metric=metric,
-        search_alg=search_alg,
-        scheduler=scheduler,
-        num_samples=num_samples,
-        max_concurrent_trials=max_concurrent_trials,
-        time_budget_s=time_budget_s,
-        reuse_actors=reuse_actors,
-        trial_name_creator=trial_name_creator,
-        trial_dirname_creator=trial_dirname_creator,
-        chdir_to_trial_dir=chdir_to_trial_dir,
-        resources_per_trial=resources_per_trial,
-        seed=seed,
-    )
-    run_config = RunConfig(
-        name=name,
-        storage_path=storage_path,
-        storage_filesystem=storage_filesystem,
-        failure_config=FailureConfig(max_failures, fail_fast),
-        checkpoint_config=checkpoint_settings(
-            checkpoint_config, checkpoint_freq, checkpoint_at_end, keep_checkpoints_num, checkpoint_score_attr
-        ),
-        sync_config=sync_config,
-        verbose=verbose,
-        stop=stop,
-        callbacks=callbacks,
-        progress_reporter=progress_reporter,
-        log_to_file=log_to_file,
-        local_dir=local_dir,
-        executor=executor,
-    )
-    job = _job(run_or_experiment, config, tune_config, run_config)
+    given = dict(locals())  # each keyword is spelled once, in the signature
+    keywords = {name: given[name] for name in given.keys() - _OF_RUN}
+    job = _job(run_or_experiment, config, keywords)
     return _analysis(job, resume, resume_config, raise_on_failed_trial=raise_on_failed_trial)
 
 
@@ -196,57 +167,147 @@ def run_experiments(  # noqa: PLR0917 - as in Ray Tune
         ValueError, TypeError: something given makes no sense; nothing was started.
         TuneError: trials failed, and ``raise_on_failed_trial``.
     """
+    given = dict(locals())
     if concurrent:
         raise ValueError("concurrent=True: experiments run one after another, each with the machine to itself")
-    given = {
-        "scheduler": scheduler,
-        "verbose": verbose,
-        "progress_reporter": progress_reporter,
-        "resume": resume,
-        "resume_config": resume_config,
-        "reuse_actors": reuse_actors,
-        "callbacks": callbacks,
-        "search_alg": search_alg,
-        "executor": executor,
-        "seed": seed,
-        "raise_on_failed_trial": raise_on_failed_trial,
-    }
-    return trials_of([run(experiment, **given) for experiment in experiments_of(experiments)])
+    keywords = {name: given[name] for name in given.keys() - {"experiments", "concurrent"}}
+    analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
+    return [trial for analysis in analyses for trial in analysis.trials]
+
+
+class Experiment:
+    """What is tuned, and how.
+
+    Args:
+        name: what people call it.
+        run: a trainable, or the name of one.
+        stop: see ``RunConfig``.
+        time_budget_s: see ``TuneConfig``.
+        config: what may vary; bare lambdas are ``sample_from``.
+        resources_per_trial: see ``TuneConfig``.
+        num_samples: see ``TuneConfig``.
+        storage_path: see ``RunConfig``.
+        storage_filesystem: refused, see ``RunConfig``.
+        sync_config: see ``RunConfig``; or a dict of its fields.
+        checkpoint_config: see ``RunConfig``; or a dict of its fields.
+        trial_name_creator: see ``TuneConfig``.
+        trial_dirname_creator: see ``TuneConfig``.
+        log_to_file: see ``RunConfig``.
+        export_formats: refused: save what is to be kept as a checkpoint.
+        max_failures: see ``FailureConfig``.
+        restore: refused: a trainable loads what it wants to begin with.
+        trial_resources: the old name of ``resources_per_trial``.
+        local_dir: the old name of ``storage_path``.
+        checkpoint_freq: the old name of ``CheckpointConfig.checkpoint_frequency``.
+        checkpoint_at_end: see ``CheckpointConfig``.
+        keep_checkpoints_num: the old name of ``CheckpointConfig.num_to_keep``.
+        checkpoint_score_attr: the old name of ``CheckpointConfig.checkpoint_score_attribute``; "min-" before it turns
+            the order round.
+
+    Raises:
+        ValueError: something cannot be had; the text says what to use instead.
+        TypeError: ``run`` is no trainable.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: str | registry.Trainable,
+        *,
+        stop: Any = None,  # noqa: ANN401 - a dict, a function, a Stopper
+        time_budget_s: Any = None,  # noqa: ANN401 - seconds or a timedelta
+        config: Mapping[str, Any] | None = None,
+        resources_per_trial: Resources | None = None,
+        num_samples: int = 1,
+        storage_path: str | os.PathLike[str] | None = None,
+        storage_filesystem: object = None,
+        sync_config: SyncConfig | Mapping[str, Any] | None = None,
+        checkpoint_config: CheckpointConfig | Mapping[str, Any] | None = None,
+        trial_name_creator: NameOf | None = None,
+        trial_dirname_creator: NameOf | None = None,
+        log_to_file: bool | str | tuple[str, str] = False,
+        export_formats: Sequence[str] | None = None,
+        max_failures: int = 0,
+        restore: str | None = None,
+        trial_resources: Resources | None = None,
+        local_dir: str | os.PathLike[str] | None = None,
+        checkpoint_freq: int = 0,
+        checkpoint_at_end: bool = False,
+        keep_checkpoints_num: int | None = None,
+        checkpoint_score_attr: str | None = None,
+    ) -> None:
+        given = dict(locals())
+        registry.find(run)
+        self.name, self.run, self.config = name, run, config
+        self.settings = {each: given[each] for each in given.keys() - {"self", "run", "config"}}
+        self.tune_config, self.run_config = settings_of(self.settings)
+
+    @property
+    def checkpoint_config(self) -> CheckpointConfig | None:
+        """What to keep of what trials save."""
+        return self.run_config.checkpoint_config
+
+    @property
+    def stopper(self) -> Any:  # noqa: ANN401 - as it was given
+        """When a trial ends."""
+        return self.run_config.stop
+
+    @classmethod
+    def from_json(cls, name: str, spec: Mapping[str, Any]) -> Experiment:
+        """Make an experiment of what a JSON file holds: ``{"run": "mine", "config": {...}, "stop": {...}}``.
+
+        Args:
+            name: what people call it.
+            spec: the arguments of ``Experiment``; ``run`` is the name of a registered trainable, and ``repeat`` an old
+                name of ``num_samples``.
+
+        Raises:
+            ValueError: ``run`` is missing, or something in it is not known; the nearest is named.
+        """
+        known = signature(cls).parameters.keys() - {"name"} | {"repeat"}
+        problems = [f"{key!r} is not known{nearest(key, known)}" for key in spec if key not in known]
+        refuse(
+            [*problems, *([] if "run" in spec else ["'run' is missing: what is to be tuned?"])], f"experiment {name!r}"
+        )
+        return cls(name, **{"num_samples" if key == "repeat" else key: value for key, value in spec.items()})
+
+
+def experiments_of(given: object) -> list[Experiment]:
+    """Return the experiments in one of the forms in which they may be given: an ``Experiment``, a dict from names to
+    what ``Experiment`` takes, the path of a JSON file with such a dict, or a list of these.
+
+    Raises:
+        TypeError: it is none of these.
+        ValueError: see ``Experiment.from_json``.
+    """
+    if isinstance(given, Experiment):
+        return [given]
+    if isinstance(given, str | os.PathLike):
+        return experiments_of(json.loads(Path(given).read_text(encoding="utf-8")))
+    if isinstance(given, Mapping):
+        return [Experiment.from_json(name, spec) for name, spec in given.items()]
+    if isinstance(given, Sequence):
+        return [experiment for each in given for experiment in experiments_of(each)]
+    raise TypeError(f"experiments are Experiments, dicts, a JSON file, or a list of these, not {given!r}")
+
+
+_OF_RUN = {"run_or_experiment", "config", "resume", "resume_config", "raise_on_failed_trial"}  # these are no settings
 
 
 def _job(
-    given: str | registry.Trainable | Experiment,
-    config: Mapping[str, Any] | Space | None,
-    tune_config: TuneConfig,
-    run_config: RunConfig,
+    given: str | registry.Trainable | Experiment, config: Mapping[str, Any] | Space | None, keywords: dict[str, Any]
 ) -> Job:
     if not isinstance(given, Experiment):
         registry.find(given)
-        return Job(given, config, tune_config, run_config)
-    tune, run_ = given.tune_config, given.run_config
-    clashes = [*_given(tune_config, _OWN_TUNE), *_given(run_config, _OWN_RUN), *(["config"] if config else [])]
-    if clashes:
-        raise ValueError(f"{', '.join(clashes)}: say it in the Experiment")
-    for name in _OWN_TUNE:
-        setattr(tune_config, name, getattr(tune, name))
-    for name in _OWN_RUN:
-        setattr(run_config, name, getattr(run_, name))
-    return Job(given.run, given.config, tune_config, run_config)
-
-
-_OWN_TUNE = (
-    "num_samples",
-    "time_budget_s",
-    "trial_name_creator",
-    "trial_dirname_creator",
-    "resources_per_trial",
-)  # what Experiments say
-_OWN_RUN = ("name", "stop", "storage_path", "failure_config", "checkpoint_config", "sync_config", "log_to_file")
-
-
-def _given(settings: TuneConfig | RunConfig, names: Sequence[str]) -> list[str]:
-    default = type(settings)()
-    return [name for name in names if getattr(settings, name) != getattr(default, name)]
+        return Job(given, config, *settings_of(keywords))
+    settings_of(keywords)  # what cannot be had at all is refused first
+    default = signature(run).parameters
+    told = {**keywords, "config": config or None}
+    own = given.settings.keys() | {"config"}
+    twice = [name for name in default if name in own and told[name] != default[name].default]
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: say it in the Experiment")
+    return Job(given.run, given.config, *settings_of({**keywords, **given.settings}))
 
 
 def _analysis(
@@ -274,12 +335,10 @@ def _again(resume: bool | str | None) -> tuple[bool | str | None, ResumeConfig]:
     """
     first, plus, rest = resume.partition("+") if isinstance(resume, str) else (resume, "", "")
     if plus and rest not in _ERRORED:
-        only = (
-            "unfinished trials go on as well: use 'AUTO+ERRORED'"
-            if rest.endswith("_ONLY")
-            else "it may end in +ERRORED"
+        also = "unfinished trials go on as well: use 'AUTO+ERRORED'"
+        raise ValueError(
+            f"resume={resume!r} is not supported: {also if rest.endswith('_ONLY') else 'it may end in +ERRORED'}"
         )
-        raise ValueError(f"resume={resume!r} is not supported: {only}")
     return first, ResumeConfig(errored=_ERRORED[rest])
 
 
@@ -303,16 +362,6 @@ def _resumed(settings: RunConfig, resume: bool | str | None) -> Path | None:
         raise ValueError(f"resume={resume!r} is not known: it may be True, False, 'AUTO', or 'AUTO+ERRORED'")
     if name is None:
         raise ValueError(f"resume={resume!r} needs the run's name")
-    directory = _place(settings, name)
-    if not is_run(directory) and resume == "AUTO":
-        return None
-    check_run(directory)
-    return directory
-
-
-def _place(settings: RunConfig, name: str) -> Path:
     path = Path(name).expanduser()
-    if path.is_absolute():
-        return path
-    home = settings.storage_path or os.environ.get("TRIALWRIGHT_HOME") or "~/trialwright"
-    return Path(home).expanduser() / harmless(name)
+    directory = path if path.is_absolute() else settings.storage / link_name(name)
+    return None if resume == "AUTO" and not is_run(directory) else find_run(directory)

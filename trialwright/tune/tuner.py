@@ -9,12 +9,13 @@ from typing import Any
 
 from trialwright.errors import import_instead
 from trialwright.space import Space
+from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
-from trialwright.tune.config import ResumeConfig, ResumeType, RunConfig, TuneConfig
 from trialwright.tune.conversion import Job
-from trialwright.tune.kept import check_run, is_run, load
+from trialwright.tune.kept import load
 from trialwright.tune.records import Records
-from trialwright.tune.result_grid import ResultGrid
+from trialwright.tune.results import ResultGrid
+from trialwright.tune.settings import ResumeConfig, ResumeType, RunConfig, TuneConfig, refuse_filesystem
 
 
 class Tuner:
@@ -85,10 +86,8 @@ class Tuner:
         """
         if not resume_unfinished:
             raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
-        if storage_filesystem is not None:
-            raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
-        directory = Path(path).expanduser().resolve()  # a link may lead to another run by the time of fit()
-        check_run(directory)
+        refuse_filesystem(storage_filesystem)
+        directory = find_run(Path(path).expanduser().resolve())  # a link may lead to another run by the time of fit()
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
         tuner._directory = directory
         tuner._again = _resume_config or ResumeConfig(errored=_errored(resume_errored, restart_errored))
@@ -101,8 +100,7 @@ class Tuner:
         Raises:
             ValueError: a filesystem is given.
         """
-        if storage_filesystem is not None:
-            raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
+        refuse_filesystem(storage_filesystem)
         return is_run(Path(path).expanduser())
 
     def fit(self) -> ResultGrid:

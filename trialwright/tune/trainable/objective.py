@@ -22,7 +22,7 @@ from trialwright.ray_calls import refuse_ray_calls
 from trialwright.reporting import Reply
 from trialwright.tune import names, registry, session
 from trialwright.tune.checkpoint import Checkpoint
-from trialwright.tune.result import DONE, SHOULD_CHECKPOINT
+from trialwright.tune.names import DONE, SHOULD_CHECKPOINT
 from trialwright.tune.session import Attempt, Saved, serving
 from trialwright.tune.trainable.trainable import Trainable
 

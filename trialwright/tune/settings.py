@@ -1,17 +1,22 @@
-"""The settings of a run, by Ray Tune's names. Each is honoured, or refused here by name with what to use instead."""
+"""The settings of a run, by Ray Tune's names: in configs, or as the flat keywords of ``tune.run`` and ``Experiment``.
+
+Each is honoured, or refused here by name with what to use instead.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Any, Literal
 
 from trialwright.engine.replay import Retry
 from trialwright.errors import refuse
 from trialwright.executors import Executor, Local
+from trialwright.storage.place import home
 from trialwright.tune.resources import Resources
 from trialwright.tune.trial import Trial
 
@@ -247,6 +252,11 @@ class RunConfig:
         self.failure_config = self.failure_config or FailureConfig()
         self.checkpoint_config = self.checkpoint_config or CheckpointConfig()
 
+    @property
+    def storage(self) -> Path:
+        """The directory in which runs are kept."""
+        return Path(self.storage_path).expanduser() if self.storage_path else home()
+
     def _problems(self) -> Iterator[str]:
         if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or ""):
             yield "storage_filesystem, storage_path: runs are kept on a disk that is mounted here: give a directory"
@@ -261,6 +271,66 @@ class RunConfig:
             )
 
 
-def as_checkpoint_config(given: CheckpointConfig | Mapping[str, Any] | None) -> CheckpointConfig | None:
-    """Return a ``CheckpointConfig``, also from a dict of its fields."""
-    return CheckpointConfig(**given) if isinstance(given, Mapping) else given
+def refuse_filesystem(given: object) -> None:
+    """Refuse a filesystem of pyarrow's.
+
+    Raises:
+        ValueError: one is given.
+    """
+    if given is not None:
+        raise ValueError("storage_filesystem: runs are kept on a disk that is mounted here")
+
+
+_OLD_CHECKPOINTS = ("checkpoint_freq", "checkpoint_at_end", "keep_checkpoints_num", "checkpoint_score_attr")
+_REFUSED = {
+    "export_formats": "save what is to be kept as a checkpoint",
+    "restore": "have the trainable load the checkpoint in its setup()",
+}
+
+
+def settings_of(keywords: Mapping[str, Any]) -> tuple[TuneConfig, RunConfig]:
+    """Return the settings that flat keywords say, which are called as the fields of the configs, or have older names.
+
+    Raises:
+        ValueError: something cannot be had, or is given twice; the text says what to use instead.
+        TypeError: there is no such setting.
+    """
+    given = dict(keywords)
+    refuse([f"{name}: {why}" for name, why in _REFUSED.items() if given.pop(name, None)], "this cannot be had")
+    old = given.pop("trial_resources", None)
+    if old is not None and given.get("resources_per_trial") is not None:
+        raise ValueError("trial_resources is the old name of resources_per_trial: give one of them")
+    if old is not None:
+        given["resources_per_trial"] = old
+    if isinstance(given.get("sync_config"), Mapping):
+        given["sync_config"] = SyncConfig(**given["sync_config"])
+    given["checkpoint_config"] = _checkpoints(given.pop("checkpoint_config", None), _taken(_OLD_CHECKPOINTS, given))
+    given["failure_config"] = FailureConfig(**_taken(_names(FailureConfig), given))
+    tune_config = TuneConfig(**_taken(_names(TuneConfig), given))
+    return tune_config, RunConfig(**given)
+
+
+def _checkpoints(config: CheckpointConfig | Mapping[str, Any] | None, old: Mapping[str, Any]) -> CheckpointConfig:
+    """Return what to keep of what trials save, as a config or a dict of its fields says, or the older keywords."""
+    if not any(old.values()):
+        return CheckpointConfig(**config) if isinstance(config, Mapping) else config or CheckpointConfig()
+    if config is not None:
+        raise ValueError(f"{', '.join(_OLD_CHECKPOINTS)}: say it in checkpoint_config, which is given too")
+    score = old.get("checkpoint_score_attr")
+    attribute = score.removeprefix("min-") if score else None
+    return CheckpointConfig(
+        num_to_keep=old.get("keep_checkpoints_num"),
+        checkpoint_score_attribute=attribute,
+        checkpoint_score_order="max" if attribute == score else "min",
+        checkpoint_frequency=old.get("checkpoint_freq") or 0,
+        checkpoint_at_end=old.get("checkpoint_at_end"),
+    )
+
+
+def _names(config: type[TuneConfig | FailureConfig]) -> list[str]:
+    return [field.name for field in fields(config)]
+
+
+def _taken(names: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Take what has these names out of what is given."""
+    return {name: given.pop(name) for name in names if name in given}
