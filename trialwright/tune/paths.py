@@ -200,10 +200,10 @@ def install() -> None:
     """Have imports from all these paths find what they should, in this process; once is enough."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    for path in MIRRORED:
-        if path.count(".") == 1:  # tune.result_grid is there without an import of its own, as in Ray Tune
-            import_module(ROOT + path)
     for parent in {path.rpartition(".")[0] for path in MIRRORED} - MIRRORED.keys():
         vars(import_module(ROOT + parent)).setdefault("__path__", [])  # a module that others are below is a package
+    for path in MIRRORED:
+        if path.count(".") == 1 and path.startswith("tune."):  # tune.result_grid is there unimported, as in Ray Tune
+            import_module(ROOT + path)
     for module in {path.partition(":")[0] for path in MISSING if ":" in path}:
         vars(import_module(ROOT + module)).setdefault("__getattr__", _missing_names(module))
