@@ -8,7 +8,9 @@ The rule is Ray's own: its reference for users (``doc/source/tune/api``) and its
   Internals".
 
 A name that another module only passes on belongs to the module that defines it. A module that has only constants, as
-``ray.tune.result``, is public: users read them. So are the trainers of Ray Train, which Tune's tests also use.
+``ray.tune.result``, is public: users read them. So are the trainers of Ray Train, which Tune's tests also use. The states
+of a trial are strings, and public, though the class that has them is not. ``TOOLS`` are functions on plain strings and
+files with which tests make their data; a test that uses no more of Ray's internals counts.
 """
 
 from __future__ import annotations
@@ -46,7 +48,20 @@ PASSED_ON = (  # by a public package, from one of the modules above
     "ray.tune.trainable.FunctionTrainable",
     "ray.tune.trainable.wrap_function",
 )
-PUBLIC = ("ray.tune.execution.placement_groups",)  # page "Trainable"
+STATES = ("PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR")
+TOOLS = (
+    "ray._private.test_utils",
+    "ray.air._internal.uri_utils",
+    "ray.train._internal.storage._delete_fs_path",
+    "ray.train._internal.storage._download_from_fs_path",
+    "ray.train._internal.storage.get_fs_and_path",
+    "ray.train._internal.storage._create_directory",
+)
+PUBLIC = (
+    "ray.tune.execution.placement_groups",  # page "Trainable"
+    *(f"ray.tune.experiment.{trial}.{state}" for trial in ("Trial", "trial.Trial") for state in STATES),
+    *TOOLS,
+)
 
 
 def is_internal(path: str) -> bool:
