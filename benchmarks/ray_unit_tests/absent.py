@@ -17,7 +17,7 @@ class Absent:
 
     def __getattr__(self, name: str) -> NoReturn:
         # pytest looks at every name of a module for marks and fixtures: those are truly not there
-        raise AttributeError(name) if name.startswith("_") or name.startswith("pytest") else ImportError(self._error)
+        raise AttributeError(name) if name.startswith(("_", "pytest")) else ImportError(self._error)
 
     def __call__(self, *values: object, **named: object) -> NoReturn:
         """Raise the import's error."""
@@ -25,9 +25,4 @@ class Absent:
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         """Return what a class that is derived from the absent one inherits: an error when it is made."""
-        error = self._error
-
-        def refuse(*values: object, **named: object) -> NoReturn:
-            raise ImportError(error)
-
-        return (type("Absent", (), {"__init__": refuse}),)
+        return (type("Absent", (), {"__init__": self.__call__}),)

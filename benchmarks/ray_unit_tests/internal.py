@@ -8,9 +8,9 @@ The rule is Ray's own: its reference for users (``doc/source/tune/api``) and its
   Internals".
 
 A name that another module only passes on belongs to the module that defines it. A module that has only constants, as
-``ray.tune.result``, is public: users read them. So are the trainers of Ray Train, which Tune's tests also use. The states
-of a trial are strings, and public, though the class that has them is not. ``TOOLS`` are functions on plain strings and
-files with which tests make their data; a test that uses no more of Ray's internals counts.
+``ray.tune.result``, is public: users read them. So are the trainers of Ray Train, which Tune's tests also use. The
+states of a trial are strings, and public, though the class that has them is not. ``TOOLS`` are functions on plain
+strings and files with which tests make their data; a test that uses no more of Ray's internals counts.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneRay:
-    """Has tests in a row that start Ray in the same way share one: else most of a test's time is Ray's start.
-
-    After a failed test Ray is stopped, as the test may have left something running.
-    """
+    """Has tests in a row that start Ray in the same way share one: else most of a test's time is Ray's start."""
 
     def __init__(self) -> None:
-        self._init, self._shutdown = ray.init, ray.shutdown
+        self._init: Callable[..., object] = ray.init
+        self._shutdown = ray.shutdown
         self._asked = ""
         self._context: object = None
-        ray.init, ray.shutdown = self.init, self.shutdown
+        vars(ray).update(init=self.init, shutdown=self.shutdown)
 
     def init(self, *values: object, **named: object) -> object:
         """Start Ray, or go on with the one that has been started in the same way."""
@@ -50,6 +48,11 @@ class OneRay:
         """Leave Ray for the next test, if it was started here."""
         if not self._asked:
             self._shutdown()
+
+    def clear(self) -> None:
+        """Stop Ray if a failed test has left something running in it."""
+        if ray.is_initialized() and ray.available_resources().get("CPU") != ray.cluster_resources().get("CPU"):
+            self.stop()
 
     def stop(self) -> None:
         """Stop Ray."""
@@ -70,7 +73,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or not report.passed:
         _write(report.nodeid, report.outcome, "" if report.passed else _last_line(report))
     if report.failed:
-        ONE_RAY.stop()
+        ONE_RAY.clear()
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

@@ -167,6 +167,10 @@ class Reach:
             found |= self._paths(start, set())
         return sorted(path for path in found if is_internal(path))
 
+    def reached(self, name: str) -> set[str]:
+        """Return the paths that something of this module reaches."""
+        return self._named(name, set())
+
     def _around(self) -> list[ast.stmt]:
         """Return the fixtures that every test has."""
         functions = [node for node in self._defined.values() if isinstance(node, ast.FunctionDef)]
@@ -178,8 +182,9 @@ class Reach:
         self._collect(owner, methods)
         found = [part for key, part in methods.items() if key == name or key.lower().startswith(AROUND)]
         for part in found:  # grows
-            own = [node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute) and dotted(node.value) == "self"]
-            found += [methods[key] for key in dict.fromkeys(own) if key in methods and methods[key] not in found]
+            names = [node for node in ast.walk(part) if isinstance(node, ast.Attribute)]
+            called = [methods.get(node.attr) for node in names if dotted(node.value) == "self"]
+            found += [method for method in called if method is not None and method not in found]
         return found
 
     def _collect(self, owner: str, methods: dict[str, ast.stmt]) -> None:
@@ -210,14 +215,14 @@ class Reach:
         path = self._imports.get(name, "")
         helper, _, wanted = path.rpartition(".")
         if helper in HELPERS:
-            return Reach(self._package / HELPERS[helper], self._package)._named(wanted, set())
+            return Reach(self._package / HELPERS[helper], self._package).reached(wanted)
         if name in seen or name not in self._defined:
             return {path}
         seen.add(name)
         return self._paths(self._defined[name], seen)
 
     def _resolved(self, name: str) -> str:
-        """Return the path of a dotted name that begins with an import, up to its first class and what it takes from it."""
+        """Return the path of a dotted name that begins with an import, up to its first class and a constant of it."""
         start, _, rest = name.partition(".")
         if start not in self._imports:
             return ""
