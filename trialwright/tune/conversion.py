@@ -26,7 +26,7 @@ from trialwright.tune.callbacks import (
     TBXLoggerCallback,
     together,
 )
-from trialwright.tune.error import TrialError
+from trialwright.tune.error import TrialError, rules_as_tune_errors
 from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
@@ -244,7 +244,8 @@ class Job:
 
     def _finish(self, engine: TuneEngine) -> Records:
         engine.facts, engine.trainable = self.facts, self.trainable
-        result = engine.run()
+        with rules_as_tune_errors():
+            result = engine.run()
         self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors

@@ -16,7 +16,7 @@ from trialwright.space import Space
 from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
 from trialwright.tune.conversion import Job
-from trialwright.tune.error import TuneError
+from trialwright.tune.error import TuneError, settings_as_tune_errors
 from trialwright.tune.kept import link_name
 from trialwright.tune.resources import Resources
 from trialwright.tune.results import ExperimentAnalysis
@@ -164,14 +164,16 @@ def run_experiments(  # noqa: PLR0917 - as in Ray Tune
         seed: as in ``run``.
 
     Raises:
-        ValueError, TypeError: something given makes no sense; nothing was started.
-        TuneError: trials failed, and ``raise_on_failed_trial``.
+        TypeError: something given makes no sense; nothing was started.
+        TuneError: trials failed, and ``raise_on_failed_trial``; or a setting makes no sense, which is a ``ValueError``
+            too.
     """
     given = dict(locals())
     if concurrent:
         raise ValueError("concurrent=True: experiments run one after another, each with the machine to itself")
     keywords = {name: given[name] for name in given.keys() - {"experiments", "concurrent"}}
-    analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
+    with settings_as_tune_errors():
+        analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
     return [trial for analysis in analyses for trial in analysis.trials]
 
 

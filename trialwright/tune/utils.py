@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from trialwright.tune.dicts import flatten_dict, merge_dicts, unflatten_dict, unflatten_list_dict, unflattened_lookup
+from trialwright.tune.gpus import wait_for_gpu
 from trialwright.tune.trainable.trainable import Trainable
+
+__all__ = [
+    "flatten_dict",
+    "merge_dicts",
+    "unflatten_dict",
+    "unflatten_list_dict",
+    "unflattened_lookup",
+    "validate_save_restore",
+    "wait_for_gpu",
+]
 
 
 def validate_save_restore(
