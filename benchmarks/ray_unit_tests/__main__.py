@@ -2,7 +2,7 @@
 
     python -m benchmarks.ray_unit_tests --tests DIR                # all files; an hour or more
     python -m benchmarks.ray_unit_tests --tests DIR result_grid    # those whose names have this in them
-    python -m benchmarks.ray_unit_tests --tests DIR --write-docs   # ... and docs/ray-tune-tests.md
+    python -m benchmarks.ray_unit_tests --tests DIR --write-docs "Ray 2.60.0, tests of May 2026"  # ... and the page
 
 ``DIR`` is ``python/ray`` of a checkout of Ray: its wheels have no tests. Each file runs with pytest in a process of its
 own, first with the installed Ray (the control), then with changed imports. ``--kept`` keeps the outcomes, one file of
@@ -23,6 +23,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.ray_unit_tests.page import PAGE, File, page
 from benchmarks.ray_unit_tests.sources import HELPERS, Reach, local, rewritten
 
 AREAS = (  # the test files about what the issue of this benchmark calls public behaviour
@@ -150,6 +151,16 @@ def outcomes(name: str, side: str, home: Path, kept: Path, left_out: list[str]) 
     return {test: Outcome(*pair) for test, pair in json.loads(file.read_text(encoding="utf-8")).items()}
 
 
+def measured(name: str, package: Path, homes: dict[str, Path], kept: Path) -> File:
+    """Return how one file's tests end, on each side that has a folder."""
+    reach = Reach(package / "tune" / "tests" / f"{name}.py", package)
+    internal = [test for test in reach.tests() if reach.internal(test)]
+    found = {side: outcomes(name, side, home, kept, internal) for side, home in homes.items()}
+    control = {test: outcome.outcome for test, outcome in found.get("ray", {}).items()}
+    ours = {test: (outcome.outcome, outcome.why) for test, outcome in found.get("trialwright", {}).items()}
+    return File(name, len(internal), control, ours)
+
+
 def main() -> None:
     """Parse the command line, run, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_unit_tests")
@@ -157,19 +168,19 @@ def main() -> None:
     parser.add_argument("--tests", type=Path, required=True, help="python/ray of a checkout of Ray")
     parser.add_argument("--kept", type=Path, help="where outcomes are kept")
     parser.add_argument("--side", choices=SIDES, help="run only this side")
+    parser.add_argument("--write-docs", metavar="WHAT", help="write docs/ray-tune-tests.md; WHAT tells which tests ran")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        kept = given.kept or Path(scratch, "kept")
-        for side in SIDES:
-            home = Path(scratch, side)
+        homes = {side: Path(scratch, side) for side in SIDES if given.side in (None, side)}
+        for side, home in homes.items():
             home.mkdir()
             prepare(given.tests, home, ours=side == "trialwright")
-            for name in AREAS:
-                if given.part in name and given.side in (None, side):
-                    reach = Reach(given.tests / "tune" / "tests" / f"{name}.py", given.tests)
-                    internal = [test for test in reach.tests() if reach.internal(test)]
-                    found = outcomes(name, side, home, kept, internal)
-                    print(side, name, sum(o.outcome == "passed" for o in found.values()), "of", len(found), flush=True)
+        files = []
+        for name in [name for name in AREAS if given.part in name]:
+            files.append(measured(name, given.tests, homes, given.kept or Path(scratch, "kept")))
+            print(files[-1], flush=True)
+    if given.write_docs:
+        PAGE.write_text(page(files, given.write_docs), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "ray-tune-tests.md"
 ABOUT = """# Ray Tune's own unit tests
 
 How much of Ray Tune's public behaviour does `trialwright.tune` have? Ray's own unit tests tell: `python -m
-benchmarks.ray_unit_tests --tests DIR --write-docs` runs them with changed imports (`ray.tune` becomes
+benchmarks.ray_unit_tests --tests DIR --write-docs WHAT` runs them with changed imports (`ray.tune` becomes
 `trialwright.tune`, and `ray.train` and `ray.air` likewise) and writes this page. `DIR` is `python/ray` of a checkout of
 Ray; nothing of it is kept here.
 
@@ -43,6 +43,11 @@ class File:
     def counted(self) -> list[str]:
         """The tests that count."""
         return [test for test, outcome in self.control.items() if outcome == "passed"]
+
+    def __str__(self) -> str:
+        passed = f"{len(self.counted) - len(self.failed)} of {len(self.counted)}" if self.control else "?"
+        ours = sum(outcome == "passed" for outcome, _ in self.ours.values())
+        return f"{self.name}: {len(self.counted)} on Ray, {ours} here, {passed} of both; {self.internal} use internals"
 
     @property
     def failed(self) -> list[str]:

@@ -2,4 +2,49 @@
 
 from __future__ import annotations
 
-REASONS: dict[str, tuple[str, ...]] = {}  # reason -> names of tests, as regular expressions
+REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular expressions
+    "A run has a directory of its own, with an id, to which a link of its name points; a trial's is `trials/000003`.": (
+        "testCustomTrialDir",
+        "testTrialDirCreation",
+        "testTrialDirRegression",
+        "test_result_grid_api",
+    ),
+    "It calls `BasicVariantGenerator` as Ray's own loop does: `add_configurations`, `next_trial`.": (
+        "VariantGeneratorTest::.*",
+        "testConstantGridSearchBasicVariant",
+        "testGridSearchGenerator",
+        "testPointsToEvaluateBasicVariantAdvanced",
+        "test_basic_variant_limiter",
+    ),
+    "It uses `generate_variants`, by which Ray's searchers draw; `Space(config).sample(n, generator)` draws here.": (
+        "testSampleBoundsRandom",
+    ),
+    "It makes a `Result` and a `ResultGrid` without a run, and changes a private attribute.": (
+        "test_result_grid_repr",
+    ),
+    "It saves callbacks as Ray's own loop does; here the journal has what they were told.": ("test_callback_list_.*",),
+    "It hands loggers an object with the attributes that Ray's loggers read from a trial; ours read others.": (
+        "LoggerSuite::.*",
+    ),
+    "Helpers of Ray's own loop, which its reference does not document.": (
+        "test_format_vars",
+        "test_retry_fn_.*",
+        "test_tee_recursion",
+    ),
+    "Environments are RLlib's: `env` in an experiment and `register_env` are refused.": (
+        "testRegisterEnv",
+        "testRegisterEnvOverwrite",
+        "testRewriteEnv",
+    ),
+    "`AUTO+ERRORED_ONLY` is refused: unfinished trials of a run go on as well.": ("testRerun",),
+    "A rule of one's own for resources is a policy of the engine's `ResourceChanging`.": ("testNewResources",),
+    "`tune.grid_search` refuses a string itself, with a `TypeError`.": ("testBadParams3",),
+    "A run whose metric is never reported ends and says so, without an error.": ("testMetricCheckingEndToEnd",),
+    "The objects of `with_parameters` travel with the function, not through Ray's object store.": (
+        "testWithParameters2",
+        "testWithParameters3",
+    ),
+    "A space of constants is taken; on Ray HyperOpt refuses it.": ("testConvertHyperOptConstant",),
+    "`np.random.seed` before a run has no effect; `TuneConfig(seed=)` has.": ("testCategoricalSeedInTrainingLoop",),
+    "It reads the private attribute `_limit_concurrency`.": ("test_set_max_concurrency",),
+}

@@ -51,8 +51,10 @@ class OneRay:
 
     def clear(self) -> None:
         """Stop Ray if a failed test has left something running in it."""
-        if ray.is_initialized() and ray.available_resources().get("CPU") != ray.cluster_resources().get("CPU"):
-            self.stop()
+        if ray.is_initialized():
+            free, whole = ray.available_resources(), ray.cluster_resources()  # type: ignore[no-untyped-call]
+            if free.get("CPU") != whole.get("CPU"):
+                self.stop()
 
     def stop(self) -> None:
         """Stop Ray."""

@@ -96,9 +96,7 @@ class _Imports(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Change a dotted name that begins with ``ray``."""
         path = dotted(node)
-        if path.startswith("ray.") and self.moved(path) != path:
-            return ast.parse(self.moved(path), mode="eval").body
-        return self.generic_visit(node)
+        return ast.parse(self.moved(path), mode="eval").body if path.startswith("ray.") else self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         """Change a string that is a path, or a program."""
