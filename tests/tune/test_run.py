@@ -316,7 +316,7 @@ class TestATuneError:
 
         for kind in (tune.TuneError, PolicyError):
             with pytest.raises(kind, match="no luck"):
-                tune.run(objective, stop=stop, **fast)
+                tune.run(objective, config=SPACE, stop=stop, **fast)
 
 
 def test_the_place_of_runs_is_trialwright_s_own(monkeypatch, tmp_path):
