@@ -68,7 +68,7 @@ class Outcome:
     """How one test ended.
 
     Args:
-        outcome: ``passed``, ``failed``, ``skipped``, ``not collected`` or ``ended the process``.
+        outcome: ``passed``, ``failed``, ``skipped``, ``not collected``, ``not run`` or ``ended the process``.
         why: the last words of its error.
     """
 
@@ -96,12 +96,12 @@ def attempt(name: str, home: Path, left_out: list[str]) -> dict[str, Outcome]:
     log = home / f"{name}.log"
     found: dict[str, Outcome] = {}
     while True:
-        known = len(found)
-        (home / "left_out.json").write_text(json.dumps([*left_out, *found]), encoding="utf-8")
+        done = [test for test, outcome in found.items() if outcome.outcome != "not run"]
+        (home / "left_out.json").write_text(json.dumps([*left_out, *done]), encoding="utf-8")
         _pytest(name, home, log)
-        found |= _read(log)
-        ended = any(outcome.outcome == "ended the process" for outcome in [*found.values()][known:])
-        if not ended:
+        found = _read(log)
+        left = sum(outcome.outcome == "not run" for outcome in found.values())
+        if not left or left == len(found) - len(done):  # all have run, or no further one has
             return found
 
 
@@ -136,7 +136,7 @@ def _read(log: Path) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
         test, outcome, why = json.loads(line)
-        if test not in found or found[test].outcome in ("passed", "ended the process"):
+        if test not in found or found[test].outcome in ("passed", "ended the process", "not run"):
             found[test] = Outcome(outcome, why)
     return found
 
