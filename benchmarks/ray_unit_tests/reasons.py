@@ -47,4 +47,27 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "A space of constants is taken; on Ray HyperOpt refuses it.": ("testConvertHyperOptConstant",),
     "`np.random.seed` before a run has no effect; `TuneConfig(seed=)` has.": ("testCategoricalSeedInTrainingLoop",),
     "It reads the private attribute `_limit_concurrency`.": ("test_set_max_concurrency",),
+    "It compares two runs' results key by key; ours have a `logdir`, in which they differ.": (
+        "testAllValuesReceived",
+        "testNoDoneReceived",
+        "testReportTimeStep",
+    ),
+    "It reads `trial.storage`, and gives the log files names: a trial's are `stdout` and `stderr`.": ("testLogToFile",),
+    "It reads `trial.placement_group_factory`, which is not there.": (
+        "testTrialInfoAccess",
+        "testTrialInfoAccessFunction",
+    ),
+    "An object that is no trainable is refused with a `TypeError`, not a `TuneError`.": ("testRegisterTrainable",),
+    "It copies a wrapper's state with `get_state` and `set_state`, which searchers do not have here.": (
+        "test_set_get_repeater",
+        "test_set_get_limiter",
+    ),
+    "A `ConcurrencyLimiter` that is called by hand does not notice that its searcher has nothing more to suggest.": (
+        "test_batch_limiter_infinite_loop",
+    ),
+    "It calls `convert_search_space`, which searchers do not have here: spaces are converted inside.": (
+        "testConvertHyperOpt",
+        "testConvertHyperOptChooseFromListOfList",
+        "testConvertOptuna",
+    ),
 }
