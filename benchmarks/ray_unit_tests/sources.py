@@ -32,6 +32,7 @@ def rewritten(source: str, *, ours: bool) -> str:
         ours: have what is public in Ray Tune come from Trialwright; else all comes from Ray.
     """
     tree = _Imports(ours=ours).visit(ast.parse(source))
+    tree.body = [_defined_or_absent(node) for node in tree.body]
     start = next((at for at, node in enumerate(tree.body) if not _is_head(node)), 0)
     packages = ["absent", *(["trialwright.air", "trialwright.train", "trialwright.tune"] if ours else [])]
     tree.body[start:start] = [ast.Import([ast.alias(name)]) for name in packages]
@@ -41,6 +42,18 @@ def rewritten(source: str, *, ours: bool) -> str:
 def _is_head(node: ast.stmt) -> bool:
     docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return docstring or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+
+
+def _defined_or_absent(node: ast.stmt) -> ast.stmt:
+    """Guard a class or function as imports are: its bases and decorators may be absent."""
+    return _or_absent(node, node.name) if isinstance(node, ast.ClassDef | ast.FunctionDef) else node
+
+
+def _or_absent(node: ast.stmt, name: str) -> ast.stmt:
+    guard = ast.parse(f"try:\n    pass\nexcept Exception as error:\n    {name} = absent.Absent(error)").body[0]
+    assert isinstance(guard, ast.Try)
+    guard.body = [node]
+    return guard
 
 
 class _Imports(ast.NodeTransformer):
@@ -86,12 +99,8 @@ class _Imports(ast.NodeTransformer):
         return found
 
     def _guarded(self, node: ast.stmt, name: str) -> list[ast.stmt]:
-        if self._depth or name == "*" or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
-            return [node]
-        guard = ast.parse(f"try:\n    pass\nexcept Exception as error:\n    {name} = absent.Absent(error)").body[0]
-        assert isinstance(guard, ast.Try)
-        guard.body = [node]
-        return [guard]
+        is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        return [node] if self._depth or name == "*" or is_future else [_or_absent(node, name)]
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """Change a dotted name that begins with ``ray``."""
