@@ -70,4 +70,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "testConvertHyperOptChooseFromListOfList",
         "testConvertOptuna",
     ),
+    "`local_dir` still works here.": ("test_local_dir_deprecation",),
+    "It expects an error that names Ray's variable `RAY_PICKLE_VERBOSE_DEBUG`.": ("testNotRaisesNonserializable",),
 }
