@@ -77,5 +77,10 @@ def is_internal(path: str) -> bool:
     return (hidden and ours) or any(_within(path, module) for module in (*MODULES, *PASSED_ON))
 
 
+def is_tool(path: str) -> bool:
+    """Tell whether this is something of Ray's with which tests make their data."""
+    return any(_within(path, tool) for tool in TOOLS)
+
+
 def _within(path: str, module: str) -> bool:
     return path == module or path.startswith(module + ".")

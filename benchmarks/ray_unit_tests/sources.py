@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from benchmarks.ray_examples import changed
-from benchmarks.ray_unit_tests.internal import LIBRARIES, is_internal
+from benchmarks.ray_unit_tests.internal import LIBRARIES, is_internal, is_tool
 
 HELPERS = {  # a module that only tests use -> its file, below the package; it is copied beside the test files
     "ray.train.tests.util": "train/tests/util.py",
@@ -68,7 +68,7 @@ class _Imports(ast.NodeTransformer):
         for helper in HELPERS:
             if path == helper or path.startswith(helper + "."):
                 return local(helper) + path.removeprefix(helper)
-        public = path.startswith(LIBRARIES) and not is_internal(path)
+        public = path.startswith(LIBRARIES) and not is_internal(path) and not is_tool(path)
         return "trialwright" + path.removeprefix("ray") if self._ours and public else path
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:

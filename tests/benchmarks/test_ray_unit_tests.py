@@ -72,8 +72,10 @@ def test_a_test_is_internal_by_all_that_it_reaches(tmp_path):
 
 
 def test_public_names_move_and_internal_ones_stay():
-    text = rewritten(SOURCE + '\nray.tune.run("ray.tune.tuner.Tuner", ray.init(), ray.tune.impl)\n', ours=True)
+    source = SOURCE + "from ray.air._internal.uri_utils import URI\n"
+    text = rewritten(source + '\nray.tune.run("ray.tune.tuner.Tuner", ray.init(), ray.tune.impl)\n', ours=True)
     assert "    from trialwright import tune\n" in text
+    assert "    from ray.air._internal.uri_utils import URI\n" in text
     assert "    from ray.tune.execution.tune_controller import TuneController\n" in text
     assert "trialwright.tune.run('trialwright.tune.tuner.Tuner', ray.init(), ray.tune.impl)" in text
     assert "trialwright" not in rewritten(SOURCE, ours=False)
