@@ -296,6 +296,20 @@ class TestATrialThatFailed:
         assert [trial.status for trial in analysis.trials] == ["TERMINATED", "ERROR", "TERMINATED"]
 
 
+class TestSettingsOfAnExperiment:
+    @pytest.mark.parametrize(
+        ("settings", "why"),
+        [
+            ({"config": "invalid"}, "config: a search space is a dict"),
+            ({"checkpoint_config": tune.CheckpointConfig(checkpoint_at_end=True)}, "are for classes"),
+            ({"checkpoint_freq": 1}, "are for classes"),
+        ],
+    )
+    def test_are_checked_when_it_is_made(self, settings, why):
+        with pytest.raises(ValueError, match=why):
+            tune.Experiment("mine", objective, **settings)
+
+
 class TestATuneError:
     @pytest.mark.parametrize(
         ("spec", "why"),

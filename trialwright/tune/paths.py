@@ -123,7 +123,6 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.utils:UtilMonitor": "read the machine's load in a tune.Callback",
     "tune.utils:date_str": "datetime.now().strftime(...)",
     "tune.utils:deep_update": _DICTS,
-    "tune.utils:diagnose_serialization": "ray.util.inspect_serializability",
     "tune.utils:warn_if_slow": "the run's statistics say where the time went",
     "tune.utils.callback": _INSIDE,
     "tune.utils.file_transfer": "the storage is a directory that every machine can write to",

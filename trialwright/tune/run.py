@@ -15,7 +15,7 @@ from trialwright.executors import Executor
 from trialwright.space import Space
 from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
-from trialwright.tune.conversion import Job
+from trialwright.tune.conversion import Job, check_saving
 from trialwright.tune.error import TuneError, settings_as_tune_errors
 from trialwright.tune.kept import link_name
 from trialwright.tune.resources import Resources
@@ -240,9 +240,12 @@ class Experiment:
     ) -> None:
         given = dict(locals())
         registry.find(run)
+        if not isinstance(config, Mapping | None):
+            raise ValueError(f"config: a search space is a dict of domains and constants, not {config!r}")  # noqa: TRY004 - as in Ray Tune
         self.name, self.run, self.config = name, run, config
         self.settings = {each: given[each] for each in given.keys() - {"self", "run", "config"}}
         self.tune_config, self.run_config = settings_of(self.settings)
+        check_saving(self.run_config.checkpoint_config or CheckpointConfig(), run)
 
     @property
     def checkpoint_config(self) -> CheckpointConfig | None:

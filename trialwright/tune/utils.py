@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from trialwright.tune.dicts import flatten_dict, merge_dicts, unflatten_dict, unflatten_list_dict, unflattened_lookup
@@ -10,6 +10,7 @@ from trialwright.tune.gpus import wait_for_gpu
 from trialwright.tune.trainable.trainable import Trainable
 
 __all__ = [
+    "diagnose_serialization",
     "flatten_dict",
     "merge_dicts",
     "unflatten_dict",
@@ -18,6 +19,21 @@ __all__ = [
     "validate_save_restore",
     "wait_for_gpu",
 ]
+
+
+def diagnose_serialization(trainable: Callable[..., Any]) -> bool | set[object]:
+    """Tell whether a function can be sent to other processes: True, or what in it cannot; prints where that is used.
+
+    Args:
+        trainable: a function or a class.
+
+    Raises:
+        ImportError: Ray is not installed.
+    """
+    from ray.util import inspect_serializability
+
+    fits, failures = inspect_serializability(trainable)
+    return bool(fits) or set(failures)
 
 
 def validate_save_restore(
