@@ -58,3 +58,9 @@ def test_a_described_domain_is_drawn_from_as_others_are():
 def test_what_makes_no_sense_is_refused(make, why):
     with pytest.raises(ValueError, match=why):
         make()
+
+
+def test_a_searchers_own_space_may_have_described_domains():
+    pytest.importorskip("hyperopt", exc_type=ImportError)
+    searcher = tune.create_searcher("hyperopt", space={"x": Categorical(["a", "b"])}, metric="loss", mode="min")
+    assert searcher.suggest("0")["x"] in ("a", "b")

@@ -190,3 +190,9 @@ def test_a_stop_function_sees_the_config_as_the_objective_does(tmp_path):
     config = tune.RunConfig(stop=stop, storage_path=tmp_path, executor="local", verbose=0)
     tune.Tuner(lambda config: {"score": 1}, param_space={"f": tune.choice([math.sin])}, run_config=config).fit()
     assert seen == [math.sin]
+
+
+@pytest.mark.parametrize("wrong", [{"top": "3"}, {"std": "0"}, {"patience": None}])
+def test_what_is_no_number_of_an_experiment_plateau_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be a number"):
+        ExperimentPlateauStopper("score", **wrong)

@@ -115,6 +115,9 @@ class ExperimentPlateauStopper(RunPlateau, Stopper):
         mode: Literal["min", "max"] = "min",
         patience: int = 0,
     ) -> None:
+        for name, value in (("std", std), ("top", top), ("patience", patience)):
+            if not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, not {value!r}")  # noqa: TRY004 - as in Ray Tune
         super().__init__(metric, mode, std=std, top=top, patience=patience)
 
     def __call__(self, trial_id: object, result: Mapping[str, Any]) -> bool:
