@@ -25,6 +25,15 @@ def test_it_waits_until_the_memory_is_free(uses, gpu):
     assert not uses
 
 
+def test_the_first_gpu_of_the_trial_is_meant(uses, monkeypatch):
+    uses.append(0.0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    assert wait_for_gpu()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    with pytest.raises(RuntimeError, match="this trial has no GPU"):
+        wait_for_gpu()
+
+
 def test_it_gives_up_after_so_many_looks(uses):
     with pytest.raises(RuntimeError, match="100% of its memory in use after 3 looks"):
         wait_for_gpu(0, retry=3, delay_s=0)

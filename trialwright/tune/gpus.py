@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -58,12 +59,9 @@ def _finder(gpu_id: int | str) -> Callable[[], Any]:
     return find
 
 
-def _own() -> int | str:
+def _own() -> str:
     """Return the first GPU of this trial."""
-    import ray
-
-    found = ray.get_gpu_ids()
-    if not found:
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
+    if not first:
         raise RuntimeError("this trial has no GPU: ask for one with tune.with_resources(objective, {'gpu': 1})")
-    first: int | str = found[0]
     return first
