@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular expressions
+    "`Domain.sample` takes only keywords.": ("testFunctionSignature", "testLogUniform"),
+    "It expects `RecursiveDependencyError`; here it is a `ValueError`.": ("testRecursiveDep",),
     "A run has a directory of its own, with an id, to which a link of its name points; a trial's is `trials/000003`.": (
         "testCustomTrialDir",
         "testTrialDirCreation",
@@ -69,6 +71,7 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "testConvertHyperOpt",
         "testConvertHyperOptChooseFromListOfList",
         "testConvertOptuna",
+        "testOptunaReportTooOften",
     ),
     "`local_dir` still works here.": ("test_local_dir_deprecation",),
     "It expects an error that names Ray's variable `RAY_PICKLE_VERBOSE_DEBUG`.": ("testNotRaisesNonserializable",),
@@ -77,5 +80,13 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "test_fetch_trial_dataframes_with_errors",
     ),
     "`export_formats` is refused: a model is saved as a checkpoint.": ("testExportFormats",),
-    "`Domain.sample` takes only keywords.": ("testFunctionSignature",),
+    "It calls private methods of a progress reporter.": ("testCurrentBestTrial", "testInfer", "testSortByMetric"),
+    "It looks for Ray's own words in what a program prints.": ("testEndToEndReporting",),
+    "A reporter accepts the same column twice.": ("testAddMetricColumn",),
+    "It reads private attributes of `OptunaSearch`.": (
+        "AddEvaluatedPointTest::testOptuna",
+        "MultiObjectiveTest::.*",
+        "SaveRestoreCheckpointTest::testOptuna.*",
+    ),
+    "The trial's GPU is the first of `CUDA_VISIBLE_DEVICES`; the test replaces `ray.get_gpu_ids`.": ("testDefaultGPU",),
 }
