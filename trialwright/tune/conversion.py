@@ -26,7 +26,7 @@ from trialwright.tune.callbacks import (
     TBXLoggerCallback,
     together,
 )
-from trialwright.tune.error import TrialError
+from trialwright.tune.error import TrialError, rules_as_tune_errors
 from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
@@ -221,12 +221,8 @@ class Job:
     def _objective(
         self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
     ) -> Callable[[dict[str, Any]], object]:
+        check_saving(checkpoints, self.trainable)
         every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
-        if (every or at_end) and not is_class(registry.find(self.trainable)):
-            raise ValueError(
-                "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
-                "report(..., checkpoint=...)"
-            )
         saving = Saving(every, at_end, at_decisions=self.method.decides)
         return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
 
@@ -244,7 +240,8 @@ class Job:
 
     def _finish(self, engine: TuneEngine) -> Records:
         engine.facts, engine.trainable = self.facts, self.trainable
-        result = engine.run()
+        with rules_as_tune_errors():
+            result = engine.run()
         self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors
@@ -261,6 +258,19 @@ class Job:
         except Exception as error:
             name = type(self.method.searcher).__name__
             warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
+
+
+def check_saving(checkpoints: CheckpointConfig, trainable: str | registry.Trainable) -> None:
+    """Refuse to save a function's trials.
+
+    Raises:
+        ValueError: the trainable is a function, and it should be saved now and then, or at the end.
+    """
+    if (checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end) and not is_class(registry.find(trainable)):
+        raise ValueError(
+            "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
+            "report(..., checkpoint=...)"
+        )
 
 
 def _stop(given: object) -> object:
