@@ -18,6 +18,5 @@ analysis = tune.run(
     },
     stop={"training_iteration": 1},
 )
-print(
-    f"{analysis.best_config['env']}: mean return {analysis.best_result['episode_reward_mean']:.1f} after one iteration"
-)
+result = analysis.best_result
+print(f"{analysis.best_config['env']}: mean return {result['episode_reward_mean']:.1f} after one iteration")

@@ -124,6 +124,15 @@ def test_passes_can_be_paused_and_cloned(scheduler):
     assert not found.result_.errors
 
 
+def test_a_class_that_a_fold_lacks_is_known_from_the_first_pass_on():
+    y = np.repeat([0, 1, 2], 40)
+    found = search(
+        SGDClassifier(random_state=0), ALPHA, passes=2, cv=KFold(3),  # each fold is one class
+        scoring=lambda estimator, *_: len(estimator.classes_),
+    ).fit(X, y)  # fmt: skip
+    assert list(found.cv_results_["mean_test_score"]) == [3.0] * 4
+
+
 def test_several_scores_are_kept_and_one_is_optimised():
     found = search(scoring=["accuracy", "neg_log_loss"], refit="neg_log_loss").fit(X, Y)
     assert found.multimetric_
@@ -206,6 +215,7 @@ def test_it_can_be_cloned_and_trials_can_be_in_processes(tmp_path):
         ({"over": {"D": space.uniform(0, 1)}}, "Invalid parameter 'D'"),
         ({"scheduler": "pbt"}, "passes"),
         ({"passes": 0}, "passes"),
+        ({"passes": 3}, "LogisticRegression has no partial_fit"),
         ({"n_jobs": 0}, "n_jobs"),
         ({"scoring": ["accuracy", "f1"]}, "refit"),
         ({"engine_options": {"mode": "min"}}, "mode"),
