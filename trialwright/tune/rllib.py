@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, ClassVar
 
+from trialwright.executors.base import Deputy
 from trialwright.tune.resources import PlacementGroupFactory
 from trialwright.tune.trainable.trainable import Trainable
 
@@ -44,6 +45,7 @@ class Algorithm(Trainable):
         """Build it, from a dict as its ``AlgorithmConfig.update_from_dict`` takes it."""
         for name, creator in self.environments.items():
             import_module("ray.tune.registry").register_env(name, creator)
+        _start_ray()
         self.algorithm = self.algorithm_class(config=config)
 
     def step(self) -> dict[str, Any]:
@@ -136,6 +138,19 @@ def results(found: Mapping[str, Any]) -> dict[str, Any]:
     runners = {name: float("nan") for name in OLD_METRICS.values()} | dict(found.get(RUNNERS, {}))
     old = {name: runners[now] for name, now in OLD_METRICS.items()}
     return {**old, **{name: value for name, value in found.items() if name not in _OURS}, RUNNERS: runners}
+
+
+def _start_ray() -> None:
+    """Start Ray in this process, in a thread that stays: Ray ends the process if the thread ends that has started it,
+    and in a trial of ``executor="local"`` that would be the trial's."""
+    ray = import_module("ray")
+    if not ray.is_initialized():
+        _keeper().tell(partial(ray.init, include_dashboard=False, ignore_reinit_error=True)).result()
+
+
+@cache
+def _keeper() -> Deputy:
+    return Deputy("trialwright-rllib")
 
 
 def _rllib(module: str) -> Any:  # noqa: ANN401 - a module
