@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_classification
@@ -80,6 +81,9 @@ class Counting(ClassifierMixin, BaseEstimator):
             raise RuntimeError("as it was told")
         self.classes_, self.weight_ = np.unique(y), sample_weight
         return self
+
+    def predict(self, X):  # noqa: N803 - the same
+        return np.full(len(X), self.classes_[0])
 
     def score(self, X, y, sample_weight=None):  # noqa: N803 - the same
         return self.quality
@@ -186,6 +190,17 @@ def test_groups_go_to_the_splitter_and_weights_to_the_estimator():
     found.fit(X, Y, groups=groups, sample_weight=weights)
     assert found.n_splits_ == 3
     assert (found.best_estimator_.weight_ == weights).all()
+
+
+def test_metadata_are_routed_as_they_were_requested():
+    weights, groups = np.arange(len(X)) + 1.0, np.repeat([0, 1, 2], 40)
+    with config_context(enable_metadata_routing=True):
+        estimator = Counting().set_fit_request(sample_weight="weights")
+        scoring = make_scorer(accuracy_score).set_score_request(sample_weight=False)
+        over = {"quality": space.uniform(0, 1)}
+        found = search(estimator, over, cv=GroupKFold(3), scoring=scoring).fit(X, Y, groups=groups, weights=weights)
+    assert (found.best_estimator_.weight_ == weights).all()
+    assert found.n_splits_ == 3
 
 
 def test_a_seed_repeats_a_search():
