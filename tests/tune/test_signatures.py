@@ -131,9 +131,6 @@ REFUSED = [
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
-REFUSED_WHOLE = {
-    "register_env": "nothing: it is for RLlib, which does not read it here; call `ray.tune.register_env`",
-}
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
@@ -224,7 +221,7 @@ def test_every_parameter_is_known(where):
 def test_every_parameter_is_read(where):
     target = ours(where)
     shared = parameters(target).keys() & parameters(theirs(where)).keys()
-    if not shared or short(where) in REFUSED_WHOLE:
+    if not shared:
         return
     read = attributes_read() if dataclasses.is_dataclass(target) else names_read(target)
     assert sorted(name for name in shared - read if (where, name) not in IDLE) == []
@@ -262,13 +259,6 @@ def methods(cls):
 def test_what_is_refused_is_refused_by_its_name(case):
     with pytest.raises((ValueError, TypeError), match=case.parameter):
         ours(case.where)(**case.rest, **{case.parameter: case.value})
-
-
-@pytest.mark.parametrize("name", REFUSED_WHOLE)
-def test_what_is_not_there_at_all_says_so(name):
-    module = "tune" if name.islower() else "tune.schedulers"
-    with pytest.raises(ValueError, match=rf"{name}.*: \w+"):
-        ours(f"{module}:{name}")("x", score)
 
 
 @pytest.mark.parametrize("where", EVERY)
@@ -339,8 +329,6 @@ def refused_table():
     rows = dict[str, list[str]]()
     for each in REFUSED:
         rows.setdefault(each.instead, []).append(f"`{short(each.where)}({each.parameter}=)`")
-    for name, instead in REFUSED_WHOLE.items():
-        rows.setdefault(instead, []).append(f"`{name}`")
     lines = [f"| {', '.join(names)} | {instead} |" for instead, names in rows.items()]
     return "\n".join(["| refused | instead |", "|---|---|", *lines])
 
