@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trialwright.integrations.tracking import INTERRUPTED, Ending, Row, Tracked, Tracker, client, require
+from trialwright.integrations.sending import INTERRUPTED, Ending, Row, Tracked
+from trialwright.integrations.tracking import Tracker, client, require
 
 
 class AimLogger(Tracker):

@@ -15,17 +15,8 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from trialwright.integrations.tracking import (
-    INTERRUPTED,
-    Ending,
-    Row,
-    Tracked,
-    Tracker,
-    at_end,
-    client,
-    require,
-    this_trial,
-)
+from trialwright.integrations.sending import INTERRUPTED, Ending, Row, Tracked
+from trialwright.integrations.tracking import Tracker, at_end, client, require, this_trial
 
 PACKAGE = "mlflow-skinny"
 RUN, TRIAL, OUTCOME, ERROR = (f"trialwright.{name}" for name in ("run", "trial", "outcome", "error"))  # our tags

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trialwright.integrations.tracking import Ending, Row, Tracked, Tracker, at_end, client, require, this_trial
+from trialwright.integrations.sending import Ending, Row, Tracked
+from trialwright.integrations.tracking import Tracker, at_end, client, require, this_trial
 from trialwright.storage.place import harmless
 
 ID_MAX = 64  # characters of a run's id
