@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from trialwright import Engine, report
@@ -15,6 +18,7 @@ from trialwright.tune.trial import RunFacts, Trial
 mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("sqlalchemy")
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+EXAMPLE = Path(__file__).parents[2] / "examples" / "integrations" / "document_003_with_mlflow.py"
 WAIT_S = 120.0  # to make a store's tables may take long
 
 
@@ -210,3 +214,14 @@ def test_hooks_of_a_subclass_are_called_too(uri, tmp_path):
     run(tmp_path, "sub", *made)
     assert sorted(ended) == [False, True]
     assert len(runs(uri, "mine")[1]) == 2
+
+
+def test_document_003_runs_with_mlflow(uri, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    monkeypatch.setenv("TRIALWRIGHT_HOME", str(tmp_path))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setattr("sys.argv", [str(EXAMPLE), uri])
+    found = runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert len(found["curves"]) == 4
+    assert sorted(map(len, found["curves"])) == sorted(map(len, found["analysis"].trial_dataframes.values()))
