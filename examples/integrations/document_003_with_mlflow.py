@@ -10,13 +10,14 @@ import numpy as np
 from mlflow import MlflowClient
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
+from trialwright.tune.logger.mlflow import MLflowLoggerCallback
 
 from trialwright import tune
-from trialwright.tune.logger.mlflow import MLflowLoggerCallback
 from trialwright.tune.schedulers import ASHAScheduler
 
 
-def train_digits(config):
+def train_digits(config: dict[str, float]) -> None:
+    """Train for ten epochs, and report the accuracy after each."""
     pixels, labels = load_digits(return_X_y=True)
     model = SGDClassifier(learning_rate="constant", eta0=config["lr"], random_state=0)
     for _ in range(10):

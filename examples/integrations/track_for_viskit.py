@@ -3,8 +3,9 @@
 import tempfile
 
 from tracked_digits import tune
-from trialwright.loggers import CSVLogger
 from viskit import core
+
+from trialwright.loggers import CSVLogger
 
 with tempfile.TemporaryDirectory() as folder:
     result = tune(folder, CSVLogger())

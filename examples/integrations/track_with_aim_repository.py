@@ -3,8 +3,8 @@
 import tempfile
 
 from aim import Repo, Run
-
 from tracked_digits import tune
+
 from trialwright.integrations.aim import AimLogger
 
 # The folder stays: Aim writes to it until the process ends.

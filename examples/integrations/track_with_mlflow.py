@@ -3,8 +3,8 @@
 import tempfile
 
 from mlflow import MlflowClient
-
 from tracked_digits import tune
+
 from trialwright.integrations.mlflow import MLflowLogger
 
 with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from tracked_digits import tune
+
 from trialwright.integrations.wandb import WandbLogger
 
 with tempfile.TemporaryDirectory() as folder:
