@@ -25,6 +25,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "ray-tune.md"
 LAYER = Path(tune.__file__).parent
 
 MIRRORED = {  # module -> what of it is mirrored
+    "air.integrations.mlflow": ("MLflowLoggerCallback", "setup_mlflow"),
+    "air.integrations.wandb": ("WandbLoggerCallback", "setup_wandb"),
     "tune": (
         *("Tuner", "Tuner.restore", "Tuner.can_restore", "Tuner.fit", "Tuner.get_results", "run", "run_experiments"),
         *("TuneConfig", "RunConfig", "FailureConfig", "CheckpointConfig", "SyncConfig", "ResumeConfig", "Experiment"),
@@ -52,6 +54,7 @@ MIRRORED = {  # module -> what of it is mirrored
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),
     ),
     "tune.logger": ("LoggerCallback", "CSVLoggerCallback", "JsonLoggerCallback", "TBXLoggerCallback", "pretty_print"),
+    "tune.logger.aim": ("AimLoggerCallback",),
 }
 EVERY = [f"{module}:{name}" for module, names in MIRRORED.items() for name in names]
 CLASSES = (  # of which the methods are compared too
@@ -82,7 +85,13 @@ _RESIZING = "tune.schedulers.resource_changing_scheduler"
 _POLICY = "a policy of your own in `trialwright.ResourceChanging`"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
+_WANDB = "air.integrations.wandb:WandbLoggerCallback"
+_IN_TRIAL = "send them from the trial: `run = setup_wandb(config)`"
 REFUSED = [
+    Refused(_WANDB, "upload_checkpoints", True, _IN_TRIAL, {}),
+    Refused(_WANDB, "save_checkpoints", True, _IN_TRIAL, {}),
+    Refused(_WANDB, "video_kwargs", {"fps": 4}, _IN_TRIAL, {}),
+    Refused(_WANDB, "image_kwargs", {"caption": "x"}, _IN_TRIAL, {}),
     Refused("tune:TuneConfig", "chdir_to_trial_dir", False, _CWD, {}),
     Refused("tune:run", "chdir_to_trial_dir", False, _CWD, {"run_or_experiment": score}),
     Refused("tune:run", "export_formats", ["h5"], "report a checkpoint", {"run_or_experiment": score}),
@@ -132,6 +141,8 @@ REFUSED = [
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),
 ]
 IDLE = {  # accepted, and nothing changes: there is nothing that it could change
+    ("air.integrations.mlflow:setup_mlflow", "rank_zero_only"): "a trial is one process: it has no ranks",
+    ("air.integrations.wandb:setup_wandb", "rank_zero_only"): "a trial is one process: it has no ranks",
     ("tune:SyncConfig", "sync_artifacts"): _KEPT,
     ("tune:SyncConfig", "sync_artifacts_on_checkpoint"): _KEPT,
     ("tune:RunConfig", "sync_config"): _KEPT,
