@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -20,6 +20,13 @@ class TestOptuna(SearcherContract):
     def make(self):
         pytest.importorskip("optuna")
         return Optuna()
+
+
+@pytest.mark.filterwarnings("ignore")  # Nevergrad uses what NumPy has deprecated
+class TestNevergrad(SearcherContract):
+    def make(self):
+        pytest.importorskip("nevergrad")
+        return Nevergrad()
 
 
 class TestBayesOpt(SearcherContract):

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -63,6 +63,7 @@ SEARCHERS: dict[str, type] = {
     "priorband": searchers.PriorBand,
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
+    "nevergrad": Nevergrad,
     "optuna": Optuna,
 }
 

@@ -3,6 +3,7 @@
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.hyperopt import HyperOpt
+from trialwright.integrations.nevergrad import Nevergrad
 from trialwright.integrations.optuna import Optuna
 
-__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Optuna"]
+__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Nevergrad", "Optuna"]

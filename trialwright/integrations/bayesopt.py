@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
@@ -114,6 +113,8 @@ class _Process:
         if len(self._seen) < self._options.random_search_steps or not ended_well:
             generator = np.random.default_rng(seed)
             return {axis.name: axis.value(generator.random()) for axis in self._axes}
+        from threadpoolctl import threadpool_limits  # here: InEnvironment's interpreter may not have it
+
         with threadpool_limits(1):  # the threads of a small fit only get into other trials' way
             point = self._model(seed).suggest()
         return {axis.name: _read(axis, point) for axis in self._axes}

@@ -11,6 +11,7 @@ from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
 from trialwright.tune.search.hyperopt import HyperOptSearch
+from trialwright.tune.search.nevergrad import NevergradSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
 from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
@@ -21,6 +22,7 @@ __all__ = [
     "BayesOptSearch",
     "ConcurrencyLimiter",
     "HyperOptSearch",
+    "NevergradSearch",
     "OptunaSearch",
     "Repeater",
     "Searcher",
@@ -35,6 +37,7 @@ SEARCHERS: dict[str, type] = {
     "bayesopt": BayesOptSearch,
     "bohb": TuneBOHB,
     "hyperopt": HyperOptSearch,
+    "nevergrad": NevergradSearch,
     "optuna": OptunaSearch,
 }
 
@@ -43,7 +46,7 @@ def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - th
     """Make a searcher by its name.
 
     Args:
-        search_alg: "random", "hyperopt", "optuna", "bayesopt", or "bohb".
+        search_alg: "random", or the name of a library, such as "hyperopt".
         kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
 
     Raises:
