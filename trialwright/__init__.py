@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna
+    from trialwright.integrations import BayesOpt, HyperOpt, InEnvironment, Nevergrad, Optuna
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -95,6 +95,7 @@ __all__ = [
     "HyperBand",
     "HyperOpt",
     "HyperTune",
+    "InEnvironment",
     "LatinHypercube",
     "Local",
     "MedianStopping",
@@ -142,7 +143,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("BayesOpt", "HyperOpt", "Nevergrad", "Optuna"),
+    "integrations": ("BayesOpt", "HyperOpt", "InEnvironment", "Nevergrad", "Optuna"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

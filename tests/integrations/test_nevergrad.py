@@ -39,7 +39,7 @@ def test_two_objectives_are_refused():
 
 def test_an_optimizer_that_takes_one_trial_at_a_time_answers_not_now():
     searcher, log = Nevergrad(optimizer="Cobyla"), HistoryLog()
-    searcher.setup(Problem(Space(LINE)))
+    searcher.setup(Problem(Space(LINE), parallelism=2))
     first, second = searcher.suggest(log.until(0), [Request(0, sample=0), Request(1, sample=1)], Streams(0))
     assert second is None
     log.born(0, first.config, first.tags)
@@ -50,6 +50,12 @@ def test_an_optimizer_that_takes_one_trial_at_a_time_answers_not_now():
     log.seen(1, 1, [(1.0,)])
     log.ended(1, Outcome("completed"))
     assert searcher.suggest(log.until(len(log)), [Request(2, sample=2)], Streams(0)) != [None]
+
+
+def test_where_there_is_one_trial_at_a_time_one_that_is_open_does_not_end_the_search():
+    searcher = Nevergrad(optimizer="Cobyla")
+    searcher.setup(Problem(Space(LINE)))
+    assert None not in searcher.suggest(HistoryLog().until(0), [Request(0, sample=0), Request(1, sample=1)], Streams(0))
 
 
 @pytest.mark.parametrize(

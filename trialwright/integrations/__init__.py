@@ -3,7 +3,15 @@
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.hyperopt import HyperOpt
+from trialwright.integrations.in_environment import InEnvironment
 from trialwright.integrations.nevergrad import Nevergrad
 from trialwright.integrations.optuna import Optuna
 
-__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Nevergrad", "Optuna"]
+__all__ = ["ADAPTERS", "Adapter", "BayesOpt", "HyperOpt", "InEnvironment", "Library", "Nevergrad", "Optuna"]
+
+ADAPTERS: dict[str, type[Adapter]] = {  # by the names that Engine(searcher=...) has for them
+    "bayesopt": BayesOpt,
+    "hyperopt": HyperOpt,
+    "nevergrad": Nevergrad,
+    "optuna": Optuna,
+}

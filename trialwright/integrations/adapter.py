@@ -12,7 +12,7 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 from trialwright.history import History, Record, Values
 from trialwright.integrations.forms import Assignment, Form, SpaceForm, plain_data
@@ -47,6 +47,13 @@ class Library(Protocol):
         """A trial ended, with these values, which are finite; None: it failed."""
 
 
+class Plan(NamedTuple):
+    """How many trials the run will have in all (None: unlimited), and how many side by side."""
+
+    num_samples: int | None = None
+    parallelism: int = 1
+
+
 class Idle:
     """Stands in where there is nothing to decide: no parameter, or none with two values."""
 
@@ -77,6 +84,8 @@ class Adapter:
     seed: int | None = None
 
     learns: ClassVar[bool] = True
+    single: ClassVar[bool] = False  # it takes one objective, and no outcome constraints
+    plan = Plan()  # of the run; set before the library is opened
 
     @property
     def exact_resume(self) -> bool:
@@ -118,7 +127,9 @@ class Adapter:
                 f"{type(self).__name__} was given a space of its own, so the run's space may hold constants only; "
                 f"{space.parameters[0].path!r} is not a constant"
             )
-        self._problem, self._outer = problem, space
+        if self.single:
+            problem.single(self._stream)
+        self.plan, self._outer = Plan(problem.num_samples, problem.parallelism), space
         self._form = SpaceForm(space) if self.space is None else self._read(self.space)
         self._problems()
         self._begin()

@@ -7,7 +7,7 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from trialwright.errors import nearest
 from trialwright.history import Values
@@ -31,16 +31,17 @@ class Nevergrad(Adapter):
 
     Args:
         optimizer: a name of Nevergrad's registry, such as "NGOpt", which chooses by budget and space, "CMA", or
-            "TwoPointsDE"; or a class or a configured optimizer of Nevergrad's; or an optimizer, whose space then counts.
+            "TwoPointsDE"; or a class or a configured optimizer of Nevergrad's; or an optimizer, whose space counts.
         optimizer_kwargs: what it is made with. ``budget`` is the run's ``num_samples`` by default, or 100 if that is
-            unlimited, and ``num_workers`` the run's concurrency, but at least 2: with 1, NGOpt may choose a method
-            that is not asked again before the trial has ended, and where a trial is paused, that ends the search.
+            unlimited, and ``num_workers`` the run's concurrency, or 1 for an optimizer that takes no more.
         space: a space of Nevergrad's own: a dict of its parameters, an ``ng.p.Dict``, or an ``ng.p.Instrumentation``
             with keywords only.
     """
 
     optimizer: Any = "NGOpt"
     optimizer_kwargs: Mapping[str, Any] | None = None
+
+    single: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.space is None and self._is_made:
@@ -63,18 +64,20 @@ class Nevergrad(Adapter):
         """Make the optimizer.
 
         Raises:
-            ValueError: there is none of this name, or there is not exactly one objective.
+            ValueError: there is none of this name.
         """
-        self._problem.single("nevergrad")
         ng = library("nevergrad", "nevergrad")
+        waits = self.plan.parallelism > 1
         if isinstance(form, OwnForm):
             optimizer = copy.deepcopy(self.optimizer) if self._is_made else self._make(ng, form.parametrization.copy())
-            return _Optimizer(optimizer, form.read, form.write)
+            return _Optimizer(optimizer, form.read, form.write, waits=waits)
         axes = cast(SpaceForm, form).axes
         space = _branch(ng, axes)
         if not space.dimension:  # each parameter has one value: Nevergrad refuses that
             return Idle()
-        return _Optimizer(self._make(ng, space), lambda c: _flat(c.value), lambda given: _nested(axes, given))
+        return _Optimizer(
+            self._make(ng, space), lambda c: _flat(c.value), lambda given: _nested(axes, given), waits=waits
+        )
 
     def _make(self, ng: Any, space: Any) -> Any:  # noqa: ANN401 - Nevergrad may not be there when types are checked
         maker = self.optimizer
@@ -83,8 +86,8 @@ class Nevergrad(Adapter):
             if maker not in names:
                 raise ValueError(f"Nevergrad has no optimizer={maker!r}{nearest(maker, list(names))}")
             maker = names[maker]
-        workers = 1 if maker.no_parallelization else max(self._problem.parallelism, 2)
-        settings = {"budget": self._problem.num_samples or BUDGET, "num_workers": workers}
+        workers = 1 if maker.no_parallelization else max(self.plan.parallelism, 1)
+        settings = {"budget": self.plan.num_samples or BUDGET, "num_workers": workers}
         return maker(space, **(settings | dict(self.optimizer_kwargs or {})))
 
 
@@ -95,6 +98,8 @@ class _Optimizer:
         optimizer: of Nevergrad's.
         read: returns a candidate's assignment.
         write: returns the value of a candidate with this assignment.
+        waits: with one worker, wait for the trial that is open. In a run that has no other trial beside it, that one is
+            paused, or was asked for in a batch; then something is drawn instead.
     """
 
     def __init__(
@@ -102,8 +107,10 @@ class _Optimizer:
         optimizer: Any,  # noqa: ANN401 - as above
         read: Callable[[Any], Assignment],
         write: Callable[[Assignment], object],
+        *,
+        waits: bool,
     ) -> None:
-        self._optimizer, self._read, self._write = optimizer, read, write
+        self._optimizer, self._read, self._write, self._waits = optimizer, read, write, waits
         self._asked: Any = None  # the candidate that was proposed last
         self._candidates: dict[int, Any] = {}
         self._proposals: set[int] = set()  # trials that run, and are the optimizer's own
@@ -116,7 +123,8 @@ class _Optimizer:
         if optimizer.num_workers > 1 or not (self._proposals or self._failed):
             self._asked = optimizer.ask()
             return self._read(self._asked) | given
-        if self._proposals:  # it would wait for the answer to its last question, and never return
+        # It would wait for the answer to its last question, and never return.
+        if self._proposals and self._waits:
             return NOT_NOW
         return self._read(optimizer.parametrization.sample()) | given
 
@@ -150,7 +158,7 @@ class _Optimizer:
             self._optimizer.tell(candidate, cost)
 
 
-# A space of ours: a choice is a choice of dicts, which have the option's number and the parameters of its branch -------
+# A space of ours: a choice is a choice of dicts, with the option's number and the parameters of its branch ----------
 
 
 def _branch(ng: Any, axes: list[Axis], condition: Condition | None = None, **constant: int) -> Any:  # noqa: ANN401
