@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import BayesOpt, HyperOpt, InEnvironment, Nevergrad, Optuna
+    from trialwright.integrations import BayesOpt, HyperOpt, InEnvironment, Nevergrad, Optuna, ZOOpt
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -129,6 +129,7 @@ __all__ = [
     "TrialStopped",
     "TrialView",
     "Workload",
+    "ZOOpt",
     "context",
     "enqueue",
     "get_checkpoint",
@@ -143,7 +144,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("BayesOpt", "HyperOpt", "InEnvironment", "Nevergrad", "Optuna"),
+    "integrations": ("BayesOpt", "HyperOpt", "InEnvironment", "Nevergrad", "Optuna", "ZOOpt"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna, ZOOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -42,3 +42,11 @@ class TestBayesOpt(SearcherContract):
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher
+
+
+class TestZOOpt(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("zoopt")
+        return ZOOpt()

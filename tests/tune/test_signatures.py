@@ -48,6 +48,7 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.search.optuna": ("OptunaSearch",),
     "tune.search.bayesopt": ("BayesOptSearch",),
     "tune.search.bohb": ("TuneBOHB",),
+    "tune.search.zoopt": ("ZOOptSearch",),
     "tune.stopper": (
         *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),

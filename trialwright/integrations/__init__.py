@@ -6,12 +6,14 @@ from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.in_environment import InEnvironment
 from trialwright.integrations.nevergrad import Nevergrad
 from trialwright.integrations.optuna import Optuna
+from trialwright.integrations.zoopt import ZOOpt
 
-__all__ = ["ADAPTERS", "Adapter", "BayesOpt", "HyperOpt", "InEnvironment", "Library", "Nevergrad", "Optuna"]
+__all__ = ["ADAPTERS", "Adapter", "BayesOpt", "HyperOpt", "InEnvironment", "Library", "Nevergrad", "Optuna", "ZOOpt"]
 
 ADAPTERS: dict[str, type[Adapter]] = {  # by the names that Engine(searcher=...) has for them
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "nevergrad": Nevergrad,
     "optuna": Optuna,
+    "zoopt": ZOOpt,
 }

@@ -37,7 +37,7 @@ class Library(Protocol):
     def ask(self, seed: int, given: Assignment) -> Answer:
         """Propose a trial that has the ``given`` values.
 
-        NOT_NOW: ask again when a trial has ended; None: there is nothing more to try.
+        NOT_NOW: ask again when a trial has ended, or draw something if none runs. None: there is nothing more to try.
         """
 
     def add(self, trial: int, assignment: Assignment) -> None:
@@ -236,15 +236,30 @@ class Adapter:
         else:
             told = list(self._told)
             proposed = self._ask(number, streams)
-            if proposed is None or proposed == NOT_NOW:
+            if proposed is None or (proposed == NOT_NOW and self._waits()):
                 return proposed
-            replay = {REPLAY: [number, *told]} if self.replays else {}
-            config, assignment = self._form.complete(proposed, number, streams)
+            if self.replays and proposed != NOT_NOW:
+                replay = {REPLAY: [number, *told]}
+            known = self._form.grid(number) if proposed == NOT_NOW else proposed  # the rest is drawn
+            config, assignment = self._form.complete(known, number, streams)
         plain = self._plain(config)
         self._library.add(request.trial, assignment)
         self._note(request.trial, plain)
         self._open.add(request.trial)
         return Suggestion(plain, {TAG: assignment, **replay})
+
+    def _waits(self) -> bool:
+        """Tell whether a trial runs for whose end a library can wait. A paused one may wait for new trials itself, and
+        where one trial runs at a time, what is open was asked for in a batch."""
+        if not isinstance(self._form, SpaceForm):
+            return True
+        return self.plan.parallelism > 1 and not all(map(self._is_paused, self._open))
+
+    def _is_paused(self, trial: int) -> bool:
+        try:
+            return self._seen is not None and self._seen.record(trial).paused
+        except KeyError:  # it was suggested a moment ago
+            return False
 
     def _ask(self, number: int, streams: Streams) -> Answer:
         answer = self._library.ask(streams.integer(self._stream, number), self._form.grid(number))

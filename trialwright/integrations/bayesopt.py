@@ -12,7 +12,7 @@ import numpy as np
 
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
-from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
+from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm, refuse_branches
 from trialwright.messages import Plain
 from trialwright.nested import flatten, unflatten
 from trialwright.space import Space, uniform
@@ -69,12 +69,7 @@ class BayesOpt(Adapter):
         if self.kind not in ("ucb", "ei", "poi"):
             raise ValueError(f"BayesOpt: kind must be 'ucb', 'ei' or 'poi', not {self.kind!r}")
         axes = cast(SpaceForm, form).axes
-        for axis in axes:
-            if axis.condition is not None:
-                raise ValueError(
-                    f"BayesOpt has no branches, and {axis.name!r} exists only in one of {axis.condition.parent!r}: "
-                    "use searcher='hyperopt' or 'optuna'"
-                )
+        refuse_branches("BayesOpt", axes)
         return _Process(package, self, axes)
 
 

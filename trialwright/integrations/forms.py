@@ -194,6 +194,16 @@ def taken(axis: Axis, assignment: Assignment) -> bool:
     return axis.condition is None or assignment.get(axis.condition.parent) == axis.condition.option
 
 
+def refuse_branches(name: str, axes: list[Axis]) -> None:
+    """Raise ``ValueError``, for a library that knows none, if a parameter depends on another."""
+    for axis in axes:
+        if axis.condition is not None:
+            raise ValueError(
+                f"{name} has no branches, and {axis.name!r} exists only in one of {axis.condition.parent!r}: "
+                "use searcher='hyperopt' or 'optuna'"
+            )
+
+
 def plain_data(value: object) -> object:
     """Turn what other libraries put into configurations (NumPy's scalars and arrays, tuples) into plain data."""
     if isinstance(value, Mapping):

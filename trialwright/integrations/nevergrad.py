@@ -67,17 +67,14 @@ class Nevergrad(Adapter):
             ValueError: there is none of this name.
         """
         ng = library("nevergrad", "nevergrad")
-        waits = self.plan.parallelism > 1
         if isinstance(form, OwnForm):
             optimizer = copy.deepcopy(self.optimizer) if self._is_made else self._make(ng, form.parametrization.copy())
-            return _Optimizer(optimizer, form.read, form.write, waits=waits)
+            return _Optimizer(optimizer, form.read, form.write)
         axes = cast(SpaceForm, form).axes
         space = _branch(ng, axes)
         if not space.dimension:  # each parameter has one value: Nevergrad refuses that
             return Idle()
-        return _Optimizer(
-            self._make(ng, space), lambda c: _flat(c.value), lambda given: _nested(axes, given), waits=waits
-        )
+        return _Optimizer(self._make(ng, space), lambda c: _flat(c.value), lambda given: _nested(axes, given))
 
     def _make(self, ng: Any, space: Any) -> Any:  # noqa: ANN401 - Nevergrad may not be there when types are checked
         maker = self.optimizer
@@ -98,8 +95,6 @@ class _Optimizer:
         optimizer: of Nevergrad's.
         read: returns a candidate's assignment.
         write: returns the value of a candidate with this assignment.
-        waits: with one worker, wait for the trial that is open. In a run that has no other trial beside it, that one is
-            paused, or was asked for in a batch; then something is drawn instead.
     """
 
     def __init__(
@@ -107,10 +102,8 @@ class _Optimizer:
         optimizer: Any,  # noqa: ANN401 - as above
         read: Callable[[Any], Assignment],
         write: Callable[[Assignment], object],
-        *,
-        waits: bool,
     ) -> None:
-        self._optimizer, self._read, self._write, self._waits = optimizer, read, write, waits
+        self._optimizer, self._read, self._write = optimizer, read, write
         self._asked: Any = None  # the candidate that was proposed last
         self._candidates: dict[int, Any] = {}
         self._proposals: set[int] = set()  # trials that run, and are the optimizer's own
@@ -118,15 +111,11 @@ class _Optimizer:
         self._failed: list[Any] = []  # as long as no trial has ended well: there is no worst value yet
 
     def ask(self, seed: int, given: Assignment) -> Answer:
-        optimizer = self._optimizer
-        optimizer.parametrization.random_state.seed(seed)
-        if optimizer.num_workers > 1 or not (self._proposals or self._failed):
-            self._asked = optimizer.ask()
-            return self._read(self._asked) | given
-        # It would wait for the answer to its last question, and never return.
-        if self._proposals and self._waits:
-            return NOT_NOW
-        return self._read(optimizer.parametrization.sample()) | given
+        if self._optimizer.num_workers == 1 and (self._proposals or self._failed):
+            return NOT_NOW  # it would wait for the answer to its last question, and never return
+        self._optimizer.parametrization.random_state.seed(seed)
+        self._asked = self._optimizer.ask()
+        return self._read(self._asked) | given
 
     def add(self, trial: int, assignment: Assignment) -> None:
         asked, self._asked = self._asked, None

@@ -15,6 +15,7 @@ from trialwright.tune.search.nevergrad import NevergradSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
 from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
+from trialwright.tune.search.zoopt import ZOOptSearch
 from trialwright.tune.spaces import grid_search
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Repeater",
     "Searcher",
     "TuneBOHB",
+    "ZOOptSearch",
     "create_searcher",
     "grid_search",
 ]
@@ -39,6 +41,7 @@ SEARCHERS: dict[str, type] = {
     "hyperopt": HyperOptSearch,
     "nevergrad": NevergradSearch,
     "optuna": OptunaSearch,
+    "zoopt": ZOOptSearch,
 }
 
 
