@@ -1,6 +1,7 @@
 """Searchers of other libraries: one file each. A library is imported only when it is used."""
 
 from trialwright.integrations.adapter import Adapter, Library
+from trialwright.integrations.adapters import ADAPTERS
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.in_environment import InEnvironment
@@ -9,11 +10,3 @@ from trialwright.integrations.optuna import Optuna
 from trialwright.integrations.zoopt import ZOOpt
 
 __all__ = ["ADAPTERS", "Adapter", "BayesOpt", "HyperOpt", "InEnvironment", "Library", "Nevergrad", "Optuna", "ZOOpt"]
-
-ADAPTERS: dict[str, type[Adapter]] = {  # by the names that Engine(searcher=...) has for them
-    "bayesopt": BayesOpt,
-    "hyperopt": HyperOpt,
-    "nevergrad": Nevergrad,
-    "optuna": Optuna,
-    "zoopt": ZOOpt,
-}

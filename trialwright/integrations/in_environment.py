@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from trialwright.errors import nearest
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Answer, Library
+from trialwright.integrations.adapters import ADAPTERS
 from trialwright.integrations.forms import Assignment, Form, SpaceForm
 
 if TYPE_CHECKING:  # only then, as in the adapter
@@ -66,8 +67,6 @@ class InEnvironment(Adapter):
 
     def _here(self) -> Adapter:
         """Return the searcher that this stands for."""
-        from trialwright.integrations import ADAPTERS
-
         if self.name not in ADAPTERS:
             raise ValueError(f"InEnvironment: no library has the name {self.name!r}{nearest(self.name, ADAPTERS)}")
         return ADAPTERS[self.name](**self.options)

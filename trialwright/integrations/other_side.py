@@ -54,8 +54,8 @@ def open_library(folder: str, name: str, options: dict[str, Any], plan: list[Any
     if sys.version_info < (3, 11):  # noqa: UP036 - this is not the interpreter that the package was installed for
         raise RuntimeError(f"Python 3.11 or later is needed, not {sys.version.split()[0]}")
     _load(folder)
-    from trialwright.integrations import ADAPTERS
     from trialwright.integrations.adapter import Plan
+    from trialwright.integrations.adapters import ADAPTERS
     from trialwright.integrations.forms import Axis
 
     adapter = ADAPTERS[name](**options)
