@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from trialwright.searchers import Problem
 from trialwright.space import Space
 from trialwright.streams import Streams
 
+APART = Path(__file__).parents[2] / ".nox" / "nevergrad" / "bin" / "python"
 QUIET = {"metric": "loss", "executor": "local", "verbose": 0, "seed": 0}
 WHAT = {
     "lr": space.loguniform(1e-4, 1e-1),
@@ -53,6 +55,16 @@ def test_it_suggests_what_the_library_suggests_here_and_a_resumed_run_goes_on(tm
     half = Engine(loss, WHAT, searcher=there(**options), num_samples=8, **keywords).run()
     whole = Engine.resume(half.path, loss, num_samples=12, executor="local", verbose=0).run()
     assert [trial.config for trial in whole] == [trial.config for trial in here]
+
+
+@pytest.mark.skipif(not APART.exists(), reason="nox -s nevergrad makes the other environment")
+def test_a_library_that_only_another_environment_has_is_asked_there_and_a_resumed_run_goes_on(tmp_path):
+    keywords = {**QUIET, "storage": tmp_path, "max_concurrent_trials": 1}
+    searcher = InEnvironment(APART, "nevergrad", optimizer="TwoPointsDE", optimizer_kwargs={"budget": 40})
+    whole = Engine(loss, WHAT, searcher=searcher, num_samples=14, **keywords).run()
+    half = Engine(loss, WHAT, searcher=searcher, num_samples=9, **keywords).run()
+    resumed = Engine.resume(half.path, loss, num_samples=14, executor="local", verbose=0).run()
+    assert [trial.config for trial in resumed] == [trial.config for trial in whole]
 
 
 def test_the_process_ends_with_the_run(tmp_path):

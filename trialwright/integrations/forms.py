@@ -98,7 +98,7 @@ class Axis:
 
     def written(self) -> list[Plain]:
         """Describe it as plain data, for a process that knows the space by its numbers only."""
-        condition = None if self.condition is None else [self.condition.parent, self.condition.option]
+        condition: Plain = None if self.condition is None else [self.condition.parent, self.condition.option]
         return [self.name, self.kind, self.low, self.high, self.log, self.column, condition]
 
     @classmethod

@@ -14,7 +14,12 @@ import traceback
 from types import SimpleNamespace
 from typing import Any
 
-KINDS = (ValueError, TypeError, ImportError, Exception)  # that are raised on the first side as what they are
+KINDS: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,
+    ImportError,
+    Exception,
+)  # that are raised on the first side as what they are
 
 
 def main() -> None:

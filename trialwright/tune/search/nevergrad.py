@@ -34,6 +34,12 @@ class NevergradSearch(LibrarySearcher):
         mode: str | None = None,
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        options = {"optimizer": "NGOpt" if optimizer is None else optimizer, "optimizer_kwargs": optimizer_kwargs}
         own = space if space is not None else getattr(optimizer, "parametrization", None)
-        super().__init__(metric, mode, points_to_evaluate, own, **options)
+        super().__init__(
+            metric,
+            mode,
+            points_to_evaluate,
+            own,
+            optimizer="NGOpt" if optimizer is None else optimizer,
+            optimizer_kwargs=optimizer_kwargs,
+        )
