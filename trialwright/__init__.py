@@ -5,16 +5,17 @@ only pure Python: it must not import numeric libraries whose threads a fork woul
 """
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
+
     from trialwright import space
     from trialwright.ask_tell import AskTell
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+    from trialwright.integrations import BayesOpt, HyperOpt, InEnvironment, Nevergrad, Optuna, ZOOpt
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
@@ -64,8 +65,6 @@ if TYPE_CHECKING:
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
     from trialwright.storage.inbox import enqueue, stop
 
-__version__ = _version("trialwright")
-
 __all__ = [
     "ASHA",
     "CMAES",
@@ -97,9 +96,11 @@ __all__ = [
     "HyperBand",
     "HyperOpt",
     "HyperTune",
+    "InEnvironment",
     "LatinHypercube",
     "Local",
     "MedianStopping",
+    "Nevergrad",
     "OnRay",
     "Optuna",
     "PBTReplay",
@@ -130,6 +131,7 @@ __all__ = [
     "TrialStopped",
     "TrialView",
     "Workload",
+    "ZOOpt",
     "context",
     "enqueue",
     "get_checkpoint",
@@ -144,7 +146,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("BayesOpt", "HyperOpt", "Optuna"),
+    "integrations": ("BayesOpt", "HyperOpt", "InEnvironment", "Nevergrad", "Optuna", "ZOOpt"),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
@@ -200,9 +202,11 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for an object
 
     def __getattr__(name: str) -> object:
-        """Import a public name, or the module ``space``."""
+        """Import a public name, or the module ``space``; ``__version__`` is that of the installed distribution."""
         if name == "space":
             return import_module("trialwright.space")
+        if name == "__version__":  # not above: the other interpreter of InEnvironment has no such distribution
+            return import_module("importlib.metadata").version("trialwright")
         if name not in _HOMES:
             raise AttributeError(f"module 'trialwright' has no attribute {name!r}")
         found = globals()[name] = getattr(import_module(f"trialwright.{_HOMES[name]}"), name)

@@ -263,6 +263,46 @@ class SMAC(Peer):
         return best and _plain(self.space, best)
 
 
+class ZOOpt(Peer):
+    """SRacosTune, as Ray Tune uses it; it stops answering if its first trials end before it is asked again."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import zoopt
+        from zoopt.algos.opt_algorithms.racos.sracos import SRacosTune
+        from zoopt.utils.zoo_global import gl
+
+        gl.set_seed(seed)
+        self.space, self.asked = space, []
+        dimension = zoopt.Dimension2([self._entry(zoopt.ValueType, each) for each in space])
+        parameter = zoopt.Parameter(budget=evaluations)
+        self.optimizer = SRacosTune(dimension=dimension, parameter=parameter, parallel_num=parallelism)
+
+    def _entry(self, kinds, each):
+        if each["kind"] == "choice":
+            return kinds.GRID, each["options"]
+        if each["kind"] == "int" and not each["log"]:
+            return kinds.DISCRETE, [each["lower"], each["upper"]], True
+        low, high = each["lower"], each["upper"]
+        return kinds.CONTINUOUS, [math.log(low), math.log(high)] if each["log"] else [low, high], 1e-12
+
+    def ask(self):
+        solution = self.optimizer.suggest()
+        if solution is None:
+            self.optimizer.semaphore = 1
+            solution = self.optimizer.suggest()
+        self.asked.append(solution)
+        return {each["name"]: self._value(each, x) for each, x in zip(self.space, solution.get_x(), strict=True)}
+
+    def _value(self, each, x):
+        if each["kind"] == "choice":
+            return next(option for option in each["options"] if option == x)  # not numpy's
+        value = math.exp(x) if each["log"] else x
+        return min(max(round(value) if each["kind"] == "int" else value, each["lower"]), each["upper"])
+
+    def tell(self, place, value):
+        self.optimizer.complete(self.asked[place], value)
+
+
 def _plain(space, config):
     """Return a config in the order of the space, as JSON can write it: some sort it, or hand out numpy's numbers."""
     values = {each["name"]: config[each["name"]] for each in space}
@@ -276,6 +316,7 @@ PEERS = {
     "botorch": BoTorch,
     "nevergrad": Nevergrad,
     "smac": SMAC,
+    "zoopt": ZOOpt,
 }
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna, ZOOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -22,6 +22,13 @@ class TestOptuna(SearcherContract):
         return Optuna()
 
 
+@pytest.mark.filterwarnings("ignore")  # Nevergrad uses what NumPy has deprecated
+class TestNevergrad(SearcherContract):
+    def make(self):
+        pytest.importorskip("nevergrad")
+        return Nevergrad()
+
+
 class TestBayesOpt(SearcherContract):
     spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
 
@@ -35,3 +42,11 @@ class TestBayesOpt(SearcherContract):
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher
+
+
+class TestZOOpt(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("zoopt")
+        return ZOOpt()

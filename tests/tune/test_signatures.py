@@ -46,9 +46,11 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.hyperopt": ("HyperOptSearch",),
+    "tune.search.nevergrad": ("NevergradSearch",),
     "tune.search.optuna": ("OptunaSearch",),
     "tune.search.bayesopt": ("BayesOptSearch",),
     "tune.search.bohb": ("TuneBOHB",),
+    "tune.search.zoopt": ("ZOOptSearch",),
     "tune.stopper": (
         *("MaximumIterationStopper", "TrialPlateauStopper", "ExperimentPlateauStopper", "TimeoutStopper"),
         *("CombinedStopper", "FunctionStopper", "NoopStopper", "Stopper"),

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import ADAPTERS, InEnvironment
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -37,6 +37,7 @@ _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "bandwidths": Bandwidths,
     "batched": searchers.Batched,
     "effort": Effort,
+    "in_environment": InEnvironment,
     "even_share": schedulers.EvenShare,
     "pbt_replay": schedulers.PBTReplay,
     "pb2": searchers.PB2,
@@ -61,9 +62,7 @@ SEARCHERS: dict[str, type] = {
     "nsga2": searchers.NSGA2,
     "hyper-tune": searchers.HyperTune,
     "priorband": searchers.PriorBand,
-    "bayesopt": BayesOpt,
-    "hyperopt": HyperOpt,
-    "optuna": Optuna,
+    **ADAPTERS,
 }
 
 
@@ -233,7 +232,10 @@ def to_plain(given: object) -> Plain:
     names = {cls: name for name, cls in _KNOWN.items()}
     if type(given) in names:
         fields = dataclasses.fields(cast("type[schedulers.FIFO]", type(given)))
-        return {"name": names[type(given)], "options": {f.name: to_plain(getattr(given, f.name)) for f in fields}}
+        told = {f.name: getattr(given, f.name) for f in fields}
+        if isinstance(given, InEnvironment):  # which takes the library's options as its own keywords
+            told |= told.pop("options")
+        return {"name": names[type(given)], "options": {key: to_plain(value) for key, value in told.items()}}
     if isinstance(given, tuple | list):
         return [to_plain(item) for item in given]
     if isinstance(given, dict) and given.keys() != {"name", "options"}:  # which would be read back as an object

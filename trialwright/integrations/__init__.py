@@ -1,8 +1,12 @@
 """Searchers of other libraries, and trackers: one file each. A library is imported only when it is used."""
 
 from trialwright.integrations.adapter import Adapter, Library
+from trialwright.integrations.adapters import ADAPTERS
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.hyperopt import HyperOpt
+from trialwright.integrations.in_environment import InEnvironment
+from trialwright.integrations.nevergrad import Nevergrad
 from trialwright.integrations.optuna import Optuna
+from trialwright.integrations.zoopt import ZOOpt
 
-__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Optuna"]
+__all__ = ["ADAPTERS", "Adapter", "BayesOpt", "HyperOpt", "InEnvironment", "Library", "Nevergrad", "Optuna", "ZOOpt"]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
-from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
+from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm, refuse_branches
 from trialwright.messages import Plain
 from trialwright.nested import flatten, unflatten
 from trialwright.space import Space, uniform
@@ -70,12 +69,7 @@ class BayesOpt(Adapter):
         if self.kind not in ("ucb", "ei", "poi"):
             raise ValueError(f"BayesOpt: kind must be 'ucb', 'ei' or 'poi', not {self.kind!r}")
         axes = cast(SpaceForm, form).axes
-        for axis in axes:
-            if axis.condition is not None:
-                raise ValueError(
-                    f"BayesOpt has no branches, and {axis.name!r} exists only in one of {axis.condition.parent!r}: "
-                    "use searcher='hyperopt' or 'optuna'"
-                )
+        refuse_branches("BayesOpt", axes)
         return _Process(package, self, axes)
 
 
@@ -114,6 +108,8 @@ class _Process:
         if len(self._seen) < self._options.random_search_steps or not ended_well:
             generator = np.random.default_rng(seed)
             return {axis.name: axis.value(generator.random()) for axis in self._axes}
+        from threadpoolctl import threadpool_limits  # here: InEnvironment's interpreter may not have it
+
         with threadpool_limits(1):  # the threads of a small fit only get into other trials' way
             point = self._model(seed).suggest()
         return {axis.name: _read(axis, point) for axis in self._axes}

@@ -10,12 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
 from trialwright.messages import Plain
-from trialwright.space import Category, Condition, Continuous, Domain, Space, Stepped
+from trialwright.space import (
+    Category,
+    Condition,
+    Continuous,
+    Domain,
+    Space,
+    Stepped,
+    choice,
+    lograndint,
+    loguniform,
+    randint,
+    uniform,
+)
 from trialwright.space.values import python_value
 from trialwright.streams import Streams
 
@@ -83,6 +95,23 @@ class Axis:
         elif isinstance(domain, Category):
             kind, high = "int" if domain.kind == "ordinal" else "category", domain.cardinality - 1
         return cls(name, kind, low, high, log, column, condition, domain)
+
+    def written(self) -> list[Plain]:
+        """Describe it as plain data, for a process that knows the space by its numbers only."""
+        condition: Plain = None if self.condition is None else [self.condition.parent, self.condition.option]
+        return [self.name, self.kind, self.low, self.high, self.log, self.column, condition]
+
+    @classmethod
+    def read(cls, described: list[Any]) -> Axis:
+        """Undo ``written``: the domain has the same numbers and no other values."""
+        name, kind, low, high, log, column, condition = described
+        if kind == "category":
+            domain: Domain = choice(range(int(high) + 1))
+        elif kind == "int":
+            domain = (lograndint if log else randint)(int(low), int(high) + 1)
+        else:
+            domain = (loguniform if log else uniform)(low, high)
+        return cls.of(name, domain, column, None if condition is None else Condition(*condition))
 
     def unit(self, value: float) -> float:
         """Return the value's place in the unit interval; one outside the range is taken to the nearest edge."""
@@ -163,6 +192,16 @@ class SpaceForm:
 def taken(axis: Axis, assignment: Assignment) -> bool:
     """Tell whether an axis is active where those before it have these values."""
     return axis.condition is None or assignment.get(axis.condition.parent) == axis.condition.option
+
+
+def refuse_branches(name: str, axes: list[Axis]) -> None:
+    """Raise ``ValueError``, for a library that knows none, if a parameter depends on another."""
+    for axis in axes:
+        if axis.condition is not None:
+            raise ValueError(
+                f"{name} has no branches, and {axis.name!r} exists only in one of {axis.condition.parent!r}: "
+                "use searcher='hyperopt' or 'optuna'"
+            )
 
 
 def plain_data(value: object) -> object:

@@ -62,6 +62,7 @@ class Searcher(Protocol):
     - ``answers_next``: if true, it answers requests of kind ``next``: it may name a paused trial that continues.
     - ``is_exhaustive``: if true, it has tried all configurations after the number of suggestions that ``setup``
       returned, and then begins again.
+    - ``close()``: called when the run is over, to end what the searcher has started.
     - ``repeats``: if true, it tries configurations more than once on purpose.
     """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import cloudpickle
 
@@ -35,10 +35,13 @@ def placed(searcher: Searcher, known: int, warn: Callable[[str], None]) -> Itera
         warn: called with the reason if a searcher that wants a process cannot have one.
     """
     process_from: int | None = getattr(searcher, "process_from", None)
-    if process_from is None:
-        yield searcher
-        return
-    with closing(Placed(searcher, process_from, warn)) as asked:
+    with ExitStack() as over:
+        if callable(close := getattr(searcher, "close", None)):
+            over.callback(close)
+        if process_from is None:
+            yield searcher
+            return
+        asked = over.enter_context(closing(Placed(searcher, process_from, warn)))
         asked.prepare(known)
         yield asked
 

@@ -11,9 +11,11 @@ from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
 from trialwright.tune.search.hyperopt import HyperOptSearch
+from trialwright.tune.search.nevergrad import NevergradSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
 from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
+from trialwright.tune.search.zoopt import ZOOptSearch
 from trialwright.tune.spaces import grid_search
 
 __all__ = [
@@ -21,10 +23,12 @@ __all__ = [
     "BayesOptSearch",
     "ConcurrencyLimiter",
     "HyperOptSearch",
+    "NevergradSearch",
     "OptunaSearch",
     "Repeater",
     "Searcher",
     "TuneBOHB",
+    "ZOOptSearch",
     "create_searcher",
     "grid_search",
 ]
@@ -35,7 +39,9 @@ SEARCHERS: dict[str, type] = {
     "bayesopt": BayesOptSearch,
     "bohb": TuneBOHB,
     "hyperopt": HyperOptSearch,
+    "nevergrad": NevergradSearch,
     "optuna": OptunaSearch,
+    "zoopt": ZOOptSearch,
 }
 
 
@@ -43,7 +49,7 @@ def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - th
     """Make a searcher by its name.
 
     Args:
-        search_alg: "random", "hyperopt", "optuna", "bayesopt", or "bohb".
+        search_alg: "random", or the name of a library, such as "hyperopt".
         kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
 
     Raises:

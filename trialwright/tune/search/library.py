@@ -54,7 +54,9 @@ class LibrarySearcher(Searcher):
         if rewards is not None and len(rewards) != len(self._points):
             raise ValueError(f"there are {len(self._points)} points_to_evaluate and {len(rewards)} rewards")
         self._rewards, self._options = rewards, options
-        self._own_space = converted(own_space) or None
+        own = converted(own_space)
+        # Not "own or None": a parametrization of Nevergrad's refuses to be asked whether it is true.
+        self._own_space = None if isinstance(own, Mapping) and not own else own
         self._config: dict[str, Any] = {}
         self._results: list[tuple[dict[str, Any], Values | None]] = []
         self._log = HistoryLog()

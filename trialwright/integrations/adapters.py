@@ -1,0 +1,16 @@
+"""The adapters by the names that ``Engine(searcher=...)`` has for them."""
+
+from trialwright.integrations.adapter import Adapter
+from trialwright.integrations.bayesopt import BayesOpt
+from trialwright.integrations.hyperopt import HyperOpt
+from trialwright.integrations.nevergrad import Nevergrad
+from trialwright.integrations.optuna import Optuna
+from trialwright.integrations.zoopt import ZOOpt
+
+ADAPTERS: dict[str, type[Adapter]] = {
+    "bayesopt": BayesOpt,
+    "hyperopt": HyperOpt,
+    "nevergrad": Nevergrad,
+    "optuna": Optuna,
+    "zoopt": ZOOpt,
+}
