@@ -263,6 +263,31 @@ class SMAC(Peer):
         return best and _plain(self.space, best)
 
 
+class SkOpt(Peer):
+    """Its Optimizer with all defaults: a Gaussian process that hedges among three acquisitions."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        from skopt import Optimizer
+
+        self.space, self.asked = space, []
+        self.optimizer = Optimizer([self._dimension(each) for each in space], random_state=seed)
+
+    def _dimension(self, each):
+        from skopt.space import Categorical, Integer, Real
+
+        if each["kind"] == "choice":
+            return Categorical(each["options"])
+        kind = Integer if each["kind"] == "int" else Real
+        return kind(each["lower"], each["upper"], prior="log-uniform" if each["log"] else "uniform")
+
+    def ask(self):
+        self.asked.append(self.optimizer.ask())
+        return _plain(self.space, {each["name"]: value for each, value in zip(self.space, self.asked[-1], strict=True)})
+
+    def tell(self, place, value):
+        self.optimizer.tell(self.asked[place], value)
+
+
 def _plain(space, config):
     """Return a config in the order of the space, as JSON can write it: some sort it, or hand out numpy's numbers."""
     values = {each["name"]: config[each["name"]] for each in space}
@@ -275,6 +300,7 @@ PEERS = {
     "hyperopt": HyperOpt,
     "botorch": BoTorch,
     "nevergrad": Nevergrad,
+    "skopt": SkOpt,
     "smac": SMAC,
 }
 

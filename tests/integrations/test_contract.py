@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna, SkOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -33,5 +33,20 @@ class TestBayesOpt(SearcherContract):
         """The model is slow where there are many columns; drawing is what is tested there."""
         searcher = self.make()
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
+
+class TestSkOpt(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("skopt")
+        return SkOpt(n_initial_points=9, options={"acq_func": "EI"})
+
+    def ready(self, space):
+        """As in ``TestBayesOpt``."""
+        searcher = self.make()
+        searcher.n_initial_points = 9 if space.dimension <= 3 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher

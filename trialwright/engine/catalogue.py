@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import BayesOpt, HyperOpt, Optuna, SkOpt
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -64,6 +64,7 @@ SEARCHERS: dict[str, type] = {
     "bayesopt": BayesOpt,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
+    "skopt": SkOpt,
 }
 
 

@@ -4,5 +4,6 @@ from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.optuna import Optuna
+from trialwright.integrations.skopt import SkOpt
 
-__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Optuna"]
+__all__ = ["Adapter", "BayesOpt", "HyperOpt", "Library", "Optuna", "SkOpt"]

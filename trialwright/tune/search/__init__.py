@@ -13,6 +13,7 @@ from trialwright.tune.search.bohb import TuneBOHB
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.skopt import SkOptSearch
 from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
 from trialwright.tune.spaces import grid_search
 
@@ -24,6 +25,7 @@ __all__ = [
     "OptunaSearch",
     "Repeater",
     "Searcher",
+    "SkOptSearch",
     "TuneBOHB",
     "create_searcher",
     "grid_search",
@@ -36,6 +38,7 @@ SEARCHERS: dict[str, type] = {
     "bohb": TuneBOHB,
     "hyperopt": HyperOptSearch,
     "optuna": OptunaSearch,
+    "skopt": SkOptSearch,
 }
 
 
