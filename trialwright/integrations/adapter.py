@@ -2,7 +2,8 @@
 
 A library speaks of *assignments*: flat dicts of the parameters that are active. It gets all trials in the order
 of their numbers, seeded anew for every question, and what it answered is stored in the trial's tags. So a fresh
-instance that is given the full history goes on as the live one would have, unless the library has other memory.
+instance that is given the full history goes on as the live one would have. A library that changes with every question
+(``Adapter.replays``) is asked all questions again: which results it knew at each is stored in the tags too.
 """
 
 from __future__ import annotations
@@ -11,24 +12,33 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeAlias, cast
 
 from trialwright.history import History, Record, Values
 from trialwright.integrations.forms import Assignment, Form, SpaceForm, plain_data
-from trialwright.messages import Config, Request, Suggestion
-from trialwright.searchers.base import Problem
+from trialwright.messages import Config, Plain, Request, Suggestion
 from trialwright.space import Space
 from trialwright.space.compiling import holds_domain
 from trialwright.streams import Streams
 
+if TYPE_CHECKING:  # only then: in the environment of InEnvironment there may be no SciPy, which other searchers import
+    from trialwright.searchers.base import Problem
+
 TAG = "asked"  # a suggestion's tag: the assignment, exactly as the library made it
+REPLAY = "replay"  # another one: the sample's number, then the trials of which the library was told since the last one
+NOT_NOW: Final = "not now"
+
+Answer: TypeAlias = Assignment | Literal["not now"] | None
 
 
 class Library(Protocol):
     """What a third-party searcher must be able to do. Values are costs: smaller is better."""
 
-    def ask(self, seed: int, given: Assignment) -> Assignment | None:
-        """Propose a trial that has the ``given`` values; None: there is nothing more to try."""
+    def ask(self, seed: int, given: Assignment) -> Answer:
+        """Propose a trial that has the ``given`` values.
+
+        NOT_NOW: ask again when a trial has ended; None: there is nothing more to try.
+        """
 
     def add(self, trial: int, assignment: Assignment) -> None:
         """Add a trial with these values: what was proposed last, or one that the library did not propose."""
@@ -73,6 +83,16 @@ class Adapter:
         """True where a resumed run makes the suggestions that it would have made without a break."""
         return True
 
+    @property
+    def _stream(self) -> str:
+        """The name of its random stream."""
+        return type(self).__name__.lower()
+
+    @property
+    def replays(self) -> bool:
+        """True where the library changes with every question, so that a fresh instance is asked all of them again."""
+        return False
+
     def open(self, form: Form) -> Library:
         """Make the library's searcher, as it is at the beginning of a run."""
         raise NotImplementedError
@@ -98,7 +118,7 @@ class Adapter:
                 f"{type(self).__name__} was given a space of its own, so the run's space may hold constants only; "
                 f"{space.parameters[0].path!r} is not a constant"
             )
-        self._outer = space
+        self._problem, self._outer = problem, space
         self._form = SpaceForm(space) if self.space is None else self._read(self.space)
         self._problems()
         self._begin()
@@ -116,16 +136,16 @@ class Adapter:
             except (ValueError, KeyError) as error:
                 raise ValueError(f"points_to_evaluate[{index}]: {error}") from error
 
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
+    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
         """Tell the library what is new, then ask it."""
         streams = rng if self.seed is None else Streams(self.seed)
-        self._learn(history)
-        answers: list[Suggestion] = []
+        self._learn(history, streams)
+        answers: list[Suggestion | None] = []
         for request in requests:
             answer = self._answer(request, streams)
             if answer is None:
                 break
-            answers.append(answer)
+            answers.append(None if answer == NOT_NOW else answer)
         return answers
 
     # What the library knows ------------------------------------------------------------------------------------------
@@ -136,21 +156,40 @@ class Adapter:
         self._configs: dict[int, Config] = {}
         self._newest = -1  # of all trials that it has
         self._open: set[int] = set()  # told to the library, and not yet ended
+        self._told: list[int] = []  # trials of which it was told since it was last asked
         self._seen: History | None = None
         for number, (config, values) in enumerate(self.earlier, -len(self.earlier)):
             self._library.add(number, self._form.assignment(dict(config)))
             self._library.tell(number, values)
 
-    def _learn(self, history: History) -> None:
+    def _learn(self, history: History, streams: Streams) -> None:
         if not self._continues(history):
             self._begin()
-        for record in self._news(history):
+        news = self._news(history)
+        for record in news:
             if record.id not in self._configs:
+                self._repeat(record, history, streams)
                 self._adopt(record)
-            if record.outcome is not None and record.id in self._open:
-                self._open.discard(record.id)
-                self._library.tell(record.id, _values(record))
+        for record in news:
+            self._end(record)
         self._seen = history
+
+    def _end(self, record: Record) -> None:
+        if record.outcome is not None and record.id in self._open:
+            self._open.discard(record.id)
+            self._told.append(record.id)
+            self._library.tell(record.id, _values(record))
+
+    def _repeat(self, record: Record, history: History, streams: Streams) -> None:
+        """Ask again what this trial was the answer to, if the library must be, with the results that it had then."""
+        question = record.tags.get(REPLAY)
+        if not self.replays or not isinstance(question, list):
+            return
+        number, *ended = cast("list[int]", question)
+        for trial in ended:
+            if trial in self._open:
+                self._end(history.record(trial))
+        self._ask(number, streams)
 
     def _news(self, history: History) -> list[Record]:
         return [history.record(trial) for trial in history.changed(self._seen).tolist()]
@@ -179,21 +218,28 @@ class Adapter:
 
     # What it is asked ------------------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, streams: Streams) -> Suggestion | None:
-        number = request.sample
+    def _answer(self, request: Request, streams: Streams) -> Suggestion | Literal["not now"] | None:
+        number, replay = request.sample, dict[str, Plain]()
         if number < len(self.points):
             config, assignment = self._form.point(self.points[number], number, streams)
         else:
-            name = type(self).__name__.lower()
-            proposed = self._library.ask(streams.integer(name, number), self._form.grid(number))
-            if proposed is None:
-                return None
+            told = list(self._told)
+            proposed = self._ask(number, streams)
+            if proposed is None or proposed == NOT_NOW:
+                return proposed
+            replay = {REPLAY: [number, *told]} if self.replays else {}
             config, assignment = self._form.complete(proposed, number, streams)
         plain = self._plain(config)
         self._library.add(request.trial, assignment)
         self._note(request.trial, plain)
         self._open.add(request.trial)
-        return Suggestion(plain, {TAG: assignment})
+        return Suggestion(plain, {TAG: assignment, **replay})
+
+    def _ask(self, number: int, streams: Streams) -> Answer:
+        answer = self._library.ask(streams.integer(self._stream, number), self._form.grid(number))
+        if answer is not None and answer != NOT_NOW:
+            self._told = []
+        return answer
 
     def _plain(self, config: dict[str, object]) -> Config:
         if self.space is None:
