@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+    from trialwright.integrations import CFO, BayesOpt, BlendSearch, HyperOpt, Optuna, SkOpt
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -67,6 +67,7 @@ __version__ = _version("trialwright")
 
 __all__ = [
     "ASHA",
+    "CFO",
     "CMAES",
     "DEHB",
     "FIFO",
@@ -83,6 +84,7 @@ __all__ = [
     "Auto",
     "Batched",
     "BayesOpt",
+    "BlendSearch",
     "Callback",
     "Called",
     "Delays",
@@ -117,6 +119,7 @@ __all__ = [
     "Scheduler",
     "Searcher",
     "Simulated",
+    "SkOpt",
     "Sobol",
     "Space",
     "StopRule",
@@ -142,7 +145,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("BayesOpt", "HyperOpt", "Optuna"),
+    "integrations": ("CFO", "BayesOpt", "BlendSearch", "HyperOpt", "Optuna", "SkOpt"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

@@ -263,6 +263,45 @@ class SMAC(Peer):
         return best and _plain(self.space, best)
 
 
+class BlendSearch(Peer):
+    """FLAML's, with a seed and the number of trials, as its own loop gives them."""
+
+    kind = "BlendSearch"
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import optuna
+        from flaml.tune.searcher import blendsearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space, self.asked = space, []
+        domains = {each["name"]: self._domain(each) for each in space}
+        make = getattr(blendsearch, self.kind)
+        self.search = make(metric="value", mode="min", space=domains, seed=seed, num_samples=evaluations)
+
+    def _domain(self, each):
+        from flaml import tune
+
+        if each["kind"] == "choice":
+            return tune.choice(each["options"])
+        more = 1 if each["kind"] == "int" else 0
+        make = getattr(tune, ("log" if each["log"] else "") + ("randint" if more else "uniform"))
+        return make(each["lower"], each["upper"] + more)
+
+    def ask(self):
+        config = None
+        while config is None:  # nothing but a proposal that was made before
+            config = self.search.suggest(str(len(self.asked)))
+        self.asked.append(config)
+        return _plain(self.space, config)
+
+    def tell(self, place, value):
+        self.search.on_trial_complete(str(place), {"value": value, "config": self.asked[place]})
+
+
+class CFO(BlendSearch):
+    kind = "CFO"
+
+
 class SkOpt(Peer):
     """Its Optimizer with all defaults: a Gaussian process that hedges among three acquisitions."""
 
@@ -300,6 +339,8 @@ PEERS = {
     "hyperopt": HyperOpt,
     "botorch": BoTorch,
     "nevergrad": Nevergrad,
+    "blendsearch": BlendSearch,
+    "cfo": CFO,
     "skopt": SkOpt,
     "smac": SMAC,
 }

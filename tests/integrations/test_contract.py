@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, BayesOpt, BlendSearch, HyperOpt, Optuna, SkOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -35,6 +35,19 @@ class TestBayesOpt(SearcherContract):
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher
+
+
+class TestFLAML(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    @pytest.fixture(params=[CFO, BlendSearch], autouse=True)
+    def search(self, request):
+        self.cls = request.param
+
+    def make(self):
+        pytest.importorskip("optuna")
+        pytest.importorskip("flaml.tune.searcher.blendsearch", exc_type=ImportError)
+        return self.cls()
 
 
 class TestSkOpt(SearcherContract):

@@ -10,6 +10,7 @@ from trialwright.tune.paths import instead_of
 from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
+from trialwright.tune.search.flaml import CFO, BlendSearch
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
@@ -18,8 +19,10 @@ from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
 from trialwright.tune.spaces import grid_search
 
 __all__ = [
+    "CFO",
     "BasicVariantGenerator",
     "BayesOptSearch",
+    "BlendSearch",
     "ConcurrencyLimiter",
     "HyperOptSearch",
     "OptunaSearch",
@@ -35,7 +38,9 @@ SEARCHERS: dict[str, type] = {
     "random": BasicVariantGenerator,
     "variant_generator": BasicVariantGenerator,
     "bayesopt": BayesOptSearch,
+    "blendsearch": BlendSearch,
     "bohb": TuneBOHB,
+    "cfo": CFO,
     "hyperopt": HyperOptSearch,
     "optuna": OptunaSearch,
     "skopt": SkOptSearch,
@@ -46,7 +51,7 @@ def create_searcher(search_alg: str, **kwargs: Any) -> Any:  # noqa: ANN401 - th
     """Make a searcher by its name.
 
     Args:
-        search_alg: "random", "hyperopt", "optuna", "bayesopt", or "bohb".
+        search_alg: one of ``SEARCHERS``: "random", "hyperopt", "optuna", "bohb", ...
         kwargs: what its class takes. ``metric`` and ``mode`` may be given to any, so that names can be swapped.
 
     Raises:
