@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import CFO, BayesOpt, BlendSearch, HyperOpt, Optuna, SkOpt
+    from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -95,6 +95,7 @@ __all__ = [
     "FreezeThaw",
     "Grid",
     "Halton",
+    "HpBandSter",
     "HyperBand",
     "HyperOpt",
     "HyperTune",
@@ -145,7 +146,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("CFO", "BayesOpt", "BlendSearch", "HyperOpt", "Optuna", "SkOpt"),
+    "integrations": ("CFO", "BayesOpt", "BlendSearch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

@@ -237,19 +237,11 @@ class SMAC(Peer):
 
         self.space, self.asked, self.value = space, [], TrialValue
         configurations = ConfigurationSpace(seed=seed)
-        configurations.add([self._hyperparameter(each) for each in space])
+        configurations.add([_hyperparameter(each) for each in space])
         scenario = Scenario(
             configurations, output_directory=mkdtemp(), deterministic=not noisy, n_trials=evaluations, seed=seed
         )
         self.smac = HyperparameterOptimizationFacade(scenario, lambda config, seed: 0.0, logging_level=False)
-
-    def _hyperparameter(self, each):
-        from ConfigSpace import Categorical, Float, Integer
-
-        if each["kind"] == "choice":
-            return Categorical(each["name"], each["options"])
-        kind = Integer if each["kind"] == "int" else Float
-        return kind(each["name"], (each["lower"], each["upper"]), log=each["log"])
 
     def ask(self):
         self.asked.append(self.smac.ask())
@@ -302,6 +294,31 @@ class CFO(BlendSearch):
     kind = "CFO"
 
 
+class HpBandSter(Peer):
+    """BOHB's model without its HyperBand: all results are of one budget."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import numpy as np
+        from ConfigSpace import ConfigurationSpace
+        from hpbandster.optimizers.config_generators.bohb import BOHB
+
+        np.random.seed(seed)  # noqa: NPY002 - it draws from there
+        configurations = ConfigurationSpace(seed=seed)
+        configurations.add([_hyperparameter(each) for each in space])
+        self.space, self.asked, self.generator = space, [], BOHB(configurations)
+
+    def ask(self):
+        config, _ = self.generator.get_config(1.0)
+        self.asked.append(config)
+        return _plain(self.space, config)
+
+    def tell(self, place, value):
+        from types import SimpleNamespace
+
+        told = {"budget": 1.0, "config": self.asked[place]}
+        self.generator.new_result(SimpleNamespace(id=place, exception=None, result={"loss": value}, kwargs=told))
+
+
 class SkOpt(Peer):
     """Its Optimizer with all defaults: a Gaussian process that hedges among three acquisitions."""
 
@@ -327,6 +344,15 @@ class SkOpt(Peer):
         self.optimizer.tell(self.asked[place], value)
 
 
+def _hyperparameter(each):
+    from ConfigSpace import Categorical, Float, Integer
+
+    if each["kind"] == "choice":
+        return Categorical(each["name"], each["options"])
+    kind = Integer if each["kind"] == "int" else Float
+    return kind(each["name"], (each["lower"], each["upper"]), log=each["log"])
+
+
 def _plain(space, config):
     """Return a config in the order of the space, as JSON can write it: some sort it, or hand out numpy's numbers."""
     values = {each["name"]: config[each["name"]] for each in space}
@@ -341,6 +367,7 @@ PEERS = {
     "nevergrad": Nevergrad,
     "blendsearch": BlendSearch,
     "cfo": CFO,
+    "hpbandster": HpBandSter,
     "skopt": SkOpt,
     "smac": SMAC,
 }

@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import CFO, BayesOpt, BlendSearch, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -48,6 +48,13 @@ class TestFLAML(SearcherContract):
         pytest.importorskip("optuna")
         pytest.importorskip("flaml.tune.searcher.blendsearch", exc_type=ImportError)
         return self.cls()
+
+
+class TestHpBandSter(SearcherContract):
+    def make(self):
+        pytest.importorskip("ConfigSpace")
+        pytest.importorskip("hpbandster")
+        return HpBandSter()
 
 
 class TestSkOpt(SearcherContract):

@@ -47,11 +47,10 @@ def test_a_fresh_instance_goes_on_as_the_live_one(search, pending):
     assert ask(fresh, history, 20) == ask(live_one, history, 20)
 
 
-@pytest.mark.parametrize("search", [CFO, BlendSearch])
-def test_a_good_point_of_the_users_becomes_the_start_of_a_local_search(search):
-    configs, _ = live(search(points=[{"x": 0.3, "y": 2.0}]), 12)
+def test_a_good_point_of_the_users_is_the_start_of_the_local_search():
+    configs, _ = live(CFO(points=[{"x": 0.3, "y": 2.0}]), 12)
     assert configs[0] == {"x": 0.3, "y": 2.0}
-    assert sum(abs(config["x"] - 0.3) < 2 and abs(config["y"] - 2) < 2 for config in configs) > 5
+    assert all(abs(config["x"] - 0.3) < 2 and abs(config["y"] - 2) < 2 for config in configs)
 
 
 def test_what_does_not_fit_is_named():

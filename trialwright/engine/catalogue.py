@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import CFO, BayesOpt, BlendSearch, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -64,6 +64,7 @@ SEARCHERS: dict[str, type] = {
     "bayesopt": BayesOpt,
     "blendsearch": BlendSearch,
     "cfo": CFO,
+    "hpbandster": HpBandSter,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
     "skopt": SkOpt,

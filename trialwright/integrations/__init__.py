@@ -3,8 +3,9 @@
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.flaml import CFO, BlendSearch
+from trialwright.integrations.hpbandster import HpBandSter
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.optuna import Optuna
 from trialwright.integrations.skopt import SkOpt
 
-__all__ = ["CFO", "Adapter", "BayesOpt", "BlendSearch", "HyperOpt", "Library", "Optuna", "SkOpt"]
+__all__ = ["CFO", "Adapter", "BayesOpt", "BlendSearch", "HpBandSter", "HyperOpt", "Library", "Optuna", "SkOpt"]

@@ -47,8 +47,8 @@ class Library(Protocol):
         """A trial ended, with these values, which are finite; None: it failed."""
 
 
-class _Idle:
-    """Stands in where there is nothing to decide: the space has no parameters."""
+class Idle:
+    """Stands in where there is nothing to decide: no parameter, or none with two values."""
 
     def ask(self, seed: int, given: Assignment) -> Assignment:
         return {}
@@ -152,7 +152,7 @@ class Adapter:
 
     def _begin(self) -> None:
         """Start again from nothing but the earlier results, which count as trials before the first."""
-        self._library = self.open(self._form) if self._form.size else _Idle()
+        self._library = self.open(self._form) if self._form.size else Idle()
         self._configs: dict[int, Config] = {}
         self._newest = -1  # of all trials that it has
         self._open: set[int] = set()  # told to the library, and not yet ended

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
@@ -136,6 +137,7 @@ class _Search:
             self._learn(f"early {number}", assignment, cost)
 
     def _make(self, make: Any, domains: Any, seed: int) -> Any:  # noqa: ANN401 - no types
+        first = sorted(self._early, key=itemgetter(1))[:1]  # where results are known, it begins at the best
         return make(
             metric="cost",
             mode="min",
@@ -143,6 +145,8 @@ class _Search:
             low_cost_partial_config=self._config(self._low),
             cat_hp_cost={key: self._costs[axis.name] for key, axis in self._axes.items() if axis.name in self._costs},
             seed=seed,
+            points_to_evaluate=[self._config(assignment) for assignment, _ in first],
+            evaluated_rewards=[cost for _, cost in first],
             **self._options.options,
         )
 
