@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
+    from trialwright.integrations import CFO, SMAC, BayesOpt, BlendSearch, BoTorch, HpBandSter, HyperOpt, Optuna, SkOpt
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -77,6 +77,7 @@ __all__ = [
     "PASHA",
     "PB2",
     "PBT",
+    "SMAC",
     "TPE",
     "AnyOf",
     "AskTell",
@@ -85,6 +86,7 @@ __all__ = [
     "Batched",
     "BayesOpt",
     "BlendSearch",
+    "BoTorch",
     "Callback",
     "Called",
     "Delays",
@@ -146,7 +148,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("CFO", "BayesOpt", "BlendSearch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
+    "integrations": ("CFO", "SMAC", "BayesOpt", "BlendSearch", "BoTorch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

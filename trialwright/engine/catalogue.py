@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, SMAC, BayesOpt, BlendSearch, BoTorch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -63,11 +63,18 @@ SEARCHERS: dict[str, type] = {
     "priorband": searchers.PriorBand,
     "bayesopt": BayesOpt,
     "blendsearch": BlendSearch,
+    "botorch": BoTorch,
     "cfo": CFO,
     "hpbandster": HpBandSter,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
     "skopt": SkOpt,
+    "smac": SMAC,
+}
+UNAVAILABLE = {  # names of searchers that others have -> why they are not here
+    "dragonfly": "dragonfly-opt 0.1.7 cannot be installed with pip, and its models need numpy.math, which NumPy 2 does "
+    "not have (tried on 2026-11-30)",
+    "sigopt": "SigOpt is a hosted service, whose client suggests nothing without an account (tried on 2026-11-30)",
 }
 
 
@@ -137,6 +144,8 @@ def searcher(
     """
     if isinstance(given, str) and given.lower() in PAIRS.keys() - SEARCHERS.keys():
         raise ValueError(f"searcher={given!r} is not known: give it as scheduler={given!r}")
+    if isinstance(given, str) and given.lower() in UNAVAILABLE:
+        raise ValueError(f"searcher={given!r} is not available: {UNAVAILABLE[given.lower()]}: use searcher='gp'")
     found = cast(searchers.Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
     asks = hasattr(scheduler, "on_resume")  # before it is unwrapped: what is inside another one is not asked
     found = _of_pair(name, found) if isinstance(name, str) and name.lower() in PAIRS else found

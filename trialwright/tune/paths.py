@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import NoReturn
 
+from trialwright.engine.catalogue import UNAVAILABLE
+
 ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
@@ -111,11 +113,13 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.search:SearchAlgorithm": "subclass tune.search.Searcher",
     "tune.search:SearchGenerator": "subclass tune.search.Searcher",
     "tune.search.ax": _SEARCH.format("bayesopt"),
-    "tune.search.bohb:BOHB": "TuneBOHB has a model of the engine's own, without HpBandSter",
+    "tune.search.bohb:BOHB": "TuneBOHB has the engine's own model; trialwright.HpBandSter asks HpBandSter's",
+    "tune.search.dragonfly": f"{UNAVAILABLE['dragonfly']}: {_SEARCH.format('bayesopt')}",
     "tune.search.hebo": _SEARCH.format("bayesopt"),
     "tune.search.nevergrad": _SEARCH.format("optuna"),
     "tune.search.search_algorithm": "subclass tune.search.Searcher",
     "tune.search.search_generator": "subclass tune.search.Searcher",
+    "tune.search.sigopt": f"{UNAVAILABLE['sigopt']}: {_SEARCH.format('bayesopt')}",
     "tune.search.util": _INSIDE,
     "tune.search.zoopt": _SEARCH.format("optuna"),
     "tune.spaces:Normal": _DOMAIN.format("Normal"),
