@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import CFO, SMAC, BayesOpt, BlendSearch, BoTorch, HpBandSter, HyperOpt, Optuna, SkOpt
+    from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -77,7 +77,6 @@ __all__ = [
     "PASHA",
     "PB2",
     "PBT",
-    "SMAC",
     "TPE",
     "AnyOf",
     "AskTell",
@@ -86,7 +85,6 @@ __all__ = [
     "Batched",
     "BayesOpt",
     "BlendSearch",
-    "BoTorch",
     "Callback",
     "Called",
     "Delays",
@@ -148,7 +146,7 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("CFO", "SMAC", "BayesOpt", "BlendSearch", "BoTorch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
+    "integrations": ("CFO", "BayesOpt", "BlendSearch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

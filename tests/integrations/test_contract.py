@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import CFO, SMAC, BayesOpt, BlendSearch, BoTorch, HpBandSter, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -33,21 +33,6 @@ class TestBayesOpt(SearcherContract):
         """The model is slow where there are many columns; drawing is what is tested there."""
         searcher = self.make()
         searcher.random_search_steps = 9 if space.dimension <= 3 else 40
-        assert searcher.setup(Problem(space)) >= 1
-        return searcher
-
-
-class TestBoTorch(SearcherContract):
-    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
-
-    def make(self):
-        pytest.importorskip("botorch")
-        return BoTorch(n_initial_points=9, num_restarts=2, raw_samples=32)
-
-    def ready(self, space):
-        """As in ``TestBayesOpt``."""
-        searcher = self.make()
-        searcher.n_initial_points = 9 if space.dimension <= 1 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher
 
@@ -83,18 +68,5 @@ class TestSkOpt(SearcherContract):
         """As in ``TestBayesOpt``."""
         searcher = self.make()
         searcher.n_initial_points = 9 if space.dimension <= 3 else 40
-        assert searcher.setup(Problem(space)) >= 1
-        return searcher
-
-
-class TestSMAC(SearcherContract):
-    def make(self):
-        pytest.importorskip("smac")
-        return SMAC(n_initial_points=9, n_trees=4)
-
-    def ready(self, space):
-        """As in ``TestBayesOpt``."""
-        searcher = self.make()
-        searcher.n_initial_points = 9 if space.dimension <= 1 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from trialwright import schedulers, searchers
 from trialwright.errors import import_instead, nearest
 from trialwright.executors import Executor, Local, Processes, Simulated
-from trialwright.integrations import CFO, SMAC, BayesOpt, BlendSearch, BoTorch, HpBandSter, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
@@ -63,13 +63,11 @@ SEARCHERS: dict[str, type] = {
     "priorband": searchers.PriorBand,
     "bayesopt": BayesOpt,
     "blendsearch": BlendSearch,
-    "botorch": BoTorch,
     "cfo": CFO,
     "hpbandster": HpBandSter,
     "hyperopt": HyperOpt,
     "optuna": Optuna,
     "skopt": SkOpt,
-    "smac": SMAC,
 }
 UNAVAILABLE = {  # names of searchers that others have -> why they are not here
     "dragonfly": "dragonfly-opt 0.1.7 cannot be installed with pip, and its models need numpy.math, which NumPy 2 does "

@@ -2,21 +2,17 @@
 
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.bayesopt import BayesOpt
-from trialwright.integrations.botorch import BoTorch
 from trialwright.integrations.flaml import CFO, BlendSearch
 from trialwright.integrations.hpbandster import HpBandSter
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.optuna import Optuna
 from trialwright.integrations.skopt import SkOpt
-from trialwright.integrations.smac import SMAC
 
 __all__ = [
     "CFO",
-    "SMAC",
     "Adapter",
     "BayesOpt",
     "BlendSearch",
-    "BoTorch",
     "HpBandSter",
     "HyperOpt",
     "Library",

@@ -1,4 +1,4 @@
-"""A space of ours as one of ConfigSpace's, which SMAC3 and HpBandSter search. It knows branches."""
+"""A space of ours as one of ConfigSpace's, which HpBandSter searches. It knows branches."""
 
 from __future__ import annotations
 
