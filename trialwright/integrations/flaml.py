@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class CFO(Adapter):
     low_cost_partial_config: Mapping[str, object] = field(default_factory=dict)
     cat_hp_cost: Mapping[str, Sequence[float]] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    single: ClassVar[bool] = True
 
     @property
     def replays(self) -> bool:

@@ -53,6 +53,7 @@ class HpBandSter(Adapter):
     bandwidth_factor: float = 3
     min_bandwidth: float = 1e-3
 
+    single: ClassVar[bool] = True
     process_from: ClassVar[int | None] = 1  # it draws from NumPy's global generator, which trials may use meanwhile
 
     def open(self, form: Form) -> Library:

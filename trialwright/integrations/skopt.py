@@ -52,6 +52,7 @@ class SkOpt(Adapter):
     lie: str = "cl_min"
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    single: ClassVar[bool] = True
     process_from: ClassVar[int | None] = 100
 
     def own_form(self, space: object) -> Form:
