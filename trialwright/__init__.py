@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
     from trialwright.integrations import CFO, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
+    from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -118,6 +119,7 @@ __all__ = [
     "RunPlateau",
     "Schedule",
     "Scheduler",
+    "SearchCV",
     "Searcher",
     "Simulated",
     "SkOpt",
@@ -147,6 +149,7 @@ _MODULES = {  # where each name is
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
     "integrations": ("CFO", "BayesOpt", "BlendSearch", "HpBandSter", "HyperOpt", "Optuna", "SkOpt"),
+    "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

@@ -18,7 +18,7 @@ from trialwright.executors import Executor
 from trialwright.results import Result
 from trialwright.space import Space
 from trialwright.storage.place import find_run
-from trialwright.tune import callbacks, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune import callbacks, names, registry, reporter, resources, rllib, spaces, stopper
 from trialwright.tune.callbacks import (
     CSVLoggerCallback,
     JsonLoggerCallback,
@@ -70,6 +70,11 @@ class Job:
     space: Mapping[str, Any] | Space | None = None
     tune: TuneConfig = field(default_factory=TuneConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        found = registry.find(self.trainable)
+        if is_class(found) and issubclass(found, rllib.Algorithm):
+            self.space = rllib.modernised(self.space, [*_listed(self.tune.metric), *_listed(self.run.stop)])
 
     def start(self) -> Records:
         """Run to the end.
@@ -292,6 +297,13 @@ def _default_loggers(given: Sequence[object]) -> list[LoggerCallback]:
     installed = importlib.util.find_spec("tensorboardX") is not None
     kinds = (CSVLoggerCallback, JsonLoggerCallback, *([TBXLoggerCallback] if installed else []))
     return [kind() for kind in kinds if not any(isinstance(each, kind) for each in given)]
+
+
+def _listed(given: object) -> list[str]:
+    """Return the names of metrics in what is given: one, several, or the keys of a dict."""
+    if isinstance(given, str):
+        return [given]
+    return [*given] if isinstance(given, Sequence | Mapping) else []
 
 
 def _alone(metrics: list[str] | None) -> str | None:

@@ -22,6 +22,9 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "air.checkpoint": "tune.checkpoint",
     "air.config": "tune.settings",
     "air.constants": "tune.result",
+    "air.integrations": "tune.trackers",
+    "air.integrations.mlflow": "tune.trackers",
+    "air.integrations.wandb": "tune.trackers",
     "air.session": "tune.session",
     "tune.analysis": "tune.results",
     "tune.analysis.experiment_analysis": "tune.results",
@@ -35,10 +38,13 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.impl": "tune.settings",
     "tune.impl.config": "tune.settings",
     "tune.logger": "tune.callbacks",
+    "tune.logger.aim": "tune.trackers",
     "tune.logger.csv": "tune.callbacks",
     "tune.logger.json": "tune.callbacks",
     "tune.logger.logger": "tune.callbacks",
+    "tune.logger.mlflow": "tune.trackers",
     "tune.logger.tensorboardx": "tune.callbacks",
+    "tune.logger.wandb": "tune.trackers",
     "tune.progress_reporter": "tune.reporter",
     "tune.result_grid": "tune.results",
     "tune.schedulers.async_hyperband": "tune.schedulers.rules",
@@ -81,7 +87,9 @@ MIRRORED = {  # path -> where it is here; both below trialwright
 
 _INSIDE = "it belongs to Ray Tune's own machinery; docs/extending.md says how Trialwright is extended"
 _TRAINER = "a trial is a function here: train in it with the library itself, and call tune.report()"
-_SERVICE = "write a tune.LoggerCallback whose log_trial_result calls the service's own client"
+_COMET = (
+    "use MLflowLoggerCallback, WandbLoggerCallback, or AimLoggerCallback; or call comet_ml in a tune.LoggerCallback"
+)
 _SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
 _REPORTING = "call tune.report() in a callback of the library's own"
 _DOMAIN = "use trialwright.space.{}, or the function that makes one"
@@ -89,7 +97,8 @@ _DICTS = "nested results are dicts here; pandas and result.metrics_dataframe hav
 
 MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to use instead; holds for what is below
     "air:ScalingConfig": _TRAINER,
-    "air.integrations": _SERVICE,
+    "air.integrations": _REPORTING,
+    "air.integrations.comet": _COMET,
     "train": _TRAINER,
     "train:ScalingConfig": _TRAINER,
     "tune.automl": "there is nothing in it",
@@ -100,10 +109,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.experimental": _INSIDE,
     "tune.impl": _INSIDE,
     "tune.integration": _REPORTING,
-    "tune.logger.aim": _SERVICE,
-    "tune.logger.comet": _SERVICE,
-    "tune.logger.mlflow": _SERVICE,
-    "tune.logger.wandb": _SERVICE,
+    "tune.logger.comet": _COMET,
     "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
     "tune.registry:is_function_trainable": "inspect.isclass distinguishes functions from classes",
     "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
