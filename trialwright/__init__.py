@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
-    from trialwright.integrations import BayesOpt, HyperOpt, InEnvironment, Nevergrad, Optuna, ZOOpt
+    from trialwright.integrations import (
+        CFO,
+        BayesOpt,
+        BlendSearch,
+        HpBandSter,
+        HyperOpt,
+        InEnvironment,
+        Nevergrad,
+        Optuna,
+        SkOpt,
+        ZOOpt,
+    )
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
@@ -67,6 +78,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASHA",
+    "CFO",
     "CMAES",
     "DEHB",
     "FIFO",
@@ -83,6 +95,7 @@ __all__ = [
     "Auto",
     "Batched",
     "BayesOpt",
+    "BlendSearch",
     "Callback",
     "Called",
     "Delays",
@@ -93,6 +106,7 @@ __all__ = [
     "FreezeThaw",
     "Grid",
     "Halton",
+    "HpBandSter",
     "HyperBand",
     "HyperOpt",
     "HyperTune",
@@ -120,6 +134,7 @@ __all__ = [
     "SearchCV",
     "Searcher",
     "Simulated",
+    "SkOpt",
     "Sobol",
     "Space",
     "StopRule",
@@ -146,7 +161,18 @@ _MODULES = {  # where each name is
     "callbacks": ("Callback",),
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
-    "integrations": ("BayesOpt", "HyperOpt", "InEnvironment", "Nevergrad", "Optuna", "ZOOpt"),
+    "integrations": (
+        "CFO",
+        "BayesOpt",
+        "BlendSearch",
+        "HpBandSter",
+        "HyperOpt",
+        "InEnvironment",
+        "Nevergrad",
+        "Optuna",
+        "SkOpt",
+        "ZOOpt",
+    ),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),

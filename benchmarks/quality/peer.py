@@ -237,19 +237,11 @@ class SMAC(Peer):
 
         self.space, self.asked, self.value = space, [], TrialValue
         configurations = ConfigurationSpace(seed=seed)
-        configurations.add([self._hyperparameter(each) for each in space])
+        configurations.add([_hyperparameter(each) for each in space])
         scenario = Scenario(
             configurations, output_directory=mkdtemp(), deterministic=not noisy, n_trials=evaluations, seed=seed
         )
         self.smac = HyperparameterOptimizationFacade(scenario, lambda config, seed: 0.0, logging_level=False)
-
-    def _hyperparameter(self, each):
-        from ConfigSpace import Categorical, Float, Integer
-
-        if each["kind"] == "choice":
-            return Categorical(each["name"], each["options"])
-        kind = Integer if each["kind"] == "int" else Float
-        return kind(each["name"], (each["lower"], each["upper"]), log=each["log"])
 
     def ask(self):
         self.asked.append(self.smac.ask())
@@ -303,6 +295,104 @@ class ZOOpt(Peer):
         self.optimizer.complete(self.asked[place], value)
 
 
+class BlendSearch(Peer):
+    """FLAML's, with a seed and the number of trials, as its own loop gives them."""
+
+    kind = "BlendSearch"
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import optuna
+        from flaml.tune.searcher import blendsearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space, self.asked = space, []
+        domains = {each["name"]: self._domain(each) for each in space}
+        make = getattr(blendsearch, self.kind)
+        self.search = make(metric="value", mode="min", space=domains, seed=seed, num_samples=evaluations)
+
+    def _domain(self, each):
+        from flaml import tune
+
+        if each["kind"] == "choice":
+            return tune.choice(each["options"])
+        more = 1 if each["kind"] == "int" else 0
+        make = getattr(tune, ("log" if each["log"] else "") + ("randint" if more else "uniform"))
+        return make(each["lower"], each["upper"] + more)
+
+    def ask(self):
+        config = None
+        while config is None:  # nothing but a proposal that was made before
+            config = self.search.suggest(str(len(self.asked)))
+        self.asked.append(config)
+        return _plain(self.space, config)
+
+    def tell(self, place, value):
+        self.search.on_trial_complete(str(place), {"value": value, "config": self.asked[place]})
+
+
+class CFO(BlendSearch):
+    kind = "CFO"
+
+
+class HpBandSter(Peer):
+    """BOHB's model without its HyperBand: all results are of one budget."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import numpy as np
+        from ConfigSpace import ConfigurationSpace
+        from hpbandster.optimizers.config_generators.bohb import BOHB
+
+        np.random.seed(seed)  # noqa: NPY002 - it draws from there
+        configurations = ConfigurationSpace(seed=seed)
+        configurations.add([_hyperparameter(each) for each in space])
+        self.space, self.asked, self.generator = space, [], BOHB(configurations)
+
+    def ask(self):
+        config, _ = self.generator.get_config(1.0)
+        self.asked.append(config)
+        return _plain(self.space, config)
+
+    def tell(self, place, value):
+        from types import SimpleNamespace
+
+        told = {"budget": 1.0, "config": self.asked[place]}
+        self.generator.new_result(SimpleNamespace(id=place, exception=None, result={"loss": value}, kwargs=told))
+
+
+class SkOpt(Peer):
+    """Its Optimizer with all defaults: a Gaussian process that hedges among three acquisitions."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        from skopt import Optimizer
+
+        self.space, self.asked = space, []
+        self.optimizer = Optimizer([self._dimension(each) for each in space], random_state=seed)
+
+    def _dimension(self, each):
+        from skopt.space import Categorical, Integer, Real
+
+        if each["kind"] == "choice":
+            return Categorical(each["options"])
+        kind = Integer if each["kind"] == "int" else Real
+        return kind(each["lower"], each["upper"], prior="log-uniform" if each["log"] else "uniform")
+
+    def ask(self):
+        self.asked.append(self.optimizer.ask())
+        return _plain(self.space, {each["name"]: value for each, value in zip(self.space, self.asked[-1], strict=True)})
+
+    def tell(self, place, value):
+        self.optimizer.tell(self.asked[place], value)
+
+
+def _hyperparameter(each):
+    from ConfigSpace import Categorical, Float, Integer
+
+    if each["kind"] == "choice":
+        return Categorical(each["name"], each["options"])
+    kind = Integer if each["kind"] == "int" else Float
+    return kind(each["name"], (each["lower"], each["upper"]), log=each["log"])
+
+
 def _plain(space, config):
     """Return a config in the order of the space, as JSON can write it: some sort it, or hand out numpy's numbers."""
     values = {each["name"]: config[each["name"]] for each in space}
@@ -315,6 +405,10 @@ PEERS = {
     "hyperopt": HyperOpt,
     "botorch": BoTorch,
     "nevergrad": Nevergrad,
+    "blendsearch": BlendSearch,
+    "cfo": CFO,
+    "hpbandster": HpBandSter,
+    "skopt": SkOpt,
     "smac": SMAC,
     "zoopt": ZOOpt,
 }

@@ -106,3 +106,9 @@ def test_a_scheduler_that_asks_the_searcher_refuses_one_that_cannot_answer():
 def test_an_executor_that_is_none_is_refused():
     with pytest.raises(TypeError, match="executor must be 'ray' or 'processes' or 'local' or an object, not 7"):
         catalogue.executor(7)
+
+
+@pytest.mark.parametrize("name", ["dragonfly", "SigOpt"])
+def test_a_searcher_that_cannot_be_had_says_why_and_when_it_was_tried(name):
+    with pytest.raises(ValueError, match=rf"{name}.* \(tried on 20\d\d-\d\d-\d\d\): use searcher='gp'"):
+        catalogue.searcher(name, ASHA())

@@ -8,7 +8,7 @@ import pytest
 
 from trialwright import Engine, Random, space
 from trialwright.history import History, HistoryLog
-from trialwright.integrations import Adapter, BayesOpt, HyperOpt, Optuna
+from trialwright.integrations import Adapter, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
 from trialwright.integrations.adapter import library
 from trialwright.messages import Outcome, Request
 from trialwright.searchers import Problem
@@ -19,6 +19,9 @@ SEARCHERS = {
     "hyperopt": lambda **options: HyperOpt(n_initial_points=8, **options),
     "optuna": lambda **options: Optuna(**options),
     "bayes_opt": lambda **options: BayesOpt(random_search_steps=8, **options),
+    "flaml": lambda **options: BlendSearch(**options),
+    "hpbandster": lambda **options: HpBandSter(**options),
+    "skopt": lambda **options: SkOpt(n_initial_points=8, options={"acq_func": "EI"}, **options),
 }
 PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
 BRANCHES = {
@@ -252,7 +255,7 @@ def test_a_library_that_is_not_there_is_named_with_its_package():
 
 
 def test_nothing_is_imported_before_it_is_used():
-    for name in ("HyperOpt", "Optuna", "BayesOpt"):
+    for name in ("HyperOpt", "Optuna", "BayesOpt", "BlendSearch", "CFO", "HpBandSter", "SkOpt"):
         cls = getattr(importlib.import_module("trialwright.integrations"), name)
         assert issubclass(cls, Adapter)
         cls()

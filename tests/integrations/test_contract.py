@@ -5,7 +5,17 @@ from typing import ClassVar
 import pytest
 
 from tests.contracts.searcher import SPACES, SearcherContract
-from trialwright.integrations import BayesOpt, HyperOpt, Nevergrad, Optuna, ZOOpt
+from trialwright.integrations import (
+    CFO,
+    BayesOpt,
+    BlendSearch,
+    HpBandSter,
+    HyperOpt,
+    Nevergrad,
+    Optuna,
+    SkOpt,
+    ZOOpt,
+)
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
@@ -50,3 +60,38 @@ class TestZOOpt(SearcherContract):
     def make(self):
         pytest.importorskip("zoopt")
         return ZOOpt()
+
+
+class TestFLAML(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    @pytest.fixture(params=[CFO, BlendSearch], autouse=True)
+    def search(self, request):
+        self.cls = request.param
+
+    def make(self):
+        pytest.importorskip("optuna")
+        pytest.importorskip("flaml.tune.searcher.blendsearch", exc_type=ImportError)
+        return self.cls()
+
+
+class TestHpBandSter(SearcherContract):
+    def make(self):
+        pytest.importorskip("ConfigSpace")
+        pytest.importorskip("hpbandster")
+        return HpBandSter()
+
+
+class TestSkOpt(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("skopt")
+        return SkOpt(n_initial_points=9, options={"acq_func": "EI"})
+
+    def ready(self, space):
+        """As in ``TestBayesOpt``."""
+        searcher = self.make()
+        searcher.n_initial_points = 9 if space.dimension <= 3 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher

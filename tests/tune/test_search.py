@@ -1,5 +1,6 @@
 """Searchers by Ray Tune's names: what they make of their parameters, and users' own subclasses."""
 
+import importlib
 import inspect
 
 import numpy as np
@@ -476,6 +477,10 @@ def test_searchers_are_made_by_name():
     assert isinstance(create_searcher("bohb", seed=1), TuneBOHB)
     with pytest.raises(ValueError, match="use search_alg='bayesopt'"):
         create_searcher("ax")
+    with pytest.raises(ValueError, match="numpy.math.*use search_alg='bayesopt'"):
+        create_searcher("dragonfly")
+    with pytest.raises(ModuleNotFoundError, match="hosted service.*use search_alg='bayesopt'"):
+        importlib.import_module("trialwright.tune.suggest.sigopt")
     with pytest.raises(ValueError, match="did you mean 'hyperopt'"):
         create_searcher("hyperop")
     with pytest.raises(TypeError, match="gama"):

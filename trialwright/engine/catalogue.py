@@ -64,6 +64,11 @@ SEARCHERS: dict[str, type] = {
     "priorband": searchers.PriorBand,
     **ADAPTERS,
 }
+UNAVAILABLE = {  # names of searchers that others have -> why they are not here
+    "dragonfly": "dragonfly-opt 0.1.7 cannot be installed with pip, and its models need numpy.math, which NumPy 2 does "
+    "not have (tried on 2026-11-30)",
+    "sigopt": "SigOpt is a hosted service, whose client suggests nothing without an account (tried on 2026-11-30)",
+}
 
 
 class Pair(NamedTuple):
@@ -132,6 +137,8 @@ def searcher(
     """
     if isinstance(given, str) and given.lower() in PAIRS.keys() - SEARCHERS.keys():
         raise ValueError(f"searcher={given!r} is not known: give it as scheduler={given!r}")
+    if isinstance(given, str) and given.lower() in UNAVAILABLE:
+        raise ValueError(f"searcher={given!r} is not available: {UNAVAILABLE[given.lower()]}: use searcher='gp'")
     found = cast(searchers.Searcher, _find("searcher", given, SEARCHERS, ("setup", "suggest")))
     asks = hasattr(scheduler, "on_resume")  # before it is unwrapped: what is inside another one is not asked
     found = _of_pair(name, found) if isinstance(name, str) and name.lower() in PAIRS else found

@@ -2,15 +2,22 @@
 
 from trialwright.integrations.adapter import Adapter
 from trialwright.integrations.bayesopt import BayesOpt
+from trialwright.integrations.flaml import CFO, BlendSearch
+from trialwright.integrations.hpbandster import HpBandSter
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.nevergrad import Nevergrad
 from trialwright.integrations.optuna import Optuna
+from trialwright.integrations.skopt import SkOpt
 from trialwright.integrations.zoopt import ZOOpt
 
 ADAPTERS: dict[str, type[Adapter]] = {
     "bayesopt": BayesOpt,
+    "blendsearch": BlendSearch,
+    "cfo": CFO,
+    "hpbandster": HpBandSter,
     "hyperopt": HyperOpt,
     "nevergrad": Nevergrad,
     "optuna": Optuna,
+    "skopt": SkOpt,
     "zoopt": ZOOpt,
 }

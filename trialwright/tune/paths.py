@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import NoReturn
 
+from trialwright.engine.catalogue import UNAVAILABLE
+
 ROOT = "trialwright."
 
 MIRRORED = {  # path -> where it is here; both below trialwright
@@ -54,11 +56,13 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.search.bayesopt.bayesopt_search": "tune.search.bayesopt",
     "tune.search.bohb.bohb_search": "tune.search.bohb",
     "tune.search.concurrency_limiter": "tune.search.wrappers",
+    "tune.search.flaml.flaml_search": "tune.search.flaml",
     "tune.search.hyperopt.hyperopt_search": "tune.search.hyperopt",
     "tune.search.nevergrad.nevergrad_search": "tune.search.nevergrad",
     "tune.search.optuna.optuna_search": "tune.search.optuna",
     "tune.search.repeater": "tune.search.wrappers",
     "tune.search.sample": "tune.spaces",
+    "tune.search.skopt.skopt_search": "tune.search.skopt",
     "tune.search.variant_generator": "tune.spaces",
     "tune.search.zoopt.zoopt_search": "tune.search.zoopt",
     "tune.stopper.experiment_plateau": "tune.stopper",
@@ -71,9 +75,11 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.suggest": "tune.search",
     "tune.suggest.bayesopt": "tune.search.bayesopt",
     "tune.suggest.bohb": "tune.search.bohb",
+    "tune.suggest.flaml": "tune.search.flaml",
     "tune.suggest.hyperopt": "tune.search.hyperopt",
     "tune.suggest.nevergrad": "tune.search.nevergrad",
     "tune.suggest.optuna": "tune.search.optuna",
+    "tune.suggest.skopt": "tune.search.skopt",
     "tune.suggest.zoopt": "tune.search.zoopt",
     "tune.syncer": "tune.settings",
     "tune.track": "tune.session",
@@ -117,10 +123,12 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.search:SearchAlgorithm": "subclass tune.search.Searcher",
     "tune.search:SearchGenerator": "subclass tune.search.Searcher",
     "tune.search.ax": _SEARCH.format("bayesopt"),
-    "tune.search.bohb:BOHB": "TuneBOHB has a model of the engine's own, without HpBandSter",
+    "tune.search.bohb:BOHB": "TuneBOHB has the engine's own model; trialwright.HpBandSter asks HpBandSter's",
+    "tune.search.dragonfly": f"{UNAVAILABLE['dragonfly']}: {_SEARCH.format('bayesopt')}",
     "tune.search.hebo": _SEARCH.format("bayesopt"),
     "tune.search.search_algorithm": "subclass tune.search.Searcher",
     "tune.search.search_generator": "subclass tune.search.Searcher",
+    "tune.search.sigopt": f"{UNAVAILABLE['sigopt']}: {_SEARCH.format('bayesopt')}",
     "tune.search.util": _INSIDE,
     "tune.spaces:Normal": _DOMAIN.format("Normal"),
     "tune.spaces:generate_variants": "trialwright.space.Space(config).sample(count, generator)",

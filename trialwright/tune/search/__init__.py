@@ -10,23 +10,28 @@ from trialwright.tune.paths import instead_of
 from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
+from trialwright.tune.search.flaml import CFO, BlendSearch
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.nevergrad import NevergradSearch
 from trialwright.tune.search.optuna import OptunaSearch
 from trialwright.tune.search.searcher import Searcher
+from trialwright.tune.search.skopt import SkOptSearch
 from trialwright.tune.search.wrappers import ConcurrencyLimiter, Repeater
 from trialwright.tune.search.zoopt import ZOOptSearch
 from trialwright.tune.spaces import grid_search
 
 __all__ = [
+    "CFO",
     "BasicVariantGenerator",
     "BayesOptSearch",
+    "BlendSearch",
     "ConcurrencyLimiter",
     "HyperOptSearch",
     "NevergradSearch",
     "OptunaSearch",
     "Repeater",
     "Searcher",
+    "SkOptSearch",
     "TuneBOHB",
     "ZOOptSearch",
     "create_searcher",
@@ -37,10 +42,13 @@ SEARCHERS: dict[str, type] = {
     "random": BasicVariantGenerator,
     "variant_generator": BasicVariantGenerator,
     "bayesopt": BayesOptSearch,
+    "blendsearch": BlendSearch,
     "bohb": TuneBOHB,
+    "cfo": CFO,
     "hyperopt": HyperOptSearch,
     "nevergrad": NevergradSearch,
     "optuna": OptunaSearch,
+    "skopt": SkOptSearch,
     "zoopt": ZOOptSearch,
 }
 
