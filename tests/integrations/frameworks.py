@@ -11,6 +11,7 @@ import numpy as np
 from trialwright import context
 
 STEPS = 8
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras takes TensorFlow otherwise, and cannot be imported without it
 
 
 def data():
@@ -31,7 +32,6 @@ def note(config):
 
 
 def with_keras(make, config):
-    os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
     from trialwright.integrations.keras import restore
@@ -40,9 +40,7 @@ def with_keras(make, config):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1, "sigmoid")])
     model.compile(keras.optimizers.Adam(0.03 * config["x"]), loss="binary_crossentropy")
     noted = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: note(config))
-    model.fit(
-        *data(), initial_epoch=restore(model), epochs=STEPS, shuffle=False, verbose=0, callbacks=[make(), noted]
-    )
+    model.fit(*data(), initial_epoch=restore(model), epochs=STEPS, shuffle=False, verbose=0, callbacks=[make(), noted])
 
 
 def with_xgboost(make, config):

@@ -1,4 +1,4 @@
-"""Keras 3, and ``tensorflow.keras`` where that is Keras 3: a callback that reports, and ``restore`` for its checkpoints."""
+"""Keras 3, also as ``tensorflow.keras``: a callback that reports, and ``restore`` for its checkpoints."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from trialwright import reporting
 from trialwright.integrations.adapter import library
 from trialwright.integrations.reports import Names, Reports, listen, saved_directory
 
-keras = library("keras", "keras torch  (or another backend)")
+keras = library("keras", "keras torch, with KERAS_BACKEND=torch in the environment")
 MODEL = "model.keras"
 EPOCHS = "epochs.json"
 
 
-class ReportCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+class ReportCallback(keras.callbacks.Callback):  # type: ignore[misc, name-defined]  # Keras has no types
     """Reports the metrics of ``model.fit``, and saves checkpoints.
 
     A checkpoint is the whole model with its optimizer, as ``model.keras``.

@@ -25,7 +25,8 @@ class ReportCallback:
         checkpoint_every: each n-th report has a checkpoint, and so has each on which the scheduler decides; 0: none.
 
     Raises:
-        ValueError: later: there is no such metric, or ``cv`` is to save checkpoints.
+        ValueError: ``checkpoint_every`` is less than 0; later: there is no such metric.
+        TypeError: later: ``cv`` is to save checkpoints.
     """
 
     _send = staticmethod(reporting.report)
@@ -43,7 +44,7 @@ class ReportCallback:
 
     def _save(self, model: Any, directory: Path) -> None:  # noqa: ANN401 - a Booster, or several
         if not isinstance(model, lightgbm.Booster):
-            raise ValueError("lightgbm.cv trains several models: there is no checkpoint of them; turn checkpoints off")
+            raise TypeError("lightgbm.cv trains several models: there is no checkpoint of them; turn checkpoints off")
         model.save_model(directory / self._filename)
 
 

@@ -18,7 +18,7 @@ except ImportError:
 MODEL = "checkpoint.ckpt"
 
 
-class ReportCallback(pytorch.Callback):  # type: ignore[misc]  # Lightning need not be there
+class ReportCallback(pytorch.Callback):  # type: ignore[misc, name-defined]  # Lightning need not be there
     """Reports the metrics that a ``LightningModule`` logs, and saves checkpoints.
 
     A checkpoint is what ``Trainer.save_checkpoint`` writes. The validation before training, which only looks for

@@ -15,7 +15,7 @@ EVENTS = ("evaluate", "log", "save")
 INSIDE = "checkpoint"
 
 
-class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc]  # Transformers need not be there
+class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # Transformers need not be there
     """Reports the newest values of all that a ``Trainer`` has logged: ``eval_loss``, ``loss``, ``epoch`` and others.
 
     Args:

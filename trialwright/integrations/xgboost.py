@@ -17,7 +17,7 @@ MODEL = "model.ubj"
 Log = Mapping[str, Mapping[str, Sequence[Any]]]  # of a data set, of a metric: a value, or mean and deviation, a round
 
 
-class ReportCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  # XGBoost need not be there
+class ReportCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc, name-defined]  # XGBoost need not be there
     """Reports the metrics of ``xgboost.train`` and ``cv`` after each round, and saves checkpoints.
 
     A metric is called ``data-metric``, for instance ``valid-logloss``; ``cv`` adds ``valid-logloss-std``. Give this
@@ -28,7 +28,8 @@ class ReportCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  
         checkpoint_every: each n-th report has a checkpoint, and so has each on which the scheduler decides; 0: none.
 
     Raises:
-        ValueError: later: there is no such metric, or ``cv`` is to save checkpoints.
+        ValueError: ``checkpoint_every`` is less than 0; later: there is no such metric.
+        TypeError: later: ``cv`` is to save checkpoints.
     """
 
     _send = staticmethod(reporting.report)
@@ -44,7 +45,7 @@ class ReportCallback(xgboost.callback.TrainingCallback):  # type: ignore[misc]  
 
     def _save(self, model: Any, directory: Path) -> None:  # noqa: ANN401 - as above
         if not isinstance(model, xgboost.Booster):
-            raise ValueError("xgboost.cv trains several models: there is no checkpoint of them; turn checkpoints off")
+            raise TypeError("xgboost.cv trains several models: there is no checkpoint of them; turn checkpoints off")
         model.save_model(directory / self._filename)
 
 

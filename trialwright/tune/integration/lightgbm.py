@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trialwright.integrations.reports import Names
 from trialwright.integrations.lightgbm import MODEL, ReportCallback, lightgbm
+from trialwright.integrations.reports import Names
 from trialwright.tune import session
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.integration.rounds import Change, RoundReports

@@ -1,4 +1,4 @@
-"""PyTorch Lightning callbacks by Ray's names, of ``ray.tune.integration.pytorch_lightning`` and ``ray.train.lightning``."""
+"""Lightning callbacks by Ray's names, of ``ray.tune.integration.pytorch_lightning`` and ``ray.train.lightning``."""
 
 from __future__ import annotations
 
