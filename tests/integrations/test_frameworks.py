@@ -255,3 +255,20 @@ class TestTransformers(FrameworkContract):
         result = self.front_door("train.huggingface.transformers", "RayTrainReportCallback")
         assert result.metrics["training_iteration"] == STEPS
         assert Path(result.checkpoint.path, "checkpoint", "trainer_state.json").is_file()
+
+    def test_the_trainers_steps_are_not_taken_for_the_trials(self, monkeypatch):
+        from trialwright.integrations.transformers import ReportCallback
+
+        sent = []
+        monkeypatch.setattr(ReportCallback, "_send", staticmethod(lambda row, checkpoint=None: sent.append(row)))
+        history = [{"eval_loss": 2.0, "step": 6}, {"eval_loss": 1.0, "step": 12}]
+        state = Namespace(is_world_process_zero=True, global_step=12, log_history=history)
+        ReportCallback().on_evaluate(None, state, None)
+        ReportCallback(on="log").on_evaluate(None, state, None)
+        assert sent == [{"eval_loss": 1.0, "global_step": 12}]
+
+    def test_an_event_on_which_nothing_can_be_reported_is_refused(self):
+        from trialwright.integrations.transformers import ReportCallback
+
+        with pytest.raises(ValueError, match="on='evaluation' is no event to report on; did you mean 'evaluate'"):
+            ReportCallback(on="evaluation")

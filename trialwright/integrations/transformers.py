@@ -16,7 +16,8 @@ INSIDE = "checkpoint"
 
 
 class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # Transformers need not be there
-    """Reports the newest values of all that a ``Trainer`` has logged: ``eval_loss``, ``loss``, ``epoch`` and others.
+    """Reports the newest values of all that a ``Trainer`` has logged: ``eval_loss``, ``loss``, ``epoch`` and others; and
+    its number of steps, as ``global_step``.
 
     Args:
         metrics: which to report: a name, several, or a dict from the name in the report to the Trainer's; None: all.
@@ -29,6 +30,7 @@ class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc, name-d
     """
 
     _send = staticmethod(reporting.report)
+    _steps = "global_step"  # the Trainer says "step", which in a report is the number of reports
 
     def __init__(self, metrics: Names = None, *, on: str = "evaluate") -> None:
         if on not in EVENTS:
@@ -47,7 +49,8 @@ class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc, name-d
     def _report(self, event: str, state: Any, checkpoint: Path | None = None) -> None:  # noqa: ANN401
         # Only the main process of several that train together: the others are not the trial's own.
         if event == self._on and state.is_world_process_zero:
-            logged = {name: value for entry in state.log_history for name, value in entry.items()}
+            logged = {name: value for entry in state.log_history for name, value in entry.items() if name != "step"}
+            logged[self._steps] = state.global_step
             self._say(chosen(logged, self._metrics), checkpoint)
 
     def _say(self, row: dict[str, object], checkpoint: Path | None) -> None:

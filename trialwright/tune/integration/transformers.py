@@ -16,6 +16,7 @@ class RayTrainReportCallback(ReportCallback):
 
     CHECKPOINT_NAME = INSIDE
     _send = staticmethod(session.report)
+    _steps = "step"
 
     def __init__(self) -> None:
         super().__init__(on="save")
