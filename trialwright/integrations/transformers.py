@@ -16,8 +16,8 @@ INSIDE = "checkpoint"
 
 
 class ReportCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]  # Transformers need not be there
-    """Reports the newest values of all that a ``Trainer`` has logged: ``eval_loss``, ``loss``, ``epoch`` and others; and
-    its number of steps, as ``global_step``.
+    """Reports the newest values of all that a ``Trainer`` has logged: ``eval_loss``, ``loss``, ``epoch`` and others;
+    and its number of steps, as ``global_step``.
 
     Args:
         metrics: which to report: a name, several, or a dict from the name in the report to the Trainer's; None: all.
