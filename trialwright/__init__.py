@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
     from trialwright.integrations import BayesOpt, HyperOpt, Optuna
+    from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result, TrialResult
@@ -115,6 +116,7 @@ __all__ = [
     "RunPlateau",
     "Schedule",
     "Scheduler",
+    "SearchCV",
     "Searcher",
     "Simulated",
     "Sobol",
@@ -143,6 +145,7 @@ _MODULES = {  # where each name is
     "engine.engine": ("Engine",),
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
     "integrations": ("BayesOpt", "HyperOpt", "Optuna"),
+    "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result", "TrialResult"),

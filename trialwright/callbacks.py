@@ -101,7 +101,12 @@ class Callback:
 
     ``iteration`` counts the turns of the event loop, ``trials`` are all trials as they are now, and ``trial`` is the
     trial of the event, as it was then. Later versions may pass more arguments: accept ``**info``.
+
+    Attributes:
+        closing_s: how long the end of a run waits for the callback's last calls.
     """
+
+    closing_s: float = 10.0
 
     def setup(self, **info: object) -> None:
         """Called once, before all other hooks. ``info`` has the run's ``name``, its ``directory`` (None if nothing is
@@ -243,16 +248,20 @@ class CallbackRunner:
         for worker in self._workers:
             worker.settle(deadline - self._clock())
 
-    def close(self, timeout_s: float = 10.0) -> None:
+    def close(self, timeout_s: float | None = None) -> None:
         """Let every callback finish its calls; disable those that take too long.
 
         This blocks: call it in a thread, not in an event loop.
+
+        Args:
+            timeout_s: for how long; None: as long as each callback's ``closing_s`` says.
         """
-        deadline = self._clock() + timeout_s
+        began = self._clock()
         for worker in self._workers:
             worker.finish()
         for worker in self._workers:
-            worker.join(deadline - self._clock())
+            allowed = worker.closing_s if timeout_s is None else timeout_s
+            worker.join(allowed - (self._clock() - began))
 
 
 class _Worker:
@@ -266,6 +275,7 @@ class _Worker:
         state: dict[str, Any] | None,
     ) -> None:
         self.hooks = frozenset(hook for hook in HOOKS if _overrides(callback, hook))
+        self.closing_s = callback.closing_s
         self.state = state
         self.retired = False
         self._callback = callback

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +89,7 @@ class Session:
     step: int = 0
     resources: dict[str, float] = field(default_factory=dict)
     returned: bool = False  # user code has returned: only the end of the attempt follows
+    exits: ExitStack = field(default_factory=ExitStack)  # what is to be closed with the attempt, as a tracker's run
 
     def __post_init__(self) -> None:
         self._until: Until = self.launch.until
@@ -288,6 +289,11 @@ def get_checkpoint() -> Any:  # noqa: ANN401 - the caller knows in which form it
 def decides(metrics: Mapping[str, object]) -> bool:
     """Tell whether a report of these metrics would wait for a decision, which may pause or clone the trial."""
     return _session("decides").decides(metrics)
+
+
+def exits() -> ExitStack:
+    """Return what is closed when this attempt ends, in its thread; it is told of the error that ended it."""
+    return _session("exits").exits
 
 
 def context() -> Context:

@@ -77,6 +77,14 @@ def test_neither_nan_nor_an_infinity_wins_a_checkpoint_or_a_row(tmp_path, bad, m
     assert list(grid.get_dataframe("loss", mode)["loss"]) == list(analysis.dataframe("loss", mode)["loss"]) == [value]
 
 
+def test_a_grid_is_made_of_an_analysis(tmp_path):
+    grid = grid_of(reports_with_checkpoints, {"values": [0.5, 0.9]}, tmp_path)
+    same = tune.ResultGrid(tune.ExperimentAnalysis(grid.experiment_path))
+    assert [result.metrics["loss"] for result in same] == [0.9]
+    with pytest.raises(RuntimeError, match="No best trial found: .* finite 'acc'"):
+        tune.ResultGrid(experiment_analysis=tune.ExperimentAnalysis(grid.experiment_path)).get_best_result("acc", "max")
+
+
 def test_no_checkpoint_is_the_best_where_no_value_is_finite(tmp_path):
     [result] = grid_of(reports_with_checkpoints, {"values": [math.nan, math.inf]}, tmp_path)
     assert result.get_best_checkpoint("loss", "min") is None

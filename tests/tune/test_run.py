@@ -12,6 +12,7 @@ import pytest
 from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
 from trialwright import Local, tune
+from trialwright.errors import PolicyError
 from trialwright.executors.on_ray import OnRay
 from trialwright.tune.callbacks import pretty_print
 from trialwright.tune.schedulers import AsyncHyperBandScheduler
@@ -293,6 +294,43 @@ class TestATrialThatFailed:
         space = {"x": tune.grid_search([1, 2, 3])}
         analysis = tune.run(self.failing, config=space, raise_on_failed_trial=False, **fast)
         assert [trial.status for trial in analysis.trials] == ["TERMINATED", "ERROR", "TERMINATED"]
+
+
+class TestSettingsOfAnExperiment:
+    @pytest.mark.parametrize(
+        ("settings", "why"),
+        [
+            ({"config": "invalid"}, "config: a search space is a dict"),
+            ({"checkpoint_config": tune.CheckpointConfig(checkpoint_at_end=True)}, "are for classes"),
+            ({"checkpoint_freq": 1}, "are for classes"),
+        ],
+    )
+    def test_are_checked_when_it_is_made(self, settings, why):
+        with pytest.raises(ValueError, match=why):
+            tune.Experiment("mine", objective, **settings)
+
+
+class TestATuneError:
+    @pytest.mark.parametrize(
+        ("spec", "why"),
+        [
+            ({}, "'run' is missing"),
+            ({"run": "unheard"}, "registered as 'unheard'"),
+            ({"run": objective, "n": 1}, "'n'"),
+        ],
+    )
+    def test_is_a_value_error_too_where_an_experiment_makes_no_sense(self, spec, why):
+        for kind in (tune.TuneError, ValueError):
+            with pytest.raises(kind, match=why):
+                tune.run_experiments({"mine": spec}, executor="local")
+
+    def test_is_a_policy_error_too_where_a_stop_function_raises(self, fast):
+        def stop(trial_id, result):
+            raise OSError("no luck")
+
+        for kind in (tune.TuneError, PolicyError):
+            with pytest.raises(kind, match="no luck"):
+                tune.run(objective, config=SPACE, stop=stop, **fast)
 
 
 def test_the_place_of_runs_is_trialwright_s_own(monkeypatch, tmp_path):

@@ -307,6 +307,15 @@ def test_a_users_scheduler_sees_every_result(tmp_path):
     assert (scheduler.metric, scheduler.mode) == ("score", "min")
 
 
+def test_a_users_scheduler_needs_no_metric(tmp_path):
+    settings = {"executor": "local", "verbose": 0, "storage_path": tmp_path}
+    asked = Recorder()
+    tune.run(lambda config: {"score": 1}, scheduler=asked, **settings)
+    assert len(asked.of("complete")) == 1
+    with pytest.raises(ValueError, match="needs a metric"):
+        tune.run(lambda config: {"score": 1}, scheduler=ASHAScheduler(), **settings)
+
+
 def test_a_users_scheduler_stops_trials(tmp_path):
     scheduler = Recorder(lambda trial, result: "STOP" if result["step"] == 4 else "CONTINUE")
     result = asked(scheduler, objective, tmp_path)

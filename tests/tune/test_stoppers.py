@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+import time
 from datetime import timedelta
 from functools import partial
 
@@ -81,6 +83,20 @@ def test_a_timeout_is_the_engines_time_budget():
 
 def test_a_timeout_that_is_over_ends_a_run_in_an_engine_as_well(tmp_path):
     assert run(objective, tmp_path, stop=TimeoutStopper(0)).stopped is not None
+
+
+def test_time_stands_still_for_a_timeout_in_a_file(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    stopper = TimeoutStopper(60)
+    assert not stopper.stop_all()
+    now = 40.0
+    kept = pickle.dumps(stopper)
+    now = 500.0
+    restored = pickle.loads(kept)
+    assert not restored.stop_all()
+    now = 521.0
+    assert restored.stop_all()
 
 
 def test_a_timeout_is_a_number_or_a_timedelta():
@@ -174,3 +190,9 @@ def test_a_stop_function_sees_the_config_as_the_objective_does(tmp_path):
     config = tune.RunConfig(stop=stop, storage_path=tmp_path, executor="local", verbose=0)
     tune.Tuner(lambda config: {"score": 1}, param_space={"f": tune.choice([math.sin])}, run_config=config).fit()
     assert seen == [math.sin]
+
+
+@pytest.mark.parametrize("wrong", [{"top": "3"}, {"std": "0"}, {"patience": None}])
+def test_what_is_no_number_of_an_experiment_plateau_is_refused(wrong):
+    with pytest.raises(ValueError, match="must be a number"):
+        ExperimentPlateauStopper("score", **wrong)

@@ -116,8 +116,8 @@ class TestAFunctionMay:
         assert only(fit("mine")).metrics["score"] == 4
 
     def test_have_no_name_unless_one_is_given(self):
-        with pytest.raises(ValueError, match="no trainable is registered as 'PPO'"):
-            tune.Tuner("PPO")
+        with pytest.raises(ValueError, match="no trainable is registered as 'yours'"):
+            tune.Tuner("yours")
 
     def test_not_be_something_else(self):
         for nonsense, kind in ((3, TypeError), (None, TypeError)):

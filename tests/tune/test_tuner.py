@@ -171,7 +171,6 @@ class TestWhatCannotBeHad:
             (lambda: tune.CheckpointConfig(num_to_keep=0), "at least 1"),
             (lambda: tune.CheckpointConfig(checkpoint_score_order="up"), "'min' or 'max'"),
             (lambda: ResumeConfig(finished=ResumeConfig.ResumeType.RESTART), "the same run"),
-            (lambda: tune.register_env("e", dict), "RLlib"),
         ],
     )
     def test_is_refused_with_what_to_use_instead(self, make, says):

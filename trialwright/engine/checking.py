@@ -235,7 +235,7 @@ class _Check:
         return dict(resources)
 
     def _check_metrics(self, metrics: tuple[str, ...], modes: tuple[Mode, ...], scheduler: Scheduler) -> None:
-        if not metrics and not isinstance(scheduler, FIFO):
+        if not metrics and getattr(scheduler, "compares", True):
             self.problems.append(f"scheduler {type(scheduler).__name__} compares trials: it needs a metric")
         if metrics and len(modes) != len(metrics):
             self.problems.append(f"mode={modes!r} and metric={metrics!r} have different lengths")

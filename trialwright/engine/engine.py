@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import os
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial, wraps
@@ -17,32 +14,26 @@ from inspect import signature
 from pathlib import Path
 from typing import ClassVar, ParamSpec, Self, cast
 
-from trialwright.callbacks import Callback, CallbackRunner
-from trialwright.core.experiment import Experiment
+from trialwright.callbacks import Callback
 from trialwright.core.plan import Mode
-from trialwright.engine import catalogue, settings
-from trialwright.engine.arguments import Arguments, Default, Needs, as_space, check_plain, needed
-from trialwright.engine.build_result import Found, build_result, summarised
+from trialwright.engine import catalogue, settings, wiring
+from trialwright.engine.arguments import Arguments, Default, Needs, as_space, needed
+from trialwright.engine.build_result import Found
 from trialwright.engine.checking import check
-from trialwright.engine.controller import Controller
-from trialwright.engine.hooks import Hooks, remembered
 from trialwright.engine.in_use import in_use
 from trialwright.engine.interrupts import Interrupts, interrupted
-from trialwright.engine.replay import Explainer, Retry, more_samples, replay, retries
+from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, Ending, LoopThread, say
 from trialwright.engine.watchdog import Patience, Watchdog
 from trialwright.engine.watchers import Meter
 from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
-from trialwright.executors.base import Run
-from trialwright.messages import Ask, Config, Enqueued, Metric, Plain, Suggested
-from trialwright.progress import Progress, choose_progress
+from trialwright.messages import Config, Enqueued, Metric, Plain
+from trialwright.progress import Progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
-from trialwright.searchers.drawing import Variety
-from trialwright.searchers.placement import placed
 from trialwright.space import Space
 from trialwright.stopping import Stop
 from trialwright.storage import checkpoints, formats
@@ -348,12 +339,12 @@ class Engine:
             leftover.events += retries(experiment, self._retry)
         leftover.events += self._additions.take()
         async with Ending(experiment.warn) as ending:
-            asking = ending.enter("the searcher's process", _placed(arguments, experiment))
-            run = _run(asking, experiment, meter, found.path, began_s)
-            controller = _controller(
+            asking = ending.enter("the searcher's process", wiring.asking(arguments, experiment))
+            run = wiring.executor_run(asking, experiment, meter, found.path, began_s)
+            controller = wiring.controller_of(
                 asking, experiment, store, run, meter=meter, additions=self._additions, turns=leftover.turns
             )
-            found.make = partial(_result, arguments, experiment, controller, store)
+            found.make = partial(wiring.result_of, arguments, experiment, controller, store)
             found.is_late = lambda: (experiment.plan.time_budget_s or math.inf) <= controller.now()
             await controller.drive(leftover)
         return found.make("")
@@ -388,72 +379,3 @@ def run_id(name: str) -> str:
     """Return a new name for a run's directory: harmless characters of the user's name, the time, and a random part."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return "-".join(filter(None, [harmless(name, 40), stamp, secrets.token_hex(3)]))
-
-
-@contextmanager
-def _placed(arguments: Arguments, experiment: Experiment) -> Iterator[Arguments]:
-    """Have a searcher that would delay the run asked in a process of its own; in virtual time it is asked here."""
-    if getattr(arguments.executor, "is_virtual", False):
-        yield arguments
-        return
-    known = 0 if experiment.done else len(arguments.earlier) + len(experiment.trials)
-    with placed(arguments.searcher, known, experiment.warn) as searcher:
-        yield replace(arguments, searcher=searcher)
-
-
-def _run(arguments: Arguments, experiment: Experiment, meter: Meter, directory: Path | None, began_s: float) -> Run:
-    streams = Streams(arguments.plan.seed)
-    variety = Variety(arguments.space)
-    for trial in [*experiment.trials.values()]:
-        variety.repeats(trial.config)
-
-    def suggest(ask: Ask) -> Suggested:
-        began = time.perf_counter()
-        suggested = check_plain(arguments.suggest(ask, experiment.history, streams))
-        meter.searcher_s += time.perf_counter() - began
-        again = [variety.repeats(each.config) for each in suggested.suggestions if each]
-        if any(again) and arguments.is_varied:
-            experiment.warn(f"all {variety.size} configurations of the space were tried; they are now tried again")
-        return suggested
-
-    def warn(text: str) -> None:
-        if text not in experiment.warnings:
-            logging.getLogger("trialwright").warning("%s", text)  # a run that waits says so even with verbose=0
-            experiment.warn(text)
-
-    return Run(
-        arguments.objective,
-        arguments.space,
-        suggest,
-        arguments.plan.metrics,
-        directory,
-        shared=bool(arguments.callbacks),
-        began_s=began_s,
-        warn=warn,
-    )
-
-
-def _controller(
-    arguments: Arguments,
-    experiment: Experiment,
-    store: Store,
-    run: Run,
-    *,
-    meter: Meter,
-    additions: Additions,
-    turns: int,
-) -> Controller:
-    progress = arguments.progress or choose_progress(arguments.verbose)
-    states = remembered(run.directory, arguments.callbacks, experiment.warn)
-    hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn, turns)
-    inbox = InboxReader(run, arguments.needed, experiment.warn, experiment.last_request)
-    return Controller(
-        experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, inbox, additions
-    )
-
-
-def _result(arguments: Arguments, experiment: Experiment, controller: Controller, store: Store, stopped: str) -> Result:
-    """Return the result of a run that is over, or was ``stopped``, and print a summary unless ``verbose`` is 0."""
-    result = build_result(arguments, experiment, controller, store.frames, store.statistics())
-    result = replace(result, stopped=result.stopped or stopped or None, _explain=Explainer(arguments, store))
-    return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result

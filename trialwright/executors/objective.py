@@ -28,15 +28,16 @@ def perform(objective: Callable[[dict[str, object]], object], session: Session) 
     """Run one attempt to its end, in this thread. The session must be serving."""
     trial, attempt = session.launch.trial, session.launch.attempt
     try:
-        result = objective(session.config)
-        if inspect.isgenerator(result):
-            # Calling a generator function has run nothing yet: its body runs here.
-            result = _iterate(cast("Generator[object, None, object]", result), session)
-        elif inspect.iscoroutine(result):
-            import asyncio  # here: with ssl and subprocess it is a seventh of what a worker process would import
+        with session.exits:
+            result = objective(session.config)
+            if inspect.isgenerator(result):
+                # Calling a generator function has run nothing yet: its body runs here.
+                result = _iterate(cast("Generator[object, None, object]", result), session)
+            elif inspect.iscoroutine(result):
+                import asyncio  # here: with ssl and subprocess it is a seventh of what a worker process would import
 
-            result = asyncio.run(cast("Coroutine[object, object, object]", result))
-        conclude(session, result)
+                result = asyncio.run(cast("Coroutine[object, object, object]", result))
+            conclude(session, result)
     # It derives from BaseException, so that ``except Exception`` in an objective does not swallow it.
     except TrialStopped as stop:
         leave_if_forked(session, stop)

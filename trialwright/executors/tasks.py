@@ -129,8 +129,9 @@ async def perform_async(objective: object, session: AsyncSession) -> Ending:
     if session.stopped.is_set():  # the Halt was faster than the task
         return Halted(trial, attempt)
     try:
-        result = await cast(Callable[[dict[str, object]], Awaitable[object]], objective)(session.config)
-        conclude(session, result)
+        with session.exits:
+            result = await cast(Callable[[dict[str, object]], Awaitable[object]], objective)(session.config)
+            conclude(session, result)
         # Before the end is reported: reports that are held back belong before it.
         await session.settled()
     except (asyncio.CancelledError, TrialStopped) as error:

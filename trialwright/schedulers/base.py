@@ -60,7 +60,7 @@ class Scheduler(Protocol):
     ``on_capacity(nodes)`` gets the machines, at the start and at each change. A scheduler that answers ``Consult`` has
     ``on_resume(trial) -> Until``: how far a paused trial runs that the searcher has chosen. If the attribute
     ``always_new`` is true, ``next`` answers only ``New`` as long as it can be carried out: it may then be asked before
-    a slot is free.
+    a slot is free. If the attribute ``compares`` is false, the run needs no metric.
     """
 
     def setup(self, rng: Streams) -> None:
@@ -97,6 +97,7 @@ class FIFO:
     """First in, first out: starts trials in the order in which they are suggested; each runs to its own end."""
 
     always_new: ClassVar[bool] = True
+    compares: ClassVar[bool] = False
 
     def setup(self, rng: Streams) -> None:
         """Nothing to forget."""

@@ -64,6 +64,11 @@ def is_run(path: Path) -> bool:
     return (path / JOURNAL).is_file()
 
 
+def name_of(directory: Path) -> str:
+    """Return the name of the run in this directory: the directory's, without the stamp at its end."""
+    return _STAMP.sub("", directory.name)
+
+
 def _near(path: Path) -> str:
     """Name the runs inside it; else those beside it whose names begin so, or are similar, or the newest."""
     inside, beside = _runs(path), _runs(path.parent)

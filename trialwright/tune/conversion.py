@@ -18,7 +18,7 @@ from trialwright.executors import Executor
 from trialwright.results import Result
 from trialwright.space import Space
 from trialwright.storage.place import find_run
-from trialwright.tune import callbacks, names, registry, reporter, resources, spaces, stopper
+from trialwright.tune import callbacks, names, registry, reporter, resources, rllib, spaces, stopper
 from trialwright.tune.callbacks import (
     CSVLoggerCallback,
     JsonLoggerCallback,
@@ -26,7 +26,7 @@ from trialwright.tune.callbacks import (
     TBXLoggerCallback,
     together,
 )
-from trialwright.tune.error import TrialError
+from trialwright.tune.error import TrialError, rules_as_tune_errors
 from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
@@ -70,6 +70,11 @@ class Job:
     space: Mapping[str, Any] | Space | None = None
     tune: TuneConfig = field(default_factory=TuneConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        found = registry.find(self.trainable)
+        if is_class(found) and issubclass(found, rllib.Algorithm):
+            self.space = rllib.modernised(self.space, [*_listed(self.tune.metric), *_listed(self.run.stop)])
 
     def start(self) -> Records:
         """Run to the end.
@@ -221,12 +226,8 @@ class Job:
     def _objective(
         self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
     ) -> Callable[[dict[str, Any]], object]:
+        check_saving(checkpoints, self.trainable)
         every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
-        if (every or at_end) and not is_class(registry.find(self.trainable)):
-            raise ValueError(
-                "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
-                "report(..., checkpoint=...)"
-            )
         saving = Saving(every, at_end, at_decisions=self.method.decides)
         return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
 
@@ -244,7 +245,8 @@ class Job:
 
     def _finish(self, engine: TuneEngine) -> Records:
         engine.facts, engine.trainable = self.facts, self.trainable
-        result = engine.run()
+        with rules_as_tune_errors():
+            result = engine.run()
         self._tell_searcher(result)
         records = Records(result.trials, self.facts, result.path)
         failed = result.errors
@@ -261,6 +263,19 @@ class Job:
         except Exception as error:
             name = type(self.method.searcher).__name__
             warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
+
+
+def check_saving(checkpoints: CheckpointConfig, trainable: str | registry.Trainable) -> None:
+    """Refuse to save a function's trials.
+
+    Raises:
+        ValueError: the trainable is a function, and it should be saved now and then, or at the end.
+    """
+    if (checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end) and not is_class(registry.find(trainable)):
+        raise ValueError(
+            "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
+            "report(..., checkpoint=...)"
+        )
 
 
 def _stop(given: object) -> object:
@@ -282,6 +297,13 @@ def _default_loggers(given: Sequence[object]) -> list[LoggerCallback]:
     installed = importlib.util.find_spec("tensorboardX") is not None
     kinds = (CSVLoggerCallback, JsonLoggerCallback, *([TBXLoggerCallback] if installed else []))
     return [kind() for kind in kinds if not any(isinstance(each, kind) for each in given)]
+
+
+def _listed(given: object) -> list[str]:
+    """Return the names of metrics in what is given: one, several, or the keys of a dict."""
+    if isinstance(given, str):
+        return [given]
+    return [*given] if isinstance(given, Sequence | Mapping) else []
 
 
 def _alone(metrics: list[str] | None) -> str | None:

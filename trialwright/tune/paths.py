@@ -19,6 +19,10 @@ ROOT = "trialwright."
 MIRRORED = {  # path -> where it is here; both below trialwright
     "air.checkpoint": "tune.checkpoint",
     "air.config": "tune.settings",
+    "air.constants": "tune.result",
+    "air.integrations": "tune.trackers",
+    "air.integrations.mlflow": "tune.trackers",
+    "air.integrations.wandb": "tune.trackers",
     "air.session": "tune.session",
     "train.huggingface": "tune.integration.transformers",
     "train.huggingface.transformers": "tune.integration.transformers",
@@ -39,12 +43,14 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "tune.impl": "tune.settings",
     "tune.impl.config": "tune.settings",
     "tune.logger": "tune.callbacks",
+    "tune.logger.aim": "tune.trackers",
     "tune.logger.csv": "tune.callbacks",
     "tune.logger.json": "tune.callbacks",
     "tune.logger.logger": "tune.callbacks",
+    "tune.logger.mlflow": "tune.trackers",
     "tune.logger.tensorboardx": "tune.callbacks",
+    "tune.logger.wandb": "tune.trackers",
     "tune.progress_reporter": "tune.reporter",
-    "tune.result": "tune.names",
     "tune.result_grid": "tune.results",
     "tune.schedulers.async_hyperband": "tune.schedulers.rules",
     "tune.schedulers.hb_bohb": "tune.schedulers.rules",
@@ -82,14 +88,18 @@ MIRRORED = {  # path -> where it is here; both below trialwright
 
 _INSIDE = "it belongs to Ray Tune's own machinery; docs/extending.md says how Trialwright is extended"
 _TRAINER = "a trial is a function here: train in it with the library itself, and call tune.report()"
-_SERVICE = "write a tune.LoggerCallback whose log_trial_result calls the service's own client"
+_COMET = (
+    "use MLflowLoggerCallback, WandbLoggerCallback, or AimLoggerCallback; or call comet_ml in a tune.LoggerCallback"
+)
+_REPORTING = "call tune.report() in a callback of the library's own"
 _SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
 _DOMAIN = "use trialwright.space.{}, or the function that makes one"
 _DICTS = "nested results are dicts here; pandas and result.metrics_dataframe have them flat"
 
 MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to use instead; holds for what is below
     "air:ScalingConfig": _TRAINER,
-    "air.integrations": _SERVICE,
+    "air.integrations": _REPORTING,
+    "air.integrations.comet": _COMET,
     "train": _TRAINER,
     "train:ScalingConfig": _TRAINER,
     "tune.automl": "there is nothing in it",
@@ -100,10 +110,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.experimental": _INSIDE,
     "tune.impl": _INSIDE,
     "tune.integration": _TRAINER,
-    "tune.logger.aim": _SERVICE,
-    "tune.logger.comet": _SERVICE,
-    "tune.logger.mlflow": _SERVICE,
-    "tune.logger.wandb": _SERVICE,
+    "tune.logger.comet": _COMET,
     "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
     "tune.registry:is_function_trainable": "inspect.isclass distinguishes functions from classes",
     "tune.registry:register_input": "RLlib's own, which reads it from ray.tune.registry",
@@ -120,10 +127,6 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.search.search_generator": "subclass tune.search.Searcher",
     "tune.search.util": _INSIDE,
     "tune.search.zoopt": _SEARCH.format("optuna"),
-    "tune.spaces:Categorical": _DOMAIN.format("Category"),
-    "tune.spaces:Float": _DOMAIN.format("Numeric"),
-    "tune.spaces:Function": _DOMAIN.format("Derived"),
-    "tune.spaces:Integer": _DOMAIN.format("Numeric"),
     "tune.spaces:Normal": _DOMAIN.format("Normal"),
     "tune.spaces:generate_variants": "trialwright.space.Space(config).sample(count, generator)",
     "tune.trainable.function_trainable": "a function is a trainable as it is",
@@ -133,11 +136,6 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.utils:UtilMonitor": "read the machine's load in a tune.Callback",
     "tune.utils:date_str": "datetime.now().strftime(...)",
     "tune.utils:deep_update": _DICTS,
-    "tune.utils:diagnose_serialization": "ray.util.inspect_serializability",
-    "tune.utils:flatten_dict": _DICTS,
-    "tune.utils:merge_dicts": _DICTS,
-    "tune.utils:unflattened_lookup": _DICTS,
-    "tune.utils:wait_for_gpu": "nothing: a GPU is granted again when the trial that had it has ended",
     "tune.utils:warn_if_slow": "the run's statistics say where the time went",
     "tune.utils.callback": _INSIDE,
     "tune.utils.file_transfer": "the storage is a directory that every machine can write to",

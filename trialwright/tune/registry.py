@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from trialwright.errors import nearest
+from trialwright.tune import rllib
 
-Trainable = Callable[..., Any]  # a function of the config, or a subclass of tune.Trainable
+Trainable = Callable[..., Any]  # a function of the config, a subclass of tune.Trainable, or an algorithm of RLlib's
 _registered: dict[str, Trainable] = {}  # for the life of this process: that is what a name is for
 
 
@@ -30,32 +31,41 @@ def register_trainable(name: str, trainable: Trainable, warn: bool = True) -> No
     _registered[name] = trainable
 
 
-def register_env(name: str, env_creator: Callable[..., Any]) -> None:  # noqa: ARG001 - as in Ray Tune
-    """Refuse: environments belong to RLlib.
+def register_env(name: str, env_creator: Callable[..., Any]) -> None:
+    """Give an environment a name, by which an algorithm of RLlib's finds it in any process.
+
+    Args:
+        name: what ``config["env"]`` calls it.
+        env_creator: makes it from the algorithm's ``env_config``.
 
     Raises:
-        ValueError: always.
+        TypeError: it cannot be called.
     """
-    raise ValueError(f"register_env({name!r}): environments are RLlib's; register them there (ray.tune.register_env)")
+    if not callable(env_creator):
+        raise TypeError(f"register_env({name!r}): a function makes the environment, not {env_creator!r}")
+    rllib.environments[name] = env_creator
 
 
 def find(trainable: str | Trainable) -> Trainable:
-    """Return the trainable of this name, or the trainable itself.
+    """Return the trainable of this name, or the trainable itself; for an algorithm of RLlib's, one that runs it.
 
     Raises:
         ValueError: there is none of this name.
+        ImportError: it is one of RLlib's, which is not installed.
         TypeError: it is neither a name nor a trainable.
     """
-    if isinstance(trainable, str):
-        if trainable not in _registered:
-            raise ValueError(
-                f"no trainable is registered as {trainable!r}{nearest(trainable, _registered) if _registered else ''} "
-                "(RLlib's names are not known here)"
-            )
-        return _registered[trainable]
-    if not callable(trainable):
+    found = _named(trainable) if isinstance(trainable, str) else trainable
+    if not callable(found):
         raise TypeError(f"a trainable is a function of the config, a tune.Trainable, or a name, not {trainable!r}")
-    return trainable
+    return rllib.as_trainable(found) if rllib.is_algorithm(found) else found
+
+
+def _named(name: str) -> Trainable:
+    found = _registered.get(name) or rllib.named(name)
+    if found is None:
+        meant = nearest(name, [*_registered, *rllib.NAMES])
+        raise ValueError(f"no trainable is registered as {name!r}{meant}, and RLlib has no such algorithm")
+    return found
 
 
 def name_of(trainable: str | Trainable) -> str:

@@ -109,11 +109,16 @@ class Result:
 
 
 class ResultGrid:
-    """The results of a run, one a trial, in the order of the trials' numbers."""
+    """The results of a run, one a trial, in the order of the trials' numbers.
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self._results = [Result(record) for record in records.all]
+    Args:
+        experiment_analysis: of the run; or what it has just found.
+    """
+
+    def __init__(self, experiment_analysis: ExperimentAnalysis | Records) -> None:
+        given = experiment_analysis
+        self._records = given if isinstance(given, Records) else given.records
+        self._results = [Result(record) for record in self._records.all]
 
     def get_best_result(
         self,
@@ -139,7 +144,7 @@ class ResultGrid:
             return self[0]
         best = self._records.best(metric, mode, scope, finite=filter_nan_and_inf)
         if best is None:
-            raise RuntimeError(f"no best result: {self._records.why_none(metric)}")
+            raise RuntimeError(f"No best trial found: {self._records.why_none(metric)}")
         return self._results[self._records.all.index(best)]
 
     def get_dataframe(self, filter_metric: str | None = None, filter_mode: str | None = None) -> pd.DataFrame:
@@ -225,9 +230,9 @@ class ExperimentAnalysis:
         if storage_filesystem is not None or trials is not None:
             raise ValueError("storage_filesystem, trials: the run's directory is on this machine, and has all trials")
         given = experiment_checkpoint_path
-        self._records = given if isinstance(given, Records) else load(given, param_space)
-        self.default_metric = default_metric or self._records.facts.metric
-        self.default_mode = default_mode or self._records.facts.mode
+        self.records = given if isinstance(given, Records) else load(given, param_space)
+        self.default_metric = default_metric or self.records.facts.metric
+        self.default_mode = default_mode or self.records.facts.mode
 
     def get_best_trial(
         self,
@@ -271,7 +276,7 @@ class ExperimentAnalysis:
         Raises:
             ValueError: there is no metric, no mode, or no checkpoint with that metric.
         """
-        by, order = self._records.metric(metric or self.default_metric), self._records.mode(mode or self.default_mode)
+        by, order = self.records.metric(metric or self.default_metric), self.records.mode(mode or self.default_mode)
         return self._record(trial).best_checkpoint(by, order)
 
     def get_last_checkpoint(
@@ -323,7 +328,7 @@ class ExperimentAnalysis:
     @property
     def trials(self) -> list[Trial]:
         """All trials, in the order of their numbers."""
-        return [record.trial for record in self._records.all]
+        return [record.trial for record in self.records.all]
 
     @property
     def results(self) -> dict[str, dict[str, Any]]:
@@ -342,7 +347,7 @@ class ExperimentAnalysis:
     @property
     def trial_dataframes(self) -> dict[str, pd.DataFrame]:
         """All that each trial reported, by its id."""
-        return {record.trial.trial_id: record.dataframe() for record in self._records.all}
+        return {record.trial.trial_id: record.dataframe() for record in self.records.all}
 
     def dataframe(self, metric: str | None = None, mode: str | None = None) -> pd.DataFrame:
         """Return one row a trial: its last report, or the one with the best value of a metric.
@@ -355,7 +360,7 @@ class ExperimentAnalysis:
             ImportError: pandas is not installed.
             ValueError: there is no such mode, or a mode without a metric.
         """
-        return self._records.table(metric, mode)
+        return self.records.table(metric, mode)
 
     def get_all_configs(self, prefix: bool = False) -> dict[str, dict[str, Any]]:  # noqa: FBT002 - as in Ray Tune
         """Return the configuration of each trial, by its id.
@@ -363,34 +368,34 @@ class ExperimentAnalysis:
         Args:
             prefix: join nested names with ``/``, and put ``config/`` before each.
         """
-        configs = {record.trial.trial_id: record.found.config for record in self._records.all}
+        configs = {record.trial.trial_id: record.found.config for record in self.records.all}
         return {trial: flat({"config": config}) for trial, config in configs.items()} if prefix else configs
 
     def stats(self) -> dict[str, Any]:
         """Return how many trials there are, by their status, and how long they ran, in seconds together."""
         counts = dict(Counter(trial.status for trial in self.trials))
-        seconds = sum(float(record.found.metrics.get("time_s", 0.0)) for record in self._records.all)
-        return {"trials": len(self._records.all), "status": counts, "time_total_s": seconds}
+        seconds = sum(float(record.found.metrics.get("time_s", 0.0)) for record in self.records.all)
+        return {"trials": len(self.records.all), "status": counts, "time_total_s": seconds}
 
     @property
     def experiment_path(self) -> str:
         """The run's own directory; no later run of the same name is ever found there."""
-        return str(self._records.directory)
+        return str(self.records.directory)
 
     def _best(self, metric: str | None, mode: str | None, scope: str, *, finite: bool = True) -> Record | None:
-        return self._records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)
+        return self.records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)
 
     def _the_best(self) -> Record:
         best = self._best(None, None, "last")
         if best is None:
-            raise ValueError(self._records.why_none(self.default_metric))
+            raise ValueError(self.records.why_none(self.default_metric))
         return best
 
     def _record(self, trial: Trial) -> Record:
-        return next(record for record in self._records.all if record.trial == trial)
+        return next(record for record in self.records.all if record.trial == trial)
 
     def __len__(self) -> int:
-        return len(self._records.all)
+        return len(self.records.all)
 
     def __repr__(self) -> str:
         return f"ExperimentAnalysis({len(self)} trials, path={self.experiment_path!r})"

@@ -15,8 +15,8 @@ from trialwright.executors import Executor
 from trialwright.space import Space
 from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
-from trialwright.tune.conversion import Job
-from trialwright.tune.error import TuneError
+from trialwright.tune.conversion import Job, check_saving
+from trialwright.tune.error import TuneError, settings_as_tune_errors
 from trialwright.tune.kept import link_name
 from trialwright.tune.resources import Resources
 from trialwright.tune.results import ExperimentAnalysis
@@ -164,14 +164,16 @@ def run_experiments(  # noqa: PLR0917 - as in Ray Tune
         seed: as in ``run``.
 
     Raises:
-        ValueError, TypeError: something given makes no sense; nothing was started.
-        TuneError: trials failed, and ``raise_on_failed_trial``.
+        TypeError: something given makes no sense; nothing was started.
+        TuneError: trials failed, and ``raise_on_failed_trial``; or a setting makes no sense, which is a ``ValueError``
+            too.
     """
     given = dict(locals())
     if concurrent:
         raise ValueError("concurrent=True: experiments run one after another, each with the machine to itself")
     keywords = {name: given[name] for name in given.keys() - {"experiments", "concurrent"}}
-    analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
+    with settings_as_tune_errors():
+        analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
     return [trial for analysis in analyses for trial in analysis.trials]
 
 
@@ -238,9 +240,12 @@ class Experiment:
     ) -> None:
         given = dict(locals())
         registry.find(run)
+        if not isinstance(config, Mapping | None):
+            raise ValueError(f"config: a search space is a dict of domains and constants, not {config!r}")  # noqa: TRY004 - as in Ray Tune
         self.name, self.run, self.config = name, run, config
         self.settings = {each: given[each] for each in given.keys() - {"self", "run", "config"}}
         self.tune_config, self.run_config = settings_of(self.settings)
+        check_saving(self.run_config.checkpoint_config or CheckpointConfig(), run)
 
     @property
     def checkpoint_config(self) -> CheckpointConfig | None:

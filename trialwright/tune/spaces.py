@@ -28,9 +28,14 @@ from trialwright.space import (
     randn,
     uniform,
 )
+from trialwright.tune.domains import Categorical, Described, Float, Function, Integer, converted
 
 __all__ = [
+    "Categorical",
     "Domain",
+    "Float",
+    "Function",
+    "Integer",
     "as_space",
     "choice",
     "grid_search",
@@ -55,7 +60,7 @@ def choice(categories: Sequence[Any]) -> Category:
     Raises:
         ValueError: there is none.
     """
-    return engine.choice(categories)
+    return engine.choice(converted(list(categories)))
 
 
 def sample_from(func: Callable[..., Any]) -> Derived:
@@ -88,6 +93,8 @@ def varied(space: Space) -> frozenset[str]:
 
 
 def _converted(value: object, path: str) -> object:
+    if isinstance(value, Described):
+        return value.domain()
     if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
         return sample_from(value)
     if isinstance(value, Mapping):

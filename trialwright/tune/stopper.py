@@ -115,6 +115,9 @@ class ExperimentPlateauStopper(RunPlateau, Stopper):
         mode: Literal["min", "max"] = "min",
         patience: int = 0,
     ) -> None:
+        for name, value in (("std", std), ("top", top), ("patience", patience)):
+            if not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, not {value!r}")  # noqa: TRY004 - as in Ray Tune
         super().__init__(metric, mode, std=std, top=top, patience=patience)
 
     def __call__(self, trial_id: object, result: Mapping[str, Any]) -> bool:
@@ -143,6 +146,15 @@ class TimeoutStopper(NoopStopper):
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         return now - self._began >= self.timeout_s
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle how long it has run, not when it began: time stands still for a stopper in a file."""
+        ran_s = None if self._began is None else time.monotonic() - self._began
+        return {"timeout_s": self.timeout_s, "_ran_s": ran_s}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        ran_s = state["_ran_s"]
+        self.timeout_s, self._began = state["timeout_s"], None if ran_s is None else time.monotonic() - ran_s
 
 
 class CombinedStopper(Stopper):

@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import cloudpickle
+
+from trialwright.tune.dicts import flatten_dict, merge_dicts, unflatten_dict, unflatten_list_dict, unflattened_lookup
+from trialwright.tune.gpus import wait_for_gpu
 from trialwright.tune.trainable.trainable import Trainable
+
+__all__ = [
+    "diagnose_serialization",
+    "flatten_dict",
+    "merge_dicts",
+    "unflatten_dict",
+    "unflatten_list_dict",
+    "unflattened_lookup",
+    "validate_save_restore",
+    "wait_for_gpu",
+]
+
+
+def diagnose_serialization(trainable: Callable[..., Any]) -> bool | set[str]:
+    """Tell whether a function can be sent to other processes: True, or the names of what it uses and cannot be sent.
+
+    Args:
+        trainable: a function.
+    """
+    if _can_be_sent(trainable):
+        return True
+    used = inspect.getclosurevars(trainable)
+    wrong = {name for name, value in {**used.globals, **used.nonlocals}.items() if not _can_be_sent(value)}
+    return wrong or {trainable.__name__}
+
+
+def _can_be_sent(value: object) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # objects of users raise what they like
+        return False
+    return True
 
 
 def validate_save_restore(

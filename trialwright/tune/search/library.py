@@ -14,10 +14,11 @@ from trialwright.messages import Config, Outcome, Request
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
-from trialwright.space import Space
 from trialwright.streams import Streams
 from trialwright.tune import names
+from trialwright.tune.domains import converted
 from trialwright.tune.search.searcher import Names, Searcher, listed, overrides, signs
+from trialwright.tune.spaces import as_space
 from trialwright.tune.trial import RunFacts
 
 
@@ -53,7 +54,7 @@ class LibrarySearcher(Searcher):
         if rewards is not None and len(rewards) != len(self._points):
             raise ValueError(f"there are {len(self._points)} points_to_evaluate and {len(rewards)} rewards")
         self._rewards, self._options = rewards, options
-        self._own_space = own_space or None
+        self._own_space = converted(own_space) or None
         self._config: dict[str, Any] = {}
         self._results: list[tuple[dict[str, Any], Values | None]] = []
         self._log = HistoryLog()
@@ -127,7 +128,7 @@ class LibrarySearcher(Searcher):
 
     def _begun(self) -> EngineSearcher:
         if self._asked is None:
-            self._space, self._streams = Space(self._config), self.rng or Streams(secrets.randbits(32))
+            self._space, self._streams = as_space(self._config), self.rng or Streams(secrets.randbits(32))
             self._log, self._numbers, self._configs = HistoryLog(), {}, {}
             self._asked = self._library()
             self._asked.setup(Problem(self._space, max(len(listed(self._metric)), 1)))

@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from trialwright.tune.registry import Trainable as Any_
 from trialwright.tune.resources import Resources
 from trialwright.tune.trainable.trainable import Trainable
 
+Any_ = Callable[..., Any]  # a trainable of any kind
 RESOURCES = "_trialwright_resources"
 
 

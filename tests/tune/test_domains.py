@@ -1,0 +1,66 @@
+"""Ray Tune's classes of domains."""
+
+import numpy as np
+import pytest
+
+from trialwright import space, tune
+from trialwright.tune.domains import Categorical, Float, Function, Integer
+from trialwright.tune.spaces import as_space
+
+
+@pytest.mark.parametrize(
+    ("described", "domain"),
+    [
+        (Float(0, 1), space.uniform(0, 1)),
+        (Float(0.001, 0.1).loguniform(), space.loguniform(0.001, 0.1)),
+        (Float(0, 1).uniform().quantized(0.1), space.quniform(0, 1, 0.1)),
+        (Float(0.1, 1).loguniform().quantized(0.1), space.qloguniform(0.1, 1, 0.1)),
+        (Float(None, None).normal(1, 2), space.randn(1, 2)),
+        (Float(None, None).normal(1, 2).quantized(0.5), space.qrandn(1, 2, 0.5)),
+        (Integer(1, 9), space.randint(1, 9)),
+        (Integer(1, 9).loguniform(), space.lograndint(1, 9)),
+        (Integer(0, 9).quantized(3), space.qrandint(0, 9, 3)),
+        (Integer(3, 9).loguniform().quantized(3), space.qlograndint(3, 9, 3)),
+        (Categorical(["a", 1]).uniform(), space.choice(["a", 1])),
+        (
+            Categorical([Integer(0, 3), {"x": Float(0, 1)}]),
+            space.choice([space.randint(0, 3), {"x": space.uniform(0, 1)}]),
+        ),
+    ],
+)
+def test_each_is_a_domain_of_the_engine(described, domain):
+    assert described.domain() == domain
+    assert repr(as_space({"nested": {"x": described}})) == repr(as_space({"nested": {"x": domain}}))
+    assert tune.choice([described, 0.5]) == tune.choice([domain, 0.5])
+
+
+def test_a_function_sees_the_config():
+    config = as_space({"x": Integer(2, 3), "y": Function(lambda spec: spec.config.x * 2)})
+    assert config.sample(1, np.random.default_rng(0))[0] == {"x": 2, "y": 4}
+
+
+def test_a_described_domain_is_drawn_from_as_others_are():
+    assert Float(0, 1).sample(random_state=1) == tune.uniform(0, 1).sample(random_state=1)
+    assert len(Integer(0, 5).sample(size=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: Float(0, 1).uniform().loguniform(), "above 0"),
+        (lambda: Float(1, 2).uniform().loguniform(), "already"),
+        (lambda: Float(None, None).loguniform(), "above 0"),
+        (lambda: Float(0, 32).quantized(3), "32 is no multiple"),
+        (lambda: Float(None, 1).domain(), "needs a lower and an upper bound"),
+        (lambda: Float(0, 1).normal().domain(), "no bounds"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make, why):
+    with pytest.raises(ValueError, match=why):
+        make()
+
+
+def test_a_searchers_own_space_may_have_described_domains():
+    pytest.importorskip("hyperopt", exc_type=ImportError)
+    searcher = tune.create_searcher("hyperopt", space={"x": Categorical(["a", "b"])}, metric="loss", mode="min")
+    assert searcher.suggest("0")["x"] in ("a", "b")
