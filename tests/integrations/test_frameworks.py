@@ -108,6 +108,7 @@ class TestKeras(FrameworkContract):
         result = self.front_door(module, "TuneReportCallback", {"loss": "loss"}, on="train_batch_end")
         assert (result.metrics["training_iteration"], result.checkpoint) == (STEPS * 3, None)
 
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras with torch, of NumPy
     def test_a_clone_keeps_the_rate_of_its_own_config(self, monkeypatch, tmp_path):
         import keras
 
