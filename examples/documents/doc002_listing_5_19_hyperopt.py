@@ -1,6 +1,7 @@
 """Document 002, listing 5-19: HyperOpt with a configuration to begin with.
 
-The network of listings 5-17 and 5-18 is written in Keras there; here it is the same network in PyTorch.
+The network of listings 5-17 and 5-18 is written in Keras there, and in `doc002_listing_5_18_keras.py`; here it is
+the same network in PyTorch.
 """
 
 import torch

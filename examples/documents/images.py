@@ -8,6 +8,13 @@ PIXELS = 8  # MNIST has 28
 TRAINING = 1200  # of 1797 images
 
 
+def load_data():
+    """Return the same as ``mnist.load_data()`` of Keras: arrays of pixels from 0 to 255, and of digits, in two sets."""
+    digits = load_digits()
+    pixels = digits.images * (255 / 16)
+    return (pixels[:TRAINING], digits.target[:TRAINING]), (pixels[TRAINING:], digits.target[TRAINING:])
+
+
 def datasets():
     """Return two sets of images and labels: for training, and for the test."""
     digits = load_digits()

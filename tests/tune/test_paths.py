@@ -28,6 +28,7 @@ NOBODY_IMPORTS = {  # names that are public only because they do not begin with 
     "tune.utils": ("retry_fn", "Tee", "validate_warmstart"),
     "tune.experiment.trial": ("ExportFormat",),
 }
+NOT_INSTALLED = "this integration needs"
 WITHOUT_A_MODULE = {"tune.search.searcher": ("ConcurrencyLimiter",)}
 
 
@@ -56,11 +57,11 @@ MODULES = their_modules()
 
 
 def ours(path):
-    """Return our module at this path, or None where it is refused with what to use instead."""
+    """Return our module at this path, or None where it is refused with what to use instead, or with what to install."""
     try:
         return import_module(f"trialwright.{path}")
-    except ModuleNotFoundError as error:
-        if f" does not exist: {paths.instead_of(path)}" not in str(error):
+    except ImportError as error:
+        if not any(told in str(error) for told in (f" does not exist: {paths.instead_of(path)}", NOT_INSTALLED)):
             raise
         return None
 
@@ -90,6 +91,8 @@ def test_a_name_that_is_not_here_says_what_to_use_instead(entry):
 @pytest.mark.parametrize("path", paths.MIRRORED)
 def test_a_mirrored_module_has_the_same_objects_by_every_spelling(path):
     parent, _, name = f"trialwright.{path}".rpartition(".")
+    if paths.MIRRORED[path].startswith("tune.integration."):
+        pytest.importorskip(f"trialwright.{paths.MIRRORED[path]}", exc_type=ImportError)
     found = {}
     exec(f"import {parent}.{name}; from {parent} import {name}", found)
     home = import_module(f"trialwright.{paths.MIRRORED[path]}")
@@ -101,6 +104,8 @@ def test_a_mirrored_module_has_the_same_objects_by_every_spelling(path):
 
 def test_a_mirrored_module_stands_only_in_place_of_what_it_mirrors():
     for path, where in paths.MIRRORED.items():
+        if ours(where) is None:  # its library is not installed here
+            continue
         parent, _, name = path.rpartition(".")
         there = vars(import_module(f"trialwright.{parent}")).get(name)
         homes = {f"trialwright.{path}", import_module(f"trialwright.{where}").__name__}
@@ -132,3 +137,22 @@ def test_an_unknown_name_is_no_module():
 )
 def test_an_import_works_before_anything_else_is_imported(program):
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", ["tune.integration.xgboost", "train.xgboost"])
+def test_a_library_that_is_missing_is_named_with_what_to_install(path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "trialwright" and "xgboost" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "xgboost", None)  # as if it were not installed
+    with pytest.raises(ImportError, match="this integration needs xgboost: pip install xgboost-cpu"):
+        import_module(f"trialwright.{path}")
+
+
+def test_a_trainer_of_rays_is_refused_with_what_to_use_instead():
+    with pytest.raises(ModuleNotFoundError, match="a trial is a function here"):
+        import_module("trialwright.train.torch")
+    refuse = paths._missing_names("tune.integration.xgboost")
+    with pytest.raises(ImportError, match="XGBoostTrainer is not in .*: a trial is a function here"):
+        refuse("XGBoostTrainer")
+    with pytest.raises(AttributeError):
+        refuse("__wrapped__")

@@ -1,4 +1,4 @@
-"""Searchers of other libraries, and trackers: one file each. A library is imported only when it is used."""
+"""Searchers of other libraries, callbacks for training, and trackers: one file each, imported only when it is used."""
 
 from trialwright.integrations.adapter import Adapter, Library
 from trialwright.integrations.adapters import ADAPTERS

@@ -291,4 +291,4 @@ def library(module: str, package: str) -> Any:  # noqa: ANN401 - most of them ha
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"this searcher needs {module}: pip install {package}") from error
+        raise ImportError(f"this integration needs {module}: pip install {package}") from error

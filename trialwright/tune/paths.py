@@ -26,6 +26,13 @@ MIRRORED = {  # path -> where it is here; both below trialwright
     "air.integrations.mlflow": "tune.trackers",
     "air.integrations.wandb": "tune.trackers",
     "air.session": "tune.session",
+    "train.huggingface": "tune.integration.transformers",
+    "train.huggingface.transformers": "tune.integration.transformers",
+    "train.lightgbm": "tune.integration.lightgbm",
+    "train.lightning": "tune.integration.pytorch_lightning",
+    "train.tensorflow": "tune.integration.keras",
+    "train.tensorflow.keras": "tune.integration.keras",
+    "train.xgboost": "tune.integration.xgboost",
     "tune.analysis": "tune.results",
     "tune.analysis.experiment_analysis": "tune.results",
     "tune.callback": "tune.callbacks",
@@ -94,8 +101,8 @@ _TRAINER = "a trial is a function here: train in it with the library itself, and
 _COMET = (
     "use MLflowLoggerCallback, WandbLoggerCallback, or AimLoggerCallback; or call comet_ml in a tune.LoggerCallback"
 )
-_SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
 _REPORTING = "call tune.report() in a callback of the library's own"
+_SEARCH = "use search_alg={!r}, or ask the library through trialwright.integrations.Adapter"
 _DOMAIN = "use trialwright.space.{}, or the function that makes one"
 _DICTS = "nested results are dicts here; pandas and result.metrics_dataframe have them flat"
 
@@ -112,7 +119,7 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.experiment.config_parser": _INSIDE,
     "tune.experimental": _INSIDE,
     "tune.impl": _INSIDE,
-    "tune.integration": _REPORTING,
+    "tune.integration": _TRAINER,
     "tune.logger.comet": _COMET,
     "tune.registry:get_trainable_cls": "a name stands for what was registered, as it is",
     "tune.registry:is_function_trainable": "inspect.isclass distinguishes functions from classes",
@@ -167,7 +174,7 @@ def _missing_names(module: str) -> Callable[[str], NoReturn]:
     """Return a module's ``__getattr__``, which says what to use instead of names that only Ray Tune's has."""
 
     def refuse(name: str) -> NoReturn:
-        instead = MISSING.get(f"{module}:{name}")
+        instead = None if name.startswith("_") else instead_of(f"{module}:{name}")
         if instead is None:
             raise AttributeError(f"module {ROOT + module!r} has no attribute {name!r}")
         raise ImportError(f"{name} is not in {ROOT}{module}: {instead}")
