@@ -59,7 +59,7 @@ def _seen(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     if "peer" in entry:
         from benchmarks.integrations.comparison import compare
 
-        row |= compare(entry.get("searcher", name), entry["peer"])
+        row |= compare(entry.get("searcher", name), entry["peer"], entry.get("seeds", 10))
     return row
 
 
@@ -84,7 +84,7 @@ def tables(rows: dict[str, dict[str, Any]]) -> str:
 def _head(kind: str) -> list[str]:
     columns = ["session", "package", "tried", "example", "its last line"]
     if kind == "searcher":
-        columns += ["best through Trialwright", "best by itself", "standard error", "ms an ask", "by itself"]
+        columns += ["best through Trialwright", "best by itself", "ratio", "ms an ask", "by itself"]
     return ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
 
 
@@ -95,8 +95,9 @@ def _line(name: str, row: dict[str, Any]) -> str:
     cells = [name, f"{row['package']} {row['version']}", row["date"], f"[{Path(example).name}](../{example})"]
     cells += [f"`{row['prints']}`"]
     if row["kind"] == "searcher":
-        keys = ("best", "best_alone", "standard_error", "ask_ms", "ask_alone_ms")
-        cells += [str(row.get(key, "")) for key in keys]
+        cells += [str(row.get(key, "")) for key in ("best", "best_alone")]
+        cells += ["{} ({} to {})".format(*row["ratio"]) if "ratio" in row else ""]
+        cells += [str(row.get(key, "")) for key in ("ask_ms", "ask_alone_ms")]
     return "| " + " | ".join(cells) + " |"
 
 

@@ -1,4 +1,4 @@
-"""A library's searcher through this package, and the same library in a bare loop: best values, and time an ask.
+"""Compares a library's searcher through this package with the same library in a bare loop: best values, time an ask.
 
 The bare loops are those of ``benchmarks.quality.peer``: each as the library's own documentation says.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import t
 
 from benchmarks.quality.base import Objective, Task, plain_space
 from benchmarks.quality.formulas import form_task, surface
@@ -18,7 +20,6 @@ from benchmarks.quality.peer import PEERS
 from trialwright import AskTell
 
 TASKS = (form_task("levy", 4, 1, judging=False), surface(1, judging=False))
-SEEDS = 3
 EVALUATIONS = 25
 
 Ask = Callable[[], Mapping[str, Any]]
@@ -27,36 +28,46 @@ Tell = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of one method: the mean over tasks and seeds of the best value, its standard error, and the time an ask."""
+    """Runs of one method: the logarithm of the best value of each, and the mean time an ask in milliseconds.
 
-    best: float
-    error: float
+    All values of the tasks are positive, and their scales differ: so methods are compared by ratios.
+    """
+
+    logs: npt.NDArray[np.float64]
     ask_ms: float
 
 
-def compare(searcher: str, peer: str) -> dict[str, object]:
-    """Return both methods' runs as plain data, and what an ask costs more through this package, in milliseconds."""
-    ours = runs(lambda task, seed: _through_us(searcher, task, seed))
-    alone = runs(lambda task, seed: _alone(peer, task, seed))
+def compare(searcher: str, peer: str, seeds: int) -> dict[str, object]:
+    """Return both methods' runs as plain data: geometric means of the best values, their ratio (below 1: through this
+    package is better) with its 95 % interval, and the time an ask."""
+    ours = runs(seeds, lambda task, seed: _through_us(searcher, task, seed))
+    alone = runs(seeds, lambda task, seed: _alone(peer, task, seed))
+    difference = ours.logs.mean() - alone.logs.mean()
+    within = [each.logs.reshape(len(TASKS), seeds).var(axis=1, ddof=1).mean() for each in (ours, alone)]
+    error = np.sqrt(sum(within) / len(ours.logs)) * t.ppf(0.975, 2 * len(TASKS) * (seeds - 1))
     return {
-        "asks": len(TASKS) * SEEDS * EVALUATIONS,
-        "best": round(ours.best, 4),
-        "best_alone": round(alone.best, 4),
-        "standard_error": round(float(np.hypot(ours.error, alone.error)), 4),
+        "asks": len(TASKS) * seeds * EVALUATIONS,
+        "best": _rounded(ours.logs.mean()),
+        "best_alone": _rounded(alone.logs.mean()),
+        "ratio": [_rounded(difference + side * error) for side in (0, -1, 1)],
         "ask_ms": round(ours.ask_ms, 2),
         "ask_alone_ms": round(alone.ask_ms, 2),
     }
 
 
-def runs(begin: Callable[[Task, int], tuple[Ask, Tell]]) -> Runs:
+def runs(seeds: int, begin: Callable[[Task, int], tuple[Ask, Tell]]) -> Runs:
     """Run one method on all tasks. The first ask of a run is not timed: it imports the library."""
     best, times = [], []
     for task in TASKS:
-        for seed in range(SEEDS):
+        for seed in range(seeds):
             values, seconds = _run(task.make(), *begin(task, seed))
             best.append(min(values))
             times.extend(seconds[1:])
-    return Runs(float(np.mean(best)), float(np.std(best, ddof=1) / np.sqrt(len(best))), 1e3 * float(np.mean(times)))
+    return Runs(np.log(best), 1e3 * float(np.mean(times)))
+
+
+def _rounded(log: float) -> float:
+    return float(f"{np.exp(log):.3g}")
 
 
 def _run(objective: Objective, ask: Ask, tell: Tell) -> tuple[list[float], list[float]]:
