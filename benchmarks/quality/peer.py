@@ -91,6 +91,41 @@ class HyperOpt(Peer):
         self.trials.refresh()
 
 
+class BayesOpt(Peer):
+    """With all defaults, ten random points first; a logarithm where the scale is one, integers and choices rounded."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import numpy as np
+        from bayes_opt import BayesianOptimization
+
+        self.space, self.asked, self.rng = space, [], np.random.default_rng(seed)
+        self.bounds = {each["name"]: self._bounds(each) for each in space}
+        self.optimizer = BayesianOptimization(f=None, pbounds=self.bounds, random_state=seed, verbose=0)
+
+    def _bounds(self, each):
+        if each["kind"] == "choice":
+            return 0, len(each["options"]) - 1
+        low, high = each["lower"], each["upper"]
+        return (math.log(low), math.log(high)) if each["log"] else (low, high)
+
+    def ask(self):
+        if len(self.asked) < 10:
+            point = {name: float(self.rng.uniform(*bounds)) for name, bounds in self.bounds.items()}
+        else:
+            point = self.optimizer.suggest()
+        self.asked.append(point)
+        return {each["name"]: self._value(each, float(point[each["name"]])) for each in self.space}
+
+    def _value(self, each, x):
+        if each["kind"] == "choice":
+            return each["options"][round(x)]
+        value = math.exp(x) if each["log"] else x
+        return min(max(round(value) if each["kind"] == "int" else value, each["lower"]), each["upper"])
+
+    def tell(self, place, value):
+        self.optimizer.register(self.asked[place], -value)
+
+
 class BoTorch(Peer):
     """SingleTaskGP, LogEI or (with trials pending) qLogEI, two Sobol points for each parameter first.
 
@@ -403,6 +438,7 @@ PEERS = {
     "optuna-tpe": Optuna,
     "optuna-gp": OptunaGP,
     "hyperopt": HyperOpt,
+    "bayesopt": BayesOpt,
     "botorch": BoTorch,
     "nevergrad": Nevergrad,
     "blendsearch": BlendSearch,
