@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +94,19 @@ def test_what_a_users_searcher_does_not_suggest_is_drawn_and_what_the_space_lack
     assert len({trial.config["y"] for trial in result}) == 6
     assert all(trial.config["double"] == trial.config["x"] * 2 for trial in result)
     assert all(trial.config["extra"] == {"list": [1, 2.5]} for trial in result)
+
+
+def test_a_searcher_may_suggest_the_spaces_own_objects_and_tuples():
+    class Whole(Climber):
+        def suggest(self, trial_id):
+            return {**super().suggest(trial_id), "place": self.config["place"], "sizes": [1, 2]}
+
+    place = (Path("here"), None)
+    what = {**PLANE, "place": place, "sizes": (1, 2), "x2": space.sample_from(lambda config: config["x"] * 2)}
+    for trial in run(Whole(), what, num_samples=3):
+        assert trial.config["place"] == place
+        assert trial.config["sizes"] == (1, 2)
+        assert trial.config["x2"] == trial.config["x"] * 2
 
 
 def test_a_searcher_gets_failed_trials_as_errors_and_trials_that_ended_early_as_results():

@@ -114,6 +114,24 @@ class Job:
             given.pop("executor", None)
         return self._finish(TuneEngine.resume(directory, objective, retry_failed=again.retry_failed, **given))
 
+    def check_notes(self, directory: Path) -> None:
+        """Compare what is given with what was noted when a run began.
+
+        Raises:
+            ValueError: it had a trainable of another name, or other parameters.
+        """
+        notes = notes_of(directory, told_of(directory))
+        earlier, name = notes.get("trainable"), registry.name_of(self.trainable)
+        if earlier not in (None, name):
+            raise ValueError(
+                f"this run's trainable is called {earlier!r}, not {name!r}: its code may be another, but not its name"
+            )
+        if self.space is None or "parameters" not in notes:
+            return
+        differing = set(notes["parameters"]) ^ set(spaces.paths(spaces.as_space(self.space)))
+        if differing:
+            raise ValueError(f"param_space differs from the run's in these parameters: {', '.join(sorted(differing))}")
+
     def keywords(self) -> dict[str, Any]:
         """Return the engine's keywords, but for the objective and where the run is kept."""
         run = self.run
@@ -221,7 +239,12 @@ class Job:
     def _notes(self) -> dict[str, Any]:
         """What going on with the run needs, besides what the engine keeps."""
         checkpoints = vars(self._checkpoints)
-        return {"trainable": self.facts.name, "experiment": self._link, "checkpoint_config": checkpoints}
+        return {
+            "trainable": self.facts.name,
+            "experiment": self._link,
+            "checkpoint_config": checkpoints,
+            "parameters": spaces.paths(spaces.as_space(self.space)),
+        }
 
     def _objective(
         self, experiment: str, checkpoints: CheckpointConfig, metric: str | None

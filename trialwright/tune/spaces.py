@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
+from trialwright import nested
 from trialwright import space as engine
 from trialwright.space import (
     Category,
@@ -41,6 +42,7 @@ __all__ = [
     "grid_search",
     "lograndint",
     "loguniform",
+    "paths",
     "qlograndint",
     "qloguniform",
     "qrandint",
@@ -85,6 +87,11 @@ def as_space(given: Mapping[str, Any] | Space | None) -> Space:
     if given is not None and not isinstance(given, Mapping):
         raise TypeError(f"a search space is a dict of domains and constants, not {given!r}")
     return Space({name: _converted(value, name) for name, value in (given or {}).items()})
+
+
+def paths(space: Space) -> list[str]:
+    """Return the paths of all entries of a space, constants among them."""
+    return sorted({path for path, _ in nested.items(space.definition)})
 
 
 def varied(space: Space) -> frozenset[str]:

@@ -16,6 +16,7 @@ from trialwright.messages import Config, Request, Suggestion
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.space.values import token
 from trialwright.streams import Streams
 from trialwright.tune import names
 from trialwright.tune.trial import RunFacts
@@ -241,6 +242,7 @@ class Driven:
     def _whole(self, given: dict[str, object], number: int, rng: Streams) -> Config:
         """Draw what was not suggested. What the space does not know, or has as a constant, is as suggested."""
         drawn = self._space.sample(1, rng("rest", number), grid=[number])[0]
+        given = _of_space(given, drawn)
         known = {key: value for key, value in given.items() if key in drawn}
         if not self._space.validate(known, partial=True):
             drawn = self._space.complete(self._gridded(known, drawn), rng("rest", number))
@@ -309,6 +311,19 @@ class Driven:
                     self._searcher.on_trial_result(trial_id, told)
                 row = names.result_of(trial.metrics, done=True, trial_id=trial_id, config=trial.config)
                 self._complete(trial.id, row if trial.metrics and not failed else None, failed=failed)
+
+
+def _of_space(given: dict[str, object], drawn: dict[str, object]) -> dict[str, object]:
+    """Return what is given, with the space's own tuples and objects where they are meant: in plain data they are
+    lists, which the space does not know."""
+    found = dict(given)
+    for key in given.keys() & drawn.keys():
+        value, own = given[key], drawn[key]
+        if isinstance(value, dict) and isinstance(own, dict):
+            found[key] = _of_space(value, own)
+        elif token(plain_data(own)) == token(value):
+            found[key] = own
+    return found
 
 
 def _merged(config: dict[str, object], given: dict[str, object]) -> dict[str, object]:
