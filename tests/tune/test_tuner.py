@@ -64,6 +64,13 @@ class TestASetting:
         config = tune.TuneConfig(metric="score", mode="min", num_samples=4, scheduler="asha", search_alg="random")
         assert len(tune.Tuner(trains, param_space=SPACE, tune_config=config, run_config=settings()).fit()) == 4
 
+    def test_without_mode_names_what_every_report_must_have(self, settings, monkeypatch):
+        config = tune.TuneConfig(metric="scor")
+        [error] = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit().errors
+        assert "the report lacks the metric 'scor'; did you mean 'score'" in str(error)
+        monkeypatch.setenv("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+        assert not tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit().errors
+
     @pytest.mark.parametrize("scheduler", [FIFOScheduler(), None])
     def test_without_mode_is_only_what_results_are_asked_for(self, settings, scheduler):
         config = tune.TuneConfig(metric="score", num_samples=3, scheduler=scheduler)

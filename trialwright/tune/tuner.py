@@ -82,8 +82,7 @@ class Tuner:
             run_config: the same: stop functions, callbacks, executor.
 
         Raises:
-            ValueError: there is no run there; its trainable has another name, or its space other parameters; or something
-                refused is given.
+            ValueError: there is no run there, or one of another trainable or space; or something refused is given.
         """
         if not resume_unfinished:
             raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
