@@ -18,11 +18,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "It makes a `Result` and a `ResultGrid` without a run, and changes a private attribute.": (
         "test_result_grid_repr",
     ),
-    "Environments are RLlib's: `env` in an experiment and `register_env` are refused.": (
-        "testRegisterEnv",
-        "testRegisterEnvOverwrite",
-        "testRewriteEnv",
-    ),
     "`AUTO+ERRORED_ONLY` is refused: unfinished trials of a run go on as well.": ("testRerun",),
     "A rule of one's own for resources is a policy of the engine's `ResourceChanging`.": ("testNewResources",),
     "The objects of `with_parameters` travel with the function, not through Ray's object store.": (

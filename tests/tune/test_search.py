@@ -323,6 +323,15 @@ def test_a_space_is_converted_to_the_librarys_own(package, search):
             convert({"bad": bad})
 
 
+def test_hyperopts_expressions_and_domains_may_be_mixed():
+    hyperopt = pytest.importorskip("hyperopt")
+    what = {"a": tune.uniform(5, 6), "b": hyperopt.hp.uniform("b", 8, 9), "c": 1}
+    config = HyperOptSearch(what, "score", "max").suggest("0")
+    assert 5 <= config["a"] <= 6
+    assert 8 <= config["b"] <= 9
+    assert config["c"] == 1
+
+
 def test_the_bounds_of_a_space_are_those_of_its_floats():
     convert = BayesOptSearch.convert_search_space
     what = {"n": {"x": tune.uniform(0, 1)}, "y": (2, 3), "c": 5}

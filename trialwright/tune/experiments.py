@@ -101,18 +101,21 @@ class Experiment:
 
         Args:
             name: what people call it.
-            spec: the arguments of ``Experiment``; ``run`` is the name of a registered trainable, and ``repeat`` an old
-                name of ``num_samples``.
+            spec: the arguments of ``Experiment``; ``run`` is the name of a registered trainable, ``repeat`` an old name
+                of ``num_samples``, and ``env`` is ``env`` in the ``config``.
 
         Raises:
             ValueError: ``run`` is missing, or something in it is not known; the nearest is named.
         """
-        known = signature(cls).parameters.keys() - {"name"} | {"repeat"}
+        known = signature(cls).parameters.keys() - {"name"} | {"repeat", "env"}
         problems = [f"{key!r} is not known{nearest(key, known)}" for key in spec if key not in known]
         refuse(
             [*problems, *([] if "run" in spec else ["'run' is missing: what is to be tuned?"])], f"experiment {name!r}"
         )
-        return cls(name, **{"num_samples" if key == "repeat" else key: value for key, value in spec.items()})
+        given = {"num_samples" if key == "repeat" else key: value for key, value in spec.items() if key != "env"}
+        if "env" in spec:
+            given["config"] = {**given.get("config", {}), "env": spec["env"]}
+        return cls(name, **given)
 
 
 def experiments_of(given: object) -> list[Experiment]:

@@ -66,8 +66,7 @@ class BayesOptSearch(LibrarySearcher):
             "skip_duplicate": skip_duplicate,
             "precision": repeat_float_precision,
         }
-        own = self.convert_search_space(space, join=True) if isinstance(space, Mapping) else space
-        super().__init__(metric, mode, points_to_evaluate, own, **options)
+        super().__init__(metric, mode, points_to_evaluate, space, **options)
         self._analysis = analysis
 
     @staticmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 from trialwright.integrations import HyperOpt
 from trialwright.integrations.adapter import library
+from trialwright.nested import flatten
 from trialwright.space import Category, Continuous, Normal, Parameter, Stepped
 from trialwright.tune.search.library import LibrarySearcher, without_branches
 from trialwright.tune.spaces import as_space
@@ -43,7 +44,7 @@ class HyperOptSearch(LibrarySearcher):
             metric,
             mode,
             points_to_evaluate,
-            self.convert_search_space(space) if isinstance(space, Mapping) else space,
+            self.convert_search_space(space) if _is_mixed(space) else space,
             n_initial_points=n_initial_points,
             gamma=gamma,
             seed=random_state_seed,
@@ -64,6 +65,15 @@ class HyperOptSearch(LibrarySearcher):
         expressions = {parameter.path: _expression(hyperopt, parameter) for parameter in space.parameters}
         found: dict[str, Any] = _filled(space.definition, expressions, "")
         return found
+
+
+def _is_mixed(space: object) -> bool:
+    """Tell whether a space has domains of this layer beside HyperOpt's expressions. One of domains only is left alone:
+    the engine's searcher knows more of them than HyperOpt has expressions for."""
+    if not isinstance(space, Mapping) or not as_space(space).parameters:
+        return False
+    expression = library("hyperopt", "hyperopt").pyll.base.Apply
+    return any(isinstance(each, expression) for each in flatten(space).values())
 
 
 def _filled(value: Any, expressions: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - whatever a space holds

@@ -50,8 +50,7 @@ class OptunaSearch(LibrarySearcher):
         if sampler is not None and seed is not None:
             raise ValueError("seed is for the default sampler: give it to your sampler instead")
         options = {"sampler": sampler, "storage": storage, "study_name": study_name or "optuna", "seed": seed}
-        own = self.convert_search_space(space) if isinstance(space, Mapping) else space
-        super().__init__(metric, mode, points_to_evaluate, own, evaluated_rewards, **options)
+        super().__init__(metric, mode, points_to_evaluate, space, evaluated_rewards, **options)
 
     @staticmethod
     def convert_search_space(spec: Mapping[str, Any]) -> dict[str, Any]:
