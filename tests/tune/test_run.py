@@ -205,6 +205,8 @@ class TestAnExperiment:
         spec = {"run": objective, "trial_name_creator": str, "local_dir": "runs", "repeat": 3}
         found = tune.Experiment.from_json("x", spec)
         assert (found.tune_config.trial_name_creator, found.tune_config.num_samples) == (str, 3)
+        games = tune.Experiment.from_json("x", {"run": objective, "env": "Maze", "config": {"lr": 0.1}})
+        assert games.config == {"lr": 0.1, "env": "Maze"}
         with pytest.raises(ValueError, match="export_formats: save what is to be kept as a checkpoint"):
             tune.Experiment.from_json("x", {"run": objective, "export_formats": ["h5"]})
 

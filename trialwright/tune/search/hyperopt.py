@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from trialwright.integrations import HyperOpt
 from trialwright.integrations.adapter import library
@@ -67,7 +67,7 @@ class HyperOptSearch(LibrarySearcher):
         return found
 
 
-def _is_mixed(space: object) -> bool:
+def _is_mixed(space: object) -> TypeGuard[Mapping[str, Any]]:
     """Tell whether a space has domains of this layer beside HyperOpt's expressions. One of domains only is left alone:
     the engine's searcher knows more of them than HyperOpt has expressions for."""
     if not isinstance(space, Mapping) or not as_space(space).parameters:
