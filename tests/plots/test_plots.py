@@ -7,7 +7,7 @@ import math
 import matplotlib as mpl
 import pytest
 
-from trialwright import ASHA, Engine, plots, report
+from trialwright import ASHA, Engine, plots, report, tune
 from trialwright import space as s
 from trialwright.plots import data
 
@@ -32,6 +32,16 @@ def _no_screen():
     mpl.use("agg")
     yield
     plt.close("all")
+
+
+def test_what_tune_returns_may_be_drawn_too(tmp_path):
+    settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
+    search = tune.TuneConfig(metric="loss", mode="min", num_samples=2)
+    grid = tune.Tuner(train, param_space=SPACE, tune_config=search, run_config=settings).fit()
+    for given in (grid, tune.ExperimentAnalysis(grid.experiment_path)):
+        assert len(plots.learning_curves(given).lines) == 2
+        for draw in (plots.optimization_history, plots.parallel_coordinates, plots.rung_survival):
+            assert draw(given)
 
 
 def test_there_is_a_curve_a_trial_with_all_its_reports(result):

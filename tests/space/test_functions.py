@@ -115,11 +115,13 @@ def test_cycles_are_named():
                 "fine": space.sample_from(lambda: 1),
             }
         )
-    assert str(caught.value).startswith("a: waits for b; b: waits for n/c; n/c: waits for a (")
+    assert str(caught.value).startswith(
+        "`a` recursively depends on `b`; `b` recursively depends on `n/c`; `n/c` recursively depends on `a` ("
+    )
 
 
 def test_a_function_that_asks_for_itself():
-    with pytest.raises(ValueError, match="a: waits for a"):
+    with pytest.raises(ValueError, match="`a` recursively depends on `a`"):
         sampled({"a": space.sample_from(lambda c: c["a"])})
 
 

@@ -211,6 +211,12 @@ def test_units_outside_the_cube_are_refused(unit):
         space.Space({"x": {"y": space.choice([1, 2])}}).decode(np.array([[0.5], [unit]]))
 
 
+def test_a_grid_tries_a_value_as_often_as_it_is_there():
+    what = space.Space({"a": space.grid_search([(None, 1), 2, (None, 1)])})
+    assert [config["a"] for config in what.sample(3, rng(), grid=range(3))] == [(None, 1), 2, (None, 1)]
+    assert space.Space.from_plain(what.to_plain()).grid_size == 3
+
+
 def test_the_grid_goes_through_the_product_in_order():
     what = space.Space(
         {"a": space.grid_search([1, 2]), "n": {"b": [space.grid_search(["x", "y", "z"])]}, "lr": space.uniform(0, 1)}

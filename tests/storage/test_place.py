@@ -65,7 +65,7 @@ def test_what_is_no_link_is_left_alone_and_told(tmp_path):
     assert not (tmp_path / "latest").is_symlink()
 
 
-@pytest.mark.parametrize("link", ["", "a/b", "..", ".hidden", "two words", 3])
+@pytest.mark.parametrize("link", ["", "a/b", "..", ".hidden", "two\nlines", 201 * "a", 3])
 def test_a_link_must_have_a_name_that_is_safe(tmp_path, link):
     with pytest.raises(ValueError, match="link must be a name"):
         kept(tmp_path, link=link).run()

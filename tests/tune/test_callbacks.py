@@ -154,6 +154,32 @@ def test_a_list_of_callbacks_is_several_callbacks():
     assert len(to_engine([CallbackList([Recorder(), Recorder()])], RunFacts())) == 2
 
 
+def test_a_list_of_callbacks_keeps_the_states_of_those_that_have_some(tmp_path):
+    class Counts(Callback):
+        count = 0
+
+        def on_step_end(self, iteration, trials, **info):
+            self.count += 1
+
+        def get_state(self):
+            return {"count": self.count}
+
+        def set_state(self, state):
+            self.count = state["count"]
+
+    both = CallbackList([Callback(), Counts()])
+    both.on_step_end(0, [])
+    both.on_step_end(iteration=1, trials=[])
+    both.save_to_dir(str(tmp_path))
+    again = CallbackList([Callback(), Counts()])
+    assert again.can_restore(str(tmp_path))
+    again.restore_from_dir(str(tmp_path))
+    assert again[1].count == 2
+    CallbackList([Callback()]).save_to_dir(str(tmp_path / "nowhere"))
+    with pytest.raises(RuntimeError, match="there is no callback-states"):
+        again.restore_from_dir(str(tmp_path / "nowhere"))
+
+
 # Loggers of users' own ------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +246,29 @@ def test_a_subclass_of_a_file_logger_that_hands_everything_on_writes_what_the_lo
     assert (own / "params.json").read_text() == (plain / "params.json").read_text()
     first = [(path / "progress.csv").read_text().splitlines()[0].split(",") for path in (own, plain)]
     assert set(first[0]) == set(first[1])
+
+
+@pytest.mark.parametrize("kind", [CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback])
+def test_a_file_logger_may_be_called_by_hand_with_any_object_like_a_trial(tmp_path, kind):
+    class Like:
+        trial_id, local_path = "mine", str(tmp_path)
+
+        def __init__(self):
+            self.config = self.evaluated_params = {"lr": 0.1}
+
+        def get_error(self):
+            return "it broke"
+
+    logger, trial = kind(), Like()
+    logger.on_trial_start(0, [], trial)
+    for count in (1, 2):
+        logger.on_trial_result(count, [], trial, {"score": 0.5, "training_iteration": count})
+    logger.on_trial_error(3, [], trial)
+    assert (tmp_path / "error.txt").read_text().endswith("it broke\n")
+    if kind is CSVLoggerCallback:
+        assert (tmp_path / "progress.csv").read_text().splitlines() == ["score,training_iteration", "0.5,1", "0.5,2"]
+    if kind is JsonLoggerCallback:
+        assert len((tmp_path / "result.json").read_text().splitlines()) == 2
 
 
 def test_a_file_logger_that_is_overridden_adds_to_what_an_earlier_process_wrote(tmp_path):

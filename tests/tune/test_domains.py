@@ -5,7 +5,7 @@ import pytest
 
 from trialwright import space, tune
 from trialwright.tune.domains import Categorical, Float, Function, Integer
-from trialwright.tune.spaces import as_space
+from trialwright.tune.spaces import RecursiveDependencyError, as_space, generate_variants
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,29 @@ def test_each_is_a_domain_of_the_engine(described, domain):
 def test_a_function_sees_the_config():
     config = as_space({"x": Integer(2, 3), "y": Function(lambda spec: spec.config.x * 2)})
     assert config.sample(1, np.random.default_rng(0))[0] == {"x": 2, "y": 4}
+
+
+def test_variants_are_a_sample_of_a_space_and_what_varies_in_it():
+    spec = {
+        "run": "mine",
+        "config": {"a": tune.grid_search([1, 2]), "x": tune.uniform(0, 1), "y": lambda spec: spec.config.a},
+    }
+    for constant, different in ((True, 1), (False, 2)):
+        found = list(generate_variants(spec, constant, random_state=1))
+        assert [(config["run"], config["config"]["a"], config["config"]["y"]) for _, config in found] == [
+            ("mine", 1, 1),
+            ("mine", 2, 2),
+        ]
+        assert len({config["config"]["x"] for _, config in found}) == different
+        for settings, config in found:
+            assert settings == {("config", name): value for name, value in config["config"].items()}
+    with pytest.raises(RecursiveDependencyError, match="`b` recursively depends on `b`"):
+        list(generate_variants({"b": tune.sample_from(lambda spec: spec.config.b)}))
+
+
+def test_a_function_may_be_drawn_from_beside_a_config():
+    assert tune.sample_from(lambda spec: spec.config.x + 1).sample({"x": 2}) == 3
+    assert tune.uniform(0, 1).sample(None, 3, 1) == tune.uniform(0, 1).sample(size=3, random_state=1)
 
 
 def test_a_described_domain_is_drawn_from_as_others_are():

@@ -139,6 +139,17 @@ def test_long_values_are_cut_off_but_not_names(tmp_path, capsys):
     assert "objective_" in text
 
 
+def test_a_reporter_may_be_told_by_hand_what_a_run_tells_it(capsys):
+    reporter = CLIReporter()
+    assert reporter.set_search_properties("score", "max")
+    assert not reporter.set_search_properties("loss", "min")
+    reporter.set_total_samples(7)
+    reporter.set_start_time(0.0)
+    reporter.report([], done=False)
+    assert "0 of 7 trials" in capsys.readouterr().out
+    assert CLIReporter.DEFAULT_COLUMNS["training_iteration"] == "iter"
+
+
 def test_there_is_a_report_a_period():
     reporter = CLIReporter(max_report_frequency=1000)
     assert [reporter.should_report([]), reporter.should_report([]), reporter.should_report([], done=True)] == [

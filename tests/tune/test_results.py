@@ -14,7 +14,7 @@ from trialwright.tune.checkpoint import Checkpoint
 CURVES = [[5.0, 1.0, 4.0], [3.0, 3.0, 3.0], [9.0, 8.0, 7.0, 2.0]]
 AUTOMATIC = {
     *("training_iteration", "time_total_s", "time_this_iter_s", "done", "trial_id", "experiment_id", "experiment_tag"),
-    *("hostname", "pid", "date", "timestamp", "iterations_since_restore", "logdir", "config"),
+    *("hostname", "pid", "date", "timestamp", "iterations_since_restore", "config"),
 }
 
 
@@ -177,7 +177,6 @@ class TestAResult:
     def test_has_the_automatic_metrics(self, grid):
         assert set(grid[0].metrics) >= AUTOMATIC
         assert grid[0].metrics["config"] == grid[0].config
-        assert grid[0].metrics["logdir"] == grid[0].path
         assert grid[0].metrics["experiment_tag"].startswith("0_curve=")
 
     def test_has_all_reports_in_a_table(self, grid):
@@ -313,10 +312,11 @@ def test_metrics_called_like_facts_of_a_trial_are_kept_beside_them(tmp_path, mon
     settings = tune.RunConfig(executor="local", storage_path=tmp_path, verbose=0)
     grid = tune.Tuner(lambda config: own, param_space={"x": tune.grid_search([1, 2])}, run_config=settings).fit()
     analysis = tune.ExperimentAnalysis(grid.experiment_path)
+    for table in (grid.get_dataframe(), analysis.dataframe()):
+        assert table["trial/logdir"].tolist() == [result.path for result in grid]
     for table in (grid.get_dataframe(), analysis.dataframe(), analysis.results_df):
         assert table[["trial_id", "logdir", "config/x"]].to_numpy().tolist() == [["mine", "there", 5]] * 2
         assert table["trial/config/x"].tolist() == [1, 2]
-        assert table["trial/logdir"].tolist() == [result.path for result in grid]
     assert analysis.results_df.index.tolist() == [trial.trial_id for trial in analysis.trials]
     assert [result.config for result in grid] == [{"x": 1}, {"x": 2}]
     rows = [json.loads(Path(result.path, "result.json").read_text()) for result in grid]

@@ -65,6 +65,19 @@ class TestTheBookRuns:
         )
         assert [trial.last_result["training_iteration"] for trial in analysis.trials] == [10] * 6
 
+    def test_a_trial_says_what_it_asks_for_and_where_its_files_are(self, fast):
+        asked = tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 1}])
+        for wanted, bundles in ((asked, 2 * [{"CPU": 1}]), ({"cpu": 2}, [{"CPU": 2}]), (None, [{"CPU": 1.0}])):
+            [trial] = tune.run(objective, config=SPACE, resources_per_trial=wanted, max_failures=3, **fast).trials
+            assert trial.placement_group_factory.bundles == bundles
+            assert trial.max_failures == 3
+            assert Path(trial.storage.trial_working_directory, "..", "..").resolve() == Path(
+                trial.storage.experiment_fs_path
+            )
+        read = tune.ExperimentAnalysis(trial.storage.experiment_fs_path).trials[0]
+        assert read.placement_group_factory is None
+        assert read.storage == trial.storage
+
     def test_5_11_with_a_callback_and_the_best_trial(self, fast):
         heard = []
 
@@ -192,6 +205,8 @@ class TestAnExperiment:
         spec = {"run": objective, "trial_name_creator": str, "local_dir": "runs", "repeat": 3}
         found = tune.Experiment.from_json("x", spec)
         assert (found.tune_config.trial_name_creator, found.tune_config.num_samples) == (str, 3)
+        games = tune.Experiment.from_json("x", {"run": objective, "env": "Maze", "config": {"lr": 0.1}})
+        assert games.config == {"lr": 0.1, "env": "Maze"}
         with pytest.raises(ValueError, match="export_formats: save what is to be kept as a checkpoint"):
             tune.Experiment.from_json("x", {"run": objective, "export_formats": ["h5"]})
 

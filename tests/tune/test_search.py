@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +94,19 @@ def test_what_a_users_searcher_does_not_suggest_is_drawn_and_what_the_space_lack
     assert len({trial.config["y"] for trial in result}) == 6
     assert all(trial.config["double"] == trial.config["x"] * 2 for trial in result)
     assert all(trial.config["extra"] == {"list": [1, 2.5]} for trial in result)
+
+
+def test_a_searcher_may_suggest_the_spaces_own_objects_and_tuples():
+    class Whole(Climber):
+        def suggest(self, trial_id):
+            return {**super().suggest(trial_id), "place": self.config["place"], "sizes": [1, 2]}
+
+    place = (Path("here"), None)
+    what = {**PLANE, "place": place, "sizes": (1, 2), "x2": space.sample_from(lambda config: config["x"] * 2)}
+    for trial in run(Whole(), what, num_samples=3):
+        assert trial.config["place"] == place
+        assert trial.config["sizes"] == (1, 2)
+        assert trial.config["x2"] == trial.config["x"] * 2
 
 
 def test_a_searcher_gets_failed_trials_as_errors_and_trials_that_ended_early_as_results():
@@ -279,18 +293,72 @@ def test_what_cannot_be_had_is_refused_by_name():
             make()
 
 
-def test_an_earlier_analysis_is_known_beforehand():
-    pandas = pytest.importorskip("pandas")
+@pytest.mark.parametrize(
+    ("package", "search"),
+    [
+        ("hyperopt", lambda space=None: HyperOptSearch(space, "score", "max", random_state_seed=1)),
+        ("optuna", lambda space=None: OptunaSearch(space, "score", "max", seed=1)),
+    ],
+)
+def test_a_space_is_converted_to_the_librarys_own(package, search):
+    pytest.importorskip(package)
+    what = {
+        "a": tune.choice(["x", "y"]),
+        "n": {"b": tune.qrandint(0, 8, 2), "c": tune.loguniform(1e-4, 1e-2), "d": tune.quniform(0, 1, 0.5)},
+        "e": tune.lograndint(1, 100),
+        "f": tune.randint(-3, 3),
+    }
+    convert = type(search()).convert_search_space
+    for config in (search(convert(what)).suggest("0"), search(what).suggest("0")):
+        n, kinds = config["n"], [type(config["n"]["b"]), type(config["e"]), type(config["f"])]
+        assert config["a"] in ("x", "y")
+        assert kinds == [int] * 3
+        assert n["b"] in range(0, 9, 2)
+        assert 1e-4 <= n["c"] <= 1e-2
+        assert n["d"] in (0, 0.5, 1)
+        assert 1 <= config["e"] < 100
+        assert -3 <= config["f"] < 3
+    for bad in (tune.grid_search([1]), tune.sample_from(lambda: 1), tune.choice([tune.uniform(0, 1), 2])):
+        with pytest.raises(ValueError, match="bad.*: (HyperOpt|Optuna) has no"):
+            convert({"bad": bad})
 
-    class Analysis:
-        def dataframe(self, metric, mode):
-            return pandas.DataFrame({"logdir": ["a", "b", "c"], metric: [1.0, 2.0, float("nan")]})
 
-        def get_all_configs(self):
-            return {name: {"x": 1.0, "y": number} for number, name in enumerate("abc")}
+def test_hyperopts_expressions_and_domains_may_be_mixed():
+    hyperopt = pytest.importorskip("hyperopt")
+    what = {"a": tune.uniform(5, 6), "b": hyperopt.hp.uniform("b", 8, 9), "c": 1}
+    config = HyperOptSearch(what, "score", "max").suggest("0")
+    assert 5 <= config["a"] <= 6
+    assert 8 <= config["b"] <= 9
+    assert config["c"] == 1
 
-    search = BayesOptSearch(analysis=Analysis(), metric="score", mode="max")
+
+def test_the_bounds_of_a_space_are_those_of_its_floats():
+    convert = BayesOptSearch.convert_search_space
+    what = {"n": {"x": tune.uniform(0, 1)}, "y": (2, 3), "c": 5}
+    assert convert(what) == {"n/x": (0, 1), "y": (2, 3)}
+    assert convert(what, join=True) == {"n/x": (0, 1), "y": (2, 3), "c": 5}
+    for bad in (tune.randint(0, 3), tune.loguniform(1, 2)):
+        with pytest.raises(ValueError, match="bad: the package's bounds"):
+            convert({"bad": bad})
+
+
+def test_an_earlier_analysis_is_known_beforehand(tmp_path):
+    pytest.importorskip("pandas")
+    grid = {"x": 1.0, "y": space.grid_search([0, 1, 2])}
+    analysis = tune.run(
+        lambda config: {"score": [1.0, 2.0, float("nan")][config["y"]]},
+        config=grid,
+        executor="local",
+        storage_path=tmp_path,
+        verbose=0,
+    )
+    search = BayesOptSearch(analysis=analysis, metric="score", mode="max")
     assert to_engine(search).earlier == [({"x": 1.0, "y": 0}, (-1.0,)), ({"x": 1.0, "y": 1}, (-2.0,))]
+    climber = Climber("score", "max")
+    climber.add_evaluated_point = lambda config, value, **told: climber.told.append((config["y"], value, told["error"]))
+    climber.add_evaluated_trials(analysis, "score")
+    climber.add_evaluated_trials(analysis.trials[1], "score")
+    assert [told[0::2] for told in climber.told] == [(0, False), (1, False), (2, False), (1, False)]
 
 
 def test_what_was_found_can_be_saved_and_known_by_another_searcher(tmp_path):
@@ -346,6 +414,39 @@ def test_a_limiter_that_a_wrapper_asks_says_not_now():
     assert limiter.suggest("c") is None
     limiter.on_trial_complete("a", {"score": 1.0})
     assert limiter.suggest("c")
+
+
+def test_a_limiter_hands_on_a_short_batch_and_can_be_copied():
+    climber = Climber("score", "max")
+    limiter = ConcurrencyLimiter(climber, 3, batch=True)
+    assert limiter.suggest("a")
+    assert limiter.suggest("b")
+    climber.suggest = lambda trial_id: None
+    assert limiter.suggest("c") is None
+    limiter.on_trial_complete("a", {"score": 1.0})
+    assert not climber.told
+    copy = ConcurrencyLimiter(climber, 9, batch=True)
+    copy.set_state(limiter.get_state())
+    assert copy.max_concurrent == 3
+    limiter.on_trial_complete("b", {"score": 2.0})
+    assert [told[1] for told in climber.told] == [1.0, 2.0]
+
+
+def test_a_repeater_by_hand_tells_the_mean_and_can_be_copied():
+    climber = Climber("score", "max")
+    repeater = Repeater(climber, repeat=2)
+    configs = [repeater.suggest(each) for each in "abc"]
+    assert [config["__trial_index__"] for config in configs] == [0, 1, 0]
+    assert configs[0]["x"] == configs[1]["x"] != configs[2]["x"]
+    repeater.on_trial_complete("b", {"score": 1.0})
+    copy = Repeater(climber)
+    copy.set_state(repeater.get_state())
+    assert copy.suggest("d")["x"] == configs[2]["x"]
+    copy.on_trial_complete("a", {"score": 4.0})
+    copy.on_trial_complete("c", error=True)
+    copy.on_trial_complete("d", {"score": 3.0})
+    copy.on_trial_complete("unknown", {"score": 3.0})
+    assert climber.told == [("a", 2.5, False), ("c", 3.0, False)]
 
 
 def test_a_repeater_tries_each_suggestion_several_times_and_tells_the_mean():
@@ -414,6 +515,67 @@ def test_what_is_drawn_may_stay_the_same_over_the_grid():
         ).run()
         assert [trial.config["a"] for trial in result] == [1, 2, 3] * 2
         assert len({trial.config["x"] for trial in result}) == different
+
+
+def by_hand(searcher, config, **settings):
+    searcher.add_configurations({"mine": {"run": bowl, "config": config, **settings}})
+    trials = []
+    while (trial := searcher.next_trial()) is not None:
+        trials.append(trial)
+    assert searcher.is_finished()
+    return trials
+
+
+GRID = {"a": space.grid_search([1, 2]), "n": {"b": space.grid_search([3, 4, 5])}, "x": space.uniform(0, 1)}
+
+
+def test_trials_may_be_taken_by_hand_and_the_first_grid_changes_fastest():
+    trials = by_hand(BasicVariantGenerator(), GRID, num_samples=2, max_failures=3)
+    assert [(trial.config["a"], trial.config["n"]["b"]) for trial in trials] == 2 * [
+        (a, b) for b in (3, 4, 5) for a in (1, 2)
+    ]
+    assert len({trial.config["x"] for trial in trials}) == 12
+    last = trials[-1]
+    assert last.experiment_tag.startswith("11_a=2,b=5,x=0.")
+    assert last.evaluated_params == {"a": 2, "n/b": 5, "x": last.config["x"]}
+    assert (last.status, last.max_failures, last.trainable_name) == ("PENDING", 3, "bowl")
+    assert last.storage.trial_fs_path == last.local_path
+    assert last.storage.experiment_fs_path == last.local_experiment_path
+
+
+def test_by_hand_a_point_leaves_the_rest_of_the_grid_and_constant_grids_keep_what_is_drawn():
+    points = [{"a": 2}, {"n": {"b": 3}, "x": 0.5}]
+    trials = by_hand(BasicVariantGenerator(points, constant_grid_search=True, random_state=1), GRID, num_samples=3)
+    assert [trial.config["a"] for trial in trials] == [2] * 3 + [1, 2] + [1, 2] * 3
+    assert len({trial.config["x"] for trial in trials[:3]}) == len({trial.config["x"] for trial in trials[5:]}) == 1
+    assert [trial.config["x"] for trial in trials[3:5]] == [0.5, 0.5]
+    assert [trial.evaluated_params.keys() for trial in trials] == [{"a", "n/b", "x"}] * 11
+    again = BasicVariantGenerator(points, constant_grid_search=True, random_state=1)
+    assert [trial.config for trial in by_hand(again, GRID, num_samples=3)] == [trial.config for trial in trials]
+
+
+def test_by_hand_no_more_trials_run_than_are_allowed_and_the_rest_can_be_drawn_later(tmp_path):
+    experiment = tune.Experiment("mine", bowl, config={"x": space.uniform(0, 1)}, num_samples=4)
+    searcher = BasicVariantGenerator(max_concurrent=2)
+    searcher.add_configurations(experiment)
+    first, second = searcher.next_trial(), searcher.next_trial()
+    assert searcher.total_samples == 4
+    assert searcher.next_trial() is None
+    assert not searcher.is_finished()
+    searcher.on_trial_complete(first.trial_id)
+    assert not searcher.has_checkpoint(str(tmp_path))
+    searcher.save_to_dir(str(tmp_path))
+    other = BasicVariantGenerator(max_concurrent=2)
+    other.add_configurations([experiment])
+    other.restore_from_dir(str(tmp_path))
+    assert other.has_checkpoint(str(tmp_path))
+    assert other.next_trial().config == searcher.next_trial().config
+    assert other.next_trial() is None
+    other.on_trial_complete(second.trial_id)
+    other.set_finished()
+    assert other.next_trial() is None
+    with pytest.raises(RuntimeError, match="there is no search_gen_state"):
+        other.restore_from_dir(str(tmp_path / "nowhere"))
 
 
 # BOHB ----------------------------------------------------------------------------------------------------------------

@@ -160,8 +160,7 @@ OTHER_DEFAULTS = {
     ("tune:run_experiments", "concurrent"),  # refused if True
 }
 NOT_THERE = {
-    "Trainable": ("get_auto_filled_metrics", "get_current_ip_pid", "get_state", "is_actor", "train_buffered"),
-    "search:Searcher": ("add_evaluated_trials", "get_state", "restore_from_dir", "save_to_dir", "set_state"),
+    "Trainable": ("get_auto_filled_metrics", "is_actor"),
 }
 
 INTERNAL = {"storage"}  # of Trainable.reset, which only the machinery calls

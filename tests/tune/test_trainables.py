@@ -14,7 +14,7 @@ from trialwright.tune.execution.placement_groups import PlacementGroupFactory
 
 from trialwright import Local, tune
 from trialwright.executors.on_ray import OnRay
-from trialwright.tune import resources
+from trialwright.tune import registry, resources
 from trialwright.tune.schedulers import PopulationBasedTraining
 from trialwright.tune.search import BasicVariantGenerator
 from trialwright.tune.utils import validate_save_restore
@@ -27,12 +27,13 @@ def _no_log_files(monkeypatch):
 
 @pytest.fixture
 def fit(tmp_path):
-    def run(trainable, space=None, *, cpus=2, stop=None, failure=None, checkpoint=None, **keywords):
+    def run(trainable, space=None, *, cpus=2, stop=None, failure=None, checkpoint=None, callbacks=None, **keywords):
         settings = tune.RunConfig(
             storage_path=tmp_path,
             executor=Local(cpus=cpus),
             verbose=0,
             stop=stop,
+            callbacks=callbacks,
             failure_config=failure,
             checkpoint_config=checkpoint,
         )
@@ -118,6 +119,16 @@ class TestAFunctionMay:
     def test_have_no_name_unless_one_is_given(self):
         with pytest.raises(ValueError, match="no trainable is registered as 'yours'"):
             tune.Tuner("yours")
+        with pytest.raises(tune.TuneError, match="no trainable is registered as 'yours'"):
+            registry.validate_trainable("yours")
+
+    def test_be_found_by_their_names(self):
+        tune.register_trainable("mine", trainable := lambda config: {"score": 4})
+        registry.validate_trainable("mine")
+        for nonsense in (3, type("Plain", (), {})):
+            with pytest.raises(TypeError, match="a trainable is|not a subclass of tune.Trainable"):
+                tune.register_trainable("mine", nonsense)
+        assert registry.get_trainable_cls("mine") is trainable
 
     def test_not_be_something_else(self):
         for nonsense, kind in ((3, TypeError), (None, TypeError)):
@@ -159,6 +170,18 @@ class TestAClass:
         assert (result.metrics["count"], result.metrics["training_iteration"], result.metrics["done"]) == (3, 3, True)
         assert list(story) == ["setup", "cleanup"]
         assert result.checkpoint is None
+
+    def test_says_so_with_its_last_result_and_ends_well(self, fit):
+        class Hears(tune.Callback):
+            heard = ()
+
+            def on_trial_result(self, iteration, trials, trial, result, **info):
+                self.heard = (*self.heard, result["done"])
+
+        hears = Hears()
+        result = only(fit(Counting, {"end": 3, "story": Story([])}, callbacks=[hears]))
+        assert hears.heard == (False, False, True)
+        assert list(result.metrics_dataframe["done"]) == [False, False, True]
 
     def test_is_stopped_from_outside(self, fit):
         story = Story([])
@@ -282,6 +305,10 @@ class TestAClass:
         one = Counting({"end": 9, "story": []})
         results = [one.train() for _ in range(3)]
         assert [(result["count"], result["training_iteration"]) for result in results] == [(1, 1), (2, 2), (3, 3)]
+        assert [result["count"] for result in Counting({"end": 9, "story": []}).train_buffered(60, 2)] == [1, 2]
+        assert len(Counting({"end": 2, "story": []}).train_buffered(60)) == 2
+        assert one.get_state()["iteration"] == 3
+        assert one.get_current_ip_pid() == (results[-1]["node_ip"], results[-1]["pid"])
         saved = one.save(tmp_path)
         other = Counting({"end": 9, "story": []})
         other.restore(saved)

@@ -64,6 +64,13 @@ class TestASetting:
         config = tune.TuneConfig(metric="score", mode="min", num_samples=4, scheduler="asha", search_alg="random")
         assert len(tune.Tuner(trains, param_space=SPACE, tune_config=config, run_config=settings()).fit()) == 4
 
+    def test_without_mode_names_what_every_report_must_have(self, settings, monkeypatch):
+        config = tune.TuneConfig(metric="scor")
+        [error] = tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit().errors
+        assert "the report lacks the metric 'scor'; did you mean 'score'" in str(error)
+        monkeypatch.setenv("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+        assert not tune.Tuner(score, param_space=SPACE, tune_config=config, run_config=settings()).fit().errors
+
     @pytest.mark.parametrize("scheduler", [FIFOScheduler(), None])
     def test_without_mode_is_only_what_results_are_asked_for(self, settings, scheduler):
         config = tune.TuneConfig(metric="score", num_samples=3, scheduler=scheduler)
@@ -225,7 +232,7 @@ class TestARun:
     def test_is_always_found_under_the_path_that_was_returned(self, settings, monkeypatch, tmp_path):
         def run(x):
             own = settings(name="mine", storage_path="relative")
-            return tune.Tuner(lambda config: {"score": config["x"]}, param_space={"x": x}, run_config=own).fit()
+            return tune.Tuner(score, param_space={"x": x}, run_config=own).fit()
 
         monkeypatch.chdir(tmp_path)
         first = run(1)
@@ -280,6 +287,7 @@ class TestARestoredRun:
                     tune.report(score=-1)
             return {"score": config["x"]}
 
+        objective.__name__ = "score"  # it is restored with a function of that name
         config = tune.TuneConfig(num_samples=6, max_concurrent_trials=1, metric="score", mode="max", **keywords)
         tuner = tune.Tuner(objective, param_space=space, tune_config=config, run_config=settings(name="mine"))
         with pytest.raises(RunInterrupted):
@@ -294,7 +302,7 @@ class TestARestoredRun:
     def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
         assert (
-            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, objective).fit()"
+            f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, score).fit()"
             in capsys.readouterr().err
         )
         assert tune.Tuner.can_restore(path)
@@ -336,6 +344,24 @@ class TestARestoredRun:
         _, path = self.interrupted(settings, tmp_path)
         with pytest.raises(ValueError, match="a resumed run is the same run"):
             tune.Tuner.restore(path, score, param_space={"x": tune.uniform(0, 2)}, run_config=settings()).fit()
+
+    def test_has_a_trainable_of_the_same_name(self, settings):
+        path = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit().experiment_path
+        with pytest.raises(ValueError, match="trainable is called 'score', not 'trains'"):
+            tune.Tuner.restore(path, trains)
+
+    @pytest.mark.parametrize("space", [{}, {"x": 1, "y": 2}, {"x": {"y": tune.uniform(0, 1)}}])
+    def test_has_the_same_parameters(self, settings, space):
+        path = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit().experiment_path
+        with pytest.raises(ValueError, match="param_space differs from the run's in these parameters: .*[xy]"):
+            tune.Tuner.restore(path, score, param_space=space)
+        assert tune.Tuner.restore(path, score, param_space=SPACE)
+
+    @pytest.mark.parametrize("name", ["lr=0.1", "två ord", "a,b"])
+    def test_is_found_by_its_name_as_it_was_given(self, settings, tmp_path, name):
+        tune.Tuner(score, param_space=SPACE, run_config=settings(name=name)).fit()
+        assert tune.Tuner.can_restore(tmp_path / name)
+        assert len(tune.Tuner.restore(tmp_path / name, score).fit()) == 1
 
     def test_that_was_over_is_over(self, settings):
         grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()

@@ -37,7 +37,7 @@ from trialwright.searchers import Problem, Searcher
 from trialwright.space import Space
 from trialwright.space.values import fresh
 from trialwright.stopping import AnyOf, Stop, StopRule, Thresholds, stop_rule
-from trialwright.storage.place import harmless, home
+from trialwright.storage.place import can_be_named, home
 from trialwright.streams import Streams
 
 T = TypeVar("T")
@@ -293,8 +293,8 @@ class _Check:
         given = self.given["link"]
         if given is None:
             return None
-        if not isinstance(given, str) or not given or harmless(given, len(given)) != given:
-            raise ValueError(f"link must be a name of letters, digits, '.', '_' and '-', not {given!r}")
+        if not isinstance(given, str) or not can_be_named(given):
+            raise ValueError(f"link must be a name that a file can have, without '/' and a leading '.', not {given!r}")
         if self.given["storage"] is None:
             raise ValueError(f"link={given!r} needs a storage: with storage=None nothing is kept")
         return given

@@ -1,7 +1,7 @@
 """Plots of a result, by matplotlib or plotly: ``learning_curves(result).figure.savefig("curves.png")``.
 
-Each function takes a ``trialwright.Result`` and returns what it drew: matplotlib's ``Axes``, or plotly's ``Figure``.
-Both are extras: ``pip install 'trialwright[plots]'``.
+Each function takes a ``trialwright.Result``, or what ``tune`` returns, and returns what it drew: matplotlib's ``Axes``,
+or plotly's ``Figure``. Both are extras: ``pip install 'trialwright[plots]'``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any, Literal, TypeAlias
 
 from trialwright.plots import data
 from trialwright.plots.backends import Matplotlib, Plotly
+from trialwright.plots.data import Kept
 from trialwright.results import Result
 
 Backend: TypeAlias = Literal["matplotlib", "plotly"]
 
 
 def learning_curves(
-    result: Result,
+    result: Result | Kept,
     metric: str | None = None,
     *,
     x: str = "step",
@@ -37,13 +38,14 @@ def learning_curves(
         ValueError: there is no metric, or no trial has reported it; or no such backend; or ``ax`` is given to plotly.
         ImportError: the backend is not installed.
     """
+    result = data.read(result)
     metric = data.metric_of(result, metric)
     curves = data.curves(result, metric, x)
     return _drawing(backend, ax).learning_curves(curves, metric, x)
 
 
 def optimization_history(
-    result: Result,
+    result: Result | Kept,
     metric: str | None = None,
     *,
     ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
@@ -60,13 +62,14 @@ def optimization_history(
     Raises:
         ValueError, ImportError: as ``learning_curves``.
     """
+    result = data.read(result)
     metric = data.metric_of(result, metric)
     history = data.history(result, metric)
     return _drawing(backend, ax).optimization_history(history, metric)
 
 
 def parallel_coordinates(
-    result: Result,
+    result: Result | Kept,
     metric: str | None = None,
     *,
     ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
@@ -83,12 +86,13 @@ def parallel_coordinates(
     Raises:
         ValueError, ImportError: as ``learning_curves``.
     """
+    result = data.read(result)
     axes = data.coordinates(result, data.metric_of(result, metric))
     return _drawing(backend, ax).parallel_coordinates(axes, result.mode)
 
 
 def rung_survival(
-    result: Result,
+    result: Result | Kept,
     *,
     x: str = "step",
     ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
@@ -105,7 +109,7 @@ def rung_survival(
     Raises:
         ValueError, ImportError: as ``learning_curves``.
     """
-    survival = data.survival(result, x)
+    survival = data.survival(data.read(result), x)
     return _drawing(backend, ax).rung_survival(survival, x)
 
 

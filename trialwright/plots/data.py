@@ -6,9 +6,10 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 from trialwright.errors import nearest
+from trialwright.loading import load
 from trialwright.nested import flatten
 from trialwright.results import Result, TrialResult
 
@@ -60,6 +61,23 @@ class Survival:
 
     x: list[float]
     count: list[int]
+
+
+class Kept(Protocol):
+    """What was found by a run that is kept in a directory, as ``tune.ResultGrid`` and ``tune.ExperimentAnalysis``."""
+
+    @property
+    def experiment_path(self) -> str:
+        """The run's directory."""
+
+
+def read(given: Result | Kept) -> Result:
+    """Return the result of a run, which is read from its directory if it is not given itself.
+
+    Raises:
+        ValueError: there is no run in the directory.
+    """
+    return given if isinstance(given, Result) else load(given.experiment_path)
 
 
 def metric_of(result: Result, metric: str | None) -> str:

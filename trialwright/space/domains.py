@@ -6,7 +6,7 @@ is encoded as the centre of its cell. Users make domains with the functions of `
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -45,16 +45,26 @@ class Domain(ABC):
         """Return the units, shape (n,), of the very values that lie there: a discrete one owns a whole cell."""
         return units
 
-    def sample(self, *, size: int = 1, random_state: int | np.random.Generator | None = None) -> Any:  # noqa: ANN401
+    def sample(
+        self,
+        config: Mapping[str, Any] | None = None,
+        size: int = 1,
+        random_state: int | np.random.Generator | None = None,
+    ) -> Any:  # noqa: ANN401
         """Draw a value; a list of them if size is not 1.
 
-        For functions that compute a value from others, and for people. A run never draws in this way. Without a
-        random_state, NumPy's global random generator is used: inside `sample_from` it is seeded.
+        For functions that compute a value from others, and for people. A run never draws in this way. The config is
+        what the function of a `sample_from` reads. Without a random_state, NumPy's global random generator is used:
+        inside `sample_from` it is seeded.
         """
         if random_state is None:
             random_state = int(np.random.randint(2**31))  # noqa: NPY002 - these are what a user of globals has seeded
-        values = self.draw(size, np.random.default_rng(random_state))
+        values = self._within(config).draw(size, np.random.default_rng(random_state))
         return values[0] if size == 1 else values
+
+    def _within(self, config: Mapping[str, Any] | None) -> "Domain":
+        """Return the domain as it is beside the values of this config."""
+        return self
 
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:

@@ -6,7 +6,7 @@ A function may return domains, also inside dicts and lists: they are drawn from 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,20 @@ class Derived(Domain):
 
     function: Callable[..., Any]
     takes_config: bool
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    def _within(self, config: Mapping[str, Any] | None) -> "Derived":
+        return replace(self, beside=config or {})
 
     def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
-        """Return n values, each computed where there is no rest of a config.
+        """Return n values, each computed beside the values of `beside`.
 
         Raises ValueError for a function that raises, or asks for another value.
         """
-        configs: list[Config] = [{"value": Pending("value", self)} for _ in range(n)]
+        configs: list[Config] = [{**self.beside, _VALUE: Pending(_VALUE, self)} for _ in range(n)]
         for config in configs:
             fill(config, rng)
-        return [config["value"] for config in configs]
+        return [config[_VALUE] for config in configs]
 
     def __repr__(self) -> str:
         return f"sample_from({getattr(self.function, '__qualname__', repr(self.function))})"
@@ -44,7 +48,12 @@ class Pending:
     domain: Derived
 
 
+_VALUE = "(value)"  # the name of a value that has none
 ROUNDS = 20  # of functions that return functions
+
+
+class RecursiveDependencyError(ValueError):
+    """Functions of `sample_from` need one another's values."""
 
 
 class _NotYet(Exception):
@@ -84,7 +93,7 @@ def fill(config: Config, rng: np.random.Generator | None) -> None:
     while waiting:
         stuck = [place for place in waiting if not _computed(place, config)]
         if len(stuck) == len(waiting):
-            raise ValueError(_cycle(stuck, config))
+            raise RecursiveDependencyError(_cycle(stuck, config))
         done = [place for place in waiting if place not in stuck]
         waiting = [*stuck, *(further for place in done for further in place.further())]
 
@@ -155,7 +164,7 @@ def _drawn(value: Any, path: str, rng: np.random.Generator) -> object:  # noqa: 
 
 
 def _cycle(stuck: list[_Place], config: Config) -> str:
-    return "; ".join(f"{place.pending.path}: waits for {_wanted(place, config)}" for place in stuck) + (
+    return "; ".join(f"`{place.pending.path}` recursively depends on `{_wanted(place, config)}`" for place in stuck) + (
         " (sample_from functions depend on one another in a cycle)"
     )
 

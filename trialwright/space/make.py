@@ -144,7 +144,7 @@ def ordinal(values: Options) -> Category:
 
 
 def grid_search(values: Options) -> Category:
-    """Every value in turn: the grid of all grid_search values is repeated."""
+    """Every value in turn, as often as it is there: the grid of all grid_search values is repeated."""
     return _category("grid_search", values)
 
 
@@ -217,7 +217,8 @@ def _category(kind: Literal["choice", "ordinal", "grid_search"], options: Option
     if not values:
         message = f"{kind}([]): there is nothing to choose from"
         raise ValueError(message)
-    _refuse_duplicates(kind, values)
+    if kind != "grid_search":  # which tries each as often as it is there
+        _refuse_duplicates(kind, values)
     category = Category(kind, values)
     category.index(values[0])  # the table of options is made now, not when a searcher is asked first
     return category
@@ -235,8 +236,6 @@ def _refuse_duplicates(kind: str, values: tuple[object, ...]) -> None:
 def _instead(kind: str, values: tuple[object, ...]) -> str:
     """Return how to say what may be meant where an option is given more than once."""
     times = Counter(map(token, values))
-    if kind == "grid_search":
-        return f"; to repeat every configuration, write num_samples={max(times.values())}"
     options = {token(value): value for value in values}
     weighed = f"choice({[*options.values()]!r}).prior({[*times.values()]})"
     return f"; to make an option more likely, weigh them: {weighed}" if kind == "choice" else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from trialwright.errors import StorageError
 
 JOURNAL = "journal.sqlite"
+LONGEST = 200  # bytes of a name; most file systems take 255
 SHOWN = 5  # runs that a message names
 _STAMP = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{6}$")  # which ends the name of a run's directory
 _REMOTE = ("nfs", "cifs", "smb", "fuse.")  # how their names begin
@@ -96,6 +97,11 @@ def _runs(directory: Path) -> list[Path]:
 def harmless(name: str, most: int = 80) -> str:
     """Return what of a name is safe in a path: at most so many letters, digits, ``.``, ``_``, and ``-``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:most]
+
+
+def can_be_named(name: str) -> bool:
+    """Tell whether a file that people see can have this name."""
+    return name.isprintable() and "/" not in name and name[:1] not in ("", ".") and len(os.fsencode(name)) <= LONGEST
 
 
 def link_to(directory: Path, name: str) -> None:

@@ -11,11 +11,12 @@ from trialwright.tune import session as track
 from trialwright.tune.callbacks import Callback
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TuneError
+from trialwright.tune.experiments import Experiment
 from trialwright.tune.registry import register_env, register_trainable
 from trialwright.tune.reporter import CLIReporter, JupyterNotebookReporter, ProgressReporter
 from trialwright.tune.resources import PlacementGroupFactory
 from trialwright.tune.results import ExperimentAnalysis, Result, ResultGrid
-from trialwright.tune.run import Experiment, run, run_experiments
+from trialwright.tune.run import run, run_experiments
 from trialwright.tune.schedulers import create_scheduler
 from trialwright.tune.search import create_searcher
 from trialwright.tune.session import (

@@ -8,21 +8,23 @@ write their files from the journal instead, in one process beside the run (``tri
 from __future__ import annotations
 
 import inspect
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from trialwright import callbacks as engine
 from trialwright.errors import import_instead
 from trialwright.loggers import FileLogger, Naming
-from trialwright.loggers.formats import made
+from trialwright.loggers.formats import Format, made
 from trialwright.loggers.rows import Logged, Row
 from trialwright.tune import names
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.pretty import pretty_print
 from trialwright.tune.trial import RunFacts, Trial, TrialBook, tag_of
+from trialwright.tune.utils import newest_file
 
 __all__ = [
     "CSVLoggerCallback",
@@ -112,16 +114,50 @@ class Callback:
 
 
 class CallbackList(Callback):
-    """Several callbacks as one."""
+    """Several callbacks as one: each hook, if a program calls it, calls theirs."""
+
+    CKPT_FILE_TMPL: ClassVar[str] = "callback-states-{}.json"
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self._callbacks = list(callbacks)
+        for hook in engine.HOOKS:
+            setattr(self, hook, partial(self._call, hook))
+
+    def _call(self, hook: str, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - what the hook takes
+        for callback in self._callbacks:
+            getattr(callback, hook)(*arguments, **named)
 
     def __len__(self) -> int:
         return len(self._callbacks)
 
     def __getitem__(self, index: int) -> Callback:
         return self._callbacks[index]
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Write the states of the callbacks that have some to a file of this directory. A run does not call it: its
+        journal has the states.
+
+        Raises:
+            TypeError: a state is no plain data.
+        """
+        states = {place: state for place, callback in enumerate(self._callbacks) if (state := callback.get_state())}
+        if states:
+            file = Path(checkpoint_dir, self.CKPT_FILE_TMPL.format(session_str))
+            file.write_text(json.dumps(states), encoding="utf-8")
+
+    def can_restore(self, checkpoint_dir: str) -> bool:
+        """Tell whether there is such a file."""
+        return bool(list(Path(checkpoint_dir).glob(self.CKPT_FILE_TMPL.format("*"))))
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Give the callbacks the states in the newest such file.
+
+        Raises:
+            RuntimeError: there is none.
+        """
+        file = newest_file(checkpoint_dir, self.CKPT_FILE_TMPL)
+        for place, state in json.loads(Path(file).read_text(encoding="utf-8")).items():
+            self._callbacks[int(place)].set_state(state)
 
     def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
         """Each is called by itself, in a thread of its own."""
@@ -184,12 +220,18 @@ class _Files(LoggerCallback):
     """Log files from the journal. A subclass that overrides a hook writes each row by itself, when it is called."""
 
     kind: ClassVar[str]
-    _facts: RunFacts
+
+    @cached_property
+    def _writer(self) -> Format:
+        return made(self.kind, _PREFIX)
+
+    @cached_property
+    def _trials(self) -> dict[Trial, Logged]:
+        return {}
 
     def to_engine(self, facts: RunFacts) -> list[engine.Callback]:
         """Return what writes the files; for a subclass with hooks of its own, what calls these."""
         if any(overrides(self, hook, _Files) for hook in (*engine.HOOKS, *_LOGS.values())):
-            self._facts, self._writer, self._trials = facts, made(self.kind, _PREFIX), dict[int, Logged]()
             return super().to_engine(facts)
         varied = None if facts.varied is None else sorted(facts.varied)
         return [FileLogger(self.kind, naming=Naming(_ROWS, _PREFIX, varied))]
@@ -199,22 +241,23 @@ class _Files(LoggerCallback):
 
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
         shown = {name: value for name, value in result.items() if name != "config"}
-        step = int(result.get("timesteps_total") or result.get("training_iteration") or trial.info.step)
+        step = int(result.get("timesteps_total") or result.get("training_iteration") or 0)
         row = Row(float(result.get("timestamp", time.time())), step, names.flatten(shown), shown)
         self._writer.write(self._logged(trial), [row])
 
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:  # noqa: FBT002 - Ray Tune's interface
         if failed:
-            self._logged(trial).fail(trial.info.attempt, trial.info.traceback or trial.info.error)
+            info = getattr(trial, "info", None)  # programs may call the logger with trials of their own making
+            self._logged(trial).fail(info.attempt if info else 1, (info and info.traceback) or str(trial.get_error()))
         self._writer.end(self._logged(trial))
 
     def _logged(self, trial: Trial) -> Logged:
         """Return the trial as the files' writer sees it; what an interrupted run wrote of it is kept."""
-        if trial.number not in self._trials:
-            new = self._trials[trial.number] = Logged(trial.number, Path(str(trial.local_path)))
+        if trial not in self._trials:
+            new = self._trials[trial] = Logged(len(self._trials), Path(str(trial.local_path)))
             new.begin(trial.config, trial.evaluated_params)
             self._writer.keep(new)
-        return self._trials[trial.number]
+        return self._trials[trial]
 
 
 _PREFIX = "ray/tune/"
@@ -232,7 +275,6 @@ def row_of(trial: Logged, row: Mapping[str, Any], step: int, when: float) -> Row
         "trial_id": facts.trial_id(trial.id),
         "experiment_id": facts.run,
         "experiment_tag": tag_of(trial.id, trial.varied),
-        "logdir": str(trial.directory),
     }
     nested = names.result_of(row, **known)
     left_out = {name: nested.pop(name) for name, most in _PLACES.items() if not _is_below(most, nested.get(name, 0))}

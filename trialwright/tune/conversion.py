@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -27,11 +27,12 @@ from trialwright.tune.callbacks import (
     together,
 )
 from trialwright.tune.error import TrialError, rules_as_tune_errors
+from trialwright.tune.experiments import check_saving
 from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
 from trialwright.tune.settings import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
-from trialwright.tune.trainable.objective import Saving, Wishes, as_objective, is_class
+from trialwright.tune.trainable.objective import Saving, Wishes, as_objective
 from trialwright.tune.trainable.util import RESOURCES, resources_of
 from trialwright.tune.trial import RunFacts
 
@@ -73,7 +74,7 @@ class Job:
 
     def __post_init__(self) -> None:
         found = registry.find(self.trainable)
-        if is_class(found) and issubclass(found, rllib.Algorithm):
+        if registry.is_class(found) and issubclass(found, rllib.Algorithm):
             self.space = rllib.modernised(self.space, [*_listed(self.tune.metric), *_listed(self.run.stop)])
 
     def start(self) -> Records:
@@ -113,6 +114,24 @@ class Job:
         if self.run.executor == RunConfig().executor:
             given.pop("executor", None)
         return self._finish(TuneEngine.resume(directory, objective, retry_failed=again.retry_failed, **given))
+
+    def check_notes(self, directory: Path) -> None:
+        """Compare what is given with what was noted when a run began.
+
+        Raises:
+            ValueError: it had a trainable of another name, or other parameters.
+        """
+        notes = notes_of(directory, told_of(directory))
+        earlier, name = notes.get("trainable"), registry.name_of(self.trainable)
+        if earlier not in (None, name):
+            raise ValueError(
+                f"this run's trainable is called {earlier!r}, not {name!r}: its code may be another, but not its name"
+            )
+        if self.space is None or "parameters" not in notes:
+            return
+        differing = set(notes["parameters"]) ^ set(spaces.paths(spaces.as_space(self.space)))
+        if differing:
+            raise ValueError(f"param_space differs from the run's in these parameters: {', '.join(sorted(differing))}")
 
     def keywords(self) -> dict[str, Any]:
         """Return the engine's keywords, but for the objective and where the run is kept."""
@@ -154,6 +173,8 @@ class Job:
             num_samples=self.tune.num_samples,
             stop=self.run.stop,
             trial_name_creator=self.tune.trial_name_creator,
+            max_failures=cast(FailureConfig, self.run.failure_config).max_failures,
+            needs=partial(resources.factory, self._wanted),
             resolve=self.method.space.resolve,
         )
 
@@ -171,16 +192,20 @@ class Job:
         if own is None:
             return None
         if callable(own) and not isinstance(own, resources.PlacementGroupFactory):
-            return resources.by_config(own)
+            return lambda config: resources.to_engine(resources.factory(own, config))
         return resources.to_engine(own)
+
+    @property
+    def _wanted(self) -> object:
+        """What a trial asks for, as it was given."""
+        return self.tune.resources_per_trial or resources_of(registry.find(self.trainable))
 
     @property
     def _executor(self) -> str | Executor:
         """On Ray classes get a process each, unless they are to be reused: what they leave behind cannot be known."""
         given, reuse = self.run.executor, self.tune.reuse_actors
-        wanted = self.tune.resources_per_trial or resources_of(registry.find(self.trainable))
-        children = resources.children(wanted)
-        known = reuse or is_class(registry.find(self.trainable))
+        children = resources.children(self._wanted)
+        known = reuse or registry.is_class(registry.find(self.trainable))
         if given != "ray" or not (known or children):
             return given
         from trialwright.executors.on_ray import OnRay
@@ -221,7 +246,12 @@ class Job:
     def _notes(self) -> dict[str, Any]:
         """What going on with the run needs, besides what the engine keeps."""
         checkpoints = vars(self._checkpoints)
-        return {"trainable": self.facts.name, "experiment": self._link, "checkpoint_config": checkpoints}
+        return {
+            "trainable": self.facts.name,
+            "experiment": self._link,
+            "checkpoint_config": checkpoints,
+            "parameters": spaces.paths(spaces.as_space(self.space)),
+        }
 
     def _objective(
         self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
@@ -229,7 +259,14 @@ class Job:
         check_saving(checkpoints, self.trainable)
         every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
         saving = Saving(every, at_end, at_decisions=self.method.decides)
-        return as_objective(self.trainable, Wishes(experiment, saving, self.tune.reuse_actors, metric))
+        wishes = Wishes(experiment, saving, self.tune.reuse_actors, metric, self._required)
+        return as_objective(self.trainable, wishes)
+
+    @property
+    def _required(self) -> str | None:
+        """The metric that each report must have: one without a mode, which the engine is not told of."""
+        loose = self.method.modes or os.environ.get("TUNE_DISABLE_STRICT_METRIC_CHECKING") == "1"
+        return None if loose or not self.method.metrics else self.method.metrics[0]
 
     @property
     def _checkpoint_score(self) -> tuple[str, str] | None:
@@ -263,19 +300,6 @@ class Job:
         except Exception as error:
             name = type(self.method.searcher).__name__
             warnings.warn(f"{name} could not take the results of the last trials: {said(error)}", stacklevel=2)
-
-
-def check_saving(checkpoints: CheckpointConfig, trainable: str | registry.Trainable) -> None:
-    """Refuse to save a function's trials.
-
-    Raises:
-        ValueError: the trainable is a function, and it should be saved now and then, or at the end.
-    """
-    if (checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end) and not is_class(registry.find(trainable)):
-        raise ValueError(
-            "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
-            "report(..., checkpoint=...)"
-        )
 
 
 def _stop(given: object) -> object:

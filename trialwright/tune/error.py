@@ -20,6 +20,10 @@ class SettingError(TuneError, ValueError):
     """An experiment has a setting that makes no sense; nothing was started."""
 
 
+class SettingTypeError(TuneError, TypeError):
+    """Something given is of the wrong type; nothing was started."""
+
+
 class TrialError(RuntimeError):
     """What a trial raised in its worker: its last line, and the traceback as a string."""
 

@@ -14,7 +14,7 @@ from trialwright.engine.engine import Engine
 from trialwright.engine.settings import name_of
 from trialwright.loading import load_trials, resolver
 from trialwright.space import Space
-from trialwright.storage.place import find_run, harmless
+from trialwright.storage.place import can_be_named, find_run, harmless
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.tune import names, spaces
 from trialwright.tune.callbacks import Callback
@@ -69,8 +69,8 @@ class TrialLinks(Callback):
 
 
 def link_name(name: str) -> str:
-    """Return what of a name may be the name of a link."""
-    return harmless(name) or "run"
+    """Return the name as that of a link: as it is, if a file can have it."""
+    return name if can_be_named(name) else harmless(name) or "run"
 
 
 def told_of(directory: Path) -> dict[str, Any]:

@@ -131,9 +131,9 @@ def result_of(row: Mapping[str, Any], *, done: bool = False, **facts: object) ->
 
     What the user calls like an automatic metric goes first; a fact that it hides has ``trial/`` before its name.
     """
-    result = unescape(row)
+    result, said = unescape(row), _said(row.get(AUTO))
     hidden = {f"trial/{name}": value for name, value in facts.items() if name in result and result[name] is not value}
-    return Shown({**facts, **_said(row.get(AUTO)), "done": done, **hidden, **result})
+    return Shown({**facts, **said, "done": done or said.get("done", False), **hidden, **result})
 
 
 @dataclass
@@ -142,6 +142,7 @@ class Stamp:
 
     count: int = 0
     began: float = field(default_factory=time.monotonic)
+    is_last: bool = False  # the next report is the trial's last
 
     def __post_init__(self) -> None:
         self._last = self.began
@@ -150,6 +151,7 @@ class Stamp:
         """Mark a report that is about to be made."""
         now, self.count = time.monotonic(), self.count + 1
         text = f"{time.time():.3f} {now - self._last:.6f} {now - self.began:.6f} {self.count} {place(os.getpid())}"
+        text += " last" if self.is_last else ""
         self._last = now
         return {**row, AUTO: text}
 
@@ -170,8 +172,9 @@ def _address() -> str:
 def _said(text: object) -> dict[str, Any]:
     if not isinstance(text, str):
         return {}
-    at, iteration_s, since_s, count, host, process, address = text.split(" ")
+    at, iteration_s, since_s, count, host, process, address, *last = text.split(" ")
     return {
+        **({"done": True} if last else {}),
         "timestamp": int(float(at)),
         "date": datetime.fromtimestamp(float(at)).astimezone().strftime("%Y-%m-%d_%H-%M-%S"),
         TIME_THIS_ITER_S: float(iteration_s),

@@ -60,8 +60,8 @@ class Record:
         """All its reports, as users see them."""
         trial = Trial.of_result(self.facts, self.found)
         shown = [trial.note(row) for row in self.rows.values()]
-        for result in shown[:-1]:
-            result["done"] = False
+        for result in shown[-1:]:
+            result["done"] = trial.is_finished()
         return shown
 
     @property
@@ -171,7 +171,8 @@ class Records:
         return checked(given or self.facts.mode)
 
     def table(self, metric: str | None, mode: str | None) -> pd.DataFrame:
-        """Return one row a trial: its last report, or that with the best value of the metric, if a mode is given.
+        """Return one row a trial: its last report, or that with the best value of the metric, if a mode is given; and
+        the trial's directory.
 
         Raises:
             ImportError: pandas is not installed.
@@ -183,7 +184,10 @@ class Records:
             each.trial.last_result if metric is None or mode is None else each.best_report(metric, mode)
             for each in self.all
         ]
-        return frame([flat(row) for row in rows if row is not None])
+        kept = [(each, flat(row)) for each, row in zip(self.all, rows, strict=True) if row is not None]
+        return frame(
+            [{("trial/logdir" if "logdir" in row else "logdir"): each.trial.logdir, **row} for each, row in kept]
+        )
 
     def why_none(self, metric: str | None) -> str:
         """Say why no trial is the best by this metric."""

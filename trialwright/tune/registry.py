@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
-from trialwright.errors import nearest
+from trialwright.errors import import_instead, nearest
 from trialwright.tune import rllib
+from trialwright.tune.error import SettingTypeError, settings_as_tune_errors
+from trialwright.tune.trainable.trainable import Trainable as TrainableClass
 
 Trainable = Callable[..., Any]  # a function of the config, a subclass of tune.Trainable, or an algorithm of RLlib's
 _registered: dict[str, Trainable] = {}  # for the life of this process: that is what a name is for
@@ -28,6 +30,7 @@ def register_trainable(name: str, trainable: Trainable, warn: bool = True) -> No
         raise ValueError("warn=False switches nothing off: no warning is given")
     if not callable(trainable):
         raise TypeError(f"a trainable is a function or a class, not {trainable!r}")
+    find(trainable)  # or is refused
     _registered[name] = trainable
 
 
@@ -52,12 +55,17 @@ def find(trainable: str | Trainable) -> Trainable:
     Raises:
         ValueError: there is none of this name.
         ImportError: it is one of RLlib's, which is not installed.
-        TypeError: it is neither a name nor a trainable.
+        SettingTypeError: it is neither a name nor a trainable.
+        TypeError: it is a class, but no ``Trainable``.
     """
     found = _named(trainable) if isinstance(trainable, str) else trainable
     if not callable(found):
-        raise TypeError(f"a trainable is a function of the config, a tune.Trainable, or a name, not {trainable!r}")
-    return rllib.as_trainable(found) if rllib.is_algorithm(found) else found
+        raise SettingTypeError(
+            f"a trainable is a function of the config, a tune.Trainable, or a name, not {trainable!r}"
+        )
+    found = rllib.as_trainable(found) if rllib.is_algorithm(found) else found
+    is_class(found)  # or is refused
+    return found
 
 
 def _named(name: str) -> Trainable:
@@ -66,6 +74,40 @@ def _named(name: str) -> Trainable:
         meant = nearest(name, [*_registered, *rllib.NAMES])
         raise ValueError(f"no trainable is registered as {name!r}{meant}, and RLlib has no such algorithm")
     return found
+
+
+def is_class(trainable: object) -> TypeGuard[type[TrainableClass]]:
+    """Tell whether it is a ``Trainable`` class.
+
+    Raises:
+        TypeError: it is a class, but of another kind.
+    """
+    if not isinstance(trainable, type):
+        return False
+    if not issubclass(trainable, TrainableClass):
+        raise TypeError(
+            f"{trainable.__name__} is a class, but not a subclass of tune.Trainable{import_instead(trainable)}"
+        )
+    return True
+
+
+def get_trainable_cls(trainable_name: str) -> Trainable:
+    """Return the trainable of this name, as it was registered: a function is one as it is.
+
+    Raises:
+        TuneError: there is none of this name.
+    """
+    with settings_as_tune_errors():
+        return find(trainable_name)
+
+
+def validate_trainable(trainable_name: str) -> None:
+    """Check that a trainable of this name is registered.
+
+    Raises:
+        TuneError: there is none.
+    """
+    get_trainable_cls(trainable_name)
 
 
 def name_of(trainable: str | Trainable) -> str:

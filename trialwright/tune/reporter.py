@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from trialwright import callbacks as engine
 from trialwright.callbacks import TrialInfo
@@ -24,7 +24,7 @@ AUTOMATIC = frozenset(
     {
         *("training_iteration", "time_total_s", "time_this_iter_s", "time_since_restore", "iterations_since_restore"),
         *("timestamp", "date", "pid", "hostname", "node_ip", "trial_id", "experiment_id", "experiment_tag", "done"),
-        *("config", "logdir", "timesteps_total", "should_checkpoint"),
+        *("config", "timesteps_total", "should_checkpoint"),
     }
 )
 
@@ -55,8 +55,8 @@ class TuneReporterBase(ProgressReporter):
     """A table of trials now and then.
 
     Args:
-        metric_columns: which metrics to show, as a list, or as a dict from names to titles; some of those that are
-            reported if it is not given.
+        metric_columns: which metrics to show, as a list, or as a dict from names to titles; ``DEFAULT_COLUMNS`` and
+            some of those that are reported if it is not given.
         parameter_columns: which parameters to show, likewise; all that vary if it is not given.
         total_samples: how many trials there will be, if the run should not say it.
         max_progress_rows: how many trials to show while the run goes on.
@@ -72,6 +72,8 @@ class TuneReporterBase(ProgressReporter):
     Raises:
         ValueError: the mode is another one.
     """
+
+    DEFAULT_COLUMNS: ClassVar[Mapping[str, str]] = {"training_iteration": "iter", "time_total_s": "total time (s)"}
 
     def __init__(
         self,
@@ -112,6 +114,25 @@ class TuneReporterBase(ProgressReporter):
         self._began = start_time or self._began
         self._total = self._total or total_samples
         self._metric, self._mode = self._metric or metric, self._mode or mode
+
+    def set_search_properties(self, metric: str | None, mode: str | None) -> bool:
+        """Look for the best trial by this metric, as programs say that report by hand.
+
+        Returns:
+            Whether it is new; a reporter that has a metric or a mode already keeps it.
+        """
+        if (metric and self._metric) or (mode and self._mode):
+            return False
+        self._metric, self._mode = self._metric or metric, self._mode or mode
+        return True
+
+    def set_total_samples(self, total_samples: int) -> None:
+        """Know how many trials there will be."""
+        self._total = total_samples
+
+    def set_start_time(self, timestamp: float | None = None) -> None:
+        """Count the time from here on, or from a time in seconds since 1970."""
+        self._began = time.time() if timestamp is None else timestamp
 
     def should_report(self, trials: Sequence[Trial], done: bool = False) -> bool:  # noqa: FBT002 - Ray Tune's interface
         """Once a period, and at the end."""
@@ -175,7 +196,7 @@ class TuneReporterBase(ProgressReporter):
             reported = flatten({name: value for name, value in own.items() if not name.startswith("trial/")})
             seen.update({name: name for name, value in reported.items() if isinstance(value, int | float)})
         chosen = {name: name for name in list(seen)[: self._infer_limit]}
-        return {"training_iteration": "iter", "time_total_s": "total time (s)", **chosen}
+        return {**self.DEFAULT_COLUMNS, **chosen}
 
     def _rank(self, trial: Trial) -> float:
         value = trial.last_result.get(self._metric or "")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 _NAMES = {"CPU": "cpu", "GPU": "gpu"}
 _STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
@@ -114,16 +114,19 @@ def children(given: object) -> list[dict[str, float]]:
     return [{_NAMES.get(name, name): amount for name, amount in bundle.items()} for bundle in bundles]
 
 
-def by_config(
-    wanted: Callable[[dict[str, Any]], Resources | None],
-) -> Callable[[dict[str, Any]], dict[str, float]]:
-    """Return the function that says what a trial of a config needs; None from the user's function is one CPU."""
+def factory(given: object, config: dict[str, Any]) -> PlacementGroupFactory:
+    """Return what a trial of a config asks for.
 
-    def needs(config: dict[str, Any]) -> dict[str, float]:
-        said = wanted(config)
-        return {"cpu": 1.0} if said is None else to_engine(said)
-
-    return needs
+    Args:
+        given: a dict, a ``PlacementGroupFactory``, or a function of the config that returns one of these; None is one
+            CPU.
+        config: the trial's.
+    """
+    if isinstance(given, PlacementGroupFactory):
+        return given
+    if callable(given):
+        return factory(given(config), config)
+    return resource_dict_to_pg_factory(cast("Mapping[str, float] | None", given))
 
 
 def from_engine(amounts: Mapping[str, float]) -> PlacementGroupFactory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trialwright.storage.place import home
 from trialwright.tune.names import ANONYMOUS as DEFAULT_METRIC
 from trialwright.tune.names import (
     DONE,
@@ -52,11 +53,14 @@ EXPR_PROGRESS_FILE = "progress.csv"
 EXPR_PARAM_FILE = "params.json"
 EXPR_ERROR_FILE = "error.txt"
 
+DEFAULT_STORAGE_PATH = str(home())  # where runs are kept if nothing else is said
+
 __all__ = [
     "AUTO_RESULT_KEYS",
     "CONFIG_PREFIX",
     "DEFAULT_METRIC",
     "DEFAULT_RESULT_KEYS",
+    "DEFAULT_STORAGE_PATH",
     "DONE",
     "EPISODES_THIS_ITER",
     "EPISODES_TOTAL",

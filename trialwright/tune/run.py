@@ -1,8 +1,7 @@
-"""``tune.run``, ``tune.run_experiments``, and ``Experiment``: the older front door, with its flat keywords."""
+"""``tune.run`` and ``tune.run_experiments``: the older front door, with its flat keywords."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -10,13 +9,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from trialwright.errors import nearest, refuse
 from trialwright.executors import Executor
 from trialwright.space import Space
 from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
-from trialwright.tune.conversion import Job, check_saving
+from trialwright.tune.conversion import Job
 from trialwright.tune.error import TuneError, settings_as_tune_errors
+from trialwright.tune.experiments import Experiment, experiments_of
 from trialwright.tune.kept import link_name
 from trialwright.tune.resources import Resources
 from trialwright.tune.results import ExperimentAnalysis
@@ -175,125 +174,6 @@ def run_experiments(  # noqa: PLR0917 - as in Ray Tune
     with settings_as_tune_errors():
         analyses = [run(experiment, **keywords) for experiment in experiments_of(experiments)]
     return [trial for analysis in analyses for trial in analysis.trials]
-
-
-class Experiment:
-    """What is tuned, and how.
-
-    Args:
-        name: what people call it.
-        run: a trainable, or the name of one.
-        stop: see ``RunConfig``.
-        time_budget_s: see ``TuneConfig``.
-        config: what may vary; bare lambdas are ``sample_from``.
-        resources_per_trial: see ``TuneConfig``.
-        num_samples: see ``TuneConfig``.
-        storage_path: see ``RunConfig``.
-        storage_filesystem: refused, see ``RunConfig``.
-        sync_config: see ``RunConfig``; or a dict of its fields.
-        checkpoint_config: see ``RunConfig``; or a dict of its fields.
-        trial_name_creator: see ``TuneConfig``.
-        trial_dirname_creator: see ``TuneConfig``.
-        log_to_file: see ``RunConfig``.
-        export_formats: refused: save what is to be kept as a checkpoint.
-        max_failures: see ``FailureConfig``.
-        restore: refused: a trainable loads what it wants to begin with.
-        trial_resources: the old name of ``resources_per_trial``.
-        local_dir: the old name of ``storage_path``.
-        checkpoint_freq: the old name of ``CheckpointConfig.checkpoint_frequency``.
-        checkpoint_at_end: see ``CheckpointConfig``.
-        keep_checkpoints_num: the old name of ``CheckpointConfig.num_to_keep``.
-        checkpoint_score_attr: the old name of ``CheckpointConfig.checkpoint_score_attribute``; "min-" before it turns
-            the order round.
-
-    Raises:
-        ValueError: something cannot be had; the text says what to use instead.
-        TypeError: ``run`` is no trainable.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        run: str | registry.Trainable,
-        *,
-        stop: Any = None,  # noqa: ANN401 - a dict, a function, a Stopper
-        time_budget_s: Any = None,  # noqa: ANN401 - seconds or a timedelta
-        config: Mapping[str, Any] | None = None,
-        resources_per_trial: Resources | None = None,
-        num_samples: int = 1,
-        storage_path: str | os.PathLike[str] | None = None,
-        storage_filesystem: object = None,
-        sync_config: SyncConfig | Mapping[str, Any] | None = None,
-        checkpoint_config: CheckpointConfig | Mapping[str, Any] | None = None,
-        trial_name_creator: NameOf | None = None,
-        trial_dirname_creator: NameOf | None = None,
-        log_to_file: bool | str | tuple[str, str] = False,
-        export_formats: Sequence[str] | None = None,
-        max_failures: int = 0,
-        restore: str | None = None,
-        trial_resources: Resources | None = None,
-        local_dir: str | os.PathLike[str] | None = None,
-        checkpoint_freq: int = 0,
-        checkpoint_at_end: bool = False,
-        keep_checkpoints_num: int | None = None,
-        checkpoint_score_attr: str | None = None,
-    ) -> None:
-        given = dict(locals())
-        registry.find(run)
-        if not isinstance(config, Mapping | None):
-            raise ValueError(f"config: a search space is a dict of domains and constants, not {config!r}")  # noqa: TRY004 - as in Ray Tune
-        self.name, self.run, self.config = name, run, config
-        self.settings = {each: given[each] for each in given.keys() - {"self", "run", "config"}}
-        self.tune_config, self.run_config = settings_of(self.settings)
-        check_saving(self.run_config.checkpoint_config or CheckpointConfig(), run)
-
-    @property
-    def checkpoint_config(self) -> CheckpointConfig | None:
-        """What to keep of what trials save."""
-        return self.run_config.checkpoint_config
-
-    @property
-    def stopper(self) -> Any:  # noqa: ANN401 - as it was given
-        """When a trial ends."""
-        return self.run_config.stop
-
-    @classmethod
-    def from_json(cls, name: str, spec: Mapping[str, Any]) -> Experiment:
-        """Make an experiment of what a JSON file holds: ``{"run": "mine", "config": {...}, "stop": {...}}``.
-
-        Args:
-            name: what people call it.
-            spec: the arguments of ``Experiment``; ``run`` is the name of a registered trainable, and ``repeat`` an old
-                name of ``num_samples``.
-
-        Raises:
-            ValueError: ``run`` is missing, or something in it is not known; the nearest is named.
-        """
-        known = signature(cls).parameters.keys() - {"name"} | {"repeat"}
-        problems = [f"{key!r} is not known{nearest(key, known)}" for key in spec if key not in known]
-        refuse(
-            [*problems, *([] if "run" in spec else ["'run' is missing: what is to be tuned?"])], f"experiment {name!r}"
-        )
-        return cls(name, **{"num_samples" if key == "repeat" else key: value for key, value in spec.items()})
-
-
-def experiments_of(given: object) -> list[Experiment]:
-    """Return the experiments in one of the forms in which they may be given: an ``Experiment``, a dict from names to
-    what ``Experiment`` takes, the path of a JSON file with such a dict, or a list of these.
-
-    Raises:
-        TypeError: it is none of these.
-        ValueError: see ``Experiment.from_json``.
-    """
-    if isinstance(given, Experiment):
-        return [given]
-    if isinstance(given, str | os.PathLike):
-        return experiments_of(json.loads(Path(given).read_text(encoding="utf-8")))
-    if isinstance(given, Mapping):
-        return [Experiment.from_json(name, spec) for name, spec in given.items()]
-    if isinstance(given, Sequence):
-        return [experiment for each in given for experiment in experiments_of(each)]
-    raise TypeError(f"experiments are Experiments, dicts, a JSON file, or a list of these, not {given!r}")
 
 
 _OF_RUN = {"run_or_experiment", "config", "resume", "resume_config", "raise_on_failed_trial"}  # these are no settings

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trialwright import reporting
+from trialwright.errors import nearest
 from trialwright.reporting import Reply
 from trialwright.tune import names, resources
 from trialwright.tune.checkpoint import Checkpoint
@@ -39,9 +40,22 @@ def report(metrics: object = None, *, checkpoint: Saved | None = None, **named: 
         TypeError, ValueError: this cannot be reported; the message names the key.
         FileNotFoundError: there is nothing where the checkpoint should be.
     """
-    row = names.escape({**_given(metrics), **named})
-    attempt = _attempt()
+    given = {**_given(metrics), **named}
+    row, attempt = names.escape(given), _attempt()
+    if (
+        attempt is not None
+        and attempt.required is not None
+        and names.found(given, attempt.required, attempt) is attempt
+    ):
+        raise ValueError(f"the report lacks the metric {attempt.required!r}{nearest(attempt.required, given)}")
     return reporting.report(attempt.stamp.on(row) if attempt else row, checkpoint=_saveable(checkpoint))
+
+
+def mark_last() -> None:
+    """Have the next report say that it is the trial's last: a class has said so, and ends by returning."""
+    attempt = _attempt()
+    if attempt is not None:
+        attempt.stamp.is_last = True
 
 
 def get_checkpoint() -> Checkpoint | None:
@@ -135,6 +149,7 @@ class Attempt:
 
     experiment: str
     trainable: str
+    required: str | None = None  # a metric that each report must have, where the engine is not told of it
     stamp: names.Stamp = field(default_factory=names.Stamp)
 
 

@@ -6,17 +6,19 @@ Most functions that spaces are written with are the engine's own; here are those
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
+from trialwright import nested
 from trialwright import space as engine
 from trialwright.space import (
     Category,
     Derived,
     Domain,
     Space,
-    grid_search,
     lograndint,
     loguniform,
     qlograndint,
@@ -28,7 +30,9 @@ from trialwright.space import (
     randn,
     uniform,
 )
+from trialwright.space.functions import RecursiveDependencyError
 from trialwright.tune.domains import Categorical, Described, Float, Function, Integer, converted
+from trialwright.tune.error import SettingError, SettingTypeError
 
 __all__ = [
     "Categorical",
@@ -36,11 +40,15 @@ __all__ = [
     "Float",
     "Function",
     "Integer",
+    "RecursiveDependencyError",
     "as_space",
     "choice",
+    "format_vars",
+    "generate_variants",
     "grid_search",
     "lograndint",
     "loguniform",
+    "paths",
     "qlograndint",
     "qloguniform",
     "qrandint",
@@ -50,6 +58,7 @@ __all__ = [
     "randn",
     "sample_from",
     "uniform",
+    "variants",
     "varied",
 ]
 
@@ -63,13 +72,29 @@ def choice(categories: Sequence[Any]) -> Category:
     return engine.choice(converted(list(categories)))
 
 
+def grid_search(values: Sequence[Any]) -> Category:
+    """Every value in turn, as often as it is there; several grids make a product.
+
+    Raises:
+        SettingTypeError: it is no list.
+        ValueError: there is none.
+    """
+    try:
+        return engine.grid_search(values)
+    except TypeError as error:
+        raise SettingTypeError(str(error)) from error
+
+
 def sample_from(func: Callable[..., Any]) -> Derived:
     """A value computed from the config so far: ``lambda spec: spec.config.lr * 2``.
 
     Raises:
-        TypeError: it is no function of at most one argument.
+        SettingError: it is no function of at most one argument.
     """
-    return engine.sample_from(func)
+    try:
+        return engine.sample_from(func)
+    except TypeError as error:
+        raise SettingError(str(error)) from error
 
 
 def as_space(given: Mapping[str, Any] | Space | None) -> Space:
@@ -87,9 +112,71 @@ def as_space(given: Mapping[str, Any] | Space | None) -> Space:
     return Space({name: _converted(value, name) for name, value in (given or {}).items()})
 
 
+def paths(space: Space) -> list[str]:
+    """Return the paths of all entries of a space, constants among them."""
+    return sorted({path for path, _ in nested.items(space.definition)})
+
+
 def varied(space: Space) -> frozenset[str]:
     """Return the paths of what varies, as they are in a config: of a branch, without its number."""
     return frozenset(re.sub(r"\[\d+\]", "", parameter.path) for parameter in space.parameters)
+
+
+# Drawn by hand --------------------------------------------------------------------------------------------------------
+
+
+def generate_variants(
+    unresolved_spec: Mapping[str, Any],
+    constant_grid_search: bool = False,  # noqa: FBT002 - as in Ray Tune
+    random_state: int | np.random.Generator | None = None,
+) -> Iterator[tuple[dict[tuple[str, ...], Any], dict[str, Any]]]:
+    """Yield a sample of a space: for each point of its grid the values that vary, by their paths, and the whole config.
+
+    Args:
+        unresolved_spec: the space, or a dict around it, as an experiment is: ``{"config": {...}}``.
+        constant_grid_search: what is drawn stays the same for the whole grid.
+        random_state: a seed or a generator; NumPy's global one by default.
+
+    Raises:
+        RecursiveDependencyError: functions of ``sample_from`` need one another's values.
+        ValueError: something in the space makes no sense.
+    """
+    space = as_space(unresolved_spec)
+    if random_state is None:
+        random_state = int(np.random.randint(2**31))  # noqa: NPY002 - it is what a user of globals has seeded
+    generator = np.random.default_rng(random_state)
+    seeds = generator.integers(2**32, size=1 if constant_grid_search else space.grid_size).tolist()
+    for config in variants(space, lambda number: np.random.default_rng(seeds[number % len(seeds)])):
+        found = nested.flatten(config, varied(space))
+        yield {tuple(path.split("/")): found[path] for path in sorted(varied(space) & found.keys())}, config
+
+
+def variants(space: Space, generator: Callable[[int], np.random.Generator]) -> Iterator[dict[str, Any]]:
+    """Yield a config for each point of a space's grid, in Ray Tune's order: what is declared first changes fastest.
+
+    Args:
+        space: the space.
+        generator: for the number of each point, what its other values are drawn from.
+    """
+    domains = [parameter.domain for parameter in space.parameters]
+    sizes = [len(each.options) for each in domains if isinstance(each, Category) and each.kind == "grid_search"]
+    places = np.arange(space.grid_size).reshape(sizes).ravel(order="F")  # the space's own numbers: the last is fastest
+    for number, place in enumerate(places.tolist()):
+        yield space.sample(1, generator(number), grid=[place])[0]
+
+
+def format_vars(resolved_vars: Mapping[tuple[str, ...], Any]) -> str:
+    """Return values as a string that can be a part of a file's name: ``lr=0.1,sizes=64_64``.
+
+    Args:
+        resolved_vars: the values by their paths, of which the last part is shown.
+    """
+    return ",".join(f"{_harmless(path[-1])}={_harmless(value)}" for path, value in sorted(resolved_vars.items()))
+
+
+def _harmless(value: object) -> str:
+    text = f"{value:.5g}" if isinstance(value, float) else str(value)
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_")
 
 
 def _converted(value: object, path: str) -> object:

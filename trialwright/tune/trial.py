@@ -23,6 +23,8 @@ from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
 from trialwright.tune import names
 from trialwright.tune.checkpoint import Checkpoint
+from trialwright.tune.resources import PlacementGroupFactory
+from trialwright.tune.spaces import format_vars
 
 _STATUS = {"waiting": "PENDING", "running": "RUNNING", "stopping": "RUNNING", "paused": "PAUSED", "ended": "TERMINATED"}
 
@@ -41,6 +43,8 @@ class RunFacts:
         num_samples: how many trials there will be; None if not known.
         stop: the stop rule as the user gave it.
         trial_name_creator: what makes ``str(trial)``, if the user gave it.
+        max_failures: how often each may fail.
+        needs: says of a config what a trial of it asks for; None if that is not known.
         resolve: makes of a config as the engine keeps it the one that the objective gets.
     """
 
@@ -52,6 +56,8 @@ class RunFacts:
     num_samples: int | None = None
     stop: object = None
     trial_name_creator: Callable[[Trial], str] | None = None
+    max_failures: int = 0
+    needs: Callable[[dict[str, Any]], PlacementGroupFactory] | None = None
     resolve: Callable[[dict[str, Any]], dict[str, Any]] = fresh
     _drawn: str = field(default_factory=lambda: secrets.token_hex(3)[:5], repr=False)
 
@@ -118,8 +124,6 @@ class Trial:
 
     def update(self, info: TrialInfo) -> Trial:
         """Take in a newer snapshot; return the trial."""
-        if info.outcome is not None and self._result is not None:
-            self._result["done"] = True
         self.info = info
         if not self._follows:
             self._result = None
@@ -139,17 +143,17 @@ class Trial:
         """Its last report, with the automatic metrics; only these where it has not reported yet."""
         if self._result is None:
             self._result = self._seen(self.info.metrics)
+        if self.info.outcome is not None and not self._result["done"]:
+            self._result = names.Shown(self._result, done=True)  # a copy: callbacks were given the report as it was
         return self._result
 
     def _seen(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return names.result_of(
             row,
-            done=self.info.outcome is not None,
             trial_id=self.trial_id,
             experiment_id=self.facts.run,
             experiment_tag=self.experiment_tag,
             config=self.info.config,
-            logdir=self.info.directory,
         )
 
     # What it is -----------------------------------------------------------------------------------------------------
@@ -181,6 +185,16 @@ class Trial:
         if self._tag is None or self._tag[0] != self.info.attempt:
             self._tag = self.info.attempt, tag_of(self.number, self.evaluated_params)
         return self._tag[1]
+
+    @property
+    def max_failures(self) -> int:
+        """How often it may fail."""
+        return self.facts.max_failures
+
+    @property
+    def placement_group_factory(self) -> PlacementGroupFactory | None:
+        """What it asks for; None where that is not known, as of a run that is read from the disk."""
+        return None if self.facts.needs is None else self.facts.needs(self.config)
 
     @property
     def custom_trial_name(self) -> str | None:
@@ -228,6 +242,11 @@ class Trial:
     path = logdir = local_path
 
     @property
+    def storage(self) -> Storage:
+        """The paths of its files, by the names that Ray Tune's storage has."""
+        return Storage(self.facts.directory, self.info.directory)
+
+    @property
     def local_experiment_path(self) -> str | None:
         return self.facts.directory
 
@@ -264,6 +283,24 @@ class Trial:
         return hash(self.trial_id)
 
 
+@dataclass(frozen=True)
+class Storage:
+    """Where the files of a trial and of its run are; None where nothing is kept.
+
+    Args:
+        experiment_fs_path: the run's directory.
+        trial_fs_path: the trial's.
+    """
+
+    experiment_fs_path: str | None
+    trial_fs_path: str | None
+
+    @property
+    def trial_working_directory(self) -> str | None:
+        """The trial's directory: trials write to the storage themselves."""
+        return self.trial_fs_path
+
+
 class TrialBook:
     """The trials of a run, one object each, for one callback or the like."""
 
@@ -285,10 +322,5 @@ class TrialBook:
 
 def tag_of(number: int, settings: Mapping[str, Any]) -> str:
     """Return a trial's tag: its number, and what varies by its path, as a string that can be a file name."""
-    texts = [f"{_harmless(path.rsplit('/', 1)[-1])}={_harmless(value)}" for path, value in sorted(settings.items())]
-    return "_".join(filter(None, [str(number), ",".join(texts)]))
-
-
-def _harmless(value: object) -> str:
-    text = f"{value:.5g}" if isinstance(value, float) else str(value)
-    return re.sub(r"[^\w.+-]+", "_", text)
+    paths = {tuple(path.split("/")): value for path, value in settings.items()}
+    return "_".join(filter(None, [str(number), format_vars(paths)]))

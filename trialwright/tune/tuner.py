@@ -82,13 +82,14 @@ class Tuner:
             run_config: the same: stop functions, callbacks, executor.
 
         Raises:
-            ValueError: there is no run there, or something refused is given.
+            ValueError: there is no run there, or one of another trainable or space; or something refused is given.
         """
         if not resume_unfinished:
             raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
         refuse_filesystem(storage_filesystem)
         directory = find_run(Path(path).expanduser().resolve())  # a link may lead to another run by the time of fit()
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
+        tuner._job.check_notes(directory)
         tuner._directory = directory
         tuner._again = _resume_config or ResumeConfig(errored=_errored(resume_errored, restart_errored))
         return tuner

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from trialwright.integrations import Adapter, BayesOpt
+from trialwright.nested import flatten
+from trialwright.space import Continuous
 from trialwright.tune.search.library import LibrarySearcher
 from trialwright.tune.search.searcher import Names
+from trialwright.tune.spaces import as_space
 
 UTILITY = ("kind", "kappa", "xi", "kappa_decay", "kappa_decay_delay")
 
@@ -66,6 +69,25 @@ class BayesOptSearch(LibrarySearcher):
         super().__init__(metric, mode, points_to_evaluate, space, **options)
         self._analysis = analysis
 
+    @staticmethod
+    def convert_search_space(spec: Mapping[str, Any], join: bool = False) -> dict[str, Any]:  # noqa: FBT002 - as in Ray Tune
+        """Return the bounds of the floats of a space of this layer, by their paths.
+
+        Args:
+            spec: the space.
+            join: return its constants too; bounds, ``(0, 20)``, are always returned.
+
+        Raises:
+            ValueError: something is no range of floats on a linear axis.
+        """
+        space = as_space(spec)
+        odd = [each for each in space.parameters if not isinstance(each.domain, Continuous) or each.domain.log]
+        if odd:
+            raise ValueError(f"{odd[0].path}: the package's bounds are those of uniform(), not of {odd[0].domain!r}")
+        bounds = {each.path: (each.domain.lower, each.domain.upper) for each in space.parameters}  # type: ignore[attr-defined]
+        rest = {path: value for path, value in flatten(space.definition).items() if path not in bounds}
+        return bounds | {path: value for path, value in rest.items() if join or isinstance(value, tuple | list)}
+
     def adapter(self, mode: Names) -> Adapter:
         """Return the engine's searcher for the package."""
         adapter = super().adapter(mode)
@@ -77,6 +99,6 @@ class BayesOptSearch(LibrarySearcher):
         if self._analysis is None:
             return []
         sign, metric = (-1 if mode == "max" else 1), cast(str, self._metric)
-        rows = self._analysis.dataframe(metric=metric, mode=mode).set_index("logdir")[metric]
+        rows = self._analysis.dataframe(metric=metric, mode=mode).set_index("trial_id")[metric]
         configs = self._analysis.get_all_configs()
-        return [(configs[logdir], (sign * float(value),)) for logdir, value in rows.items() if value == value]  # noqa: PLR0124 - NaN
+        return [(configs[trial], (sign * float(value),)) for trial, value in rows.items() if value == value]  # noqa: PLR0124 - NaN

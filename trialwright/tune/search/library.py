@@ -14,6 +14,7 @@ from trialwright.messages import Config, Outcome, Request
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.space import Space
 from trialwright.streams import Streams
 from trialwright.tune import names
 from trialwright.tune.domains import converted
@@ -170,9 +171,7 @@ class LibrarySearcher(Searcher):
         Raises:
             TypeError: a configuration holds something that is no plain data.
         """
-        history = self._log.until(len(self._log)).trials
-        ended = [(record.config, record.values[-1] if record.values else None) for record in history if record.outcome]
-        Path(checkpoint_path).write_text(json.dumps({"results": [*self._results, *ended]}), encoding="utf-8")
+        Path(checkpoint_path).write_text(json.dumps(self.get_state()), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
         """Know beforehand what is in the file; the searcher itself begins anew.
@@ -183,7 +182,29 @@ class LibrarySearcher(Searcher):
         data = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
         if not isinstance(data, dict) or "results" not in data:
             raise ValueError(f"{checkpoint_path} holds no results of a searcher")
-        self._results += [(config, values and tuple(values)) for config, values in data["results"]]
+        self.set_state(data)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the results that are known: those that were restored, and those of the runs since."""
+        history = self._log.until(len(self._log)).trials
+        ended = [(record.config, record.values[-1] if record.values else None) for record in history if record.outcome]
+        return {"results": [*self._results, *ended]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Know these results beforehand; the searcher itself begins anew."""
+        self._results += [(config, values and tuple(values)) for config, values in state["results"]]
+
+
+def without_branches(space: Space, why: str) -> Space:
+    """Return the space.
+
+    Raises:
+        ValueError: a parameter of it is there only for some options of another one.
+    """
+    branch = next((parameter.path for parameter in space.parameters if parameter.condition is not None), None)
+    if branch is not None:
+        raise ValueError(f"{branch}: {why}")
+    return space
 
 
 def _costs(given: Any, mode: Names | None) -> Values:  # noqa: ANN401 - a number, or one for each metric

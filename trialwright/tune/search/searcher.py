@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from trialwright.history import History, Record, Values
@@ -16,9 +17,11 @@ from trialwright.messages import Config, Request, Suggestion
 from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.space.values import token
 from trialwright.streams import Streams
 from trialwright.tune import names
 from trialwright.tune.trial import RunFacts
+from trialwright.tune.utils import newest_file
 
 Names = str | Sequence[str]
 HOOKS = ("set_search_properties", "suggest", "on_trial_result", "on_trial_complete", "add_evaluated_point")
@@ -41,6 +44,7 @@ class Searcher:
     """
 
     FINISHED: ClassVar[str] = "FINISHED"
+    CKPT_FILE_TMPL: ClassVar[str] = "searcher-state-{}.pkl"
     rng: Streams | None = None  # of the run that asks
     at_end: Callable[[Result], None] | None = None  # tells of the last trials, where the engine asks this object
 
@@ -100,6 +104,44 @@ class Searcher:
     ) -> None:
         """Learn from a trial that this object did not suggest: from each of those before a resume, for instance."""
         raise NotImplementedError
+
+    def add_evaluated_trials(self, trials_or_analysis: Any, metric: str) -> None:  # noqa: ANN401 - see below
+        """Learn from trials of an earlier run, by ``add_evaluated_point``; those that have not ended are left out.
+
+        Args:
+            trials_or_analysis: an ``ExperimentAnalysis``, a ``Trial``, or a list of trials.
+            metric: which of their metrics is the value of a point.
+        """
+        given = getattr(trials_or_analysis, "trials", trials_or_analysis)
+        for trial in given if isinstance(given, Sequence) else [given]:
+            value = trial.last_result.get(metric)
+            if trial.is_finished() and value is not None:
+                self.add_evaluated_point(trial.config, value, error=trial.status == trial.ERROR)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what was learnt, for ``set_state``. Like ``save``, only users call it."""
+        raise NotImplementedError
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Undo ``get_state``."""
+        raise NotImplementedError
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Have ``save`` write a file of this directory, which ``restore_from_dir`` finds.
+
+        Args:
+            checkpoint_dir: the directory.
+            session_str: a part of the file's name.
+        """
+        self.save(str(Path(checkpoint_dir, self.CKPT_FILE_TMPL.format(session_str))))
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Have ``restore`` read the newest file that ``save_to_dir`` has written there.
+
+        Raises:
+            RuntimeError: there is none.
+        """
+        self.restore(newest_file(checkpoint_dir, self.CKPT_FILE_TMPL))
 
     def save(self, checkpoint_path: str) -> None:
         """Write what was learnt to a file. Only users call it: a resumed run gives the searcher all results again."""
@@ -241,10 +283,11 @@ class Driven:
     def _whole(self, given: dict[str, object], number: int, rng: Streams) -> Config:
         """Draw what was not suggested. What the space does not know, or has as a constant, is as suggested."""
         drawn = self._space.sample(1, rng("rest", number), grid=[number])[0]
+        given = _of_space(given, drawn)
         known = {key: value for key, value in given.items() if key in drawn}
         if not self._space.validate(known, partial=True):
             drawn = self._space.complete(self._gridded(known, drawn), rng("rest", number))
-        return cast(Config, self._space.plain(_merged(drawn, given)))
+        return cast(Config, self._space.plain(merged(drawn, given)))
 
     def _gridded(self, known: dict[str, object], drawn: dict[str, object]) -> dict[str, object]:
         """Add what the grid says about this sample, where it is at the top."""
@@ -311,10 +354,23 @@ class Driven:
                 self._complete(trial.id, row if trial.metrics and not failed else None, failed=failed)
 
 
-def _merged(config: dict[str, object], given: dict[str, object]) -> dict[str, object]:
+def _of_space(given: dict[str, object], drawn: dict[str, object]) -> dict[str, object]:
+    """Return what is given, with the space's own tuples and objects where they are meant: in plain data they are
+    lists, which the space does not know."""
+    found = dict(given)
+    for key in given.keys() & drawn.keys():
+        value, own = given[key], drawn[key]
+        if isinstance(value, dict) and isinstance(own, dict):
+            found[key] = _of_space(value, own)
+        elif token(plain_data(own)) == token(value):
+            found[key] = own
+    return found
+
+
+def merged(config: dict[str, object], given: dict[str, object]) -> dict[str, object]:
     """Put what is given over a configuration, dict by dict."""
-    merged = dict(config)
+    found = dict(config)
     for key, value in given.items():
-        own = merged.get(key)
-        merged[key] = _merged(own, value) if isinstance(own, dict) and isinstance(value, dict) else value
-    return merged
+        own = found.get(key)
+        found[key] = merged(own, value) if isinstance(own, dict) and isinstance(value, dict) else value
+    return found

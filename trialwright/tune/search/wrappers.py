@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trialwright.errors import import_instead
@@ -63,9 +63,10 @@ class ConcurrencyLimiter(Wrapper):
         if max_concurrent < 1:
             raise ValueError(f"max_concurrent must be at least 1, not {max_concurrent!r}")
         self.max_concurrent, self.batch = max_concurrent, batch
-        self._limits_itself = searcher.set_max_concurrency(max_concurrent)
+        self._limit_concurrency = not searcher.set_max_concurrency(max_concurrent)
         self._live: set[str] = set()
         self._over: dict[str, dict[str, Any]] = {}  # of a batch: what is told when all of it have ended
+        self._is_short = False  # the searcher had no more for this batch
 
     def engine_searcher(self, facts: RunFacts, config: Mapping[str, Any] | None) -> EngineSearcher | None:
         """Return the searcher's: the limit is the run's. In batches it is held back."""
@@ -81,12 +82,14 @@ class ConcurrencyLimiter(Wrapper):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ask the searcher, or answer "not now"."""
-        if len(self._live) >= self.max_concurrent and (self.batch or not self._limits_itself):
+        if self._limit_concurrency and len(self._live) >= self.max_concurrent:
             return None
         self.searcher.rng = self.rng
         answer = self.searcher.suggest(trial_id)
         if answer is not None and answer != self.FINISHED:
             self._live.add(trial_id)
+        else:
+            self._is_short = True
         return answer
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -94,12 +97,20 @@ class ConcurrencyLimiter(Wrapper):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
         self._over[trial_id] = {"result": result, "error": error}
-        if self.batch and self._live and len(self._live & self._over.keys()) < self.max_concurrent:
+        size = len(self._live) if self._is_short else self.max_concurrent
+        if self.batch and self._live and len(self._live & self._over.keys()) < size:
             return
         for ended, told in self._over.items():
             self._live.discard(ended)
             self.searcher.on_trial_complete(ended, **told)
-        self._over = {}
+        self._over, self._is_short = {}, False
+
+    def get_state(self) -> dict[str, Any]:
+        """Return which trials are running; what the searcher has learnt is not in it."""
+        return {"max_concurrent": self.max_concurrent, "live": sorted(self._live), "over": dict(self._over)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.max_concurrent, self._live, self._over = state["max_concurrent"], set(state["live"]), dict(state["over"])
 
     def on_experiment_end(self, result: Result) -> None:
         """Hand it on."""
@@ -125,6 +136,7 @@ class Repeater(Wrapper):
         if repeat < 1:
             raise ValueError(f"repeat must be at least 1, not {repeat!r}")
         self.repeat, self.set_index = repeat, set_index
+        self._groups: list[_Group] = []  # where users call ``suggest``: those that have not ended
 
     @property
     def max_concurrent(self) -> int | None:
@@ -144,8 +156,51 @@ class Repeater(Wrapper):
             )
         return Repeated(to_engine(self.searcher, facts, config), self.repeat, set_index=self.set_index)
 
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the last suggestion of the searcher again, or ask it for another one."""
+        if not self._groups or len(self._groups[-1].trials) >= self.repeat:
+            self.searcher.rng = self.rng
+            config = self.searcher.suggest(trial_id)
+            if not isinstance(config, dict):
+                return config
+            self._groups.append(_Group(config))
+        group = self._groups[-1]
+        group.trials.append(trial_id)
+        return {**group.config, **({TRIAL_INDEX: len(group.trials) - 1} if self.set_index else {})}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
+        """When the last repetition has ended, tell the searcher the mean; those that failed do not count."""
+        group = next((each for each in self._groups if trial_id in each.trials), None)
+        if group is None:
+            return
+        group.values[trial_id] = None if error or result is None else float(result[self.searcher.metric])
+        if len(group.values) < self.repeat:
+            return
+        values = [value for value in group.values.values() if value is not None]
+        mean = {self.searcher.metric: sum(values) / len(values)} if values else None
+        self.searcher.on_trial_complete(group.trials[0], result=mean, error=mean is None)
+        self._groups.remove(group)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return which repetitions are running; what the searcher has learnt is not in it."""
+        groups = [dict(vars(group)) for group in self._groups]
+        return {"repeat": self.repeat, "set_index": self.set_index, "groups": groups}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.repeat, self.set_index = state["repeat"], state["set_index"]
+        self._groups = [_Group(**group) for group in state["groups"]]
+
     def on_experiment_end(self, result: Result) -> None:
         """Hand nothing on: these are no results of the searcher's trials, but of their repetitions."""
+
+
+@dataclass
+class _Group:
+    """A suggestion, the trials that repeat it, and what those of them that have ended have reported."""
+
+    config: dict[str, Any]
+    trials: list[str] = field(default_factory=list)
+    values: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass

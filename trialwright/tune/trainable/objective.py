@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 from trialwright import reporting
-from trialwright.errors import import_instead
 from trialwright.ray_calls import refuse_ray_calls
 from trialwright.reporting import Reply
 from trialwright.tune import names, registry, session
@@ -53,12 +53,14 @@ class Wishes:
         saving: when a class is to be saved.
         reuse: a class's object may go from trial to trial.
         metric: by the engine's name, what a bare number is that a function returns.
+        required: a metric that each report must have.
     """
 
     experiment: str = "experiment"
     saving: Saving = field(default_factory=Saving)
     reuse: bool = False
     metric: str | None = None
+    required: str | None = None
 
 
 def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callable[[dict[str, Any]], object]:
@@ -74,38 +76,24 @@ def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callabl
     """
     found = registry.find(trainable)
     name = registry.name_of(trainable)
-    if is_class(found):
+    attempt = partial(Attempt, wishes.experiment, name, wishes.required)
+    if registry.is_class(found):
         loop = ClassLoop(found, wishes.saving, wishes.reuse)
-        return _named(lambda config: _served(loop, config, wishes.experiment, name), name)
+        return _named(lambda config: _served(loop, config, attempt), name)
     refuse_ray_calls(found)
     call = FunctionCall(found, wishes.metric)
     if not inspect.iscoroutinefunction(found):
-        return _named(lambda config: _served(call, config, wishes.experiment, name), name)
+        return _named(lambda config: _served(call, config, attempt), name)
 
     async def objective(config: dict[str, Any]) -> object:
-        with serving(Attempt(wishes.experiment, name)):
+        with serving(attempt()):
             return await call.run_async(config)
 
     return _named(objective, name)
 
 
-def is_class(trainable: object) -> TypeGuard[type[Trainable]]:
-    """Tell whether it is a ``Trainable`` class.
-
-    Raises:
-        TypeError: it is a class, but of another kind.
-    """
-    if not isinstance(trainable, type):
-        return False
-    if not issubclass(trainable, Trainable):
-        raise TypeError(
-            f"{trainable.__name__} is a class, but not a subclass of tune.Trainable{import_instead(trainable)}"
-        )
-    return True
-
-
-def _served(run: Callable[[dict[str, Any]], object], config: dict[str, Any], experiment: str, name: str) -> object:
-    with serving(Attempt(experiment, name)):
+def _served(run: Callable[[dict[str, Any]], object], config: dict[str, Any], attempt: Callable[[], Attempt]) -> object:
+    with serving(attempt()):
         return run(config)
 
 
@@ -257,6 +245,8 @@ class ClassLoop:
         """Do one step and report it; tell whether it was the last."""
         result, full = trainable.advance()
         done = bool(full[DONE])
+        if done:
+            session.mark_last()
         metrics = {name: value for name, value in result.items() if name != DONE}  # it ends by returning
         if self._is_to_be_saved(trainable, metrics, done=done):
             self._report_saved(trainable, metrics)

@@ -142,6 +142,30 @@ class Trainable:
         self.log_result(full)
         return dict(result), full
 
+    def train_buffered(self, buffer_time_s: float, max_buffer_length: int = 1000) -> list[dict[str, Any]]:
+        """Do steps for a while, at least one; return their results, as ``train`` does.
+
+        Args:
+            buffer_time_s: no step begins later, in seconds.
+            max_buffer_length: how many steps at most.
+
+        Raises:
+            TypeError: ``step`` returned no dict.
+        """
+        end, results = time.monotonic() + buffer_time_s, [self.train()]
+        while len(results) < max_buffer_length and time.monotonic() < end and not _is_last(results[-1]):
+            results.append(self.train())
+        return results
+
+    def get_state(self) -> dict[str, Any]:
+        """Return how far the training has come."""
+        return {"iteration": self._iteration, "time_total": self._time_total}
+
+    def get_current_ip_pid(self) -> tuple[str, int]:
+        """Return where this is: the machine's address, and the process."""
+        _, process, address = names.place(os.getpid()).split(" ")
+        return address, int(process)
+
     def save(self, checkpoint_dir: str | os.PathLike[str] | None = None) -> Checkpoint:
         """Save to a directory, a new temporary one by default.
 
@@ -193,3 +217,7 @@ class Trainable:
             NotImplementedError: always: save what is to be kept with ``save_checkpoint``.
         """
         raise NotImplementedError("export_model() is not supported: save the model with save_checkpoint()")
+
+
+def _is_last(result: Mapping[str, Any]) -> bool:
+    return bool(result.get(names.DONE) or result.get(names.SHOULD_CHECKPOINT))
