@@ -19,7 +19,7 @@ from benchmarks.quality.formulas import form_task, surface
 from benchmarks.quality.peer import PEERS
 from trialwright import AskTell
 
-TASKS = (form_task("levy", 4, 1, judging=False), surface(1, judging=False))
+TASKS = (form_task("levy", 4, 1, judging=False), surface(3, judging=False))  # all their values are positive
 EVALUATIONS = 25
 
 Ask = Callable[[], Mapping[str, Any]]

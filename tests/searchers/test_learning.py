@@ -52,6 +52,7 @@ EXCEPTIONS = {
     "PBT": "the members of a population start together; later configurations are variations of their own",
     "PBTReplay": "one trial follows a known schedule",
     "Auto": "it is the GP or TPE",
+    "Batched": "it asks another searcher for batches",
     "PB2": "like PBT: it only makes variations, and the first population comes from its base",
     "HyperTune": "it suggests what the GP suggests; its brackets are tested with its own scheduler",
     "FreezeThaw": "it resumes the trials that the GP's curve model chooses; new trials come from the whole space",
