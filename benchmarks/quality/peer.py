@@ -301,7 +301,7 @@ class ZOOpt(Peer):
         gl.set_seed(seed)
         self.space, self.asked = space, []
         dimension = zoopt.Dimension2([self._entry(zoopt.ValueType, each) for each in space])
-        parameter = zoopt.Parameter(budget=evaluations)
+        parameter = zoopt.Parameter(budget=2 * evaluations)  # it counts points that it does not return
         self.optimizer = SRacosTune(dimension=dimension, parameter=parameter, parallel_num=parallelism)
 
     def _entry(self, kinds, each):
