@@ -301,7 +301,7 @@ class ZOOpt(Peer):
         gl.set_seed(seed)
         self.space, self.asked = space, []
         dimension = zoopt.Dimension2([self._entry(zoopt.ValueType, each) for each in space])
-        parameter = zoopt.Parameter(budget=2 * evaluations)  # it counts points that it does not return
+        parameter = zoopt.Parameter(budget=evaluations)
         self.optimizer = SRacosTune(dimension=dimension, parameter=parameter, parallel_num=parallelism)
 
     def _entry(self, kinds, each):
@@ -314,7 +314,7 @@ class ZOOpt(Peer):
 
     def ask(self):
         solution = self.optimizer.suggest()
-        if solution is None:
+        while solution is None or isinstance(solution, str):  # "FINISHED": its draws were all tried before
             self.optimizer.semaphore = 1
             solution = self.optimizer.suggest()
         self.asked.append(solution)
