@@ -1,13 +1,14 @@
 """What only Ax has: branches in its model, a space in its own form, and its arguments in Ray Tune."""
 
 import logging
+import sys
 
 import pytest
 
 from tests.integrations.test_adapter import BRANCHES, PLANE, cost, live
 from trialwright import space
 from trialwright.history import History
-from trialwright.integrations import Ax
+from trialwright.integrations import Ax, InEnvironment
 from trialwright.messages import Request
 from trialwright.searchers import Problem
 from trialwright.space import Space
@@ -67,6 +68,17 @@ def test_a_space_of_axs_own_is_read():
         assert 1e-3 <= config["x"] <= 1
         assert config["n"] in range(1, 10)
         assert config["kind"] in ("a", "b", "c")
+
+
+def test_another_environment_is_asked_for_the_same_first_points():
+    here, there = Ax(), InEnvironment(sys.executable, "ax")
+    answers = []
+    for searcher in (here, there):
+        searcher.setup(Problem(Space(PLANE)))
+        requests = [Request(number, sample=number) for number in range(5)]
+        answers.append(searcher.suggest(History(), requests, Streams(7)))
+    there.close()
+    assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize(

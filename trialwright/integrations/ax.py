@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from trialwright.errors import nearest
-from trialwright.history import History
 from trialwright.integrations.adapter import Adapter, Library, library
 from trialwright.integrations.anew import Known
 from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
-from trialwright.messages import Plain, Request, Suggestion
+from trialwright.messages import Plain
 from trialwright.nested import unflatten
 from trialwright.space import Space, choice, lograndint, loguniform, ordinal, randint, uniform
-from trialwright.streams import Streams
 
 INSTALL = "ax-platform"
 METHODS = ("fast", "quality")
@@ -67,13 +65,7 @@ class Ax(Adapter):
             raise ValueError(f"Ax has no method={self.method!r}{nearest(self.method, METHODS)}")
         with _quiet():
             client = library("ax.api.client", INSTALL).Client
-        self.design_seed = 0
         return _Clients(client, library("ax.api.configs", INSTALL), self, cast(SpaceForm, form).axes)
-
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
-        """Note the seed of the run's first configurations, which all questions have in common."""
-        self.design_seed = (rng if self.seed is None else Streams(self.seed)).integer("ax design") % 2**31
-        return super().suggest(history, requests, rng)
 
 
 class _Clients(Known):

@@ -9,12 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from trialwright.history import History
 from trialwright.integrations.adapter import Adapter, Library, library
 from trialwright.integrations.anew import Known, flat_axes
 from trialwright.integrations.forms import Assignment, Axis, Form
-from trialwright.messages import Request, Suggestion
-from trialwright.streams import Streams
 
 INSTALL = "botorch"
 
@@ -51,13 +48,7 @@ class BoTorch(Adapter):
             warnings.simplefilter("ignore")
             for module in ("acquisition", "fit", "models", "optim"):
                 library(f"botorch.{module}", INSTALL)
-        self.sobol_seed = 0
         return _Process(self, flat_axes(form, "BoTorch"))
-
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
-        """Note the seed of the run's Sobol sequence, which all questions have in common."""
-        self.sobol_seed = (rng if self.seed is None else Streams(self.seed)).integer("botorch sobol")
-        return super().suggest(history, requests, rng)
 
 
 class _Process(Known):
@@ -80,7 +71,7 @@ class _Process(Known):
             warnings.simplefilter("ignore")
             points = (
                 library("scipy.stats.qmc", "scipy")
-                .Sobol(self._columns, seed=self._options.sobol_seed)
+                .Sobol(self._columns, seed=self._options.design_seed)
                 .random(index + 1)
             )
         return list(points[-1])

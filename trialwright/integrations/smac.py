@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from trialwright.history import History
 from trialwright.integrations.adapter import Adapter, Library, library
 from trialwright.integrations.anew import Known
 from trialwright.integrations.configurations import Configurations
 from trialwright.integrations.forms import Assignment, Form, SpaceForm
-from trialwright.messages import Request, Suggestion
-from trialwright.streams import Streams
 
 INSTALL = "smac"
 
@@ -50,13 +46,7 @@ class SMAC(Adapter):
         with warnings.catch_warnings():  # of its optional parts
             warnings.simplefilter("ignore")
             package = library("smac", INSTALL)
-        self.design_seed = 0
         return _Forest(package, self, Configurations(cast(SpaceForm, form).axes, INSTALL))
-
-    def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion | None]:
-        """Note the seed of the run's design, which all questions have in common."""
-        self.design_seed = (rng if self.seed is None else Streams(self.seed)).integer("smac design") % 2**31
-        return super().suggest(history, requests, rng)
 
 
 class _Forest(Known):
