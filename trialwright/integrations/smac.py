@@ -15,6 +15,7 @@ from trialwright.integrations.configurations import Configurations
 from trialwright.integrations.forms import Assignment, Form, SpaceForm
 
 INSTALL = "smac"
+TRIALS = 100  # where a run is unlimited
 
 
 @dataclass
@@ -26,8 +27,8 @@ class SMAC(Adapter):
     running trial is taken to end as the mean of the others, a failed one as the worst.
 
     Args:
-        n_initial_points: how many configurations the design has; None: ten for each parameter, at most 25, as SMAC has
-            them in a run of a hundred.
+        n_initial_points: how many configurations the design has; None: ten for each parameter, but at most a quarter of
+            the run's trials, or of a hundred where these are unlimited.
         random_fraction: how many of the later ones are drawn at random.
         n_trees: of the forest.
         xi: by how much the best must be improved.
@@ -82,8 +83,8 @@ class _Forest(Known):
         return self._designs[seed]
 
     def _designed(self, seed: int) -> list[Any]:
-        count = self._options.n_initial_points
-        count = min(10 * self._configurations.size, 25) if count is None else count
+        count, trials = self._options.n_initial_points, self._options.plan.num_samples or TRIALS
+        count = max(min(10 * self._configurations.size, trials // 4), 1) if count is None else count
         self._configurations.space.seed(seed)
         scenario = self._scenario(seed)
         facade = self._smac.HyperparameterOptimizationFacade
