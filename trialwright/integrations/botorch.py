@@ -25,8 +25,8 @@ class BoTorch(Adapter):
     as the worst of the others.
 
     Args:
-        n_initial_points: how many points of a scrambled Sobol sequence come first; None: two for each column, at least
-            five.
+        n_initial_points: how many points of a scrambled Sobol sequence come first; None: two for each parameter, at
+            least five.
         num_restarts: from how many points the acquisition is maximised.
         raw_samples: from how many points these are chosen.
     """
@@ -57,7 +57,7 @@ class _Process(Known):
         self._options, self._axes = options, axes
         self._columns = sum(map(_width, axes))
         first = options.n_initial_points
-        self._first = max(5, 2 * self._columns) if first is None else first
+        self._first = max(5, 2 * len(axes)) if first is None else first
 
     def ask(self, seed: int, given: Assignment) -> Assignment:
         if len(self.seen) < self._first or len(self.finite) < 2:
