@@ -59,7 +59,7 @@ def _seen(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     if "peer" in entry:
         from benchmarks.integrations.comparison import compare
 
-        row |= compare(entry.get("searcher", name), entry["peer"], entry.get("seeds", 10))
+        row |= compare(entry.get("searcher", name), entry.get("options", {}), entry["peer"], entry.get("seeds", 10))
     return row
 
 

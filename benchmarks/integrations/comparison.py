@@ -18,6 +18,7 @@ from benchmarks.quality.base import Objective, Task, plain_space
 from benchmarks.quality.formulas import form_task, surface
 from benchmarks.quality.peer import PEERS
 from trialwright import AskTell
+from trialwright.integrations import ADAPTERS, Adapter
 
 TASKS = (form_task("levy", 4, 1, judging=False), surface(3, judging=False))  # all their values are positive
 EVALUATIONS = 25
@@ -37,10 +38,10 @@ class Runs:
     ask_ms: float
 
 
-def compare(searcher: str, peer: str, seeds: int) -> dict[str, object]:
+def compare(searcher: str, options: Mapping[str, Any], peer: str, seeds: int) -> dict[str, object]:
     """Return both methods' runs as plain data: geometric means of the best values, their ratio (below 1: through this
     package is better) with its 95 % interval, and the time an ask."""
-    ours = runs(seeds, lambda task, seed: _through_us(searcher, task, seed))
+    ours = runs(seeds, lambda task, seed: _through_us(ADAPTERS[searcher](**options), task, seed))
     alone = runs(seeds, lambda task, seed: _alone(peer, task, seed))
     difference = ours.logs.mean() - alone.logs.mean()
     within = [each.logs.reshape(len(TASKS), seeds).var(axis=1, ddof=1).mean() for each in (ours, alone)]
@@ -83,8 +84,8 @@ def _run(objective: Objective, ask: Ask, tell: Tell) -> tuple[list[float], list[
     return values, seconds
 
 
-def _through_us(searcher: str, task: Task, seed: int) -> tuple[Ask, Tell]:
-    study = AskTell(task.space, searcher=searcher, metric="value", mode="min", seed=seed)
+def _through_us(searcher: Adapter, task: Task, seed: int) -> tuple[Ask, Tell]:
+    study = AskTell(task.space, searcher=searcher, metric="value", mode="min", num_samples=EVALUATIONS, seed=seed)
     open_trials: list[Any] = []
 
     def ask() -> Mapping[str, Any]:

@@ -231,6 +231,40 @@ class BoTorch(Peer):
         return (value - low) / (high - low)
 
 
+class Ax(Peer):
+    """The client with all defaults: the centre, four Sobol points, then the Gaussian process that Ax chooses."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import logging
+
+        import torch
+        from ax.api.client import Client
+
+        torch.set_num_threads(1)
+        for handler in logging.getLogger("ax").handlers:
+            handler.setLevel(logging.ERROR)
+        self.space, self.asked, self.client = space, [], Client(random_seed=seed)
+        self.client.configure_experiment(parameters=[self._parameter(each) for each in space])
+        self.client.configure_optimization(objective="-value")
+
+    def _parameter(self, each):
+        from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+
+        if each["kind"] == "choice":
+            kind = type(each["options"][0]).__name__
+            return ChoiceParameterConfig(each["name"], each["options"], kind, is_ordered=False)
+        scaling = "log" if each["log"] else "linear"
+        return RangeParameterConfig(each["name"], (each["lower"], each["upper"]), each["kind"], scaling=scaling)
+
+    def ask(self):
+        ((number, config),) = self.client.get_next_trials(1).items()
+        self.asked.append(number)
+        return _plain(self.space, config)
+
+    def tell(self, place, value):
+        self.client.complete_trial(self.asked[place], raw_data={"value": value})
+
+
 class Nevergrad(Peer):
     """NGOpt, which chooses among its algorithms by budget, workers and space."""
 
@@ -435,6 +469,7 @@ def _plain(space, config):
 
 
 PEERS = {
+    "ax": Ax,
     "optuna-tpe": Optuna,
     "optuna-gp": OptunaGP,
     "hyperopt": HyperOpt,

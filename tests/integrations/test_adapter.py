@@ -1,6 +1,5 @@
 """The three libraries behind the one adapter, with the real libraries."""
 
-import importlib
 import math
 
 import numpy as np
@@ -8,7 +7,18 @@ import pytest
 
 from trialwright import Engine, Random, space
 from trialwright.history import History, HistoryLog
-from trialwright.integrations import Adapter, BayesOpt, BlendSearch, HpBandSter, HyperOpt, Optuna, SkOpt
+from trialwright.integrations import (
+    ADAPTERS,
+    SMAC,
+    Adapter,
+    BayesOpt,
+    BlendSearch,
+    BoTorch,
+    HpBandSter,
+    HyperOpt,
+    Optuna,
+    SkOpt,
+)
 from trialwright.integrations.adapter import library
 from trialwright.messages import Outcome, Request
 from trialwright.searchers import Problem
@@ -19,8 +29,10 @@ SEARCHERS = {
     "hyperopt": lambda **options: HyperOpt(n_initial_points=8, **options),
     "optuna": lambda **options: Optuna(**options),
     "bayes_opt": lambda **options: BayesOpt(random_search_steps=8, **options),
+    "botorch": lambda **options: BoTorch(n_initial_points=8, num_restarts=2, raw_samples=32, **options),
     "flaml": lambda **options: BlendSearch(**options),
     "hpbandster": lambda **options: HpBandSter(**options),
+    "smac": lambda **options: SMAC(n_initial_points=8, n_trees=4, **options),
     "skopt": lambda **options: SkOpt(n_initial_points=8, options={"acq_func": "EI"}, **options),
 }
 PLANE = {"x": space.uniform(-5, 5), "y": space.uniform(-5, 5)}
@@ -255,7 +267,6 @@ def test_a_library_that_is_not_there_is_named_with_its_package():
 
 
 def test_nothing_is_imported_before_it_is_used():
-    for name in ("HyperOpt", "Optuna", "BayesOpt", "BlendSearch", "CFO", "HpBandSter", "SkOpt"):
-        cls = getattr(importlib.import_module("trialwright.integrations"), name)
+    for cls in ADAPTERS.values():
         assert issubclass(cls, Adapter)
         cls()

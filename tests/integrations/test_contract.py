@@ -7,8 +7,11 @@ import pytest
 from tests.contracts.searcher import SPACES, SearcherContract
 from trialwright.integrations import (
     CFO,
+    SMAC,
+    Ax,
     BayesOpt,
     BlendSearch,
+    BoTorch,
     HpBandSter,
     HyperOpt,
     Nevergrad,
@@ -62,6 +65,34 @@ class TestZOOpt(SearcherContract):
         return ZOOpt()
 
 
+class TestAx(SearcherContract):
+    def make(self):
+        pytest.importorskip("ax")
+        return Ax()
+
+    def ready(self, space):
+        """As in ``TestBayesOpt``. In one dimension the model is asked a few times: it takes seconds."""
+        searcher = self.make()
+        searcher.n_initial_points = 29 if space.dimension <= 1 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
+
+class TestBoTorch(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("botorch")
+        return BoTorch(n_initial_points=9, num_restarts=2, raw_samples=32)
+
+    def ready(self, space):
+        """As in ``TestAx``."""
+        searcher = self.make()
+        searcher.n_initial_points = 25 if space.dimension <= 1 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
+
 class TestFLAML(SearcherContract):
     spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
 
@@ -93,5 +124,18 @@ class TestSkOpt(SearcherContract):
         """As in ``TestBayesOpt``."""
         searcher = self.make()
         searcher.n_initial_points = 9 if space.dimension <= 3 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
+
+class TestSMAC(SearcherContract):
+    def make(self):
+        pytest.importorskip("smac")
+        return SMAC(n_initial_points=9, n_trees=4)
+
+    def ready(self, space):
+        """As in ``TestBayesOpt``."""
+        searcher = self.make()
+        searcher.n_initial_points = 9 if space.dimension <= 1 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher

@@ -60,7 +60,7 @@ def test_what_does_not_fit_is_named():
     ):
         with pytest.raises(ValueError, match=text):
             CFO(**wrong).setup(Problem(Space(TREES)))
-    with pytest.raises(ValueError, match=r"model\[0\]/depth.*hpbandster"):
+    with pytest.raises(ValueError, match=r"model\[0\]/depth.*smac"):
         BlendSearch().setup(Problem(Space(BRANCHES)))
 
 

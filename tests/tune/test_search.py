@@ -638,7 +638,7 @@ def test_searchers_are_made_by_name():
     assert isinstance(create_searcher("bayesopt", random_state=1), BayesOptSearch)
     assert isinstance(create_searcher("bohb", seed=1), TuneBOHB)
     with pytest.raises(ValueError, match="use search_alg='bayesopt'"):
-        create_searcher("ax")
+        create_searcher("hebo")
     with pytest.raises(ValueError, match="numpy.math.*use search_alg='bayesopt'"):
         create_searcher("dragonfly")
     with pytest.raises(ModuleNotFoundError, match="hosted service.*use search_alg='bayesopt'"):

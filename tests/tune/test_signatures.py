@@ -45,6 +45,7 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers.pb2": ("PB2",),
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
+    "tune.search.ax": ("AxSearch",),
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.nevergrad": ("NevergradSearch",),
     "tune.search.optuna": ("OptunaSearch",),
@@ -87,6 +88,7 @@ _RESIZING = "tune.schedulers.resource_changing_scheduler"
 _POLICY = "a policy of your own in `trialwright.ResourceChanging`"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
+_CONSTRAINTS = "constraints of `trialwright.Space`; `trialwright.Engine(outcome_constraints=)`"
 _WANDB = "air.integrations.wandb:WandbLoggerCallback"
 _IN_TRIAL = "send them from the trial: `run = setup_wandb(config)`"
 REFUSED = [
@@ -138,6 +140,9 @@ REFUSED = [
         "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
     ),
     Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
+    Refused("tune.search.ax:AxSearch", "parameter_constraints", ["x <= y"], _CONSTRAINTS, {}),
+    Refused("tune.search.ax:AxSearch", "outcome_constraints", ["l <= 1"], _CONSTRAINTS, {}),
+    Refused("tune.search.ax:AxSearch", "ax_client", object(), "`param_space`", {}),
     Refused("tune.search.bohb:TuneBOHB", "space", {"x": (0, 1)}, "`param_space`", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "mode", "min", "nothing: the run's metric decides", {}),

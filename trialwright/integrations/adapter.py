@@ -86,6 +86,7 @@ class Adapter:
     learns: ClassVar[bool] = True
     single: ClassVar[bool] = False  # it takes one objective, and no outcome constraints
     plan = Plan()  # of the run; set before the library is opened
+    design_seed = 0  # of what all questions of a run have in common; set before each of them
 
     @property
     def exact_resume(self) -> bool:
@@ -262,10 +263,14 @@ class Adapter:
             return False
 
     def _ask(self, number: int, streams: Streams) -> Answer:
+        self._set_design_seed(streams.integer(f"{self._stream} design") % 2**31)
         answer = self._library.ask(streams.integer(self._stream, number), self._form.grid(number))
         if answer is not None and answer != NOT_NOW:
             self._told = []
         return answer
+
+    def _set_design_seed(self, seed: int) -> None:
+        self.design_seed = seed
 
     def _plain(self, config: dict[str, object]) -> Config:
         if self.space is None:

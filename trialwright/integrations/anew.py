@@ -56,7 +56,7 @@ def flat_axes(form: Form, name: str) -> list[Axis]:
         if axis.condition is not None:
             raise ValueError(
                 f"{name} has no branches, and {axis.name!r} exists only in one of {axis.condition.parent!r}: "
-                "use searcher='hyperopt', 'optuna', or 'hpbandster'"
+                "use searcher='hyperopt', 'optuna', or 'smac'"
             )
     return axes
 

@@ -1,4 +1,4 @@
-"""A space of ours as one of ConfigSpace's, which HpBandSter searches. It knows branches."""
+"""A space of ours as one of ConfigSpace's, which SMAC3 and HpBandSter search. It knows branches."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Configurations:
         # A number that can have one value only is none of ConfigSpace's.
         self._axes = {axis.name: axis for axis in axes if axis.kind == "category" or axis.low < axis.high}
         self.size = len(self._axes)
+        self.varies = any(axis.low < axis.high for axis in self._axes.values())
         self.space = self._package.ConfigurationSpace()
         made = {name: self._hyperparameter(axis) for name, axis in self._axes.items()}
         self.space.add(list(made.values()))

@@ -106,6 +106,10 @@ class InEnvironment(Adapter):
         process.call("open", str(PACKAGE), self.name, dict(self.options), self.plan, axes)
         return process
 
+    def _set_design_seed(self, seed: int) -> None:
+        if isinstance(self._library, _Process):
+            self._library.call("design_seed", seed)
+
     def close(self) -> None:
         """End the process."""
         process = vars(self).get("_library")

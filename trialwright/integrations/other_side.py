@@ -26,12 +26,16 @@ def main() -> None:
     """Answer until there are no more messages."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not come between the answers
+    adapter: Any = None
     library: Any = None
     for line in sys.stdin:
         what, *arguments = json.loads(line)
         try:
             if what == "open":
-                library = open_library(*arguments)
+                adapter, library = open_library(*arguments)
+                answer = None
+            elif what == "design_seed":
+                (adapter.design_seed,) = arguments
                 answer = None
             else:
                 answer = getattr(library, what)(*arguments)
@@ -43,8 +47,10 @@ def main() -> None:
         out.flush()
 
 
-def open_library(folder: str, name: str, options: dict[str, Any], plan: list[Any], axes: list[list[Any]]) -> Any:  # noqa: ANN401
-    """Make the library of an adapter of this name.
+def open_library(
+    folder: str, name: str, options: dict[str, Any], plan: list[Any], axes: list[list[Any]]
+) -> tuple[Any, Any]:
+    """Make the adapter of this name, and its library.
 
     Args:
         folder: of the package trialwright.
@@ -66,7 +72,7 @@ def open_library(folder: str, name: str, options: dict[str, Any], plan: list[Any
     adapter = ADAPTERS[name](**options)
     adapter.plan = Plan(*plan)
     form: Any = SimpleNamespace(axes=[Axis.read(each) for each in axes])  # all that an adapter asks of a space of ours
-    return adapter.open(form)
+    return adapter, adapter.open(form)
 
 
 def _load(folder: str) -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, ClassVar, cast
 
-from threadpoolctl import threadpool_limits
-
 from trialwright.integrations.adapter import Adapter, Library, library
 from trialwright.integrations.anew import Known, check_options, flat_axes
 from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
@@ -86,6 +84,8 @@ class _Optimizer(Known):
     def ask(self, seed: int, given: Assignment) -> Assignment:
         if not self._axes:
             return self._fixed | given
+        from threadpoolctl import threadpool_limits  # here: InEnvironment's interpreter may not have it
+
         # Its warning that a point was tried before says what we want: it then takes a random one instead.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -7,6 +7,7 @@ from typing import Any
 
 from trialwright.errors import nearest
 from trialwright.tune.paths import instead_of
+from trialwright.tune.search.ax import AxSearch
 from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
@@ -22,6 +23,7 @@ from trialwright.tune.spaces import grid_search
 
 __all__ = [
     "CFO",
+    "AxSearch",
     "BasicVariantGenerator",
     "BayesOptSearch",
     "BlendSearch",
@@ -41,6 +43,7 @@ __all__ = [
 SEARCHERS: dict[str, type] = {
     "random": BasicVariantGenerator,
     "variant_generator": BasicVariantGenerator,
+    "ax": AxSearch,
     "bayesopt": BayesOptSearch,
     "blendsearch": BlendSearch,
     "bohb": TuneBOHB,
