@@ -37,7 +37,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "test_fetch_trial_dataframes",
         "test_fetch_trial_dataframes_with_errors",
     ),
-    "`export_formats` is refused: a model is saved as a checkpoint.": ("testExportFormats",),
     "It calls private methods of a progress reporter.": ("testCurrentBestTrial", "testInfer", "testSortByMetric"),
     "It looks for Ray's own words in what a program prints.": ("testEndToEndReporting",),
     "A reporter takes a title for an added column, however its other columns were given.": ("testAddMetricColumn",),
