@@ -15,9 +15,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "testTrialDirRegression",
         "test_result_grid_api",
     ),
-    "It makes a `Result` and a `ResultGrid` without a run, and changes a private attribute.": (
-        "test_result_grid_repr",
-    ),
     "`AUTO+ERRORED_ONLY` is refused: unfinished trials of a run go on as well.": ("testRerun",),
     "A rule of one's own for resources is a policy of the engine's `ResourceChanging`.": ("testNewResources",),
     "The objects of `with_parameters` travel with the function, not through Ray's object store.": (
