@@ -36,7 +36,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     ),
     "It calls private methods of a progress reporter.": ("testCurrentBestTrial", "testInfer", "testSortByMetric"),
     "It looks for Ray's own words in what a program prints.": ("testEndToEndReporting",),
-    "A reporter takes a title for an added column, however its other columns were given.": ("testAddMetricColumn",),
     "It reads private attributes of `OptunaSearch`.": (
         "AddEvaluatedPointTest::testOptuna",
         "MultiObjectiveTest::.*",
