@@ -24,10 +24,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "A space of constants is taken; on Ray HyperOpt refuses it.": ("testConvertHyperOptConstant",),
     "`np.random.seed` before a run has no effect; `TuneConfig(seed=)` has.": ("testCategoricalSeedInTrainingLoop",),
     "It gives the log files names: a trial's are `stdout` and `stderr`.": ("testLogToFile",),
-    "It reports an object as a metric: metrics are numbers and strings.": (
-        "testTrialInfoAccess",
-        "testTrialInfoAccessFunction",
-    ),
     "`local_dir` still works here.": ("test_local_dir_deprecation",),
     "It expects an error that names Ray's variable `RAY_PICKLE_VERBOSE_DEBUG`.": ("testNotRaisesNonserializable",),
     "It calls a private method of `ExperimentAnalysis`, and damages files that are not read here.": (
