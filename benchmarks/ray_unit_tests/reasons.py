@@ -7,7 +7,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "HyperOpt makes tuples of lists; a configuration that is read from a journal has lists.": (
         "testConvertHyperOptChooseFromListOfList",
     ),
-    "A configuration is not pickled: it is in `params.json` only.": ("testJSON",),
     "It looks for a message of Ray's in a log.": ("testBadTBX",),
     "A run has a directory of its own, with an id, to which a link of its name points; a trial's is `trials/000003`.": (
         "testCustomTrialDir",
