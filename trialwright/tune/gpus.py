@@ -63,9 +63,9 @@ def _finder(gpu_id: int | str) -> Callable[[], Any]:
 def _own() -> int | str:
     """Return the first GPU of this trial."""
     # Ray is asked first: it can be told (RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES) to leave the variable alone,
-    # which then names all GPUs of the machine.
+    # which then names all GPUs of the machine. A Ray that does not run is not asked: the question would start it.
     ray = sys.modules.get("ray")
-    granted = ray.get_gpu_ids() if ray is not None and ray.is_initialized() else []  # else it would start a Ray
+    granted: list[int | str] = ray.get_gpu_ids() if ray is not None and ray.is_initialized() else []
     if granted:
         return granted[0]
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
