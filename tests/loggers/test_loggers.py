@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import pickle
 import re
 import struct
 import subprocess
@@ -98,6 +99,11 @@ def test_every_logger_writes_the_configuration(tmp_path):
         result = run(train, tmp_path, logger)
         for trial in result:
             assert json.loads((trial.directory / "params.json").read_text()) == trial.config
+
+
+def test_the_json_logger_pickles_the_configuration_too(tmp_path):
+    for trial in run(train, tmp_path, JSONLogger()):
+        assert pickle.loads((trial.directory / "params.pkl").read_bytes()) == trial.config
 
 
 def test_tensorboard_gets_every_report_and_the_hyper_parameters(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -244,6 +246,7 @@ def test_a_subclass_of_a_file_logger_that_hands_everything_on_writes_what_the_lo
     for name in ("progress.csv", "result.json", "params.json"):
         assert len((own / name).read_text().splitlines()) == len((plain / name).read_text().splitlines())
     assert (own / "params.json").read_text() == (plain / "params.json").read_text()
+    assert pickle.loads((own / "params.pkl").read_bytes()) == json.loads((own / "params.json").read_text())
     first = [(path / "progress.csv").read_text().splitlines()[0].split(",") for path in (own, plain)]
     assert set(first[0]) == set(first[1])
 

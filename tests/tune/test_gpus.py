@@ -34,6 +34,15 @@ def test_the_first_gpu_of_the_trial_is_meant(uses, monkeypatch):
         wait_for_gpu()
 
 
+def test_on_ray_it_is_the_one_that_ray_granted(uses, monkeypatch):
+    ray = pytest.importorskip("ray")
+    uses.append(0.0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")  # of the machine: Ray was told to leave the variable alone
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "get_gpu_ids", lambda: ["0"])  # no machine of the tests has a GPU
+    assert wait_for_gpu()
+
+
 def test_it_gives_up_after_so_many_looks(uses):
     with pytest.raises(RuntimeError, match="100% of its memory in use after 3 looks"):
         wait_for_gpu(0, retry=3, delay_s=0)

@@ -96,6 +96,16 @@ def test_columns_can_be_added(tmp_path, capsys):
     assert "points" in capsys.readouterr().out
 
 
+def test_a_column_gets_a_title_only_beside_columns_with_titles():
+    for given in (None, {"loss": "cost"}):
+        CLIReporter(metric_columns=given, parameter_columns=given).add_metric_column("score", "points")
+    listed = CLIReporter(metric_columns=["loss"], parameter_columns=["lr"])
+    listed.add_metric_column("score")
+    for add in (listed.add_metric_column, listed.add_parameter_column):
+        with pytest.raises(ValueError, match="title 'points': the .* columns were given as a list"):
+            add("other", "points")
+
+
 def test_trials_can_be_sorted(tmp_path, capsys):
     text = text_of(tmp_path, capsys, sort_by_metric=True, metric_columns=["score"], parameter_columns=[])
     scores = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("objective_")]

@@ -214,7 +214,25 @@ class TestAResult:
         assert error.line == "OSError: no luck"
         assert "in objective" in str(error)
         assert (grid[0].error.line, grid[0].metrics["loss"], grid[0].checkpoint) == (error.line, 1.0, None)
-        assert "1 errors" in repr(grid)
+        assert "error='TrialError'" in repr(grid)
+
+    def test_may_be_made_by_hand(self, tmp_path):
+        saved = [(Checkpoint(tmp_path / each), {"loss": loss}) for each, loss in (("a", 1.0), ("b", 2.0))]
+        result = tune.Result({"loss": 2.0, "config": {"lr": 0.1}}, saved[1][0], None, "here", best_checkpoints=saved)
+        assert (result.config, result.error, result.metrics_dataframe) == ({"lr": 0.1}, None, None)
+        assert result.get_best_checkpoint("loss", "min").path == str(tmp_path / "a")
+
+    def test_shows_what_the_user_reported_and_where_it_is(self, tmp_path):
+        failed = tune.Result({"loss": 2.0, "pid": 7}, Checkpoint(tmp_path), OSError("x"), "here")
+        assert repr(failed).splitlines() == [
+            "Result(",
+            "  error='OSError',",
+            "  metrics={'loss': 2.0},",
+            "  path='here',",
+            "  filesystem='local',",
+            f"  checkpoint=Checkpoint(filesystem=local, path={tmp_path})",
+            ")",
+        ]
 
 
 class TestAGrid:
@@ -222,6 +240,11 @@ class TestAGrid:
         assert [result.config["curve"] for result in grid] == CURVES
         assert (len(grid), grid[-1].config, len(grid[:2])) == (3, {"curve": CURVES[2]}, 2)
         assert (grid.num_terminated, grid.num_errors, grid.errors) == (3, 0, [])
+
+    def test_shows_its_results(self, grid):
+        text = repr(grid)
+        assert text.count("  Result(\n    metrics={'inner': {'twice': ") == 3
+        assert text.endswith("\n  )\n]>")
 
     def test_is_a_table_of_last_or_of_best_reports(self, grid):
         table = grid.get_dataframe()

@@ -207,8 +207,22 @@ class TestAnExperiment:
         assert (found.tune_config.trial_name_creator, found.tune_config.num_samples) == (str, 3)
         games = tune.Experiment.from_json("x", {"run": objective, "env": "Maze", "config": {"lr": 0.1}})
         assert games.config == {"lr": 0.1, "env": "Maze"}
-        with pytest.raises(ValueError, match="export_formats: save what is to be kept as a checkpoint"):
+        with pytest.raises(ValueError, match="a model is written by the method _export_model"):
             tune.Experiment.from_json("x", {"run": objective, "export_formats": ["h5"]})
+
+    @pytest.mark.parametrize("stop", [None, {"training_iteration": 2}], ids=["it ends", "it is stopped"])
+    def test_writes_its_model_when_a_trial_ends(self, fast, stop):
+        class Model(tune.Trainable):
+            def step(self):
+                return {"loss": 1.0, "done": self.iteration == 4}
+
+            def _export_model(self, export_formats, export_dir):
+                file = Path(export_dir, f"model.{export_formats[0]}")
+                file.write_text(str(self.iteration))
+                return {export_formats[0]: str(file)}
+
+        analysis = tune.run(Model, export_formats=["onnx"], stop=stop, **fast)
+        assert Path(analysis.trials[0].local_path, "model.onnx").read_text() == ("5" if stop is None else "2")
 
     def test_does_not_share_the_machine_with_another(self):
         with pytest.raises(ValueError, match="one after another"):
@@ -244,7 +258,7 @@ class TestAnOldKeyword:
         ("keywords", "says"),
         [
             ({"restore": "/x"}, "in its setup"),
-            ({"export_formats": ["h5"]}, "as a checkpoint"),
+            ({"export_formats": ["h5"]}, "_export_model of a Trainable class"),
             ({"resume": "ERRORED_ONLY", "name": "x"}, "may be True, False, 'AUTO'"),
             ({"resume": True}, "needs the run's name"),
             ({"name": "/tmp/x"}, "that is for resume=True"),

@@ -98,7 +98,6 @@ REFUSED = [
     Refused(_WANDB, "image_kwargs", {"caption": "x"}, _IN_TRIAL, {}),
     Refused("tune:TuneConfig", "chdir_to_trial_dir", False, _CWD, {}),
     Refused("tune:run", "chdir_to_trial_dir", False, _CWD, {"run_or_experiment": score}),
-    Refused("tune:run", "export_formats", ["h5"], "report a checkpoint", {"run_or_experiment": score}),
     Refused("tune:run", "restore", "/x", "load it in `setup`", {"run_or_experiment": score}),
     Refused("tune:run", "storage_filesystem", object(), _DISK, {"run_or_experiment": score}),
     Refused(
@@ -108,7 +107,6 @@ REFUSED = [
         "one after another; each may use the whole machine",
         {"experiments": []},
     ),
-    Refused("tune:Experiment", "export_formats", ["h5"], "report a checkpoint", {"name": "x", "run": score}),
     Refused("tune:Experiment", "restore", "/x", "load it in `setup`", {"name": "x", "run": score}),
     Refused("tune:Experiment", "storage_filesystem", object(), _DISK, {"name": "x", "run": score}),
     Refused("tune:RunConfig", "storage_filesystem", object(), _DISK, {}),
@@ -305,6 +303,7 @@ FLAT = {  # keyword of run() or Experiment -> a value that is not its default
     "verbose": 2,
     "progress_reporter": tune.CLIReporter(),
     "log_to_file": True,
+    "export_formats": ["h5"],
     "trial_name_creator": str,
     "trial_dirname_creator": str,
     "max_failures": 2,

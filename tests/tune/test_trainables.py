@@ -470,6 +470,18 @@ class TestWithResources:
         assert factory.required_resources == {"CPU": 4, "GPU": 1}
         assert (factory.head_bundle_is_empty, factory.head_cpus, len(factory.bundles)) == (True, 0, 2)
         assert factory == PlacementGroupFactory([{"CPU": 0}, {"CPU": 2, "GPU": 1}, {"CPU": 2}])
+        assert len({factory, PlacementGroupFactory([{"CPU": 0.0}, {"GPU": 1, "CPU": 2.0}, {"CPU": 2}])}) == 1
+        assert factory != PlacementGroupFactory([{"CPU": 0}, {"CPU": 2, "GPU": 1}, {"CPU": 3}])
+
+    def test_a_trial_may_report_what_it_was_granted(self, fit):
+        def objective(config):
+            tune.report(
+                granted=tune.get_context().get_trial_resources(), note="PlacementGroupFactory([x], strategy='')"
+            )
+
+        result = only(fit(objective, resources_per_trial={"cpu": 2}))
+        assert result.metrics["granted"] == PlacementGroupFactory([{"CPU": 2}])
+        assert result.metrics["note"] == "PlacementGroupFactory([x], strategy='')"
 
 
 class Gauge:

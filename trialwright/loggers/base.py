@@ -104,7 +104,7 @@ class CSVLogger(FileLogger):
 
 
 class JSONLogger(FileLogger):
-    """Writes ``result.json`` and ``params.json`` into each trial's directory."""
+    """Writes ``result.json``, ``params.json`` and ``params.pkl`` into each trial's directory."""
 
     def __init__(self) -> None:
         super().__init__("json")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import cloudpickle
+
 from trialwright.errors import nearest
 from trialwright.loggers import events
 from trialwright.loggers.rows import Logged, Row
@@ -16,6 +18,7 @@ from trialwright.loggers.rows import Logged, Row
 KINDS = ("csv", "json", "tensorboard")
 CSV_NAME = "progress.csv"
 JSON_NAME = "result.json"
+PICKLE_NAME = "params.pkl"
 EVENTS_SUFFIX = ".trialwright"
 _NO_SCALARS = frozenset(  # they say when a report came, which each event does anyway
     {"pid", "timestamp", "time_total_s", "training_iteration", "step", "time_s"}
@@ -102,7 +105,8 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 
 class JSONFormat:
-    """``result.json``: one JSON object a line and report. The configuration is in ``params.json``, not in every line.
+    """``result.json``: one JSON object a line and report. The configuration is in ``params.json``, not in every line;
+    and pickled in ``params.pkl``, for programs that read its values from there, as Ray Tune's users do.
 
     NaN and infinities are written as Python's ``json`` does, and as it reads them.
     """
@@ -111,7 +115,8 @@ class JSONFormat:
         self._begun: set[int] = set()
 
     def start(self, trial: Logged) -> None:
-        """Nothing: the first row makes the file."""
+        """Write the configuration; the first row makes the other file."""
+        (trial.directory / PICKLE_NAME).write_bytes(cloudpickle.dumps(trial.config))
 
     def keep(self, trial: Logged) -> None:
         """Write behind the lines that are there."""

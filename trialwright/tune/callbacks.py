@@ -256,6 +256,7 @@ class _Files(LoggerCallback):
         if trial not in self._trials:
             new = self._trials[trial] = Logged(len(self._trials), Path(str(trial.local_path)))
             new.begin(trial.config, trial.evaluated_params)
+            self._writer.start(new)
             self._writer.keep(new)
         return self._trials[trial]
 
@@ -299,7 +300,8 @@ class CSVLoggerCallback(_Files):
 
 
 class JsonLoggerCallback(_Files):
-    """Writes ``result.json``, one object a line and report, and ``params.json``, the configuration."""
+    """Writes ``result.json``, one object a line and report; and ``params.json`` and ``params.pkl``, the
+    configuration."""
 
     kind = "json"
 

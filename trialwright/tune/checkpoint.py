@@ -104,4 +104,4 @@ class Checkpoint:
         return hash(self.path)
 
     def __repr__(self) -> str:
-        return f"Checkpoint(path={self.path!r})"
+        return f"Checkpoint(filesystem=local, path={self.path})"

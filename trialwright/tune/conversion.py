@@ -27,7 +27,7 @@ from trialwright.tune.callbacks import (
     together,
 )
 from trialwright.tune.error import TrialError, rules_as_tune_errors
-from trialwright.tune.experiments import check_saving
+from trialwright.tune.experiments import check_exports, check_saving
 from trialwright.tune.kept import TrialLinks, TuneEngine, link_name, notes_of, told_of
 from trialwright.tune.method import Method
 from trialwright.tune.records import Records
@@ -257,9 +257,11 @@ class Job:
         self, experiment: str, checkpoints: CheckpointConfig, metric: str | None
     ) -> Callable[[dict[str, Any]], object]:
         check_saving(checkpoints, self.trainable)
+        check_exports(self.run.export_formats, self.trainable)
         every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
         saving = Saving(every, at_end, at_decisions=self.method.decides)
-        wishes = Wishes(experiment, saving, self.tune.reuse_actors, metric, self._required)
+        exports = tuple(self.run.export_formats or ())
+        wishes = Wishes(experiment, saving, self.tune.reuse_actors, metric, self._required, exports)
         return as_objective(self.trainable, wishes)
 
     @property

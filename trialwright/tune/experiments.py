@@ -13,6 +13,7 @@ from trialwright.errors import nearest, refuse
 from trialwright.tune import registry
 from trialwright.tune.resources import Resources
 from trialwright.tune.settings import CheckpointConfig, NameOf, SyncConfig, settings_of
+from trialwright.tune.trainable.trainable import Trainable
 
 
 class Experiment:
@@ -33,7 +34,8 @@ class Experiment:
         trial_name_creator: see ``TuneConfig``.
         trial_dirname_creator: see ``TuneConfig``.
         log_to_file: see ``RunConfig``.
-        export_formats: refused: save what is to be kept as a checkpoint.
+        export_formats: forms in which a class is to write its model into the trial's directory when a trial ends;
+            ``Trainable._export_model`` does it.
         max_failures: see ``FailureConfig``.
         restore: refused: a trainable loads what it wants to begin with.
         trial_resources: the old name of ``resources_per_trial``.
@@ -84,6 +86,7 @@ class Experiment:
         self.settings = {each: given[each] for each in given.keys() - {"self", "run", "config"}}
         self.tune_config, self.run_config = settings_of(self.settings)
         check_saving(self.run_config.checkpoint_config or CheckpointConfig(), run)
+        check_exports(export_formats, run)
 
     @property
     def checkpoint_config(self) -> CheckpointConfig | None:
@@ -150,3 +153,19 @@ def check_saving(checkpoints: CheckpointConfig, trainable: str | registry.Traina
             "checkpoint_frequency and checkpoint_at_end are for classes: a function says itself when it saves, by "
             "report(..., checkpoint=...)"
         )
+
+
+def check_exports(formats: Sequence[str] | None, trainable: str | registry.Trainable) -> None:
+    """Refuse to have a model written by what cannot.
+
+    Raises:
+        ValueError: the trainable is a function, or a class that does not override ``_export_model``.
+    """
+    found = registry.find(trainable)
+    name = "_export_model"  # Ray Tune's name of what users override
+    if not formats or (registry.is_class(found) and getattr(found, name) is not getattr(Trainable, name)):
+        return
+    raise ValueError(
+        "export_formats: a model is written by the method _export_model of a Trainable class, and there is none; "
+        "a function writes it itself, into its directory or a checkpoint"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -59,8 +60,14 @@ def _finder(gpu_id: int | str) -> Callable[[], Any]:
     return find
 
 
-def _own() -> str:
+def _own() -> int | str:
     """Return the first GPU of this trial."""
+    # Ray is asked first: it can be told (RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES) to leave the variable alone,
+    # which then names all GPUs of the machine. A Ray that does not run is not asked: the question would start it.
+    ray = sys.modules.get("ray")
+    granted: list[int | str] = ray.get_gpu_ids() if ray is not None and ray.is_initialized() else []
+    if granted:
+        return granted[0]
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0].strip()
     if not first:
         raise RuntimeError("this trial has no GPU: ask for one with tune.with_resources(objective, {'gpu': 1})")

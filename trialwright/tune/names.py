@@ -21,6 +21,7 @@ from typing import Any
 
 from trialwright.metrics import spelled
 from trialwright.nested import items
+from trialwright.tune import resources
 
 DONE = "done"  # a trial that reports it is over
 SHOULD_CHECKPOINT = "should_checkpoint"
@@ -69,8 +70,13 @@ def escape(metrics: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def unescape(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo ``escape``: nested again, with the user's names, and without what is hidden. Arrays and tuples are lists."""
-    flat = {name: value for name, value in row.items() if name not in (AUTO, NESTS)}
+    """Undo ``escape``: nested again, with the user's names, and without what is hidden. Arrays and tuples are lists;
+    a trial's resources, of which a journal has the string, are a ``PlacementGroupFactory`` again."""
+    flat = {
+        name: resources.read(value) if isinstance(value, str) else value
+        for name, value in row.items()
+        if name not in (AUTO, NESTS)
+    }
     nested = _nested(flat, json.loads(row[NESTS])) if NESTS in row else flat
     return Shown((from_engine(name), value) for name, value in nested.items())
 

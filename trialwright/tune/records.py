@@ -107,10 +107,7 @@ class Record:
         Raises:
             ValueError: there is no such mode, or no checkpoint was reported with that metric.
         """
-        scored = _scored(self.checkpoints, metric)
-        if self.checkpoints and not scored:
-            raise ValueError(f"no checkpoint was reported with {metric!r}")
-        return best_of(scored, mode)
+        return best_saved(self.checkpoints, metric, mode)
 
 
 @dataclass(frozen=True)
@@ -195,6 +192,18 @@ class Records:
         first = f"; trial {failed[0].trial} said: {failed[0].found.error}" if failed else ""
         name = metric or self.facts.metric
         return f"no trial has reported a finite {name!r} ({len(self.all)} trials, {len(failed)} failed{first})"
+
+
+def best_saved(checkpoints: Sequence[tuple[Checkpoint, dict[str, Any]]], metric: str, mode: str) -> Checkpoint | None:
+    """Return what was saved with the best value; None if nothing was saved with a finite one.
+
+    Raises:
+        ValueError: there is no such mode, or no checkpoint was reported with that metric.
+    """
+    scored = _scored(checkpoints, metric)
+    if checkpoints and not scored:
+        raise ValueError(f"no checkpoint was reported with {metric!r}")
+    return best_of(scored, mode)
 
 
 def local_filesystem() -> Any:  # noqa: ANN401 - of pyarrow, which has no types

@@ -93,8 +93,9 @@ class TuneReporterBase(ProgressReporter):
     ) -> None:
         if mode not in (None, "min", "max"):
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
-        self._metrics = None if metric_columns is None else _titles(metric_columns)
-        self._parameters = None if parameter_columns is None else _titles(parameter_columns)
+        self._metric_columns = None if metric_columns is None else _titles(metric_columns)
+        self._parameter_columns = None if parameter_columns is None else _titles(parameter_columns)
+        self._untitled = {"metric": _is_list(metric_columns), "parameter": _is_list(parameter_columns)}
         self._total, self._metric, self._mode = total_samples, metric, mode
         self._rows, self._error_rows, self._length = max_progress_rows, max_error_rows, max_column_length
         self._period_s, self._infer_limit = max_report_frequency, infer_limit
@@ -146,17 +147,22 @@ class TuneReporterBase(ProgressReporter):
         """Show one more metric.
 
         Raises:
-            ValueError: it is shown already.
+            ValueError: it is shown already; or it has a title, and the columns were given as a list, without titles.
         """
-        self._metrics = _added(self._metrics or {}, metric, representation)
+        self._metric_columns = _added(self._metric_columns, metric, self._title("metric", representation))
 
     def add_parameter_column(self, parameter: str, representation: str | None = None) -> None:
         """Show one more parameter.
 
         Raises:
-            ValueError: it is shown already.
+            ValueError: it is shown already; or it has a title, and the columns were given as a list, without titles.
         """
-        self._parameters = _added(self._parameters or {}, parameter, representation)
+        self._parameter_columns = _added(self._parameter_columns, parameter, self._title("parameter", representation))
+
+    def _title(self, kind: str, given: str | None) -> str | None:
+        if given is not None and self._untitled[kind]:
+            raise ValueError(f"title {given!r}: the {kind} columns were given as a list; give a dict of titles instead")
+        return given
 
     # From trials to text --------------------------------------------------------------------------------------------
 
@@ -175,9 +181,9 @@ class TuneReporterBase(ProgressReporter):
         return "\n".join([*parts, *failed[: None if done else self._error_rows], ""])
 
     def _table(self, trials: Sequence[Trial], most: int | None) -> str:
-        metrics = self._inferred(trials) if self._metrics is None else self._metrics
+        metrics = self._inferred(trials) if self._metric_columns is None else self._metric_columns
         varied = (name for trial in trials for name in trial.evaluated_params)
-        parameters = {name: name for name in varied} if self._parameters is None else self._parameters
+        parameters = {name: name for name in varied} if self._parameter_columns is None else self._parameter_columns
         listed = (sorted(trials, key=self._rank) if self._sorted else list(trials))[:most]
         titles = [f"config/{title}" if title in metrics.values() else title for title in parameters.values()]
         rows = [["trial", "status", *titles, *metrics.values()]]
@@ -301,7 +307,12 @@ def _titles(columns: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     return dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns}
 
 
-def _added(columns: dict[str, str], name: str, title: str | None) -> dict[str, str]:
+def _is_list(columns: Sequence[str] | Mapping[str, str] | None) -> bool:
+    return columns is not None and not isinstance(columns, Mapping)
+
+
+def _added(columns: dict[str, str] | None, name: str, title: str | None) -> dict[str, str]:
+    columns = columns or {}
     if name in columns:
         raise ValueError(f"column {name!r} is there already")
     return {**columns, name: title or name}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -74,14 +76,30 @@ class PlacementGroupFactory:
         return self
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlacementGroupFactory) and repr(other) == repr(self)
+        """Compare amounts, not how they are written: 1 CPU is 1.0 CPUs."""
+        if not isinstance(other, PlacementGroupFactory):
+            return False
+        return (self._bundles, self._strategy) == (other._bundles, other._strategy)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash((self._strategy, *(frozenset(bundle.items()) for bundle in self._bundles)))
 
     def __repr__(self) -> str:
         return f"PlacementGroupFactory({self._bundles!r}, strategy={self._strategy!r})"
 
+
+def read(text: str) -> PlacementGroupFactory | str:
+    """Return the factory that a string shows; the string itself if it shows none."""
+    found = _SHOWN.fullmatch(text)
+    if found is None:
+        return text
+    try:
+        return PlacementGroupFactory(ast.literal_eval(found[1]), found[2])
+    except (SyntaxError, ValueError):  # a user's string that begins and ends like one
+        return text
+
+
+_SHOWN = re.compile(r"PlacementGroupFactory\((\[.*\]), strategy='(\w+)'\)")
 
 Resources = Mapping[str, object] | PlacementGroupFactory
 

@@ -51,6 +51,7 @@ DEFAULT_RESULT_KEYS = (TRAINING_ITERATION, TIME_TOTAL_S, MEAN_ACCURACY, MEAN_LOS
 EXPR_RESULT_FILE = "result.json"
 EXPR_PROGRESS_FILE = "progress.csv"
 EXPR_PARAM_FILE = "params.json"
+EXPR_PARAM_PICKLE_FILE = "params.pkl"
 EXPR_ERROR_FILE = "error.txt"
 
 DEFAULT_STORAGE_PATH = str(home())  # where runs are kept if nothing else is said
@@ -68,6 +69,7 @@ __all__ = [
     "EXPERIMENT_TAG",
     "EXPR_ERROR_FILE",
     "EXPR_PARAM_FILE",
+    "EXPR_PARAM_PICKLE_FILE",
     "EXPR_PROGRESS_FILE",
     "EXPR_RESULT_FILE",
     "HOSTNAME",

@@ -5,107 +5,21 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from functools import cached_property
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, overload
 
 from trialwright.space import Space
 from trialwright.tune.checkpoint import Checkpoint
-from trialwright.tune.error import TrialError
 from trialwright.tune.kept import load
 from trialwright.tune.records import Record, Records, flat, frame, local_filesystem
-from trialwright.tune.settings import refuse_filesystem
 from trialwright.tune.trial import Trial
+from trialwright.tune.trial_result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-class Result:
-    """One trial: what it reported last, what it saved, what went wrong. What has to be read is read when it is asked
-    for."""
-
-    def __init__(self, record: Record) -> None:
-        self._record = record
-
-    @classmethod
-    def from_path(
-        cls,
-        path: str | os.PathLike[str],
-        storage_filesystem: object = None,
-        *,
-        param_space: Mapping[str, Any] | Space | None = None,
-    ) -> Result:
-        """Read the result of the trial with this directory.
-
-        Args:
-            path: the trial's directory.
-            storage_filesystem: refused.
-            param_space: the run's, where it holds what is no data; without it these parameters are missing.
-
-        Raises:
-            ValueError: there is no run, or no such trial; or a filesystem is given.
-        """
-        refuse_filesystem(storage_filesystem)
-        directory = Path(path).resolve()
-        for record in load(directory.parent.parent, param_space).all:
-            if record.found.directory == directory:
-                return cls(record)
-        raise ValueError(f"there is no trial in {os.fspath(path)!r}")
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """What it reported last, with the automatic metrics."""
-        return self._record.trial.last_result
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its configuration."""
-        return self._record.found.config
-
-    @property
-    def checkpoint(self) -> Checkpoint | None:
-        """What it saved last."""
-        return self._record.checkpoint
-
-    @property
-    def best_checkpoints(self) -> list[tuple[Checkpoint, dict[str, Any]]]:
-        """What is kept of what it saved, each with the result it was saved with."""
-        return self._record.checkpoints
-
-    @property
-    def error(self) -> TrialError | None:
-        """What it raised, if it failed."""
-        return self._record.error
-
-    @property
-    def path(self) -> str:
-        """The directory of its files."""
-        return str(self._record.found.directory)
-
-    @property
-    def filesystem(self) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
-        """Where the path is, in pyarrow's words; it must be installed."""
-        return local_filesystem()
-
-    @property
-    def metrics_dataframe(self) -> pd.DataFrame:
-        """All that it reported, one row a report; pandas must be installed."""
-        return self._record.dataframe()
-
-    def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
-        """Return what it saved with its best value; None if nothing is kept that it saved with a finite one.
-
-        Args:
-            metric: by the name under which it was reported; nested names joined with ``/``.
-            mode: "min" or "max".
-
-        Raises:
-            ValueError: there is no such mode, or no checkpoint was reported with that metric.
-        """
-        return self._record.best_checkpoint(metric, mode)
-
-    def __repr__(self) -> str:
-        return f"Result(metrics={self.metrics!r}, path={self.path!r}, checkpoint={self.checkpoint!r})"
+__all__ = ["ExperimentAnalysis", "Result", "ResultGrid"]
 
 
 class ResultGrid:
@@ -116,9 +30,15 @@ class ResultGrid:
     """
 
     def __init__(self, experiment_analysis: ExperimentAnalysis | Records) -> None:
-        given = experiment_analysis
-        self._records = given if isinstance(given, Records) else given.records
-        self._results = [Result(record) for record in self._records.all]
+        self._given = experiment_analysis
+
+    @cached_property
+    def _records(self) -> Records:
+        return self._given if isinstance(self._given, Records) else self._given.records
+
+    @cached_property
+    def _results(self) -> list[Result]:
+        return [Result.of_record(record) for record in self._records.all]
 
     def get_best_result(
         self,
@@ -161,7 +81,7 @@ class ResultGrid:
         return self._records.table(filter_metric, filter_mode)
 
     @property
-    def errors(self) -> list[TrialError]:
+    def errors(self) -> list[Exception]:
         """What the trials raised that failed."""
         return [result.error for result in self._results if result.error is not None]
 
@@ -199,7 +119,7 @@ class ResultGrid:
         return self._results[index]
 
     def __repr__(self) -> str:
-        return f"ResultGrid({len(self)} results, {self.num_errors} errors, path={self.experiment_path!r})"
+        return "ResultGrid<[\n" + ",\n".join(indent(repr(result), "  ") for result in self) + "\n]>"
 
 
 class ExperimentAnalysis:

@@ -97,7 +97,7 @@ def run(
         trial_name_creator: see ``TuneConfig``.
         trial_dirname_creator: see ``TuneConfig``.
         sync_config: see ``RunConfig``.
-        export_formats: refused, see ``Experiment``.
+        export_formats: see ``Experiment``.
         max_failures: see ``FailureConfig``.
         fail_fast: see ``FailureConfig``.
         restore: refused, see ``Experiment``.

@@ -227,6 +227,7 @@ class RunConfig:
             other names are refused, and so is True where trials are threads, which share this process's output.
         local_dir: the old name of ``storage_path``.
         executor: where trials run: "ray", "local" (threads of this process), or an object; not in Ray Tune.
+        export_formats: in which forms a class writes its model when a trial ends; in Ray Tune only of ``tune.run``.
 
     Raises:
         ValueError: something cannot be had; the text says what to use instead.
@@ -245,6 +246,7 @@ class RunConfig:
     log_to_file: bool | str | tuple[str, str] = False
     local_dir: str | os.PathLike[str] | None = None
     executor: str | Executor = "ray"
+    export_formats: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         refuse(self._problems(), "RunConfig")
@@ -283,7 +285,6 @@ def refuse_filesystem(given: object) -> None:
 
 _OLD_CHECKPOINTS = ("checkpoint_freq", "checkpoint_at_end", "keep_checkpoints_num", "checkpoint_score_attr")
 _REFUSED = {
-    "export_formats": "save what is to be kept as a checkpoint",
     "restore": "have the trainable load the checkpoint in its setup()",
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,6 +54,7 @@ class Wishes:
         reuse: a class's object may go from trial to trial.
         metric: by the engine's name, what a bare number is that a function returns.
         required: a metric that each report must have.
+        exports: the forms in which a class writes its model when a trial ends.
     """
 
     experiment: str = "experiment"
@@ -61,6 +62,7 @@ class Wishes:
     reuse: bool = False
     metric: str | None = None
     required: str | None = None
+    exports: Sequence[str] = ()
 
 
 def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callable[[dict[str, Any]], object]:
@@ -78,7 +80,7 @@ def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callabl
     name = registry.name_of(trainable)
     attempt = partial(Attempt, wishes.experiment, name, wishes.required)
     if registry.is_class(found):
-        loop = ClassLoop(found, wishes.saving, wishes.reuse)
+        loop = ClassLoop(found, wishes.saving, wishes.reuse, wishes.exports)
         return _named(lambda config: _served(loop, config, attempt), name)
     refuse_ray_calls(found)
     call = FunctionCall(found, wishes.metric)
@@ -211,6 +213,7 @@ class ClassLoop:
     cls: type[Trainable]
     saving: Saving = Saving()
     reuse: bool = False
+    exports: Sequence[str] = ()
     idle: list[Trainable] = field(default_factory=list)
 
     def __call__(self, config: dict[str, Any]) -> None:
@@ -223,8 +226,10 @@ class ClassLoop:
                 trainable.restore(saved)
             while not self._step(trainable):
                 pass
+            self._export(trainable)
             kept = self.reuse
         except reporting.TrialStopped:
+            self._export(trainable)  # this may be a pause only: then the trial's end writes the same files again
             kept = self.reuse
             raise
         finally:
@@ -240,6 +245,10 @@ class ClassLoop:
                 return trainable
             trainable.stop()
         return self.cls(config)
+
+    def _export(self, trainable: Trainable) -> None:
+        if self.exports:
+            trainable.export_model(self.exports)
 
     def _step(self, trainable: Trainable) -> bool:
         """Do one step and report it; tell whether it was the last."""

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ class Trainable:
 
     def cleanup(self) -> None:
         """Let go of what ``setup`` took."""
+
+    def _export_model(self, export_formats: list[str], export_dir: str) -> dict[str, str]:
+        """Write the model into the directory in each of these forms; return a path for each. It is called when a trial
+        ends, with ``export_formats`` of the run."""
+        raise NotImplementedError(f"{type(self).__name__} has no _export_model()")
 
     def log_result(self, result: dict[str, Any]) -> None:
         """See each result, with the automatic metrics, before it is reported."""
@@ -210,13 +215,18 @@ class Trainable:
         """Let go of everything."""
         self.cleanup()
 
-    def export_model(self, export_formats: object, export_dir: str | None = None) -> None:
-        """Refuse.
+    def export_model(self, export_formats: Sequence[str] | str, export_dir: str | None = None) -> dict[str, str]:
+        """Write the model in other forms; return a path for each.
+
+        Args:
+            export_formats: names of forms that ``_export_model`` knows.
+            export_dir: where to; ``logdir`` by default.
 
         Raises:
-            NotImplementedError: always: save what is to be kept with ``save_checkpoint``.
+            NotImplementedError: there is no ``_export_model``.
         """
-        raise NotImplementedError("export_model() is not supported: save the model with save_checkpoint()")
+        formats = [export_formats] if isinstance(export_formats, str) else list(export_formats)
+        return self._export_model(formats, export_dir or self.logdir)
 
 
 def _is_last(result: Mapping[str, Any]) -> bool:
