@@ -95,9 +95,9 @@ def _line(name: str, row: dict[str, Any]) -> str:
     cells = [name, f"{row['package']} {row['version']}", row["date"], f"[{Path(example).name}](../{example})"]
     cells += [f"`{row['prints']}`"]
     if row["kind"] == "searcher":
+        ratio = "{} ({} to {})".format(*row["ratio"]) if "ratio" in row else "not compared"
         cells += [str(row.get(key, "")) for key in ("best", "best_alone")]
-        cells += ["{} ({} to {})".format(*row["ratio"]) if "ratio" in row else ""]
-        cells += [str(row.get(key, "")) for key in ("ask_ms", "ask_alone_ms")]
+        cells += [ratio, *(str(row.get(key, "")) for key in ("ask_ms", "ask_alone_ms"))]
     return "| " + " | ".join(cells) + " |"
 
 
