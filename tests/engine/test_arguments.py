@@ -27,7 +27,7 @@ def test_nan_is_at_least_nothing():
     assert number_problem("time_budget_s", math.nan, 0, whole=False) == "time_budget_s must be at least 0, not nan"
 
 
-@pytest.mark.parametrize("given", ["a text", 7, [({"x": 1.0}, 3.0)], [({"x": 1.0},)]])
+@pytest.mark.parametrize("given", ["a string", 7, [({"x": 1.0}, 3.0)], [({"x": 1.0},)]])
 def test_earlier_results_are_a_result_or_pairs(given):
     with pytest.raises(TypeError, match="earlier must be a Result, or a list of"):
         as_pairs(given)

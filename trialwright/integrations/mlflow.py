@@ -21,7 +21,7 @@ from trialwright.integrations.tracking import Tracker, at_end, client, require, 
 PACKAGE = "mlflow-skinny"
 RUN, TRIAL, OUTCOME, ERROR = (f"trialwright.{name}" for name in ("run", "trial", "outcome", "error"))  # our tags
 BATCH_MAX = {"metrics": 1000, "params": 100, "tags": 100}  # of one request, by MLflow's REST interface
-TEXT_MAX = 4000  # characters of a tag; MLflow refuses longer ones than 5,000 to 8,000
+STRING_MAX = 4000  # characters of a tag; MLflow refuses longer ones than 5,000 to 8,000
 PAGE = 1000  # runs that are looked up at a time
 
 
@@ -115,19 +115,19 @@ class Runs:
         self._send(
             handle.id,
             params=[self._kinds.Param(name, value) for name, value in new.items()],
-            tags=[self._kinds.RunTag(name, value[:TEXT_MAX]) for name, value in changed.items()],
+            tags=[self._kinds.RunTag(name, value[:STRING_MAX]) for name, value in changed.items()],
         )
 
     def log(self, handle: Opened, rows: Sequence[Row]) -> None:
         """Send metrics: numbers, as MLflow has no others. A string is a tag ``metric.NAME``, with its last value."""
-        numbers, texts = list[Any](), dict[str, str]()
+        numbers, strings = list[Any](), dict[str, str]()
         for row in rows:
             for name, value in row.metrics.items():
                 if isinstance(value, str):
-                    texts[f"metric.{mlflow_name(name)}"] = value[:TEXT_MAX]
+                    strings[f"metric.{mlflow_name(name)}"] = value[:STRING_MAX]
                 elif value is not None:
                     numbers.append(self._kinds.Metric(mlflow_name(name), float(value), int(row.time * 1000), row.step))
-        self._send(handle.id, metrics=numbers, tags=[self._kinds.RunTag(*text) for text in texts.items()])
+        self._send(handle.id, metrics=numbers, tags=[self._kinds.RunTag(*pair) for pair in strings.items()])
 
     def end(self, handle: Opened, trial: Tracked, ending: Ending) -> None:
         """Say how it ended; MLflow's statuses are FINISHED, FAILED, and KILLED."""
@@ -138,7 +138,9 @@ class Runs:
             self._client.log_artifacts(handle.id, trial.directory)
         self._client.set_tag(handle.id, OUTCOME, ending.status)
         if ending.message:
-            self._client.set_tag(handle.id, ERROR if ending.is_failure else f"{OUTCOME}.why", ending.message[:TEXT_MAX])
+            self._client.set_tag(
+                handle.id, ERROR if ending.is_failure else f"{OUTCOME}.why", ending.message[:STRING_MAX]
+            )
         self._client.set_terminated(handle.id, _status(ending))
 
     def close(self) -> None:
@@ -259,5 +261,5 @@ def _opened(mlflow: Any, place: str, trial: Tracked, name: str, tags: dict[str, 
 
 def _close(mlflow: Any, ending: Ending) -> None:  # noqa: ANN401
     if mlflow.active_run() is not None:  # else the trial has closed it itself
-        mlflow.set_tags({OUTCOME: ending.status, **({ERROR: ending.message[:TEXT_MAX]} if ending.message else {})})
+        mlflow.set_tags({OUTCOME: ending.status, **({ERROR: ending.message[:STRING_MAX]} if ending.message else {})})
         mlflow.end_run(_status(ending))
