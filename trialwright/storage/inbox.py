@@ -109,7 +109,7 @@ def _request(number: int, kind: str, body: str) -> InboxRequest:
     """Read one row, which may hold anything: any process may write to the file."""
     try:
         return _event(number, kind, json.loads(body))
-    # RecursionError: JSON that is nested a thousand deep. No row may end the run, whoever has written it.
+    # RecursionError: JSON that is nested a thousand deep. No row may end the run, from whichever program it comes.
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         return Unreadable(number, f"{kind} {body[:BODY_SHOWN]} cannot be read: {type(error).__name__}: {error}")
 
