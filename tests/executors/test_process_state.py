@@ -45,6 +45,33 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(tmp_path, process, 
     assert (tmp_path / "trial" / "stdout").read_bytes() == kept + b"d", "what is printed later follows"
 
 
+def test_what_is_printed_while_a_file_is_cut_stays_at_its_end(tmp_path, process, monkeypatch):
+    monkeypatch.setattr(process_state, "OUTPUT_BYTES_MAX", 100)
+    monkeypatch.setattr(process_state, "OUTPUT_BYTES_KEPT", 10)
+    files = process.open_files(tmp_path / "trial")
+    write(files, "stdout", b"a" * 101)
+    read = os.pread
+
+    def print_and_read(file, length, start):
+        part = read(file, length, start)
+        if set(part) == {ord("a")}:
+            write(files, "stdout", b"last line")
+        return part
+
+    monkeypatch.setattr(os, "pread", print_and_read)
+    process.limit_output()
+    assert (tmp_path / "trial" / "stdout").read_bytes() == b"a" * 10 + process_state._CUT + b"a" * 10 + b"last line"
+
+
+def test_a_file_that_took_the_place_of_a_trials_file_is_not_cut(tmp_path, process, monkeypatch):
+    monkeypatch.setattr(process_state, "OUTPUT_BYTES_MAX", 1)
+    process.open_files(tmp_path / "trial")
+    (tmp_path / "trial" / "stdout").unlink()
+    (tmp_path / "trial" / "stdout").write_bytes(b"the user's own")
+    process.limit_output()
+    assert (tmp_path / "trial" / "stdout").read_bytes() == b"the user's own"
+
+
 def test_a_file_that_took_the_place_of_a_descriptor_is_not_cut(tmp_path, process, monkeypatch):
     monkeypatch.setattr(process_state, "OUTPUT_BYTES_MAX", 1)
     files = process.open_files(tmp_path / "trial")

@@ -168,7 +168,7 @@ class _TrialFiles:
         # O_APPEND, so that children and C code that write to the same file do not overwrite each other, and a file that
         # is cut is continued at its end.
         self._opened = {name: os.open(directory / name, _APPEND, 0o644) for name in STREAMS}
-        # To tell our file from another one that user code has opened under the same number.
+        # To tell our file from another one that user code has opened under the same number, or put in its place.
         self._inodes = [os.fstat(opened).st_ino for opened in self._opened.values()]
         self._lock = threading.Lock()  # the listener must not cut a file after its descriptor is closed and reused
 
@@ -201,9 +201,10 @@ class _TrialFiles:
     def limit(self) -> None:
         """Cut the middle of a stream that is too long. Processes that append to it can go on."""
         with self._lock:
-            for opened, inode in zip(self._opened.values(), self._inodes, strict=False):
-                with suppress(OSError):  # user code has closed all descriptors, or the disk is full
-                    _cut_middle(opened, inode)
+            for name, inode in zip(self._opened, self._inodes, strict=False):
+                with suppress(OSError):  # user code has removed the file, or the disk is full
+                    # By its path: what is written through the open descriptor is appended (O_APPEND).
+                    _cut_middle(self._directory / name, inode)
 
     def close(self) -> None:
         """Close the files; one in which nothing was printed is removed."""
@@ -296,13 +297,20 @@ def _is_harmless(thread: threading.Thread) -> bool:
     return type(thread).__module__.partition(".")[0] == "tqdm" or thread.name in ("fsspecIO", WIRE_THREAD)
 
 
-def _cut_middle(file: int, inode: int) -> None:
-    status = os.fstat(file)
-    if status.st_size > OUTPUT_BYTES_MAX and status.st_ino == inode:
-        tail = os.pread(file, OUTPUT_BYTES_KEPT, status.st_size - OUTPUT_BYTES_KEPT)
-        # What a child appends between the read and this is lost: no call does both.
-        os.ftruncate(file, OUTPUT_BYTES_KEPT)
-        os.write(file, _CUT + tail)
+def _cut_middle(path: Path, inode: int) -> None:
+    with path.open("r+b", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        if status.st_size <= OUTPUT_BYTES_MAX or status.st_ino != inode:
+            return
+        start, end = status.st_size - OUTPUT_BYTES_KEPT, OUTPUT_BYTES_KEPT
+        end += os.pwrite(file.fileno(), _CUT, end)
+        # Moved in place, and the file is shortened last: what is printed meanwhile is at its end, and is moved as well.
+        # If it were shortened first, that would come before the kept part. The limit is for one who prints faster.
+        while end < OUTPUT_BYTES_MAX and (part := os.pread(file.fileno(), OUTPUT_BYTES_KEPT, start)):
+            start += len(part)
+            end += os.pwrite(file.fileno(), part, end)
+        # What is printed between the last read and this is lost: no call does both.
+        file.truncate(end)
 
 
 def _has_children() -> bool:
