@@ -177,7 +177,7 @@ def test_one_that_raises_is_reported_once_and_retired(problems, error):
     assert "test_callbacks.py" in text
 
 
-def test_one_that_hangs_is_retired_and_the_others_go_on(problems):
+def test_one_that_hangs_is_retired_and_the_others_continue(problems):
     gated, recorder, clock = Gated(), Recorder(), Clock()
     runner = CallbackRunner([gated, recorder], problems, clock=clock)
     runner.emit("on_trial_result", iteration=0, trial=info(0), result={"loss": 1.0})

@@ -48,7 +48,7 @@ def test_a_boundary_comes_back_as_one():
     assert boundary.met({"loss": -math.inf})
 
 
-def test_a_field_that_this_version_does_not_know_is_left_out():
+def test_a_field_that_this_version_does_not_know_is_omitted():
     assert codec.from_plain({"kind": "Started", "trial": 1, "attempt": 2, "mood": "fine"}) == Started(1, 2)
 
 

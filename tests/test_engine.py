@@ -655,7 +655,7 @@ class TestResume:
         assert [(trial.outcome, trial.attempts, trial.metrics["step"]) for trial in again] == [("completed", 2, 4)] * 2
         assert Engine.resume(first.path, objective, retry_failed=how, executor="local", verbose=0).run().errors == []
 
-    def test_goes_on_with_a_run_that_its_failures_stopped(self, tmp_path):
+    def test_continues_with_a_run_that_its_failures_stopped(self, tmp_path):
         def objective(config):
             if not (tmp_path / "mended").exists():
                 raise OSError("no disk")

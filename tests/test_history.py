@@ -72,7 +72,7 @@ def test_a_moment_stays_as_it_was_while_the_log_grows():
     assert before == again == log.until(3)
 
 
-def test_a_clone_goes_on_with_another_configuration():
+def test_a_clone_continues_with_another_configuration():
     log = a_log()
     log.born(0, {"x": 7}, {"donor": 1})
     log.seen(0, 4, [(0.1,)])

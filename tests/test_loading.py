@@ -131,7 +131,7 @@ def test_a_configuration_in_log_files_shows_what_is_no_data_by_its_place(tmp_pat
     assert shown["deep"]["kind"] == f"deep/kind[{[max, min].index(result[0].config['deep']['kind'])}]"
 
 
-def test_a_run_may_be_read_while_it_goes_on(tmp_path):
+def test_a_run_may_be_read_while_it_continues(tmp_path):
     def looks(config):
         report(loss=config["x"])
         [directory] = tmp_path.iterdir()

@@ -124,7 +124,7 @@ class Hostile:
     ],
     ids=lambda item: type(item).__name__,
 )
-def test_what_is_no_metric_is_kept_as_its_string_or_left_out_and_said(given, kept):
+def test_what_is_no_metric_is_kept_as_its_string_or_omitted_and_said(given, kept):
     notes: dict[str, str] = {}
     assert clean({"loss": 1.0, "a": {"x": given}}, notes) == {"loss": 1.0, "a/x": kept}
     fate = "left out" if kept is None else "kept as its string"

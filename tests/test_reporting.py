@@ -197,7 +197,7 @@ def saved(make, driver) -> Checkpoint:
     return Checkpoint(path, 5, 60.0)
 
 
-def test_steps_and_time_go_on_from_the_checkpoint_if_it_was_loaded_before_the_first_report(make, driver, clock, saved):
+def test_steps_and_time_resume_from_the_checkpoint_if_it_was_loaded_before_the_first_report(make, driver, clock, saved):
     session = make(checkpoint=saved, attempt=2)
     assert session.get_checkpoint() == {"epoch": 5}
     assert session.get_checkpoint() == {"epoch": 5}, "as often as you like"

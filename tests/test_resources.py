@@ -33,7 +33,7 @@ def test_every_amount_that_is_written_with_four_decimals_is_kept_exactly(units):
     assert to_units({"cpu": float(f"{units // 10_000}.{units % 10_000:04}")}) == {"cpu": units}
 
 
-def test_zeros_are_left_out():
+def test_zeros_are_omitted():
     assert to_units({"cpu": 1, "gpu": 0, "memory": 0.0}) == {"cpu": 10_000}
 
 

@@ -91,7 +91,7 @@ def test_the_command_prints_tables_and_writes_json(tmp_path, capsys):
     assert (tmp_path / "plot.png").exists()
 
 
-def test_a_benchmark_that_was_interrupted_goes_on_with_what_is_missing(tmp_path, capsys):
+def test_a_benchmark_that_was_interrupted_continues_with_what_is_missing(tmp_path, capsys):
     kept = tmp_path / "traces.jsonl"
     flags = ["--tasks", "ordered", "--workers", "4", "--jobs", "1", "--population-seeds", "0", "--traces", str(kept)]
     main([*flags, "--methods", "random", "asha", "--seeds", "1"])

@@ -117,7 +117,7 @@ class TestComparison:
             (what, at) for what in ("regret", "forms", "surfaces") for at in (25, 50, 100)
         ]
 
-    def test_a_task_that_a_method_lacks_is_left_out(self):
+    def test_a_task_that_a_method_lacks_is_omitted(self):
         traces = [*some(a=1.0), trace("b", (1, 8.0))]
         assert complete(traces, FORMS, ["a", "b"]) == FORMS[:1]
         assert compare(traces, FORMS, ["a", "b"])[0].tasks == 1

@@ -290,7 +290,7 @@ class ExecutorContract:
             range(1, 10_001)
         )
 
-    def test_a_checkpoint_is_given_back_and_steps_go_on_from_it(self, driver):
+    def test_a_checkpoint_is_given_back_and_steps_resume_from_it(self, driver):
         trial = driver.launch(with_checkpoint, steps=2)
         saved = driver.wait_for(trial, Reported)[-1]
         assert saved.waiting

@@ -218,7 +218,7 @@ class SchedulerContract:
             assert report.step > last.get(trial.id, 0)
             last[trial.id] = 0 if isinstance(verdict, Clone) else report.step
 
-    def test_a_lease_that_goes_on_ends_later_than_the_report_it_answers(self):
+    def test_a_lease_that_continues_ends_later_than_the_report_it_answers(self):
         for (_, report), verdict in self.recorded().of("on_report"):
             if isinstance(verdict, Continue):
                 assert not any(boundary.met(report.metrics) for boundary in verdict.until)

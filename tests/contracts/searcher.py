@@ -150,13 +150,13 @@ class SearcherContract:
         alone = [answered(self.ready(space), history, [request])[0] for request in news(0, 7)]
         assert together == alone == answered(searcher, history, news(0, 7)), "whatever was asked before"
 
-    def test_a_fresh_instance_goes_on_as_the_live_one(self, space):
+    def test_a_fresh_instance_continues_as_the_live_one(self, space):
         log, live = HistoryLog(), self.ready(space)
         self.drive(live, log, [6, 2, 3])
         history, requests = log.until(len(log)), news(11, 4)
         assert answered(self.ready(space), history, requests) == answered(live, history, requests)
 
-    def test_a_fresh_instance_goes_on_as_the_live_one_where_trials_are_paused_at_rungs(self, space):
+    def test_a_fresh_instance_continues_as_the_live_one_where_trials_are_paused_at_rungs(self, space):
         log, live = HistoryLog(), self.ready(space)
         for number in range(18):
             [suggestion] = answered(live, log.until(len(log)), news(number, 1))

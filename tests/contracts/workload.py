@@ -67,7 +67,7 @@ class WorkloadContract:
             assert one == other
 
     @pytest.mark.parametrize("saved_after", [0, 1, 3])
-    def test_a_saved_state_stays_as_it_was_whatever_goes_on_from_it(self, saved_after):
+    def test_a_saved_state_stays_as_it_was_whatever_resumes_from_it(self, saved_after):
         workload, (config, another, _) = self.make(), self.configs()
         begin = workload.start(config, 0)
         state = [begin, *(state for state, _, _ in self.play(workload, config, begin, saved_after))][-1]

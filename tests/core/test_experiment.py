@@ -247,7 +247,7 @@ def test_preemption_is_not_counted_as_a_failure():
     assert hand.trial(0).failures == 0
 
 
-def test_a_retry_goes_on_from_the_latest_checkpoint():
+def test_a_retry_resumes_from_the_latest_checkpoint():
     hand = Hand(samples=1, max_failures=1)
     hand.reported(0, 3, checkpoint="three")
     hand.reported(0, 4, waiting=False)
@@ -565,7 +565,7 @@ def paused(*, checkpoint=None, **more):
     return hand
 
 
-def test_a_paused_trial_goes_on_from_its_checkpoint():
+def test_a_paused_trial_resumes_from_its_checkpoint():
     hand = paused(checkpoint="two")
     hand.scheduler.choices = [Resume(0, at_step(6))]
     (launch,) = hand.halted(0)
@@ -685,7 +685,7 @@ def test_a_variation_that_comes_before_the_halt_waits_for_it():
     assert hand.halted(1) == [Like(Launch, trial=1, config={"x": 0.0})]
 
 
-def test_without_a_variation_the_trial_goes_on_as_it_was():
+def test_without_a_variation_the_trial_continues_as_it_was():
     script = Script(verdicts={(1, 1): Clone(0, at_step(5))})
     hand = Hand(script, samples=2, answers=False, keep_checkpoints=1)
     hand(hand.answer(hand.first[0]))
@@ -725,7 +725,7 @@ def test_a_donor_without_a_checkpoint_is_not_cloned_and_that_is_said_once():
     assert "donor has no checkpoint" in hand.experiment.warnings[0]
 
 
-def test_a_resized_trial_goes_on_from_its_checkpoint_with_other_resources():
+def test_a_resized_trial_resumes_from_its_checkpoint_with_other_resources():
     hand = Hand(Script(verdicts={(0, 1): Resize({"cpu": 3}, at_step(7))}), samples=1, cpus=4)
     assert hand.reported(0, 1, checkpoint="one") == [Halt(0, 1, durable=True)]
     (launch,) = hand.halted(0)
@@ -734,7 +734,7 @@ def test_a_resized_trial_goes_on_from_its_checkpoint_with_other_resources():
     assert hand.trial(0).resources == {"cpu": 3.0}
 
 
-def test_a_checkpoint_that_comes_while_a_trial_stops_to_be_resized_is_the_one_it_goes_on_from():
+def test_a_checkpoint_that_comes_while_a_trial_stops_to_be_resized_is_the_one_it_resumes_from():
     hand = Hand(Script(verdicts={(0, 1): Resize({"cpu": 2}, ())}), samples=1, keep_checkpoints=1)
     hand.reported(0, 1, 0.9, checkpoint="one")
     assert hand.reported(0, 2, 0.1, checkpoint="two") == [Discard("one")]
@@ -873,7 +873,7 @@ def test_resuming_a_trial_twice_is_a_policy_error():
         hand.reported(0, 2)
 
 
-def test_continue_goes_on_until_the_schedulers_and_the_rules_boundaries():
+def test_continue_continues_until_the_schedulers_and_the_rules_boundaries():
     hand = Hand(Script(verdicts={(0, 1): Continue(at_step(4))}), samples=1, stop={"loss": ("<=", 0.1)})
     assert hand.reported(0, 1) == [Extend(0, 1, (*at_step(4), ("loss", "<=", 0.1)))]  # type: ignore[arg-type]
 
@@ -881,7 +881,7 @@ def test_continue_goes_on_until_the_schedulers_and_the_rules_boundaries():
 # A resumed run --------------------------------------------------------------------------------------------------------
 
 
-def test_the_workers_of_a_driver_that_died_are_lost_and_their_trials_go_on():
+def test_the_workers_of_a_driver_that_died_are_lost_and_their_trials_continue():
     hand = Hand(samples=2, cpus=2)
     hand.reported(0, 3, checkpoint="three")
     orphans = hand.experiment.orphans()
@@ -915,7 +915,7 @@ def test_a_failed_trial_is_tried_again_from_scratch_and_judged_again():
     assert hand.trial(0).judged_step == 0
 
 
-def test_a_run_that_its_failures_stopped_goes_on_with_all_that_was_wanted():
+def test_a_run_that_its_failures_stopped_continues_with_all_that_was_wanted():
     hand = Hand(samples=3, cpus=1, fail_fast=True)
     hand.failed(0)
     assert hand.experiment.stopped is not None
@@ -926,7 +926,7 @@ def test_a_run_that_its_failures_stopped_goes_on_with_all_that_was_wanted():
     assert hand.experiment.outcomes["completed"] == hand.experiment.samples
 
 
-def test_a_run_whose_time_is_over_does_not_go_on():
+def test_a_run_whose_time_is_over_does_not_continue():
     hand = Hand(samples=1, cpus=1, time_budget_s=5)
     hand.failed(0)
     hand(Ticked(), after=6)
@@ -971,7 +971,7 @@ def test_not_now_means_no_more_where_nothing_runs():
     assert hand.experiment.done
 
 
-def test_a_stopped_run_that_goes_on_asks_again_for_what_was_not_answered():
+def test_a_stopped_run_that_continues_asks_again_for_what_was_not_answered():
     hand = Hand(samples=3, cpus=2, answers=False, fail_fast=True)
     (ask,) = hand.first
     not_now(hand, ask, given=1)

@@ -79,7 +79,7 @@ def test_a_searcher_that_learns_is_asked_as_room_comes_free_also_where_trials_ne
     assert searcher.before_the_first_end <= 6
 
 
-def test_time_goes_on_where_trials_need_different_things_and_there_is_no_end_of_samples():
+def test_time_continues_where_trials_need_different_things_and_there_is_no_end_of_samples():
     result = virtual({"kind": space.choice(["a", "b"])}, shapes, ONE_GPU, num_samples=-1, time_budget_s=100.0)
     assert result.wall_s == pytest.approx(100.0)
     assert sum(trial.attempts == 0 for trial in result) <= LOOKED_AT + 64, "in line, and asked for ahead"

@@ -97,7 +97,7 @@ def a_paused_trial():
     return hand, ask
 
 
-def test_the_trial_that_the_searcher_names_goes_on_with_its_tags():
+def test_the_trial_that_the_searcher_names_continues_with_its_tags():
     hand, ask = a_paused_trial()
     [launch] = hand(Suggested(ask.ask, (Suggestion({}, {"rank": 1}, resume=0),)))
     assert (launch.trial, launch.attempt) == (0, 2)

@@ -102,7 +102,7 @@ def test_what_the_result_holds_is_its_readers(tmp_path):
     assert_unharmed(load(result.path))
 
 
-def test_points_to_evaluate_may_be_changed_once_the_run_goes_on(tmp_path):
+def test_points_to_evaluate_may_be_changed_once_the_run_continues(tmp_path):
     points = [{"model": {"x": value}} for value in (0.25, 0.5, 0.75)]
 
     def objective(config):

@@ -31,7 +31,7 @@ def first(tmp_path):
     return start.run()[0]
 
 
-def test_it_goes_on_from_there_and_counts_on(tmp_path, first):
+def test_it_resumes_from_there_and_counts_on(tmp_path, first):
     following = engine(tmp_path, num_samples=1)
     following.enqueue({"rate": 0.25, "steps": 2}, checkpoint=first)
     result = following.run()

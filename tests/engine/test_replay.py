@@ -163,7 +163,7 @@ class Breaking(ASHA):
         return super().on_report(trial, report)
 
 
-def test_a_run_whose_scheduler_broke_goes_on_with_a_mended_one_from_the_event_that_broke_it(tmp_path):
+def test_a_run_whose_scheduler_broke_continues_with_a_mended_one_from_the_event_that_broke_it(tmp_path):
     objective, executor = RUNS[0]
     given = {**keywords("stopping", executor()), "scheduler": Breaking(max_t=9)}
     with pytest.raises(PolicyError, match="a mistake in the scheduler"):

@@ -100,7 +100,7 @@ def test_one_that_is_busy_is_interrupted_and_ends_the_run(name, keywords):
     wait_for_threads()
 
 
-def test_the_run_goes_on_with_a_mended_one(tmp_path):
+def test_the_run_continues_with_a_mended_one(tmp_path):
     with pytest.raises(PolicyError, match="busy"):
         an_engine(hook_timeout_s=0.05, stop=busy, storage=tmp_path).run()
     [path] = tmp_path.iterdir()

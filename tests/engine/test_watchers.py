@@ -98,7 +98,7 @@ def test_one_update_is_shown_at_a_time_and_the_last_state_after_it():
     assert warnings == []
 
 
-def test_updates_go_on_once_one_is_done():
+def test_updates_continue_once_one_is_done():
     shown, seen = Shown(), threading.Event()
     shown.gate.set()
 

@@ -184,7 +184,7 @@ def test_a_deputy_that_is_closed_ends_after_its_calls():
     assert not thread.is_alive()
 
 
-def test_the_loop_goes_on_while_a_deputy_is_busy():
+def test_the_loop_continues_while_a_deputy_is_busy():
     async def scene():
         deputy, gate = Deputy("test"), threading.Event()
         answer = deputy.call(gate.wait, WAIT_S)

@@ -134,7 +134,7 @@ def test_a_lost_machine_takes_its_workers_with_it_and_no_others_and_comes_back()
     assert {event.trial for _, event in heard if isinstance(event, Finished)} >= {0, 1, 2} - gone
 
 
-def test_a_run_goes_on_where_machines_are_left_and_waits_where_there_are_none():
+def test_a_run_continues_where_machines_are_left_and_waits_where_there_are_none():
     simulation = suffering(Faults(nodes_lost_per_hour=60, node_back_s=100.0))
     changes = [(moment.now, len(moment.event.nodes)) for moment in simulation.moments
                if isinstance(moment.event, CapacityChanged)]  # fmt: skip

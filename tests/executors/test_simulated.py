@@ -102,7 +102,7 @@ def test_an_answer_takes_as_long_as_a_report():
     assert times(simulation, Reported) == [began + step + (2 * step - 1) * 0.125 for step in (1, 2, 3)]
 
 
-def test_running_time_is_the_workers_own_and_goes_on_after_a_pause():
+def test_running_time_is_the_workers_own_and_continues_after_a_pause():
     scheduler = ASHA(max_t=9, reduction_factor=3, promote=True)
     simulation = simulate(Curve(steps=20, seconds=2.0), scheduler, Simulated(delays=DELAYS), samples=10)
     reports: list[Any] = [event for event in simulation.events if isinstance(event, Reported)]
@@ -179,7 +179,7 @@ def test_a_function_is_no_workload():
         an_executor(workload=print)
 
 
-def test_a_resumed_run_goes_on_at_the_time_it_had_reached():
+def test_a_resumed_run_continues_at_the_time_it_had_reached():
     executor = Simulated()
     now(executor.open(Run(Curve(), Space({}), lambda ask: Suggested(ask.ask, ()), began_s=77.0)))
     events(executor)
@@ -340,7 +340,7 @@ def next_report(executor: Simulated, launched: Launch) -> Reported:
     return report
 
 
-def test_an_attempt_goes_on_from_its_checkpoint():
+def test_an_attempt_resumes_from_its_checkpoint():
     executor = an_executor()
     path = paused_at_two(executor)
     report = next_report(executor, launch(attempt=2, checkpoint=Checkpoint(path, 2, 2.0)))

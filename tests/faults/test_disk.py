@@ -45,7 +45,7 @@ def killed(tmp_path):
     return tmp_path / "moved" / "run"
 
 
-def test_a_run_that_was_moved_goes_on_from_its_checkpoints(killed):
+def test_a_run_that_was_moved_resumes_from_its_checkpoints(killed):
     objective = Trains()
     result = Engine.resume(killed, objective, executor=Local(cpus=1), verbose=0).run()
     assert [(trial.outcome, trial.attempts) for trial in result] == [

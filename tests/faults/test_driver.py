@@ -100,7 +100,7 @@ def test_a_driver_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, ex
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_cleanly_and_says_how_to_go_on(tmp_path, number, code):
+def test_a_signal_stops_cleanly_and_says_how_to_continue(tmp_path, number, code):
     driver = Driver(tmp_path, "local")
     process = driver.start()
     driver.wait_for_events(20, process)

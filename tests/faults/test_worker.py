@@ -28,7 +28,7 @@ def objective(config):
 
 
 @pytest.mark.parametrize("executor", [Processes, OnRay])
-def test_a_killed_worker_loses_its_trial_which_goes_on_from_its_checkpoint_and_no_other(tmp_path, executor):
+def test_a_killed_worker_loses_its_trial_which_resumes_from_its_checkpoint_and_no_other(tmp_path, executor):
     result = Engine(
         objective,
         {"x": space.uniform(0, 1)},

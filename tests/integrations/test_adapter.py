@@ -107,7 +107,7 @@ def test_a_seed_of_its_own_counts_whatever_the_run_has(make):
     assert live(make(seed=5), 9, seed=1)[0] == live(make(seed=5), 9, seed=2)[0]
 
 
-def test_a_fresh_instance_goes_on_as_the_live_one_while_trials_run(make):
+def test_a_fresh_instance_continues_as_the_live_one_while_trials_run(make):
     searcher = make()
     _, history = live(searcher, 14, pending=3)
     fresh = make()
@@ -227,7 +227,7 @@ def test_bayesopt_names_the_parameter_that_is_in_a_branch():
         BayesOpt().setup(Problem(Space(BRANCHES)))
 
 
-def test_a_run_that_was_resumed_goes_on(make, tmp_path):
+def test_a_run_that_was_resumed_continues(make, tmp_path):
     class Enough(Exception):
         """Stops the run, as a bug in a callback of the searcher would."""
 

@@ -54,7 +54,7 @@ def test_the_model_knows_branches_failures_and_trials_that_run():
     assert len(history) == 8
 
 
-def test_a_fresh_instance_goes_on_as_the_live_one():
+def test_a_fresh_instance_continues_as_the_live_one():
     searcher, requests = Ax(), [Request(6, sample=6)]
     _, history = live(searcher, 6)
     fresh = Ax()

@@ -39,7 +39,7 @@ def test_the_search_begins_where_trials_are_cheap(search):
 
 @pytest.mark.parametrize("pending", [0, 3])
 @pytest.mark.parametrize("search", [CFO, BlendSearch])
-def test_a_fresh_instance_goes_on_as_the_live_one(search, pending):
+def test_a_fresh_instance_continues_as_the_live_one(search, pending):
     live_one = search()
     _, history = live(live_one, 20, what=TREES, pending=pending, cost=trees_cost)
     fresh = search()

@@ -48,7 +48,7 @@ def is_running(pid):
     return True
 
 
-def test_it_suggests_what_the_library_suggests_here_and_a_resumed_run_goes_on(tmp_path):
+def test_it_suggests_what_the_library_suggests_here_and_a_resumed_run_continues(tmp_path):
     keywords = {**QUIET, "storage": tmp_path, "max_concurrent_trials": 1}
     options = {"n_initial_points": 4, "points": [{"units": 64}]}
     here = Engine(loss, WHAT, searcher=HyperOpt(**options), num_samples=12, **keywords).run()
@@ -58,7 +58,7 @@ def test_it_suggests_what_the_library_suggests_here_and_a_resumed_run_goes_on(tm
 
 
 @pytest.mark.skipif(not APART.exists(), reason="nox -s nevergrad makes the other environment")
-def test_a_library_that_only_another_environment_has_is_asked_there_and_a_resumed_run_goes_on(tmp_path):
+def test_a_library_that_only_another_environment_has_is_asked_there_and_a_resumed_run_continues(tmp_path):
     keywords = {**QUIET, "storage": tmp_path, "max_concurrent_trials": 1}
     searcher = InEnvironment(APART, "nevergrad", optimizer="TwoPointsDE", optimizer_kwargs={"budget": 40})
     whole = Engine(loss, WHAT, searcher=searcher, num_samples=14, **keywords).run()

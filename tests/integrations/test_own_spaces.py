@@ -37,7 +37,7 @@ def conditional(hp):
     }
 
 
-def test_hyperopts_branches_and_the_history_go_on_in_a_fresh_instance():
+def test_hyperopts_branches_and_the_history_continue_in_a_fresh_instance():
     hp = pytest.importorskip("hyperopt").hp
 
     def cost(config):

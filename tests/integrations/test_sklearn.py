@@ -108,7 +108,7 @@ def test_a_scheduler_spares_folds_and_configurations_with_fewer_rank_last(fits):
     assert np.isnan(found.cv_results_["split1_test_score"][1:]).all()
 
 
-def test_paused_trials_go_on_with_the_next_fold(fits):
+def test_paused_trials_continue_with_the_next_fold(fits):
     scheduler = ASHA(max_t=5, reduction_factor=2, promote=True)
     found = search(Counting(), QUALITY, num_samples=1, cv=5, refit=False, scheduler=scheduler).fit(X, Y)
     assert fits() == found.cv_results_["folds"].sum()

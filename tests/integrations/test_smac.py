@@ -36,7 +36,7 @@ def test_branches_are_searched():
     assert len({str(config) for config in configs}) == 11, "nothing is tried twice while there is something new"
 
 
-def test_where_all_was_tried_it_goes_on():
+def test_where_all_was_tried_it_continues():
     what = {"x": space.randint(0, 2)}
     configs, _ = live(SMAC(n_initial_points=2, n_trees=2), 4, what=what, cost=lambda config: config["x"])
     assert [config["x"] for config in configs[:2]] in ([0, 1], [1, 0])

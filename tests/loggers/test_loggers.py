@@ -239,7 +239,7 @@ def test_where_there_is_no_run_nothing_is_exported(tmp_path):
         export(tmp_path, "csv")
 
 
-def test_files_grow_while_the_run_goes_on_and_are_whole_when_it_ends(tmp_path):
+def test_files_grow_while_the_run_continues_and_are_whole_when_it_ends(tmp_path):
     def waits(config):
         report(loss=1.0)
         deadline = time.monotonic() + 60
@@ -343,7 +343,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("key", WRONG)
-def test_a_value_that_places_no_row_is_left_out_and_said_once_and_all_files_are_complete(tmp_path, key):
+def test_a_value_that_places_no_row_is_omitted_and_said_once_and_all_files_are_complete(tmp_path, key):
     values = WRONG[key]
 
     def objective(config):

@@ -341,7 +341,7 @@ def test_promotion_on_one_worker_finishes_and_takes_the_best_to_the_top():
     assert trials[0].outcome.kind == "completed"
 
 
-def test_a_promoted_trial_goes_on_from_where_it_paused():
+def test_a_promoted_trial_resumes_from_where_it_paused():
     simulation = simulate(Curve(steps=100), ASHA(max_t=27, reduction_factor=3, promote=True), Simulated(), samples=30)
     resumed = [launch for launch in simulation.commands(Launch) if launch.attempt > 1]
     assert resumed

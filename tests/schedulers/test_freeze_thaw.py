@@ -71,7 +71,7 @@ def test_the_searcher_is_asked_for_the_best_of_a_new_trial_and_those_that_are_pa
     assert (request.kind, request.trial, request.sample, request.tags) == ("next", 1, 1, {"levels": [1, 3, 9]})
 
 
-def test_the_paused_trial_that_it_names_goes_on_to_the_next_level():
+def test_the_paused_trial_that_it_names_continues_to_the_next_level():
     hand, ask = consulted()
     [launch] = [
         each for each in hand(Suggested(ask.ask, (Suggestion({}, {"a": 1}, resume=0),))) if isinstance(each, Launch)

@@ -56,7 +56,7 @@ def test_when_the_order_is_settled_at_once_no_trial_goes_beyond_the_second_rung(
     assert longest(Crossing()) == 3
 
 
-def test_it_goes_on_until_the_order_has_settled():
+def test_it_continues_until_the_order_has_settled():
     assert longest(Crossing(at=2)) == 9, "rungs 1 and 3 disagree; 3 and 9 agree"
 
 

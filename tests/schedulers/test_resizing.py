@@ -123,7 +123,7 @@ def short_or_long(config: dict[str, Any]) -> None:
         report(loss=1 / step, cpus=context().resources["cpu"], checkpoint={"step": step})
 
 
-def test_outside_the_simulation_a_trial_goes_on_from_its_checkpoint_and_knows_what_it_has():
+def test_outside_the_simulation_a_trial_resumes_from_its_checkpoint_and_knows_what_it_has():
     points = [{"steps": 1}, {"steps": 60}]
     result = Engine(
         short_or_long, {"steps": randint(1, 61)}, metric="loss", num_samples=2, points_to_evaluate=points,

@@ -60,7 +60,7 @@ def drive(searcher, history, count):
         history.ended(number, Outcome("completed"))
 
 
-def test_it_goes_on_with_another_where_trials_are_many(monkeypatch):
+def test_it_continues_with_another_where_trials_are_many(monkeypatch):
     monkeypatch.setattr(auto, "GP_TRIALS_MAX", 14)
     (searcher := Auto()).setup(Problem(SQUARE))
     drive(searcher, log := HistoryLog(), 20)

@@ -53,7 +53,7 @@ def test_a_clone_gains_from_what_its_donor_had_at_the_checkpoint():
     assert numbers(gains_of(log).intervals(99))[-1] == (2, 8.0, 1.0, 0.75)
 
 
-def test_who_is_tried_again_goes_on_from_the_step_before_its_next_report():
+def test_who_is_tried_again_resumes_from_the_step_before_its_next_report():
     log = lived([9.0, 8.0, 7.0])
     log.launched(0, at_step(4))
     log.seen(0, 3, [(6.0,), (5.0,)])

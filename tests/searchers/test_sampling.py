@@ -199,7 +199,7 @@ def test_branches_add_up():
     ]  # fmt: skip
 
 
-def test_what_violates_a_constraint_is_left_out():
+def test_what_violates_a_constraint_is_omitted():
     space = Space({"a": randint(0, 3), "b": randint(0, 3)}, constraints=[lambda config: config["a"] < config["b"]])
     assert [(config["a"], config["b"]) for config in configs_of(space, 2)] == [(0, 1), (0, 2), (1, 2)] * 2
 

@@ -36,7 +36,7 @@ def test_a_right_config_has_no_problems():
     assert WHAT.validate({**GOOD, "lr": np.float64(0.1), "units": np.int64(3)}) == []
 
 
-def test_constants_and_derived_values_may_be_left_out():
+def test_constants_and_derived_values_may_be_omitted():
     config = {key: value for key, value in GOOD.items() if key != "twice"} | {"opt": {"momentum": 0.3}}
     assert WHAT.validate(config) == []
 

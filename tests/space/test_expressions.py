@@ -56,7 +56,7 @@ class TestInASpace:
         space = Space({"a": uniform(0, 1), "b": uniform(0, 1)}, constraints=["a < b"])
         assert all(config["a"] < config["b"] for config in space.sample(100, np.random.default_rng(0)))
 
-    def test_other_branches_are_left_alone(self):
+    def test_other_branches_are_not_changed(self):
         space = Space({"m": choice([{"depth": randint(1, 9)}, {"width": randint(1, 9)}])}, ["m.depth > 4"])
         configs = space.sample(200, np.random.default_rng(0))
         assert {config["m"].get("depth", 9) for config in configs} == {5, 6, 7, 8, 9}

@@ -176,7 +176,7 @@ def test_discard(tmp_path, target):
 
 
 @pytest.mark.parametrize("path", ["run/../mine", "mine", "run-2", "run/link", "run/into/mine", ".", "/"])
-def test_discard_leaves_alone_what_is_outside(tmp_path, path):
+def test_discard_does_not_change_what_is_outside(tmp_path, path):
     for name in ("run", "mine", "run-2"):
         checkpoints.save({"step": 1}, tmp_path / name)
     (tmp_path / "run" / "link").symlink_to(tmp_path / "mine")

@@ -41,7 +41,7 @@ def newer(monkeypatch, migration):
     monkeypatch.setattr(formats, "FORMAT", formats.FORMAT + 1)
 
 
-def test_an_older_format_is_read_as_it_is_and_brought_up_to_date_to_go_on_with_it(run, monkeypatch):
+def test_an_older_format_is_read_as_it_is_and_brought_up_to_date_to_continue_with_it(run, monkeypatch):
     before, old = entries(run), formats.FORMAT
     newer(monkeypatch, lambda database: database.execute("ALTER TABLE trials ADD COLUMN mood TEXT"))
     assert SqliteStore.open(run, read_only=True).format == old

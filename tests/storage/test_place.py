@@ -57,7 +57,7 @@ def test_a_resumed_run_gets_a_link_only_if_it_is_given_one(tmp_path):
         assert [each.name for each in tmp_path.iterdir() if each.is_symlink()] == ([] if link is None else [link])
 
 
-def test_what_is_no_link_is_left_alone_and_told(tmp_path):
+def test_what_is_no_link_is_not_changed_and_told(tmp_path):
     (tmp_path / "latest").mkdir()
     with pytest.warns(RuntimeWarning, match="no link leads to .*latest' is there, and is no link"):
         result = kept(tmp_path, link="latest").run()

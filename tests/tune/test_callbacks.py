@@ -132,7 +132,7 @@ def test_a_callback_that_takes_no_keywords_is_set_up_all_the_same(tmp_path):
     assert old.ready
 
 
-def test_a_callback_that_raises_is_named_and_the_run_goes_on(tmp_path):
+def test_a_callback_that_raises_is_named_and_the_run_continues(tmp_path):
     class Broken(Callback):
         def on_trial_result(self, iteration, trials, trial, result, **info):
             raise KeyError("score")

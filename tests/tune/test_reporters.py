@@ -127,7 +127,7 @@ def test_errors_are_listed(tmp_path, capsys):
     assert text_of(tmp_path, capsys, failing).count("RuntimeError: no luck") == 3
 
 
-def test_rows_are_limited_while_the_run_goes_on():
+def test_rows_are_limited_while_the_run_continues():
     from trialwright.callbacks import TrialInfo
     from trialwright.tune.trial import Trial
 

@@ -90,7 +90,7 @@ class TestAnAlgorithm:
         assert result["training_iteration"] == 1
         assert result["learners"]["default_policy"]["num_trainable_parameters"] > 1000
 
-    def test_goes_on_from_its_checkpoint(self, dqn, train, tmp_path):
+    def test_resumes_from_its_checkpoint(self, dqn, train, tmp_path):
         failed = tmp_path / "failed"
 
         class FailsOnce(dqn):

@@ -302,7 +302,7 @@ class TestResume:
         assert [trial.status for trial in failed.trials] == ["ERROR"]
         assert [trial.status for trial in tune.run(fails_once, **how, **fast).trials] == ["TERMINATED"]
 
-    def test_how_to_go_on_is_checked(self):
+    def test_how_to_continue_is_checked(self):
         with pytest.raises(ValueError, match="unfinished trials go on as well"):
             tune.run(objective, name="mine", resume="AUTO+ERRORED_ONLY")
         with pytest.raises(ValueError, match="resume_config says how to resume"):

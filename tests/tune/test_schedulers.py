@@ -323,7 +323,7 @@ def test_a_users_scheduler_stops_trials(tmp_path):
     assert "Recorder" in result[0].reason
 
 
-def test_a_users_scheduler_pauses_trials_and_lets_them_go_on(tmp_path):
+def test_a_users_scheduler_pauses_trials_and_resumes_them(tmp_path):
     scheduler = Recorder(lambda trial, result: "PAUSE" if result["training_iteration"] % 3 == 0 else "CONTINUE")
     result = asked(scheduler, saving, tmp_path, max_concurrent_trials=1)
     assert [(trial.outcome, trial.attempts, trial.metrics["step"]) for trial in result] == [("completed", 4, 10)] * 3

@@ -462,7 +462,7 @@ def test_a_repeater_tries_each_suggestion_several_times_and_tells_the_mean():
     assert [told[1] for told in climber.told] == pytest.approx([config["x"] + 1 for config in configs[:9:3]])
 
 
-def test_a_repeaters_failures_are_left_out_of_the_mean():
+def test_a_repeaters_failures_are_omitted_of_the_mean():
     climber = Climber()
 
     def objective(config):
@@ -475,7 +475,7 @@ def test_a_repeaters_failures_are_left_out_of_the_mean():
     assert any(not error for _, _, error in climber.told)
 
 
-def test_a_repeater_goes_on_in_a_fresh_instance():
+def test_a_repeater_continues_in_a_fresh_instance():
     def fresh():
         made = to_engine(Repeater(HyperOptSearch(n_initial_points=2), repeat=2, set_index=False))
         made.setup(Problem(Space(PLANE)))

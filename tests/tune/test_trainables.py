@@ -209,7 +209,7 @@ class TestAClass:
         result = only(fit(Counting, {"end": 6, "story": Story([])}, checkpoint=config))
         assert [row["count"] for _, row in result.best_checkpoints] == [5, 6]
 
-    def test_goes_on_from_what_it_saved_when_it_fails(self, fit):
+    def test_resumes_from_what_it_saved_when_it_fails(self, fit):
         class Failing(Counting):
             def step(self):
                 if self.count == 3 and "load 2" not in self.story:
@@ -295,7 +295,7 @@ class TestAClass:
         fit(Counting, {"end": 2, "story": story}, cpus=1, reuse_actors=True, num_samples=2)
         assert list(story) == ["setup", "cleanup", "setup"]
 
-    def test_is_proved_to_go_on_where_it_was(self):
+    def test_is_proved_to_resume(self):
         assert validate_save_restore(Counting, {"end": 9, "story": []})
         half = type("Half", (Counting,), {"load_checkpoint": tune.Trainable.load_checkpoint})
         with pytest.raises(NotImplementedError, match="no load_checkpoint"):

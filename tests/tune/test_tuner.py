@@ -43,7 +43,7 @@ def trains(config):
 
 
 class TestASetting:
-    def test_may_be_left_out(self, settings):
+    def test_may_be_omitted(self, settings):
         assert len(tune.Tuner(lambda config: 1.0, run_config=settings()).fit()) == 1
 
     def test_of_a_scheduler_says_what_is_optimised(self, settings):
@@ -246,7 +246,7 @@ class TestARun:
             assert restored.experiment_path == analysis.experiment_path == grid.experiment_path
         assert by_name.get_results()[0].config == {"x": 1}
 
-    def test_leaves_alone_what_has_its_name(self, settings, tmp_path):
+    def test_does_not_change_what_has_its_name(self, settings, tmp_path):
         (tmp_path / "mine").mkdir()
         with pytest.warns(RuntimeWarning, match="no link leads to .*mine' is there, and is no link"):
             grid = tune.Tuner(score, param_space=SPACE, run_config=settings(name="mine")).fit()
@@ -299,7 +299,7 @@ class TestARestoredRun:
         grid = tune.Tuner.restore(str(path), score).fit()
         assert {result.metrics["pid"] for result in grid} == {os.getpid()}
 
-    def test_goes_on_as_the_same_run(self, settings, tmp_path, capsys):
+    def test_continues_as_the_same_run(self, settings, tmp_path, capsys):
         runs, path = self.interrupted(settings, tmp_path)
         assert (
             f"the run can be resumed: tune.Tuner.restore({str(path.resolve())!r}, score).fit()"
@@ -400,7 +400,7 @@ class TestARestoredRun:
         assert (grid.num_errors, again.num_errors) == (1, 0 if what else 1)
         assert began[1:] == ([] if what is None else [begins])
 
-    def test_goes_on_with_its_unfinished_trials(self, settings):
+    def test_continues_with_its_unfinished_trials(self, settings):
         grid = tune.Tuner(score, param_space=SPACE, run_config=settings()).fit()
         with pytest.raises(ValueError, match="resume_unfinished"):
             tune.Tuner.restore(grid.experiment_path, score, resume_unfinished=False)

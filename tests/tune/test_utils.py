@@ -33,7 +33,7 @@ def test_a_function_is_called_again_until_it_does_not_raise():
     never.set()
 
 
-def test_what_is_written_to_a_tee_goes_on_to_the_stream_that_is_left():
+def test_what_is_written_to_a_tee_continues_to_the_stream_that_is_left():
     first, second = io.StringIO(), io.StringIO()
     tee = Tee(first, second)
     tee.write("a")

@@ -60,7 +60,7 @@ def test_a_config_is_the_row_that_is_nearest_in_the_unit_cube():
     assert [table.row({"lr": lr}) for lr in (1e-4, 9e-4, 1.1e-3, 0.09, 0.11, 1.0)] == [0, 0, 1, 1, 2, 2]
 
 
-def test_another_configuration_goes_on_along_its_own_row():
+def test_another_configuration_continues_along_its_own_row():
     table = Table({"loss": LOSSES})
     state = table.start({"row": 0}, 0)
     state, *_ = table.step({"row": 0}, state)

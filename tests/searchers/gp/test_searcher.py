@@ -129,7 +129,7 @@ def test_a_batch_and_the_same_trials_asked_one_by_one_differ_by_nothing_but_roun
     assert np.allclose(a, b, atol=1e-3)
 
 
-def test_where_everything_is_pending_it_goes_on():
+def test_where_everything_is_pending_it_continues():
     run = Run(SQUARE)
     run.ask(20)
     run.ask(1)
@@ -157,7 +157,7 @@ def test_where_trials_fail_fewer_are_tried():
     assert sum(failures[15:]) <= 5
 
 
-def test_if_all_fail_it_goes_on_to_explore():
+def test_if_all_fail_it_continues_to_explore():
     run = Run(SQUARE)
     for _ in range(12):
         run.tell(run.ask()[0], kind="failed")
