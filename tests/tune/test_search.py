@@ -11,10 +11,11 @@ from trialwright import Engine, Local, space, tune
 from trialwright.history import History, HistoryLog
 from trialwright.integrations import BayesOpt, HyperOpt, Optuna
 from trialwright.messages import Outcome, Request
-from trialwright.searchers import TPE, Problem, Random
+from trialwright.searchers import TPE, Problem
+from trialwright.searchers.variants import Variants
 from trialwright.space import Space
 from trialwright.streams import Streams
-from trialwright.tune.schedulers import HyperBandForBOHB
+from trialwright.tune.schedulers import HyperBandForBOHB, PopulationBasedTraining
 from trialwright.tune.search import (
     BasicVariantGenerator,
     BayesOptSearch,
@@ -499,7 +500,7 @@ def test_a_repeater_continues_in_a_fresh_instance():
 
 def test_the_basic_generator_hands_points_limit_and_seed_to_the_engine():
     basic = BasicVariantGenerator([{"x": 1.0}], max_concurrent=4, random_state=7)
-    assert isinstance(basic.engine_searcher(), Random)
+    assert basic.engine_searcher() == Variants()
     assert (basic.points_to_evaluate, basic.max_concurrent, basic.seed) == ([{"x": 1.0}], 4, 7)
     for generator in (np.random.default_rng, np.random.RandomState):
         seeds = [BasicVariantGenerator(random_state=generator(1)).seed for _ in range(2)]
@@ -515,6 +516,41 @@ def test_what_is_drawn_may_stay_the_same_over_the_grid():
         ).run()
         assert [trial.config["a"] for trial in result] == [1, 2, 3] * 2
         assert len({trial.config["x"] for trial in result}) == different
+
+
+@pytest.fixture
+def tried(tmp_path):
+    """Return which grid points a run tries, in the order of its trials."""
+
+    def run(what, **config):
+        settings = tune.RunConfig(storage_path=tmp_path, executor=Local(cpus=2), verbose=0)
+        config = tune.TuneConfig(**config)
+        tuner = tune.Tuner(lambda config: {"score": 0}, param_space=what, tune_config=config, run_config=settings)
+        return [(each.config["a"], each.config["b"]) for each in tuner.fit()]
+
+    return run
+
+
+@pytest.mark.parametrize("search_alg", [None, "random", BasicVariantGenerator()])
+def test_of_a_grid_the_first_parameter_changes_fastest(search_alg, tried):
+    what = {"b": tune.grid_search([1, 2]), "a": tune.grid_search([3, 4])}
+    assert tried(what, search_alg=search_alg) == [(3, 1), (4, 1), (3, 2), (4, 2)]
+
+
+def test_a_point_takes_the_place_of_a_sample_and_what_it_leaves_of_the_grid_is_tried(tried):
+    what = {"b": tune.grid_search([1, 2]), "a": tune.grid_search([3, 4])}
+    found = tried(what, num_samples=2, search_alg=BasicVariantGenerator([{"a": 3}]))
+    assert found == [(3, 1), (3, 2), (3, 1), (4, 1), (3, 2), (4, 2)]
+
+
+def test_points_and_grids_go_with_a_population(tried):
+    population = PopulationBasedTraining(
+        metric="score", mode="max", perturbation_interval=1, hyperparam_mutations={"b": tune.uniform(0, 1)}
+    )
+    points = BasicVariantGenerator([{"a": 2}, {"b": 0.5}, {"a": 1, "b": 0.25}])
+    what = {"a": tune.grid_search([1, 2]), "b": tune.uniform(0, 1)}
+    found = tried(what, num_samples=1, search_alg=points, scheduler=population)
+    assert [a for a, _ in found] == [2, 1, 2, 1]
 
 
 def by_hand(searcher, config, **settings):
@@ -552,6 +588,11 @@ def test_by_hand_a_point_leaves_the_rest_of_the_grid_and_constant_grids_keep_wha
     assert [trial.evaluated_params.keys() for trial in trials] == [{"a", "n/b", "x"}] * 11
     again = BasicVariantGenerator(points, constant_grid_search=True, random_state=1)
     assert [trial.config for trial in by_hand(again, GRID, num_samples=3)] == [trial.config for trial in trials]
+
+
+def test_by_hand_all_points_are_tried_even_if_there_are_fewer_samples():
+    searcher = BasicVariantGenerator([{"a": 2}, {"n": {"b": 3}, "a": 1}])
+    assert len(by_hand(searcher, GRID, num_samples=1)) == searcher.total_samples == 4
 
 
 def test_by_hand_no_more_trials_run_than_are_allowed_and_the_rest_can_be_drawn_later(tmp_path):

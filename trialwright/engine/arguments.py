@@ -57,7 +57,7 @@ class Arguments:
     searcher: Searcher
     rule: StopRule
     executor: Executor
-    points: tuple[Config, ...]
+    points: tuple[Config, ...]  # that the engine suggests itself
     earlier: tuple[Earlier, ...]
     callbacks: tuple[Callback, ...]
     storage: Path | None
@@ -78,7 +78,7 @@ class Arguments:
 
     def samples(self, num_samples: int) -> int | None:
         """How many new trials ``num_samples`` means."""
-        return samples_of(num_samples, self.sweep, len(self.points))
+        return samples_of(num_samples, self.sweep, self.searcher, len(self.points))
 
     def remember(self, history: HistoryLog) -> None:
         """Begin the history with what is known already, as trials that have numbers below 0."""
@@ -166,11 +166,19 @@ def needed(needs: object, space: Space, config: Config) -> dict[str, float] | No
     return dict(wanted)
 
 
-def samples_of(num_samples: int, sweep: int, points: int) -> int | None:
-    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points."""
+def samples_of(num_samples: int, sweep: int, searcher: object, points: int) -> int | None:
+    """Return how many new trials to ask for: a grid is repeated ``num_samples`` times, besides the points, if the
+    searcher does not plan it differently."""
     if num_samples == -1:
         return None
+    if (planned := planner(searcher)) is not None:
+        return planned(num_samples)
     return num_samples * sweep + (points if sweep > 1 else 0)
+
+
+def planner(searcher: object) -> Callable[[int], int] | None:
+    """Return how a searcher plans that suggests the user's points itself; None for one that does not."""
+    return getattr(searcher, "planned", None)
 
 
 def as_space(given: object) -> Space:

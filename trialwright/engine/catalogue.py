@@ -21,6 +21,7 @@ from trialwright.messages import Plain
 from trialwright.searchers.explore import Explorer
 from trialwright.searchers.gp.maximise import Effort
 from trialwright.searchers.parzen import Bandwidths
+from trialwright.searchers.variants import Variants
 
 SCHEDULERS: dict[str, type] = {
     "fifo": schedulers.FIFO,
@@ -47,6 +48,7 @@ _PARTS: dict[str, type] = {  # which have no defaults, or are parts of others
     "resource_changing": schedulers.ResourceChanging,
     "schedule": searchers.Schedule,
     "top_job": schedulers.TopJob,
+    "variants": Variants,
 }
 SEARCHERS: dict[str, type] = {
     "auto": searchers.Auto,

@@ -23,6 +23,7 @@ from trialwright.engine.arguments import (
     as_space,
     number_problem,
     outcome_constraints,
+    planner,
     samples_of,
 )
 from trialwright.engine.choosing import AUTO, Facts, choose
@@ -78,11 +79,11 @@ class _Check:
         )
         executor = self._try(lambda: _executor(given["executor"], objective))
         goals = self._try(lambda: outcome_constraints(given["outcome_constraints"])) or ()
-        sweep = self._try(lambda: searcher.setup(self._problem(space, goals))) if searcher and space else None
         points = self._points(space) if space else ()
+        sweep = self._try(lambda: searcher.setup(self._problem(space, goals, points))) if searcher and space else None
         earlier = self._earlier(space, goals) if space else ()
-        samples = samples_of(cast(int, given["num_samples"]), sweep or 1, len(points))
-        ready = None if sweep is None else searcher  # one whose setup failed cannot tell whether it learns
+        ready = None if sweep is None else searcher  # one whose setup failed cannot tell whether it learns, or its plan
+        samples = samples_of(cast(int, given["num_samples"]), sweep or 1, ready, len(points))
         plan = self._plan(scheduler, ready, samples, goals, space)
         storage = self._try(self._storage)
         link, notes = self._try(self._link), self._try(self._notes) or {}
@@ -108,7 +109,7 @@ class _Check:
             searcher,
             rule,
             executor,
-            points,
+            points if planner(searcher) is None else (),
             earlier,
             callbacks,
             storage,
@@ -152,7 +153,7 @@ class _Check:
                 self._try(lambda point=point: space.complete(point, Streams(0)("possible")))  # type: ignore[misc]
         return fresh(tuple(given))
 
-    def _problem(self, space: Space, goals: tuple[Boundary, ...]) -> Problem:
+    def _problem(self, space: Space, goals: tuple[Boundary, ...], points: tuple[Config, ...]) -> Problem:
         given = self.given
         samples = given["num_samples"]
         return Problem(
@@ -161,6 +162,7 @@ class _Check:
             constraints=len(goals),
             num_samples=None if samples == -1 else cast(int, samples),
             parallelism=cast("int | None", given["max_concurrent_trials"]) or 1,
+            points=points,
         )
 
     def _earlier(self, space: Space, goals: tuple[Boundary, ...]) -> tuple[Earlier, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trialwright.history import History
-from trialwright.messages import Request, Suggestion
+from trialwright.messages import Config, Request, Suggestion
 from trialwright.space import Space
 from trialwright.streams import Streams
 
@@ -30,6 +30,8 @@ class Problem:
         constraints: how many outcome constraints there are.
         num_samples: how many new configurations will be asked for in all; None for unlimited.
         parallelism: how many trials may run side by side.
+        points: the configurations, whole or in part, that the user wants to be tried first; only a searcher that has
+            ``planned`` suggests them itself.
     """
 
     space: Space
@@ -37,6 +39,7 @@ class Problem:
     constraints: int = 0
     num_samples: int | None = None
     parallelism: int = 1
+    points: tuple[Config, ...] = ()
 
     def scored(self, searcher: str) -> None:
         """Raise ``ValueError``, for a searcher of this name, if nothing says which trials are better."""
@@ -64,6 +67,8 @@ class Searcher(Protocol):
       returned, and then begins again.
     - ``close()``: called when the run is over, to end what the searcher has started.
     - ``repeats``: if true, it tries configurations more than once on purpose.
+    - ``planned(num_samples)``: how many trials so many samples mean, the user's points among them: a searcher that has
+      it suggests these points itself. It is called after ``setup``.
     """
 
     @property

@@ -58,6 +58,11 @@ class Explorer(ABC):
         """As the base does."""
         return getattr(self.base, "sees_metrics", False)
 
+    @property
+    def planned(self) -> Callable[[int], int] | None:
+        """As the base plans, if it does."""
+        return getattr(self.base, "planned", None)
+
     def setup(self, problem: Problem) -> int:
         """Take any space that the base takes."""
         self._space = problem.space

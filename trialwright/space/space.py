@@ -260,11 +260,12 @@ class Space:
         sample_from, what is missing, and what the space lacks are not looked at."""
         return [*self._root.misfits(config)]
 
-    def complete(self, partial: Config, rng: np.random.Generator) -> Config:
+    def complete(self, partial: Config, rng: np.random.Generator, *, index: int | None = None) -> Config:
         """Return the config with what it leaves out drawn, so that constraints hold; given values stay as they are.
 
-        A given branch decides which parameters there are. Raises ValueError with all problems of the given part, and
-        if nothing was found that satisfies the constraints.
+        A given branch decides which parameters there are. What is left out of the grid is drawn too, or is that of grid
+        point `index`. Raises ValueError with all problems of the given part, and if nothing was found that satisfies
+        the constraints.
         """
         problems = self.validate(partial, partial=True)
         if problems:
@@ -272,6 +273,7 @@ class Space:
         units, active = self._given(partial)
 
         def place(rows: Floats) -> Floats:
+            rows = rows if index is None else self.fix_grid(rows, [index] * len(rows))
             return np.where(active, units, rows)
 
         def make(placed: Floats) -> list[Config]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 from trialwright.errors import said
 from trialwright.executors import Executor
 from trialwright.results import Result
+from trialwright.searchers.variants import Variants
 from trialwright.space import Space
 from trialwright.storage.place import find_run
 from trialwright.tune import callbacks, names, registry, reporter, resources, rllib, spaces, stopper
@@ -41,7 +42,7 @@ _DEFAULTS: dict[str, Any] = {
     "metric": None,
     "mode": None,
     "num_samples": 1,
-    "searcher": "random",
+    "searcher": Variants(),
     "scheduler": "fifo",
     "resources": None,
     "seed": None,

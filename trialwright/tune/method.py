@@ -9,7 +9,7 @@ from typing import Any
 
 from trialwright.engine.in_use import free
 from trialwright.schedulers import FIFO
-from trialwright.searchers import Random
+from trialwright.searchers.variants import Variants
 from trialwright.space import Space
 from trialwright.tune import names, spaces
 from trialwright.tune.schedulers import FIFOScheduler, TrialScheduler, create_scheduler
@@ -99,12 +99,12 @@ class Method:
         vary = getattr(self.scheduler, "searcher", None)
         if vary is None:
             return self._first_searcher(facts)
-        return vary(Random() if self.searcher is None else self._first_searcher(facts))
+        return vary(Variants() if self.searcher is None else self._first_searcher(facts))
 
     def _first_searcher(self, facts: RunFacts) -> object:
         searcher = self.searcher
         if not isinstance(searcher, Searcher | BasicVariantGenerator):
-            return searcher or "random"
+            return Variants() if searcher is None else searcher
         free({"search_alg": searcher})
         if isinstance(searcher, BasicVariantGenerator):
             return searcher.engine_searcher()

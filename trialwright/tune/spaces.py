@@ -14,6 +14,7 @@ import numpy as np
 
 from trialwright import nested
 from trialwright import space as engine
+from trialwright.searchers.variants import walk
 from trialwright.space import (
     Category,
     Derived,
@@ -152,17 +153,16 @@ def generate_variants(
 
 
 def variants(space: Space, generator: Callable[[int], np.random.Generator]) -> Iterator[dict[str, Any]]:
-    """Yield a config for each point of a space's grid, in Ray Tune's order: what is declared first changes fastest.
+    """Yield a config for each point of a space's grid, in Ray Tune's order: what is first in the alphabet changes
+    fastest.
 
     Args:
         space: the space.
         generator: for the number of each point, what its other values are drawn from.
     """
-    domains = [parameter.domain for parameter in space.parameters]
-    sizes = [len(each.options) for each in domains if isinstance(each, Category) and each.kind == "grid_search"]
-    places = np.arange(space.grid_size).reshape(sizes).ravel(order="F")  # the space's own numbers: the last is fastest
-    for number, place in enumerate(places.tolist()):
-        yield space.sample(1, generator(number), grid=[place])[0]
+    order = walk(space)
+    for number in range(len(order)):
+        yield space.sample(1, generator(number), grid=[order.number(number)])[0]
 
 
 def format_vars(resolved_vars: Mapping[tuple[str, ...], Any]) -> str:

@@ -6,15 +6,15 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from trialwright.callbacks import TrialInfo
-from trialwright.searchers import Random
 from trialwright.searchers import Searcher as EngineSearcher
+from trialwright.searchers.variants import Variants
 from trialwright.space import Space
 from trialwright.storage.checkpoints import trial_directory
 from trialwright.streams import Streams
@@ -59,7 +59,7 @@ class BasicVariantGenerator:
         self._made, self._live, self._finished = 0, set[str](), False
 
     def engine_searcher(self) -> EngineSearcher:
-        """Return the engine's random search. The points, the limit, and the seed are for the engine itself.
+        """Return random search in Ray Tune's order. The points, the limit, and the seed are for the engine itself.
 
         Raises:
             TypeError: a subclass has methods that Ray Tune would call and nothing here does.
@@ -71,7 +71,7 @@ class BasicVariantGenerator:
                 f"{type(self).__name__}.{own[0]} would never be called: a searcher of your own is a subclass of "
                 "tune.search.Searcher"
             )
-        return Random(constant_grid=self._constant)
+        return Variants(constant_grid=self._constant)
 
     # By hand ---------------------------------------------------------------------------------------------------------
 
@@ -118,11 +118,10 @@ class BasicVariantGenerator:
         return Streams(self._drawn_from)("variant", which, sample, 0 if self._constant else place)
 
     def _samples(self, experiment: Experiment) -> Iterator[Space]:
-        """Yield the space of each sample: in those of the points, what is given is constant."""
-        whole = spaces.as_space(experiment.config)
-        for sample in range(experiment.tune_config.num_samples):
-            points = self.points_to_evaluate[sample : sample + 1]
-            yield Space(merged(whole.definition, points[0])) if points else whole
+        """Yield the space of each sample: in those of the points, which come first, what is given is constant."""
+        whole, points = spaces.as_space(experiment.config), self.points_to_evaluate
+        yield from (Space(merged(whole.definition, point)) for point in points)
+        yield from repeat(whole, max(experiment.tune_config.num_samples - len(points), 0))
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: no trial depends on another one's results."""
