@@ -36,7 +36,15 @@ _FORKED = (
 
 class TrialStopped(BaseException):
     """Raised by ``report()`` when the trial must end. Not an ``Exception``, so that ``except Exception`` does not catch
-    it."""
+    it.
+
+    Args:
+        continues: the trial will continue later from what it has reported: it was paused, cloned or resized.
+    """
+
+    def __init__(self, *, continues: bool = False) -> None:
+        super().__init__()
+        self.continues = continues
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,8 @@ class Link(Protocol):
         """The disk of the run's directory is full or fails: the run must stop, and this attempt does not count."""
 
     @property
-    def halted(self) -> bool:
-        """A Halt has come while no report waited for an answer."""
+    def halted(self) -> Halt | None:
+        """The Halt, if one has come."""
 
 
 @dataclass
@@ -133,7 +141,7 @@ class Session:
             self._obey(self.link.answer())
         if self.link.halted:
             self.flush()
-            raise TrialStopped
+            raise TrialStopped(continues=self.link.halted.durable)
         return Reply()
 
     def decides(self, metrics: Mapping[str, object]) -> bool:
@@ -176,7 +184,7 @@ class Session:
 
     def _obey(self, answer: Extend | Halt) -> None:
         if isinstance(answer, Halt):
-            raise TrialStopped
+            raise TrialStopped(continues=answer.durable)
         self._until = answer.until
 
     def _send(self, row: dict[str, Metric], checkpoint: str | None) -> bool:
@@ -212,7 +220,7 @@ class Session:
             if not is_of_disk(error):
                 raise
             self.fail(error)  # at once: user code may catch what is raised here
-            raise TrialStopped from error
+            raise TrialStopped(continues=True) from error
         return str(path)
 
     def fail(self, error: BaseException) -> None:

@@ -73,7 +73,7 @@ launches = st.builds(
 to_worker = st.one_of(
     launches,
     st.builds(Extend, numbers, numbers, untils),
-    st.builds(Halt, numbers, numbers),
+    st.builds(Halt, numbers, numbers, st.booleans()),
     st.builds(Interrupt, numbers, numbers),
     st.just(Beat()),
     st.just(Bye()),

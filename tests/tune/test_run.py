@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from trialwright.tune.suggest.bayesopt import BayesOptSearch
 
-from trialwright import Local, tune
+from trialwright import ASHA, Local, tune
 from trialwright.errors import PolicyError
 from trialwright.executors.on_ray import OnRay
 from trialwright.tune.callbacks import pretty_print
@@ -223,6 +223,45 @@ class TestAnExperiment:
 
         analysis = tune.run(Model, export_formats=["onnx"], stop=stop, **fast)
         assert Path(analysis.trials[0].local_path, "model.onnx").read_text() == ("5" if stop is None else "2")
+
+    @pytest.mark.parametrize("executor", ["local", "processes"])
+    def test_writes_no_model_when_a_trial_is_paused(self, fast, executor):
+        class Model(tune.Trainable):
+            def setup(self, config):
+                self.x = config["x"]
+
+            def step(self):
+                return {"loss": self.x}
+
+            def save_checkpoint(self, checkpoint_dir):
+                return {"x": self.x}
+
+            def load_checkpoint(self, checkpoint):
+                self.x = checkpoint["x"]
+
+            def _export_model(self, export_formats, export_dir):
+                with Path(export_dir, "exports").open("a") as file:
+                    file.write(f"{self.iteration} ")
+                return {}
+
+        analysis = tune.run(
+            Model,
+            config={"x": tune.grid_search([3, 2, 1])},
+            metric="loss",
+            mode="min",
+            scheduler=ASHA(max_t=4, reduction_factor=2, promote=True),
+            max_concurrent_trials=1,
+            export_formats=["h5"],
+            **{**fast, "executor": executor},
+        )
+        written = {}
+        for trial in analysis.trials:
+            file = Path(trial.local_path, "exports")
+            written[trial.config["x"]] = file.read_text() if file.exists() else ""
+            reached = trial.last_result["training_iteration"]
+            assert written[trial.config["x"]] == ("4 " if reached == 4 else "")
+        assert "4 " in written.values()
+        assert "" in written.values()
 
     def test_does_not_share_the_machine_with_another(self):
         with pytest.raises(ValueError, match="one after another"):

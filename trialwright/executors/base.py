@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
+from trialwright.ray_threads import spawn
 from trialwright.space import Space
 from trialwright.storage import checkpoints
 
@@ -201,9 +202,7 @@ class Asker:
     def __init__(self, suggest: Callable[[Ask], Suggested], inbox: Inbox) -> None:
         self._suggest, self._inbox = suggest, inbox
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
-        # A daemon: a searcher that hangs must not keep the program from ending.
-        self._thread = threading.Thread(target=self._serve, name="trialwright-searcher", daemon=True)
-        self._thread.start()
+        spawn(self._serve, "trialwright-searcher")
 
     def ask(self, ask: Ask) -> None:
         """Pass on an ask; ``Suggested`` comes to the inbox."""

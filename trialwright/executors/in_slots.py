@@ -107,7 +107,7 @@ class InSlots(ABC):
                     slot.extend(command)
             case Halt():
                 if slot := self._pool.running(command.trial, command.attempt):
-                    slot.halt()
+                    slot.halt(command)
             case Ask():
                 self._asker.ask(command)
             case Discard():

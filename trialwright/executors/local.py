@@ -303,7 +303,7 @@ class _Link:
     def __init__(self, inbox: Inbox, turns: _Turns) -> None:
         self._inbox, self._turns = inbox, turns
         self._turn, self._unread_bytes = 0, 0  # what it has reported in this turn
-        self.halted = False
+        self.halted: Halt | None = None
         self._answers: queue.SimpleQueue[Extend | Halt] = queue.SimpleQueue()
 
     def send(self, message: Reported | Noted) -> None:
@@ -328,7 +328,7 @@ class _Link:
 
     def deliver(self, answer: Extend | Halt) -> None:
         # Before the answer is there to be taken: a trial that wakes up by it must see that it is halted.
-        self.halted = self.halted or isinstance(answer, Halt)
+        self.halted = answer if isinstance(answer, Halt) else self.halted
         self._answers.put(answer)
 
 

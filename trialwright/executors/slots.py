@@ -223,14 +223,14 @@ class Slot:
         if self.peer is not None:
             self.peer.write(encode(extend))
 
-    def halt(self) -> None:
+    def halt(self, halt: Halt) -> None:
         """Stop the trial: with a Halt, then a signal, then by killing the process."""
         # It has not begun: there is nothing to stop, and the process may take another trial.
         if self.peer is None or self.launch is None:
             self.pool.halted_early(self)
         elif not self.halting:
             self.halting = True
-            self.peer.write(encode(Halt(self.launch.trial, self.launch.attempt)))
+            self.peer.write(encode(halt))
             self._later(self.pool.rules.grace_s / 2, self._interrupt, self.peer, self.launch)
 
     def retire(self) -> None:

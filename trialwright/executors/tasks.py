@@ -12,6 +12,7 @@ from typing import cast
 
 from trialwright.executors.objective import Ending, conclude, concluded_by, failure, leave_if_forked
 from trialwright.messages import Extend, Finished, Halt, Halted, Metric
+from trialwright.ray_threads import spawn
 from trialwright.reporting import Reply, Session, TrialStopped
 from trialwright.storage.checkpoints import Saveable
 
@@ -26,7 +27,7 @@ class TaskThread:
         self.loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        threading.Thread(target=self._serve, name="trialwright-tasks", daemon=True).start()
+        spawn(self._serve, "trialwright-tasks")
 
     def submit(self, work: Coroutine[object, None, None]) -> None:
         """Run it as a task of the thread's loop."""

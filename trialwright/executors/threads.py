@@ -12,11 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from trialwright.executors.objective import Ending
 from trialwright.executors.process_state import end_copies
 from trialwright.messages import Returned
+from trialwright.ray_threads import spawn
 
 Key: TypeAlias = tuple[int, int]  # trial, attempt
 
@@ -117,9 +119,7 @@ class Threads:
 
     def _new(self) -> _Thread:
         made = _Thread()
-        thread = threading.Thread(target=self._serve, args=(made,), name="trialwright-trial", daemon=True)
-        made.name = thread.name
-        thread.start()
+        made.name = spawn(partial(self._serve, made), "trialwright-trial").name
         return made
 
     def _serve(self, thread: _Thread) -> None:

@@ -119,7 +119,7 @@ _FIELDS: dict[type, Callable[[Any], tuple[object, ...]]] = {
     Hello: lambda m: (_HELLO, m.token, m.slot, m.pid, m.worker),
     Launch: _launch,
     Extend: lambda m: (_EXTEND, m.trial, m.attempt, m.until),
-    Halt: lambda m: (_HALT, m.trial, m.attempt),
+    Halt: lambda m: (_HALT, m.trial, m.attempt, m.durable),
     Interrupt: lambda m: (_INTERRUPT, m.trial, m.attempt),
     Bye: lambda _: (_BYE,),
     Reported: _report,

@@ -78,7 +78,7 @@ class _Lease:
         self.began = 0.0  # by the monotonic clock, once it runs
         self.session: Session | None = None  # while user code runs
         self.answers: deque[Extend | Halt] = deque()
-        self.halted = False
+        self.halted: Halt | None = None
         self.interrupt = False  # the driver wants the code interrupted
         self.interrupted = False  # it has been
         self._outbox, self._listen = outbox, listen
@@ -88,7 +88,7 @@ class _Lease:
         if isinstance(message, Interrupt):
             self.interrupt = True
             return
-        self.halted = isinstance(message, Halt)
+        self.halted = message if isinstance(message, Halt) else None
         self.answers.append(message)
 
     def send(self, message: Reported | Noted) -> None:
@@ -233,7 +233,7 @@ class _Slot:
             return
         if self._outbox.writer != self._thread:  # else half a frame may be out: the listener will signal again
             lease.interrupted = True
-            raise TrialStopped
+            raise TrialStopped(continues=lease.halted is not None and lease.halted.durable)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: tell the driver, and end this process and its children."""

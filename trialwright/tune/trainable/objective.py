@@ -228,8 +228,9 @@ class ClassLoop:
                 pass
             self._export(trainable)
             kept = self.reuse
-        except reporting.TrialStopped:
-            self._export(trainable)  # this may be a pause only: then the trial's end writes the same files again
+        except reporting.TrialStopped as stop:
+            if not stop.continues:  # a model is written at the end of a trial, and not for a pause
+                self._export(trainable)
             kept = self.reuse
             raise
         finally:
