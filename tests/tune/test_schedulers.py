@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.tune.objectives import SPACE, failing, objective, run, saving
-from trialwright import Local, searchers, tune
+from trialwright import Local, get_checkpoint, report, searchers, tune
 from trialwright import space as s
 from trialwright.errors import PolicyError
 from trialwright.history import History
@@ -530,10 +530,46 @@ def test_a_population_inside_a_scheduler_of_ones_own_is_refused_with_what_to_do(
         tuned(Wraps(), tmp_path)
 
 
-def test_a_rule_of_ones_own_in_a_subclass_of_distribute_resources_is_refused():
+def resized(tmp_path, scheduler, **config):
+    """Return the CPUs that each trial had at each of its steps."""
+
+    def train(config):
+        start = (get_checkpoint() or {"step": 0})["step"]
+        for step in range(start, 4):
+            cpus = tune.get_context().get_trial_resources().required_resources["CPU"]
+            report({"score": step, "cpus": cpus}, checkpoint={"step": step + 1})
+
+    grid = tune.Tuner(
+        train,
+        tune_config=tune.TuneConfig(metric="score", mode="max", scheduler=scheduler, **config),
+        run_config=tune.RunConfig(executor=Local(cpus=4), storage_path=str(tmp_path), verbose=0),
+    ).fit()
+    return [[*each.metrics_dataframe["cpus"]] for each in grid]
+
+
+def test_a_function_of_the_users_says_what_a_trial_is_to_have(tmp_path):
+    seen = []
+
+    def allocate(controller, trial, result, scheduler):
+        least = scheduler.base_trial_resources.required_resources["CPU"]
+        seen.append((trial.placement_group_factory.required_resources["CPU"], result["training_iteration"]))
+        share = controller._resource_updater.get_num_cpus() // len(controller.get_live_trials())
+        return tune.PlacementGroupFactory([{"CPU": max(least, share)}]) if result["score"] >= 1 else None
+
+    assert resized(tmp_path, ResourceChangingScheduler(None, allocate)) == [[1, 1, 4, 4]]
+    assert seen == [(1, 1), (1, 2), (4, 3), (4, 4)]
+
+
+def test_a_rule_of_ones_own_in_a_subclass_of_distribute_resources_is_called(tmp_path):
     class Own(DistributeResources):
         def __call__(self, controller, trial, result, scheduler):
-            return None
+            return {"cpu": 2}
 
-    with pytest.raises(ValueError, match="none of DistributeResources"):
-        ResourceChangingScheduler(resources_allocation_function=Own())
+    scheduler = ResourceChangingScheduler(ASHAScheduler(max_t=3), Own())
+    assert resized(tmp_path, scheduler) == [[1, 2, 2]]
+
+
+def test_without_a_function_no_resources_are_changed(tmp_path):
+    assert resized(tmp_path, ResourceChangingScheduler(None, None)) == [[1, 1, 1, 1]]
+    with pytest.raises(TypeError, match="is none of DistributeResources"):
+        ResourceChangingScheduler(None, 3)

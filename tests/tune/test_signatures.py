@@ -85,7 +85,6 @@ _SAME_RUN = "nothing: a resumed run is the same run"
 _CWD = '`executor="local"`: the program\'s directory'
 _OWN = "nothing: trials write to the storage themselves"
 _RESIZING = "tune.schedulers.resource_changing_scheduler"
-_POLICY = "a policy of your own in `trialwright.ResourceChanging`"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
 _CONSTRAINTS = "constraints of `trialwright.Space`; `trialwright.Engine(outcome_constraints=)`"
@@ -137,7 +136,6 @@ REFUSED = [
     Refused(
         "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
     ),
-    Refused("tune.schedulers:ResourceChangingScheduler", "resources_allocation_function", score, _POLICY, {}),
     Refused("tune.search.ax:AxSearch", "parameter_constraints", ["x <= y"], _CONSTRAINTS, {}),
     Refused("tune.search.ax:AxSearch", "outcome_constraints", ["l <= 1"], _CONSTRAINTS, {}),
     Refused("tune.search.ax:AxSearch", "ax_client", object(), "`param_space`", {}),

@@ -95,6 +95,7 @@ class Trial:
         self.facts = facts
         self.info = info
         self.trial_id = facts.trial_id(info.id)
+        self.resized: PlacementGroupFactory | None = None  # what it asks for since its resources were changed
         self.view: TrialView | None = None  # as the engine's schedulers see it, where a scheduler is asked
         self._result: dict[str, Any] | None = None
         self._follows = False  # every report is noted; the snapshot's may be a later one
@@ -194,7 +195,7 @@ class Trial:
     @property
     def placement_group_factory(self) -> PlacementGroupFactory | None:
         """What it asks for; None where that is not known, as of a run that is read from the disk."""
-        return None if self.facts.needs is None else self.facts.needs(self.config)
+        return self.resized or (None if self.facts.needs is None else self.facts.needs(self.config))
 
     @property
     def custom_trial_name(self) -> str | None:

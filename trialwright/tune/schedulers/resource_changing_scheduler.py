@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from trialwright.messages import Continue, Node, Resize, Verdict
 from trialwright.schedulers import EvenShare, ResourceChanging, Scheduler, TopJob
 from trialwright.tune import resources
+from trialwright.tune.resources import PlacementGroupFactory
 from trialwright.tune.schedulers.adapter import to_engine
-from trialwright.tune.schedulers.trial_scheduler import BuiltInScheduler, FIFOScheduler, TrialScheduler
-from trialwright.tune.trial import RunFacts
+from trialwright.tune.schedulers.trial_scheduler import BuiltInScheduler, Controller, FIFOScheduler, TrialScheduler
+from trialwright.tune.trial import RunFacts, Trial
 
 
 class DistributeResources:
@@ -77,28 +79,36 @@ class DistributeResourcesToTopJob(DistributeResources):
 class ResourceChangingScheduler(BuiltInScheduler):
     """Resizes the trials that another scheduler lets go on. See ``trialwright.schedulers.ResourceChanging``.
 
+    A function is asked at every result of a trial that goes on: ``function(controller, trial, result, scheduler)``
+    returns a ``PlacementGroupFactory``, or a dict, of what the trial is to have, or None for no change. The controller
+    has ``get_live_trials()`` and ``_resource_updater``, whose ``get_num_cpus()`` and ``get_num_gpus()`` say how many
+    there are on all machines.
+
     Args:
         base_scheduler: how far trials may go; FIFO if it is not given.
-        resources_allocation_function: a ``DistributeResources`` or ``DistributeResourcesToTopJob``; functions are
-            refused, because they would ask Ray Tune's controller.
+        resources_allocation_function: a ``DistributeResources``, a ``DistributeResourcesToTopJob``, or such a function;
+            None: no resources are changed.
 
     Raises:
-        ValueError: a function.
+        TypeError: it is none of these.
     """
 
     def __init__(
         self,
         base_scheduler: TrialScheduler | None = None,
-        resources_allocation_function: DistributeResources | Callable[..., object] = DistributeResources(),  # noqa: B008 - a value
+        resources_allocation_function: DistributeResources | Allocation | None = DistributeResources(),  # noqa: B008 - a value
     ) -> None:
         given = resources_allocation_function
-        if not isinstance(given, DistributeResources) or callable(given):  # a subclass may have a rule of its own
-            raise ValueError(  # noqa: TRY004 - it is refused, as other values are that cannot be honoured
-                f"resources_allocation_function={given!r} is none of DistributeResources and "
-                "DistributeResourcesToTopJob: a policy of your own goes into trialwright.ResourceChanging"
+        if not (given is None or callable(given) or isinstance(given, DistributeResources)):
+            raise TypeError(
+                f"resources_allocation_function={given!r} is none of DistributeResources, DistributeResourcesToTopJob, "
+                "and a function of the controller, the trial, its result, and the scheduler"
             )
         self._base = base_scheduler or FIFOScheduler()
-        self._policy = given.to_engine()
+        self._allocate = given if callable(given) else None  # a subclass may have a rule of its own
+        self._policy = given.to_engine() if isinstance(given, DistributeResources) and not callable(given) else None
+        self._nodes: tuple[Node, ...] = ()
+        self._first: PlacementGroupFactory | None = None
 
     @property
     def metric(self) -> str | None:
@@ -111,6 +121,11 @@ class ResourceChangingScheduler(BuiltInScheduler):
         return self._base.mode
 
     @property
+    def base_trial_resources(self) -> PlacementGroupFactory | None:
+        """What the first trial asked for; None before its first result."""
+        return self._first
+
+    @property
     def searcher(self) -> Any:  # noqa: ANN401 - of the base, if it has one
         """What makes the variations that the base asks for."""
         return getattr(self._base, "searcher", None)
@@ -121,5 +136,69 @@ class ResourceChangingScheduler(BuiltInScheduler):
         return getattr(self._base, "complete", None)
 
     def make(self, facts: RunFacts) -> Scheduler:
-        """Return the engine's scheduler."""
-        return ResourceChanging(to_engine(self._base, facts), self._policy)
+        """Return the engine's scheduler. A function is not among its policies: it sees what users see."""
+        base = to_engine(self._base, facts)
+        return base if self._policy is None else ResourceChanging(base, self._policy)
+
+    def engine_scheduler(self, facts: RunFacts) -> Scheduler | None:
+        """Return what ``make`` makes, unless a function or the hooks of a subclass are to be called."""
+        return None if self._allocate is not None else super().engine_scheduler(facts)
+
+    def on_capacity(self, nodes: tuple[Node, ...]) -> None:
+        """Hear which machines there are."""
+        self._nodes = nodes
+        super().on_capacity(nodes)
+
+    def revised(
+        self, tune_controller: Controller, trial: Trial, result: dict[str, Any], verdict: Verdict
+    ) -> Verdict:
+        """Ask the function what a trial is to have that goes on."""
+        self._first = self._first or trial.placement_group_factory
+        if self._allocate is None or not isinstance(verdict, Continue) or trial.view is None:
+            return verdict
+        wanted = self._allocate(Machines(tune_controller, self._nodes), trial, result, self)
+        amounts = None if wanted is None else resources.to_engine(wanted)
+        if amounts is None or amounts == trial.view.resources:
+            return verdict
+        trial.resized = wanted if isinstance(wanted, PlacementGroupFactory) else PlacementGroupFactory([dict(wanted)])
+        return Resize(amounts, verdict.until)
+
+
+class Machines:
+    """The controller, as functions that allocate resources ask it.
+
+    Args:
+        controller: of the run.
+        nodes: the machines.
+    """
+
+    def __init__(self, controller: Controller, nodes: tuple[Node, ...]) -> None:
+        self._controller, self._nodes = controller, nodes
+
+    @property
+    def _resource_updater(self) -> Machines:
+        """Ray Tune's name of what knows the machines, which the functions of its examples read."""
+        return self
+
+    def get_num_cpus(self) -> int:
+        """How many CPUs there are."""
+        return int(self._total("cpu"))
+
+    def get_num_gpus(self) -> int:
+        """How many GPUs there are."""
+        return int(self._total("gpu"))
+
+    def get_trials(self) -> list[Trial]:
+        """Return the trials that live."""
+        return [trial for trial in self._controller.get_trials() if trial.number >= 0]  # not one that could be had
+
+    get_live_trials = get_trials
+
+    def _total(self, name: str) -> float:
+        return sum(node.resources.get(name, 0.0) for node in self._nodes)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - what the controller has
+        return getattr(self._controller, name)
+
+
+Allocation = Callable[[Machines, Trial, dict[str, Any], ResourceChangingScheduler], resources.Resources | None]

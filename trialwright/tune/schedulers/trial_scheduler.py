@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from trialwright.messages import Drop, Node, Outcome, Pause, Report, Resume, Stop, Until, Verdict
+from trialwright.messages import Continue, Drop, Node, Outcome, Pause, Report, Resume, Stop, Until, Verdict
 from trialwright.schedulers import FIFO, Scheduler, TrialView
 from trialwright.streams import Streams
 from trialwright.tune import names
@@ -234,12 +234,22 @@ class BuiltInScheduler(TrialScheduler):
         if trial.number not in self._until:  # a scheduler that asks this one need not tell it of new trials
             self.on_trial_add(tune_controller, trial)
         report = self._report(trial, result)
-        if not any(boundary.met(report.metrics) for boundary in self._until[trial.number]):
-            return self.CONTINUE
-        verdict = self._asked.on_report(_view(trial), report)
-        self._until[trial.number] = getattr(verdict, "until", self._until[trial.number])
-        (self._paused.add if isinstance(verdict, Pause) else self._paused.discard)(trial.number)
-        return Answer.of(verdict)
+        verdict: Verdict = Continue(self._until[trial.number])
+        if any(boundary.met(report.metrics) for boundary in self._until[trial.number]):
+            verdict = self._asked.on_report(_view(trial), report)
+            self._until[trial.number] = getattr(verdict, "until", self._until[trial.number])
+            (self._paused.add if isinstance(verdict, Pause) else self._paused.discard)(trial.number)
+        return Answer.of(self.revised(tune_controller, trial, result, verdict))
+
+    def revised(
+        self,
+        tune_controller: Controller,  # noqa: ARG002 - those that override it may want it
+        trial: Trial,  # noqa: ARG002
+        result: dict[str, Any],  # noqa: ARG002
+        verdict: Verdict,
+    ) -> Verdict:
+        """Return the verdict of the engine's scheduler on a result, or another one in its place."""
+        return verdict
 
     def on_trial_complete(self, tune_controller: Controller, trial: Trial, result: dict[str, Any]) -> None:
         self._end(trial)
