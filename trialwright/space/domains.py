@@ -14,7 +14,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from trialwright.space import samplers
 from trialwright.space.beliefs import Belief, bell, weights
+from trialwright.space.samplers import Sampled, Sampler
 from trialwright.space.values import (
     Floats,
     brief,
@@ -31,7 +33,7 @@ DEEPEST_SD = 5.0  # further out, neighbouring units are so far apart that a valu
 _CLOSE = 1e-9
 
 
-class Domain(ABC):
+class Domain(Sampled, ABC):
     """What one parameter may be. `belief` says where a user expects good values, if anything was said."""
 
     belief: Belief | None = None
@@ -95,6 +97,20 @@ class Numeric(Domain):
     def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
         return self.decode(self._draw_units(n, rng))
 
+    def cast(self, value: Any) -> float:  # noqa: ANN401 - what a number can be made of
+        """Return the value as a float."""
+        return float(value)
+
+    def is_valid(self, value: object) -> bool:
+        """Tell whether it is a value of the domain."""
+        return self.problem(value) is None
+
+    @property
+    def domain_str(self) -> str:
+        """Its bounds, as they were given."""
+        lower, upper, *_ = self.call[1]
+        return f"({lower}, {upper})"
+
     def prior(self, mean: float, sd: float) -> Self:
         """Return the same domain with the belief that good values are near the mean, give or take sd.
 
@@ -140,6 +156,10 @@ class Continuous(Numeric):
     def _width(self, sd: float) -> float:
         low, high = self._ends
         return sd * (math.log(10) if self.log else 1.0) / (high - low)
+
+    def get_sampler(self) -> Sampler:
+        """Return how it is drawn from."""
+        return samplers.LogUniform() if self.log else samplers.Uniform()
 
     def decode(self, units: Floats) -> list[float]:
         low, high = self._ends
@@ -216,6 +236,15 @@ class Stepped(Numeric):
     def _width(self, sd: float) -> float:
         low, high = self._ends
         return sd * math.log(10) / (high - low) if self.log else sd / (self.grain.q * self.count)
+
+    def get_sampler(self) -> Sampler:
+        """Return how it is drawn from."""
+        sampler = samplers.LogUniform() if self.log else samplers.Uniform()
+        return samplers.Quantized(sampler, self.grain.q) if self.call[0].startswith("q") else sampler
+
+    def cast(self, value: Any) -> float:  # noqa: ANN401 - what a number can be made of
+        """Return the value as an int or a float, as the domain has them."""
+        return int(value) if self.grain.integer else float(value)
 
     @property
     def cardinality(self) -> int:
@@ -297,6 +326,16 @@ class Normal(Numeric):
     grain: Grain | None = None
     belief: Belief | None = None
 
+    def get_sampler(self) -> Sampler:
+        """Return how it is drawn from."""
+        sampler = samplers.Normal(self.mean, self.sd)
+        return sampler if self.grain is None else samplers.Quantized(sampler, self.grain.q)
+
+    @property
+    def domain_str(self) -> str:
+        """It has no bounds."""
+        return "(-inf, inf)"
+
     def decode(self, units: Floats) -> list[float]:
         from scipy.special import ndtri  # a third of a second: only who has normal parameters waits for it
 
@@ -328,6 +367,19 @@ class Category(Domain):
     kind: Literal["choice", "ordinal", "grid_search"]
     options: tuple[object, ...]
     belief: Belief | None = None
+
+    def get_sampler(self) -> Sampler:
+        """Return how it is drawn from."""
+        return samplers.Grid() if self.kind == "grid_search" else samplers.Uniform()
+
+    def is_valid(self, value: object) -> bool:
+        """Tell whether it is one of the options."""
+        return self.index(value) is not None
+
+    @property
+    def domain_str(self) -> str:
+        """Its options."""
+        return f"{list(self.options)}"
 
     def prior(self, likely: Sequence[float]) -> Self:
         """Return the same domain with the belief that its options are good in these proportions, all above 0.

@@ -26,6 +26,19 @@ class Derived(Domain):
     def _within(self, config: Mapping[str, Any] | None) -> "Derived":
         return replace(self, beside=config or {})
 
+    def is_function(self) -> bool:
+        """It is."""
+        return True
+
+    def is_valid(self, value: object) -> bool:
+        """Any value is: only the function knows."""
+        return True
+
+    @property
+    def domain_str(self) -> str:
+        """Its function."""
+        return f"{self.function}()"
+
     def draw(self, n: int, rng: np.random.Generator) -> Sequence[object]:
         """Return n values, each computed beside the values of `beside`.
 

@@ -12,12 +12,13 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from trialwright import space as engine
-from trialwright.space import Domain
+from trialwright.space import Category, Domain, samplers
+from trialwright.space.samplers import Sampled, Sampler
 
 Axis = Literal["uniform", "loguniform", "normal"]
 
 
-class Described:
+class Described(Sampled):
     """A domain that is described, and can be drawn from."""
 
     def domain(self) -> Domain:
@@ -40,6 +41,22 @@ class Described:
         """
         return self.domain().sample(size=size, random_state=random_state)
 
+    def get_sampler(self) -> Sampler:
+        return self.domain().get_sampler()
+
+    def is_function(self) -> bool:
+        return self.domain().is_function()
+
+    def cast(self, value: Any) -> Any:  # noqa: ANN401 - as the domain has it
+        return self.domain().cast(value)
+
+    def is_valid(self, value: object) -> bool:
+        return self.domain().is_valid(value)
+
+    @property
+    def domain_str(self) -> str:
+        return self.domain().domain_str
+
 
 @dataclass(frozen=True)
 class _Number(Described):
@@ -61,6 +78,34 @@ class _Number(Described):
         if not (self.lower is not None and self.upper is not None and 0 < self.lower <= self.upper):
             raise ValueError(f"loguniform: both bounds must be above 0, not {self.lower!r} and {self.upper!r}")
         return self._on("loguniform")
+
+    def set_sampler(self, sampler: Sampler, allow_override: bool = False) -> None:  # noqa: FBT002 - Ray Tune's order
+        """Draw in this way from now on.
+
+        Args:
+            sampler: ``Uniform()``, ``LogUniform()``, ``Normal(mean, sd)``, or one of these in a ``Quantized``.
+            allow_override: even if a way was said before.
+
+        Raises:
+            ValueError: a way was said before, or there is no such one.
+        """
+        free = replace(self, axis=None, q=None) if allow_override else self
+        changed = free._drawn_by(sampler)
+        for name in ("axis", "q", "mean", "sd"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, getattr(changed, name))
+
+    def _drawn_by(self, sampler: Sampler) -> Self:
+        if isinstance(sampler, samplers.Quantized):
+            return self._drawn_by(sampler.sampler).quantized(sampler.q)
+        if isinstance(sampler, samplers.Uniform):
+            return self.uniform()
+        if isinstance(sampler, samplers.LogUniform):
+            return self.loguniform()
+        return self._drawn_normally(sampler)
+
+    def _drawn_normally(self, sampler: Sampler) -> Self:
+        raise ValueError(f"{self!r} cannot be drawn from by {sampler!r}")
 
     def quantized(self, q: float) -> Self:
         """Draw multiples of q only.
@@ -101,6 +146,11 @@ class Float(_Number):
         """
         return replace(self._on("normal"), mean=mean, sd=sd)
 
+    def _drawn_normally(self, sampler: Sampler) -> Self:
+        if isinstance(sampler, samplers.Normal):
+            return self.normal(sampler.mean, sampler.sd)
+        return super()._drawn_normally(sampler)
+
     def quantized(self, q: float) -> Self:
         for bound in (self.lower, self.upper):
             if bound is not None and not np.isclose(bound / q, round(bound / q)):
@@ -138,6 +188,16 @@ class Categorical(Described):
     def uniform(self) -> Self:
         """Draw each as often as the others; so it is anyway."""
         return self
+
+    def grid(self) -> Category:
+        """Try each in turn."""
+        return engine.grid_search(self.categories)
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def __getitem__(self, item: int) -> Any:  # noqa: ANN401 - whatever a category is
+        return self.categories[item]
 
     def domain(self) -> Domain:
         return engine.choice(converted(list(self.categories)))

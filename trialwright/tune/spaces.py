@@ -32,16 +32,24 @@ from trialwright.space import (
     uniform,
 )
 from trialwright.space.functions import RecursiveDependencyError
+from trialwright.space.samplers import BaseSampler, Grid, LogUniform, Normal, Quantized, Sampler, Uniform
 from trialwright.tune.domains import Categorical, Described, Float, Function, Integer, converted
 from trialwright.tune.error import SettingError, SettingTypeError
 
 __all__ = [
+    "BaseSampler",
     "Categorical",
     "Domain",
     "Float",
     "Function",
+    "Grid",
     "Integer",
+    "LogUniform",
+    "Normal",
+    "Quantized",
     "RecursiveDependencyError",
+    "Sampler",
+    "Uniform",
     "as_space",
     "choice",
     "format_vars",
