@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from ray import tune as ray_tune
+from trialwright.tune.search.sample import LogUniform, Normal, Quantized, Uniform
 
 from trialwright import space, tune
 from trialwright.tune.domains import Categorical, Float, Function, Integer
-from trialwright.tune.search.sample import LogUniform, Normal, Quantized, Uniform
 from trialwright.tune.spaces import RecursiveDependencyError, as_space, generate_variants
 
 

@@ -102,9 +102,7 @@ class Variants:
         """Take the points first, and draw the rest."""
         drawn = [replace(each, sample=self._number(each.sample)) for each in requests if each.sample >= self._first]
         rest = iter(self._random.suggest(history, drawn, rng) if drawn else ())
-        return [
-            next(rest) if each.sample >= self._first else self._of_point(each.sample, rng) for each in requests
-        ]
+        return [next(rest) if each.sample >= self._first else self._of_point(each.sample, rng) for each in requests]
 
     @property
     def _first(self) -> int:

@@ -6,7 +6,7 @@ Each is a value that says what to draw and how; ``domain()`` is the engine's dom
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -89,23 +89,9 @@ class _Number(Described):
         Raises:
             ValueError: a way was said before, or there is no such one.
         """
-        free = replace(self, axis=None, q=None) if allow_override else self
-        changed = free._drawn_by(sampler)
-        for name in ("axis", "q", "mean", "sd"):
-            if hasattr(self, name):
-                object.__setattr__(self, name, getattr(changed, name))
-
-    def _drawn_by(self, sampler: Sampler) -> Self:
-        if isinstance(sampler, samplers.Quantized):
-            return self._drawn_by(sampler.sampler).quantized(sampler.q)
-        if isinstance(sampler, samplers.Uniform):
-            return self.uniform()
-        if isinstance(sampler, samplers.LogUniform):
-            return self.loguniform()
-        return self._drawn_normally(sampler)
-
-    def _drawn_normally(self, sampler: Sampler) -> Self:
-        raise ValueError(f"{self!r} cannot be drawn from by {sampler!r}")
+        changed = _drawn_by(sampler, replace(self, axis=None, q=None) if allow_override else self)
+        for each in fields(self):
+            object.__setattr__(self, each.name, getattr(changed, each.name))
 
     def quantized(self, q: float) -> Self:
         """Draw multiples of q only.
@@ -145,11 +131,6 @@ class Float(_Number):
             ValueError: something else has been said.
         """
         return replace(self._on("normal"), mean=mean, sd=sd)
-
-    def _drawn_normally(self, sampler: Sampler) -> Self:
-        if isinstance(sampler, samplers.Normal):
-            return self.normal(sampler.mean, sampler.sd)
-        return super()._drawn_normally(sampler)
 
     def quantized(self, q: float) -> Self:
         for bound in (self.lower, self.upper):
@@ -211,6 +192,19 @@ class Function(Described):
 
     def domain(self) -> Domain:
         return engine.sample_from(self.func)
+
+
+def _drawn_by(sampler: Sampler, numbers: _Number) -> _Number:
+    """Return these numbers as the sampler draws them."""
+    if isinstance(sampler, samplers.Quantized):
+        return _drawn_by(sampler.sampler, numbers).quantized(sampler.q)
+    if isinstance(sampler, samplers.Uniform):
+        return numbers.uniform()
+    if isinstance(sampler, samplers.LogUniform):
+        return numbers.loguniform()
+    if isinstance(sampler, samplers.Normal) and isinstance(numbers, Float):
+        return numbers.normal(sampler.mean, sampler.sd)
+    raise ValueError(f"{numbers!r} cannot be drawn from by {sampler!r}")
 
 
 def converted(value: Any) -> Any:  # noqa: ANN401 - whatever a space may hold

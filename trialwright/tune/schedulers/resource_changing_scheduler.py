@@ -149,9 +149,7 @@ class ResourceChangingScheduler(BuiltInScheduler):
         self._nodes = nodes
         super().on_capacity(nodes)
 
-    def revised(
-        self, tune_controller: Controller, trial: Trial, result: dict[str, Any], verdict: Verdict
-    ) -> Verdict:
+    def revised(self, tune_controller: Controller, trial: Trial, result: dict[str, Any], verdict: Verdict) -> Verdict:
         """Ask the function what a trial is to have that goes on."""
         self._first = self._first or trial.placement_group_factory
         if self._allocate is None or not isinstance(verdict, Continue) or trial.view is None:

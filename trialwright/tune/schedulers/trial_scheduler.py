@@ -243,9 +243,9 @@ class BuiltInScheduler(TrialScheduler):
 
     def revised(
         self,
-        tune_controller: Controller,  # noqa: ARG002 - those that override it may want it
-        trial: Trial,  # noqa: ARG002
-        result: dict[str, Any],  # noqa: ARG002
+        tune_controller: Controller,
+        trial: Trial,
+        result: dict[str, Any],
         verdict: Verdict,
     ) -> Verdict:
         """Return the verdict of the engine's scheduler on a result, or another one in its place."""
