@@ -155,10 +155,9 @@ class ResourceChangingScheduler(BuiltInScheduler):
         if self._allocate is None or not isinstance(verdict, Continue) or trial.view is None:
             return verdict
         wanted = self._allocate(Machines(tune_controller, self._nodes), trial, result, self)
-        amounts = None if wanted is None else resources.to_engine(wanted)
-        if amounts is None or amounts == trial.view.resources:
+        if wanted is None or (amounts := resources.to_engine(wanted)) == trial.view.resources:
             return verdict
-        trial.resized = wanted if isinstance(wanted, PlacementGroupFactory) else PlacementGroupFactory([dict(wanted)])
+        trial.resized = wanted if isinstance(wanted, PlacementGroupFactory) else resources.from_engine(amounts)
         return Resize(amounts, verdict.until)
 
 
