@@ -6,6 +6,7 @@ The libraries do not fit into one environment (docs/integrations.md says which c
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,26 @@ TABLE = Path(__file__).parent / "benchmarks" / "integrations" / "sessions.toml"
 TESTING = ("pytest>=9.0", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypothesis>=6.100")
 
 nox.options.sessions = []  # they take minutes and download: only those that are named
+
+
+@nox.session(venv_backend="venv")
+def build(session: nox.Session) -> None:
+    """Build the wheel and the source distribution into ``dist``, and check what they hold."""
+    session.install("build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", silent=True)
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("python", "-m", "tests.release.contents", "dist")
+
+
+@nox.session(venv_backend="venv", requires=["build"])
+def release(session: nox.Session) -> None:
+    """Install the wheel where nothing else is installed, and try it from an empty directory."""
+    [wheel] = Path("dist").glob("*.whl")
+    session.install(str(wheel))
+    program = Path("tests", "release", "installed.py").resolve()
+    session.chdir(session.create_tmp())
+    session.run("python", "-I", str(program))  # -I: the source tree is not on the path
 
 
 def add_session(name: str, entry: dict[str, Any]) -> None:
