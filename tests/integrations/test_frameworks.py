@@ -15,6 +15,7 @@ from tests.integrations.frameworks import (
     with_keras,
     with_lightgbm,
     with_lightning,
+    with_tensorflow,
     with_transformers,
     with_xgboost,
 )
@@ -142,6 +143,13 @@ class TestKeras(FrameworkContract):
 
         with pytest.raises(TypeError, match=r"a model of Keras 3 is needed, not types\.SimpleNamespace"):
             ReportCallback().set_model(Namespace())
+
+
+class TestTensorFlow(TestKeras):
+    """Keras by its older name, with the other backend."""
+
+    library = "tensorflow"
+    train = with_tensorflow
 
 
 class TestXGBoost(FrameworkContract):
