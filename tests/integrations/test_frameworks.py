@@ -79,7 +79,8 @@ class FrameworkContract:
         """The results of a Tuner whose trainable has a callback by Ray's name."""
         objective = training(type(self).train, f"trialwright.{module}", name, *args, **keywords)
         config = tune.TuneConfig(metric=self.reported, mode="min")
-        [result] = tune.Tuner(objective, param_space={"x": 1.0}, tune_config=config).fit()
+        here = tune.RunConfig(executor=Processes(cpus=1), verbose=0)
+        [result] = tune.Tuner(objective, param_space={"x": 1.0}, tune_config=config, run_config=here).fit()
         assert result.error is None
         return result
 
