@@ -81,6 +81,7 @@ def listing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.stem)
+@pytest.mark.timeout(600)  # on a busy machine Ray's workers, which are "nice", import Keras for more than a minute
 @pytest.mark.filterwarnings("ignore::UserWarning:keras")  # of input_shape, which is Keras's older way
 def test_a_listing_runs_and_prints_its_result(path, listing, capsys):
     if "keras" in path.stem:

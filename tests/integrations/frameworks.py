@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 
 from trialwright import context
 
 STEPS = 8
-os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras takes TensorFlow otherwise, and cannot be imported without it
+os.environ.setdefault("KERAS_BACKEND", "torch" if find_spec("torch") else "tensorflow")  # Keras looks for neither
 
 
 def data():
@@ -34,6 +35,16 @@ def note(config):
 def with_keras(make, config):
     import keras
 
+    train_keras(keras, make, config)
+
+
+def with_tensorflow(make, config):
+    from tensorflow import keras
+
+    train_keras(keras, make, config)
+
+
+def train_keras(keras, make, config):
     from trialwright.integrations.keras import restore
 
     keras.utils.set_random_seed(1)

@@ -15,6 +15,7 @@ from tests.integrations.frameworks import (
     with_keras,
     with_lightgbm,
     with_lightning,
+    with_tensorflow,
     with_transformers,
     with_xgboost,
 )
@@ -78,7 +79,8 @@ class FrameworkContract:
         """The results of a Tuner whose trainable has a callback by Ray's name."""
         objective = training(type(self).train, f"trialwright.{module}", name, *args, **keywords)
         config = tune.TuneConfig(metric=self.reported, mode="min")
-        [result] = tune.Tuner(objective, param_space={"x": 1.0}, tune_config=config).fit()
+        here = tune.RunConfig(executor=Processes(cpus=1), verbose=0)
+        [result] = tune.Tuner(objective, param_space={"x": 1.0}, tune_config=config, run_config=here).fit()
         assert result.error is None
         return result
 
@@ -142,6 +144,13 @@ class TestKeras(FrameworkContract):
 
         with pytest.raises(TypeError, match=r"a model of Keras 3 is needed, not types\.SimpleNamespace"):
             ReportCallback().set_model(Namespace())
+
+
+class TestTensorFlow(TestKeras):
+    """Keras by its older name, with the other backend."""
+
+    library = "tensorflow"
+    train = with_tensorflow
 
 
 class TestXGBoost(FrameworkContract):

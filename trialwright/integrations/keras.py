@@ -52,8 +52,10 @@ class ReportCallback(keras.callbacks.Callback):  # type: ignore[misc, name-defin
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
         self._epochs = epoch + 1
 
-    def _handle(self, event: str, *given: Any) -> None:  # noqa: ANN401 - an epoch or batch on some events, then logs
-        self._report(event, given[-1] or {})
+    def _handle(self, event: str, *given: object, logs: object = None) -> None:
+        # An epoch comes with its logs behind it, a batch with its logs by name, and either may come without.
+        rows = [each for each in (*given, logs) if isinstance(each, Mapping)]
+        self._report(event, rows[0] if rows else {})
 
     def _report(self, event: str, logs: Mapping[str, object]) -> None:
         self._reports(logs, self._save)
