@@ -435,12 +435,12 @@ class HEBO(Peer):
         import numpy as np
         import torch
         from hebo.design_space.design_space import DesignSpace
-        from hebo.optimizers.hebo import HEBO as Optimizer
+        from hebo.optimizers import hebo
 
         np.random.seed(seed)  # noqa: NPY002 - it draws from there
         torch.manual_seed(seed)
         self.space, self.asked = space, []
-        self.optimizer = Optimizer(DesignSpace().parse([self._entry(each) for each in space]), scramble_seed=seed)
+        self.optimizer = hebo.HEBO(DesignSpace().parse([self._entry(each) for each in space]), scramble_seed=seed)
 
     def _entry(self, each):
         if each["kind"] == "choice":

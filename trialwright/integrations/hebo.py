@@ -36,7 +36,7 @@ TYPES = {  # of a parameter in HEBO's form: the domain that it is here
     "step_int": lambda each: qrandint(each["lb"], each["ub"], each["step"]),
     "int_exponent": lambda each: ordinal(_powers(each["base"], each["lb"], each["ub"])),
     "cat": lambda each: choice(list(each["categories"])),
-    "bool": lambda each: choice([False, True]),
+    "bool": lambda _: choice([False, True]),
 }
 
 
@@ -143,8 +143,11 @@ def _imported() -> Any:  # noqa: ANN401 - no types
 
 @contextmanager
 def _seeded(seed: int, generations: int) -> Iterator[None]:
-    """Seed all that HEBO draws from, and set back what it changes: NumPy's and torch's global generators, and GPyTorch's
-    jitter. HEBO gives pymoo's evolution no seed, so pymoo, from version 0.6.1.4 on, would have a random one."""
+    """Seed all that HEBO draws from, and set back what it changes.
+
+    It draws from NumPy's and torch's global generators, and sets GPyTorch's jitter. It gives pymoo's evolution no seed:
+    pymoo 0.6.2 has a generator of its own, and takes a random seed.
+    """
     evolution = library("hebo.acq_optimizers.evolution_optimizer", INSTALL)
     minimize, numpy_state, torch = evolution.minimize, np.random.get_state(), library("torch", "torch")  # noqa: NPY002
 

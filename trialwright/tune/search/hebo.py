@@ -14,8 +14,8 @@ class HEBOSearch(LibrarySearcher):
     needs besides). There are no branches.
 
     Args:
-        space: a ``DesignSpace`` of HEBO's, the list of dicts that it is made of, or a dict of domains. It counts instead
-            of ``param_space``; this may then hold constants only.
+        space: a ``DesignSpace`` of HEBO's, the list of dicts that it is made of, or a dict of domains, which counts
+            instead of ``param_space``; this may then hold constants only.
         metric: what to optimise, where ``TuneConfig`` does not say so.
         mode: "min" or "max".
         points_to_evaluate: configurations to try first, whole or in part.
@@ -25,7 +25,8 @@ class HEBOSearch(LibrarySearcher):
         kwargs: what HEBO's class takes: ``model_name``, ``model_config``, ``acq_cls``, ``rand_sample``.
 
     Raises:
-        ValueError: there are not as many rewards as points, ``max_concurrent`` is too small, or HEBO has no such option.
+        ValueError: there is not one reward for each point, or ``max_concurrent`` is too small, or there is no such
+            option.
     """
 
     library = HEBO
