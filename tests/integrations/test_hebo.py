@@ -7,9 +7,10 @@ from tests.integrations.test_adapter import BRANCHES, PLANE, QUIET, ask, cost, l
 from trialwright import Engine, space, tune
 from trialwright.history import History, HistoryLog
 from trialwright.integrations import HEBO
-from trialwright.messages import Outcome
+from trialwright.messages import Outcome, Request
 from trialwright.searchers import Problem
 from trialwright.space import Space
+from trialwright.streams import Streams
 from trialwright.tune.search.hebo import HEBOSearch
 
 pytest.importorskip("hebo")
@@ -51,13 +52,16 @@ def test_the_same_seed_gives_the_same_run_and_global_generators_stay_as_they_wer
 
 
 def test_the_model_finds_better_values_than_the_first_points():
-    configs, _ = live(HEBO(**FAST | {"generations": 30}), 10)
+    configs, _ = live(HEBO(**FAST | {"generations": 10}), 9)
     assert min(map(cost, configs[4:])) < min(map(cost, configs[:4]))
 
 
-def test_trials_that_run_are_known():
-    configs, _ = live(HEBO(**FAST), 9, pending=3, what={"n": space.randint(0, 9)}, cost=lambda config: config["n"])
-    assert all(configs[number] not in configs[max(number - 3, 0) : number] for number in range(4, 9))
+def test_what_was_tried_or_runs_is_not_proposed_again():
+    searcher = HEBO(**FAST)
+    configs, history = live(searcher, 6, what={"n": space.randint(0, 30)}, cost=lambda config: config["n"])
+    answers = searcher.suggest(history, [Request(number, sample=number) for number in (6, 7)], Streams(0))
+    proposed = [answer.config["n"] for answer in answers]
+    assert len({*proposed, *(config["n"] for config in configs)}) == len({config["n"] for config in configs}) + 2
 
 
 def test_failures_and_equal_costs_are_survived():

@@ -22,7 +22,7 @@ from trialwright.space import Space, choice, lograndint, loguniform, ordinal, qr
 from trialwright.space.values import python_value
 
 INSTALL = "--no-deps HEBO (docs/integrations.md says what else it needs)"
-FEWEST = 2  # results that the model needs
+FEWEST = 2  # different results that the model needs: with equal ones it divides by zero
 REFUSED = {  # options of ``hebo.optimizers.hebo.HEBO``
     "space": "the space is the run's, or the argument space",
     "rand_sample": "give n_initial_points",
@@ -108,7 +108,7 @@ class _Model(Known):
         optimizer = self._package.HEBO(space, rand_sample=first, scramble_seed=options.design_seed, **options.options)
         if self.seen:
             optimizer.sobol.fast_forward(len(self.seen))
-        if len(self.seen) >= first and len(self.finite) >= FEWEST:
+        if len(self.seen) >= first and len(set(self.finite)) >= FEWEST:
             mean = fmean(self.finite)
             known = self.ended() + [(assignment, mean) for assignment in self.pending]
             rows = library("pandas", "pandas").DataFrame([each for each, _ in known])[list(self._axes)]
