@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -28,7 +28,7 @@ REFUSED = {  # options of ``hebo.optimizers.hebo.HEBO``
     "rand_sample": "give n_initial_points",
     "scramble_seed": "give seed",
 }
-TYPES = {  # of a parameter in HEBO's form: the domain that it is here
+TYPES: dict[str, Callable[[Mapping[str, Any]], object]] = {  # of a parameter in HEBO's form: the domain that it is here
     "num": lambda each: uniform(each["lb"], each["ub"]),
     "pow": lambda each: loguniform(each["lb"], each["ub"]),
     "int": lambda each: randint(each["lb"], each["ub"] + 1),

@@ -57,7 +57,7 @@ class SkOpt(Adapter):
     @property
     def replays(self) -> bool:
         """True for "gp_hedge": its gains come from all questions so far."""
-        return self.options.get("acq_func", HEDGE) == HEDGE
+        return bool(self.options.get("acq_func", HEDGE) == HEDGE)
 
     def own_form(self, space: object) -> Form:
         """Read a dict of dimensions."""
