@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
     from trialwright.integrations import (
         CFO,
+        HEBO,
         SMAC,
         Ax,
         BayesOpt,
@@ -86,6 +87,7 @@ __all__ = [
     "DEHB",
     "FIFO",
     "GP",
+    "HEBO",
     "MOASHA",
     "NSGA2",
     "PASHA",
@@ -169,6 +171,7 @@ _MODULES = {  # where each name is
     "executors": ("Delays", "Executor", "Faults", "Local", "OnRay", "Processes", "Simulated", "Workload"),
     "integrations": (
         "CFO",
+        "HEBO",
         "SMAC",
         "Ax",
         "BayesOpt",

@@ -84,7 +84,7 @@ def tables(rows: dict[str, dict[str, Any]]) -> str:
 def _head(kind: str) -> list[str]:
     columns = ["session", "package", "tried", "example", "its last line"]
     if kind == "searcher":
-        columns += ["best through Trialwright", "best by itself", "ratio", "ms an ask", "by itself"]
+        columns += ["best through Trialwright", "best by itself", "ratio", "seeds", "ms an ask", "by itself"]
     return ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
 
 
@@ -97,7 +97,7 @@ def _line(name: str, row: dict[str, Any]) -> str:
     if row["kind"] == "searcher":
         ratio = "{} ({} to {})".format(*row["ratio"]) if "ratio" in row else "not compared"
         cells += [str(row.get(key, "")) for key in ("best", "best_alone")]
-        cells += [ratio, *(str(row.get(key, "")) for key in ("ask_ms", "ask_alone_ms"))]
+        cells += [ratio, *(str(row.get(key, "")) for key in ("seeds", "ask_ms", "ask_alone_ms"))]
     return "| " + " | ".join(cells) + " |"
 
 

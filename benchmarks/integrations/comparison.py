@@ -48,6 +48,7 @@ def compare(searcher: str, options: Mapping[str, Any], peer: str, seeds: int) ->
     error = np.sqrt(sum(within) / len(ours.logs)) * t.ppf(0.975, 2 * len(TASKS) * (seeds - 1))
     return {
         "asks": len(TASKS) * seeds * EVALUATIONS,
+        "seeds": seeds,
         "best": _rounded(ours.logs.mean()),
         "best_alone": _rounded(alone.logs.mean()),
         "ratio": [_rounded(difference + side * error) for side in (0, -1, 1)],

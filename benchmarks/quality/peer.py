@@ -428,6 +428,36 @@ class HpBandSter(Peer):
         self.generator.new_result(SimpleNamespace(id=place, exception=None, result={"loss": value}, kwargs=told))
 
 
+class HEBO(Peer):
+    """With all defaults. NumPy's and torch's generators have the seed; that of its evolution cannot be given."""
+
+    def begin(self, space, seed, evaluations, parallelism, noisy):
+        import numpy as np
+        import torch
+        from hebo.design_space.design_space import DesignSpace
+        from hebo.optimizers import hebo
+
+        np.random.seed(seed)  # noqa: NPY002 - it draws from there
+        torch.manual_seed(seed)
+        self.space, self.asked = space, []
+        self.optimizer = hebo.HEBO(DesignSpace().parse([self._entry(each) for each in space]), scramble_seed=seed)
+
+    def _entry(self, each):
+        if each["kind"] == "choice":
+            return {"name": each["name"], "type": "cat", "categories": each["options"]}
+        kinds = ("int", "pow_int") if each["kind"] == "int" else ("num", "pow")
+        return {"name": each["name"], "type": kinds[each["log"]], "lb": each["lower"], "ub": each["upper"]}
+
+    def ask(self):
+        self.asked.append(self.optimizer.suggest())
+        return _plain(self.space, self.asked[-1].iloc[0])
+
+    def tell(self, place, value):
+        import numpy as np
+
+        self.optimizer.observe(self.asked[place], np.array([[value]]))
+
+
 class SkOpt(Peer):
     """Its Optimizer with all defaults: a Gaussian process that hedges among three acquisitions."""
 
@@ -478,6 +508,7 @@ PEERS = {
     "nevergrad": Nevergrad,
     "blendsearch": BlendSearch,
     "cfo": CFO,
+    "hebo": HEBO,
     "hpbandster": HpBandSter,
     "skopt": SkOpt,
     "smac": SMAC,

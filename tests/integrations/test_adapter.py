@@ -9,6 +9,7 @@ from trialwright import Engine, Random, space
 from trialwright.history import History, HistoryLog
 from trialwright.integrations import (
     ADAPTERS,
+    HEBO,
     SMAC,
     Adapter,
     BayesOpt,
@@ -31,6 +32,7 @@ SEARCHERS = {
     "bayes_opt": lambda **options: BayesOpt(random_search_steps=8, **options),
     "botorch": lambda **options: BoTorch(n_initial_points=8, num_restarts=2, raw_samples=32, **options),
     "flaml": lambda **options: BlendSearch(**options),
+    "hebo": lambda **options: HEBO(n_initial_points=8, generations=5, **options),
     "hpbandster": lambda **options: HpBandSter(**options),
     "smac": lambda **options: SMAC(n_initial_points=8, n_trees=4, **options),
     "skopt": lambda **options: SkOpt(n_initial_points=8, options={"acq_func": "EI"}, **options),

@@ -7,6 +7,7 @@ import pytest
 from tests.contracts.searcher import SPACES, SearcherContract
 from trialwright.integrations import (
     CFO,
+    HEBO,
     SMAC,
     Ax,
     BayesOpt,
@@ -137,5 +138,20 @@ class TestSMAC(SearcherContract):
         """As in ``TestBayesOpt``."""
         searcher = self.make()
         searcher.n_initial_points = 9 if space.dimension <= 1 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
+
+class TestHEBO(SearcherContract):
+    spaces: ClassVar[dict[str, Space]] = {name: each for name, each in SPACES.items() if name != "conditional"}
+
+    def make(self):
+        pytest.importorskip("hebo")
+        return HEBO(n_initial_points=9, generations=2)
+
+    def ready(self, space):
+        """As in ``TestAx``."""
+        searcher = self.make()
+        searcher.n_initial_points = 29 if space.dimension <= 1 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher

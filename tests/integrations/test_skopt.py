@@ -89,3 +89,16 @@ def test_ray_tunes_name_tunes(tmp_path):
     )
     assert len(tuner.fit()) == 4
     assert search.adapter("max").earlier[1] == ({"x": 0.0, "y": 2.0}, (1.0,))
+
+
+def test_gp_hedge_prefers_the_acquisition_that_has_gained_most_and_a_resumed_run_does_too():
+    searcher = SkOpt(n_initial_points=4)
+    _, history = live(searcher, 8, pending=1)
+    resumed = SkOpt(n_initial_points=4)
+    resumed.setup(Problem(Space(PLANE)))
+    assert searcher.replays
+    assert ask(resumed, history, 8) == ask(searcher, history, 8)
+    gains = [each._library._hedge["gains_"].tolist() for each in (searcher, resumed)]
+    assert gains[0] == gains[1]
+    assert len(set(gains[0])) == 3, "equal ones would mean that each is chosen equally often"
+    assert not SkOpt(options={"acq_func": "EI"}).replays

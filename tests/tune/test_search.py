@@ -20,6 +20,7 @@ from trialwright.tune.search import (
     BasicVariantGenerator,
     BayesOptSearch,
     ConcurrencyLimiter,
+    HEBOSearch,
     HyperOptSearch,
     OptunaSearch,
     Repeater,
@@ -678,8 +679,7 @@ def test_searchers_are_made_by_name():
     assert isinstance(create_searcher("optuna"), OptunaSearch)
     assert isinstance(create_searcher("bayesopt", random_state=1), BayesOptSearch)
     assert isinstance(create_searcher("bohb", seed=1), TuneBOHB)
-    with pytest.raises(ValueError, match="use search_alg='bayesopt'"):
-        create_searcher("hebo")
+    assert isinstance(create_searcher("hebo", random_state_seed=1), HEBOSearch)
     with pytest.raises(ValueError, match="numpy.math.*use search_alg='bayesopt'"):
         create_searcher("dragonfly")
     with pytest.raises(ModuleNotFoundError, match="hosted service.*use search_alg='bayesopt'"):

@@ -46,6 +46,7 @@ MIRRORED = {  # module -> what of it is mirrored
     "tune.schedulers.resource_changing_scheduler": ("DistributeResources", "DistributeResourcesToTopJob"),
     "tune.search": ("BasicVariantGenerator", "ConcurrencyLimiter", "Repeater", "Searcher"),
     "tune.search.ax": ("AxSearch",),
+    "tune.search.hebo": ("HEBOSearch",),
     "tune.search.hyperopt": ("HyperOptSearch",),
     "tune.search.nevergrad": ("NevergradSearch",),
     "tune.search.optuna": ("OptunaSearch",),

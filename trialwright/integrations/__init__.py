@@ -6,6 +6,7 @@ from trialwright.integrations.ax import Ax
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.botorch import BoTorch
 from trialwright.integrations.flaml import CFO, BlendSearch
+from trialwright.integrations.hebo import HEBO
 from trialwright.integrations.hpbandster import HpBandSter
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.in_environment import InEnvironment
@@ -18,6 +19,7 @@ from trialwright.integrations.zoopt import ZOOpt
 __all__ = [
     "ADAPTERS",
     "CFO",
+    "HEBO",
     "SMAC",
     "Adapter",
     "Ax",

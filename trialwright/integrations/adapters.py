@@ -5,6 +5,7 @@ from trialwright.integrations.ax import Ax
 from trialwright.integrations.bayesopt import BayesOpt
 from trialwright.integrations.botorch import BoTorch
 from trialwright.integrations.flaml import CFO, BlendSearch
+from trialwright.integrations.hebo import HEBO
 from trialwright.integrations.hpbandster import HpBandSter
 from trialwright.integrations.hyperopt import HyperOpt
 from trialwright.integrations.nevergrad import Nevergrad
@@ -19,6 +20,7 @@ ADAPTERS: dict[str, type[Adapter]] = {
     "blendsearch": BlendSearch,
     "botorch": BoTorch,
     "cfo": CFO,
+    "hebo": HEBO,
     "hpbandster": HpBandSter,
     "hyperopt": HyperOpt,
     "nevergrad": Nevergrad,

@@ -26,6 +26,7 @@ REFUSED = {  # options of ``skopt.Optimizer``
     "model_queue_size": "the model is made anew for every question, so there is no queue of models",
     "space_constraint": "give the engine's space constraints",
 }
+HEDGE = "gp_hedge"
 LIES: dict[str, Callable[[list[float]], float]] = {"cl_min": min, "cl_mean": fmean, "cl_max": max}
 
 
@@ -33,9 +34,9 @@ LIES: dict[str, Callable[[list[float]], float]] = {"cl_min": min, "cl_mean": fme
 class SkOpt(Adapter):
     """Asks scikit-optimize (``pip install scikit-optimize``).
 
-    The model is made anew for every question. So "gp_hedge" chooses each time among its three acquisitions with equal
-    chances, as it does at the beginning of a run of the library's own. A failed trial counts as the worst of the
-    others.
+    The model is made anew for every question. "gp_hedge", the library's own choice, also counts what each of its three
+    acquisitions gained at earlier questions; so a resumed run asks those again. A failed trial counts as the worst of
+    the others.
 
     Args:
         n_initial_points: how many trials are drawn at random before the model is used.
@@ -52,6 +53,11 @@ class SkOpt(Adapter):
 
     single: ClassVar[bool] = True
     process_from: ClassVar[int | None] = 100
+
+    @property
+    def replays(self) -> bool:
+        """True for "gp_hedge": its gains come from all questions so far."""
+        return bool(self.options.get("acq_func", HEDGE) == HEDGE)
 
     def own_form(self, space: object) -> Form:
         """Read a dict of dimensions."""
@@ -80,6 +86,7 @@ class _Optimizer(Known):
         self._skopt, self._options = skopt, options
         self._axes = [axis for axis in axes if axis.low < axis.high]  # the library refuses those with one value
         self._fixed: Assignment = {axis.name: axis.low for axis in axes if axis.low == axis.high}
+        self._hedge: dict[str, Any] = {}  # attributes of the last optimizer: gains, and what each acquisition proposed
 
     def ask(self, seed: int, given: Assignment) -> Assignment:
         if not self._axes:
@@ -89,7 +96,9 @@ class _Optimizer(Known):
         # Its warning that a point was tried before says what we want: it then takes a random one instead.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            point = self._optimizer(seed % 2**32).ask()
+            optimizer = self._optimizer(seed % 2**32)
+            point = optimizer.ask()
+        self._keep_hedge(optimizer)
         proposed = {axis.name: _within(axis, value) for axis, value in zip(self._axes, point, strict=True)}
         return self._fixed | proposed | given
 
@@ -101,10 +110,16 @@ class _Optimizer(Known):
             **self._options.options,
         )
         if self.finite:
+            vars(optimizer).update(self._hedge)
             observed = self.ended() + [(each, self._lie()) for each in self.pending]
             points = [[each[axis.name] for axis in self._axes] for each, _ in observed]
             optimizer.tell(points, [cost for _, cost in observed])
         return optimizer
+
+    def _keep_hedge(self, optimizer: Any) -> None:  # noqa: ANN401 - as above
+        """Without it the next optimizer would choose among its acquisitions with equal chances."""
+        if self._options.replays and hasattr(optimizer, "next_xs_"):
+            self._hedge = {"gains_": optimizer.gains_, "next_xs_": optimizer.next_xs_}
 
     def _lie(self) -> float:
         return LIES[self._options.lie](self.finite)

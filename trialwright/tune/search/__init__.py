@@ -12,6 +12,7 @@ from trialwright.tune.search.basic_variant import BasicVariantGenerator
 from trialwright.tune.search.bayesopt import BayesOptSearch
 from trialwright.tune.search.bohb import TuneBOHB
 from trialwright.tune.search.flaml import CFO, BlendSearch
+from trialwright.tune.search.hebo import HEBOSearch
 from trialwright.tune.search.hyperopt import HyperOptSearch
 from trialwright.tune.search.nevergrad import NevergradSearch
 from trialwright.tune.search.optuna import OptunaSearch
@@ -28,6 +29,7 @@ __all__ = [
     "BayesOptSearch",
     "BlendSearch",
     "ConcurrencyLimiter",
+    "HEBOSearch",
     "HyperOptSearch",
     "NevergradSearch",
     "OptunaSearch",
@@ -48,6 +50,7 @@ SEARCHERS: dict[str, type] = {
     "blendsearch": BlendSearch,
     "bohb": TuneBOHB,
     "cfo": CFO,
+    "hebo": HEBOSearch,
     "hyperopt": HyperOptSearch,
     "nevergrad": NevergradSearch,
     "optuna": OptunaSearch,
