@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 
 import trialwright.schedulers
 import trialwright.searchers
@@ -106,14 +107,24 @@ def at_random():
     return [distances("random", FIFO(), seed) for seed in SEEDS]
 
 
+def is_nearer(distance, at_random):
+    """Tell whether the distances that ``distance`` gives for seeds are smaller than those of random search.
+
+    Three that are smaller than all ten at random happen by chance once in 286 times, and need no more runs. Otherwise
+    all ten are compared by the Mann-Whitney test, at 1 %.
+    """
+    found = [distance(seed) for seed in SEEDS[:3]]
+    if max(found) < min(at_random):
+        return True
+    found += [distance(seed) for seed in SEEDS[3:]]
+    return mannwhitneyu(found, at_random, alternative="less").pvalue < 0.01
+
+
 @pytest.mark.parametrize(
     ("searcher", "scheduler"), [each for each in product(SEARCHERS, SCHEDULERS) if each not in APART]
 )
 def test_the_last_suggestions_are_nearer_to_the_optimum_than_random_ones(searcher, scheduler, at_random):
-    seeds = SEEDS[:4] if searcher == "GP" else SEEDS  # a fit takes time
-    found = [distances(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed) for seed in seeds]
-    nearer = sum(here < there for here, there in zip(found, at_random, strict=False))
-    assert nearer >= len(seeds) - (len(seeds) > 4), "by chance: p = 0.06 with 4 seeds, 0.01 with 9 of 10"
+    assert is_nearer(lambda seed: distances(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed), at_random)
 
 
 OF_PAIRS = {"hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
@@ -123,10 +134,7 @@ OF_PAIRS = {"hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
     "name", [name for name in PAIRS if name not in ("mobster", "freeze-thaw")]
 )  # the one is tried above, GP with ASHA, promoting; of the other, see EXCEPTIONS
 def test_a_named_method_learns(name, at_random):
-    seeds = SEEDS[:4] if name in OF_PAIRS else SEEDS
-    found = [distances(OF_PAIRS.get(name, lambda: "auto")(), name, seed) for seed in seeds]
-    nearer = sum(here < there for here, there in zip(found, at_random, strict=False))
-    assert nearer >= len(seeds) - (len(seeds) > 4)
+    assert is_nearer(lambda seed: distances(OF_PAIRS.get(name, lambda: "auto")(), name, seed), at_random)
 
 
 class Branches:
