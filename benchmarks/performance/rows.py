@@ -92,5 +92,6 @@ def _cells(measured: Measured) -> list[str]:
 
 def number(value: float, unit: str = "") -> str:
     """Write a number with its unit."""
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    # Four digits of a percentage: one that misses its goal by 0.01 must not read like the goal.
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}" if unit == "%" else f"{value:.3g}"
     return f"{text}{'' if unit in ('', '/s', '%', 'x') else ' '}{unit}"
