@@ -211,7 +211,7 @@ def test_huge_values_are_the_best_where_they_are_all_there_is():
     assert study.best.metrics == {"value": -1e308}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.permutations(range(12)))
 def test_the_order_of_telling_is_nothing_to_a_searcher(order):
     studies = [AskTell(SQUARE, searcher="tpe", seed=3) for _ in range(2)]

@@ -12,7 +12,7 @@ from trialwright.storage import journal
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 def test_every_message_comes_back(cls):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(one(cls))
     def comes_back(message):
         text = json.dumps(codec.to_plain(message), allow_nan=False)

@@ -9,7 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trialwright.history import Entry, History, HistoryLog, Kind, Record
@@ -209,7 +209,6 @@ def folded(entries: list[Entry]) -> list[Record]:
 
 
 @given(ENTRIES, st.lists(st.integers(0, 40), max_size=6))
-@settings(deadline=None)
 def test_at_any_moment_in_any_order_it_is_the_plain_fold_of_its_entries(entries, moments):
     log = HistoryLog()
     for entry in entries:
@@ -221,7 +220,6 @@ def test_at_any_moment_in_any_order_it_is_the_plain_fold_of_its_entries(entries,
 
 
 @given(ENTRIES, st.integers(0, 40), st.integers(0, 40))
-@settings(deadline=None)
 def test_it_tells_which_trials_have_changed_and_how(entries, first, second):
     log = HistoryLog()
     for entry in entries:

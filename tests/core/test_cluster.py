@@ -105,7 +105,7 @@ def how_many_by_granting(ledger: Ledger, request: Request) -> int:
     return len(owners)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(standard=st.sampled_from([None, *REQUESTS]), nodes=NODES, steps=STEPS)
 def test_the_index_agrees_with_a_recount_whatever_is_granted_booked_released_or_moved(standard, nodes, steps):
     """A tuple is a request, a number a release, a list the machines there are from now on. The second ledger is told
@@ -146,7 +146,7 @@ def agrees(ledger: Ledger, recount: Recount, request: Request) -> None:
         assert ledger.is_possible(request) >= ledger.could_hold(request) >= ledger.fits(request)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(nodes=NODES, held=st.lists(st.sampled_from(REQUESTS), max_size=6), request=st.sampled_from(REQUESTS))
 def test_room_is_how_many_can_be_granted(nodes, held, request):
     ledger = Ledger()

@@ -1,7 +1,7 @@
 """Whose turn it is: in the line, and in the slot of a trial that runs."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.counting import count_calls
@@ -148,7 +148,6 @@ REQUESTS = [BIG, SMALL, TINY, GPU, BOTH]
 STEPS = st.lists(st.one_of(st.sampled_from(REQUESTS), st.integers(0, 60), st.none()), max_size=80)
 
 
-@settings(deadline=None)
 @given(STEPS, st.lists(st.sampled_from(REQUESTS)), st.lists(st.sampled_from(REQUESTS)))
 def test_the_turns_are_those_that_the_rule_says(steps, fitting, impossible):
     """A request joins the line, a number leaves it, and None is a turn."""

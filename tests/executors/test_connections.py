@@ -87,7 +87,7 @@ def test_the_end_of_a_slot_waits_until_its_last_frame_is_fetched(monkeypatch):
     assert not ending.is_alive()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 99), max_size=20), st.lists(st.booleans(), max_size=20))
 def test_messages_pass_in_order_in_both_directions_and_survive_a_pause(numbers, pauses):
     async def scene():

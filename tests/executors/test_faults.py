@@ -229,7 +229,7 @@ def some_faults(draw: Any) -> Faults:
 
 
 @given(some_faults(), st.sampled_from(SCHEDULERS), st.booleans(), st.integers(0, 99))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.differing_executors])
 def test_when_faults_end_so_does_the_run_in_as_much_time_as_the_work_takes(faults, make, checkpoints, seed):
     delays = Delays((0.0, 1.0), 0.2, (0.0, 0.5), 0.1, 0.1, 0.1, 0.05)
     executor = Simulated(nodes=TWO, delays=delays, faults=faults, checkpoints=checkpoints, seed=seed)

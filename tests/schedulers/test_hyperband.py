@@ -68,7 +68,7 @@ def test_it_never_locks_for_any_number_of_samples(samples, max_t, eta):
 
 
 @given(st.integers(1, 300), st.floats(1.2, 12) | st.integers(2, 12), st.integers(1, 60), st.integers(1, 8), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_never_locks_for_any_max_t_eta_and_number_of_samples(max_t, eta, samples, workers, data):
     lost = data.draw(st.sampled_from([0, 20]))
     attr = data.draw(st.sampled_from(["step", "time_s"]))

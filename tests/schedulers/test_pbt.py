@@ -180,7 +180,7 @@ def test_bad_arguments_are_refused_with_their_values(arguments, text):
 
 @pytest.mark.parametrize("synchronous", [False, True])
 @given(st.floats(0.01, 100), st.integers(0, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bounds_are_kept_however_wild_the_variation(synchronous, factor, seed):
     space = Space({"a": uniform(-1, 1), "b": loguniform(1e-3, 1e3), "c": randint(2, 9), "d": ordinal([1, 2, 3])})
     searcher = Perturb(Random(), factors=(factor, 1 / factor), resample_probability=0.1)

@@ -40,7 +40,7 @@ def test_a_finite_space_is_used_up_before_a_config_comes_twice(searcher, name):
 
 
 @given(seed=st.integers(0, 100), at_once=st.integers(1, 12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_batches_hold_no_config_twice_either(seed, at_once):
     what, size = SPACES["twelve"]
     assert asked("tpe", what, size, at_once, seed=seed) == size

@@ -27,7 +27,7 @@ def explore(space, donor, *, count=100, **arguments):
     return [space.resolve(suggestion.config) for suggestion in answered(searcher, History(), requests)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(SPACES)), st.integers(0, 400), st.floats(0, 1))
 def test_a_variation_is_a_valid_config_of_the_space(name, sample, resample_probability):
     space = SPACES[name]
@@ -115,7 +115,6 @@ def test_mutations_say_what_varies_and_over_which_domain():
     assert {v["z"] for v in variations} == {8, 12, 7}
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([randint(8, 64), qrandint(8, 64, 4)]),
     st.sampled_from([lambda: 9, lambda: 9.7, uniform(8, 64), randint(8, 64)]),

@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -44,7 +44,6 @@ def test_two_objectives_of_many_points_are_ranked_without_comparing_all_with_all
     assert peak < 10_000**2 / 10
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_the_volume_is_the_share_of_cells_that_are_dominated(values):
     reference = np.full(values.shape[1], 6.0)

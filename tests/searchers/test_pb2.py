@@ -55,7 +55,7 @@ def explored(space, log, *, seed=0, wish=WISH, **arguments):
     return space.resolve(answered(searcher, history, [request], seed)[0].config)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(SPACES)), st.integers(1, 4))
 def test_a_variation_is_a_valid_config_of_the_space(name, rounds):
     space = SPACES[name]

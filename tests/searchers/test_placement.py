@@ -117,7 +117,7 @@ happenings = st.lists(
 
 
 @given(happenings)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_entries_sent_piece_by_piece_are_the_history(happened):
     log, told, learnt = HistoryLog(), None, HistoryLog()
     for count, (trial, what, step) in enumerate([*happened, (0, "told", 1)]):

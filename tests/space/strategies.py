@@ -3,12 +3,10 @@
 from typing import Any
 
 import numpy as np
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from trialwright import space
 
-RELAXED = settings(deadline=None)  # a shared machine stalls now and then
 KEYS = st.sampled_from(["lr", "units", "model", "act", "x"])
 
 

@@ -15,7 +15,7 @@ from trialwright import space
 from trialwright.space import region
 from trialwright.space.plain import data_of, known_of, plain_data
 
-from .strategies import RELAXED, spaces
+from .strategies import spaces
 from .test_space import BRANCHING, equal, rng
 
 WHAT = space.Space(
@@ -100,7 +100,6 @@ def test_encode_clips_numbers():
     assert units[0, :2].tolist() == [1.0, 0.0625]
 
 
-@RELAXED
 @given(spaces, st.data())
 def test_completion_keeps_what_is_given(what, data):
     whole = what.sample(1, rng(3))[0]
@@ -246,7 +245,6 @@ def ruin(value: object) -> None:
         value.clear()
 
 
-@RELAXED
 @given(spaces)
 def test_a_config_is_taken_in_and_handed_out_by_value(what):
     config = what.sample(1, rng())[0]

@@ -13,7 +13,7 @@ from scipy import stats
 from trialwright import space
 from trialwright.space.functions import Pending
 
-from .strategies import RELAXED, categories, integers, numeric, quantised, sane
+from .strategies import categories, integers, numeric, quantised, sane
 
 untyped: Any = space  # for arguments that a type checker refuses
 computed = st.sampled_from([space.sample_from(np.random.rand), space.sample_from(lambda spec: np.random.rand())])
@@ -28,7 +28,6 @@ def decoded(domain: space.Numeric, *units: float) -> list[float]:
     return domain.decode(np.array(units, dtype=float))
 
 
-@RELAXED
 @given(numeric, st.lists(UNIT, min_size=1))
 def test_values_have_no_problem_and_survive_the_round_trip(domain, units):
     for value in decoded(domain, *units):
@@ -40,7 +39,6 @@ def test_values_have_no_problem_and_survive_the_round_trip(domain, units):
             assert again == value
 
 
-@RELAXED
 @given(st.one_of(quantised(), integers()), st.data())
 def test_the_centre_of_every_cell_is_its_value(domain, data):
     index = data.draw(st.integers(0, domain.cardinality - 1))
@@ -121,7 +119,6 @@ def test_the_normal_is_cut_off():
     assert decoded(space.randn(10, 2), 0.0, 1.0) == [0.0, 20.0]
 
 
-@RELAXED
 @given(categories)
 def test_category_cells(domain):
     for index, option in enumerate(domain.options):
@@ -280,7 +277,6 @@ class TestDrawingByHand:
         drawn = [domain.sample(), *domain.sample(size=5)]
         assert [whole.validate({"value": value}) for value in drawn] == [[]] * 6
 
-    @RELAXED
     @given(st.one_of(numeric, categories, computed), st.integers(2, 9), st.integers(0, 99))
     def test_it_draws_what_a_space_of_it_alone_draws(self, domain, size, seed):
         configs = space.Space({"value": domain}).sample(size, np.random.default_rng(seed))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trialwright import space
 
-from .strategies import RELAXED, finite_definitions, spaces, units_for
+from .strategies import finite_definitions, spaces, units_for
 
 BRANCHING = {
     "model": space.choice(
@@ -45,7 +45,6 @@ def equal(one: Any, other: Any) -> bool:
     return one == other or (isinstance(one, float) and one == pytest.approx(other, rel=1e-9, abs=1e-9, nan_ok=True))
 
 
-@RELAXED
 @given(spaces, st.data())
 def test_round_trips_of_random_spaces(what, data):
     units = data.draw(units_for(what))
@@ -61,7 +60,6 @@ def test_round_trips_of_random_spaces(what, data):
     assert all(equal(config, what.complete(config, rng())) for config in configs)
 
 
-@RELAXED
 @given(spaces)
 def test_plain_forms_survive_json(what):
     for config in what.sample(3, rng(1)):
@@ -72,13 +70,11 @@ def test_plain_forms_survive_json(what):
     assert all(map(equal, copy.sample(3, rng(2)), what.sample(3, rng(2))))
 
 
-@RELAXED
 @given(spaces, st.integers(0, 2**32))
 def test_same_seed_same_configs(what, seed):
     assert all(map(equal, what.sample(3, rng(seed)), what.sample(3, rng(seed))))
 
 
-@RELAXED
 @given(finite_definitions)
 def test_cardinality_and_at_agree_with_brute_force(definition):
     what = space.Space(definition)

@@ -35,7 +35,7 @@ def load_path(target):
     return path
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=DICTS)
 def test_a_dict_comes_back(target, state):
     checkpoints.save(state, target)

@@ -72,7 +72,7 @@ def test_what_is_no_plain_data_is_refused():
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 def test_every_message_comes_back(cls):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(one(cls))
     def comes_back(message):
         turn = Turn(1.5, [message, message], [[message], None], "mark", late=[[message]])
