@@ -24,6 +24,7 @@ from trialwright.storage import checkpoints
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trialwright.importance import Importance, Method
     from trialwright.searchers.gp.recommend import Recommended
 
 Frames = Callable[[int], Iterable[Reported]]
@@ -227,6 +228,42 @@ class Result:
             record.sems = [standard_errors([name for name, _ in self.objectives], trial.metrics)]
         record.outcome = Outcome(cast(Any, trial.outcome)) if trial.outcome else None
         return record
+
+    def importance(
+        self,
+        metric: str | None = None,
+        *,
+        method: Method = "ped-anova",
+        mode: Literal["min", "max"] | None = None,
+        quantile: float = 0.1,
+        region: float = 1.0,
+        resamples: int = 100,
+        seed: int = 0,
+    ) -> Importance:
+        """Return how much each parameter matters for a metric, by the last value of each trial, with 95 % intervals.
+
+        A parameter that only some trials have is judged among these. Failed trials, and trials without a finite value,
+        are left out and counted; constant parameters are skipped.
+
+        Args:
+            metric: any that was reported; the first objective if it is not given.
+            method: "ped-anova" asks what distinguishes the best trials (Watanabe et al. 2023), and is fast. "fanova"
+                asks what part of the variance over the whole space each parameter explains (Hutter et al. 2014).
+            mode: "min" or "max", for a metric that is no objective; fANOVA does not need it.
+            quantile: for PED-ANOVA, the best part of the trials that counts as good; of few trials, ten of them.
+            region: for PED-ANOVA, the best part of the trials that the good ones are compared with; 1 for all.
+            resamples: the intervals come from so many resamples of the trials.
+            seed: of the random numbers.
+
+        Raises:
+            ValueError: no trial has reported the metric (the message has the nearest name), fewer than 10 trials can be
+                judged, all have the same value, no parameter varies, or an argument is wrong.
+        """
+        from trialwright.importance import Settings
+        from trialwright.importance.of_result import importance
+
+        settings = Settings(method=method, quantile=quantile, region=region, resamples=resamples, seed=seed)
+        return importance(self, metric, mode, settings)
 
     def pareto_front(self) -> list[TrialResult]:
         """Return the trials that no other trial dominates (is at least as good in all objectives and better in one), by
