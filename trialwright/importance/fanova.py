@@ -4,6 +4,9 @@ Hutter, Hoos and Leyton-Brown 2014 (ICML, "An efficient approach for assessing h
 forest is fitted, and its main effects are computed exactly from the boxes of its leaves. What several parameters do
 together counts for none of them.
 
+A forest fits noise too. So the parts are multiplied by what it explains of the variance of trials that its trees have
+not seen (R squared, out of bag): a parameter without effect is at 0 then, even if there is no other.
+
 On a conditional space, parameters that the same trials have are judged together, by trees of these trials alone; each
 tree knows all parameters that these trials have.
 
@@ -21,6 +24,7 @@ from trialwright.importance.forest import Binned, grow
 from trialwright.space.values import Floats
 
 ROWS_MAX = 1000  # of a tree; each draws its own
+CHECKED_MAX = 300  # trials that the forest is checked with
 
 
 def scores(columns: list[Column], values: Floats, resamples: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -39,9 +43,8 @@ def scores(columns: list[Column], values: Floats, resamples: int, rng: np.random
         rows = np.flatnonzero(active)
         among = [place for place, each in enumerate(columns) if each.active[rows].all() and _varies(each, rows)]
         points = Binned.of(np.column_stack([_units(columns[place], values, rows) for place in among]))
-        for row in drawn:
-            effects = dict(zip(among, _effects(points, values[rows], rng), strict=True))
-            row[group] = [effects[place] for place in group]
+        effects = _effects(points, values[rows], resamples, rng)
+        drawn[:, group] = effects[:, [among.index(place) for place in group]]
     return drawn.mean(axis=0), drawn
 
 
@@ -71,7 +74,24 @@ def _units(column: Column, values: Floats, rows: np.ndarray[tuple[int], np.dtype
     return np.asarray((order[places] + 0.5) / len(counts))
 
 
-def _effects(points: Binned, values: Floats, rng: np.random.Generator) -> Floats:
-    """Return the parts of all parameters by the tree of one resample, shape (d,)."""
-    rows = rng.integers(0, len(values), min(len(values), ROWS_MAX))
-    return grow(Binned(points.bins[rows], points.edges), values[rows], rng).effects()
+def _effects(points: Binned, values: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+    """Return the parts of all parameters by the tree of each resample, shape (resamples, d)."""
+    n = len(values)
+    seen = rng.permutation(n)[:CHECKED_MAX]
+    sums, counts = np.zeros(len(seen)), np.zeros(len(seen))
+    effects = []
+    for _ in range(resamples):
+        rows = rng.integers(0, n, min(n, ROWS_MAX))
+        tree = grow(points.take(rows), values[rows], rng)
+        effects.append(tree.effects())
+        new = ~np.isin(seen, rows)
+        sums[new] += tree.at(points.take(seen[new]))
+        counts[new] += 1
+    known = counts > 0
+    return np.array(effects) * _explained(values[seen[known]], sums[known] / counts[known])
+
+
+def _explained(values: Floats, predicted: Floats) -> float:
+    """Return the part of the variance of the values that the predictions explain, at least 0."""
+    variance = values.var()
+    return max(0.0, float(1 - np.mean((values - predicted) ** 2) / variance)) if variance > 0 else 0.0

@@ -1,8 +1,8 @@
-"""A regression tree as the boxes of its leaves, and what it says of one parameter alone.
+"""A regression tree as the boxes of its leaves, what it predicts, and what it says of one parameter alone.
 
 It is grown as Breiman's are (2001, "Random forests"): each cut is the one that leaves least variance, among those of
 some parameters drawn at random. Values are put into bins before, and all nodes of one depth are cut at once, which is
-fast in NumPy. Only what fANOVA needs is here: a tree predicts nothing.
+fast in NumPy.
 
 n: trials. d: parameters. b: bins of each parameter. k: nodes of one depth. m: leaves.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from trialwright.space.values import Bools, Floats, Ints
 
-BINS_MAX = 64
+BINS_MAX = 32
 LEAF_MIN = 3  # trials in a leaf
 PART = 2 / 3  # of the parameters that each cut is chosen from
 LEAST_GAIN = 1e-9  # of a cut, in variances of a single trial: less is rounding
@@ -41,6 +41,16 @@ class Binned:
         bins = [np.searchsorted(own, column) for own, column in zip(cuts, x.T, strict=True)]
         return cls(np.column_stack(bins).astype(np.int64), edges)
 
+    def take(self, rows: Ints) -> Binned:
+        """Return these points."""
+        return Binned(self.bins[rows], self.edges)
+
+    @property
+    def middles(self) -> Floats:
+        """The middle of the bin of each point, shape (n, d)."""
+        columns = np.arange(len(self.edges))
+        return np.asarray((self.edges[columns, self.bins] + self.edges[columns, self.bins + 1]) / 2)
+
 
 def _cuts(values: Floats) -> Floats:
     different = np.unique(values)
@@ -58,6 +68,11 @@ class Leaves:
     low: Floats
     high: Floats
     value: Floats
+
+    def at(self, points: Binned) -> Floats:
+        """Return the value at each point, shape (n,)."""
+        x = points.middles[:, None]
+        return self.value[np.argmax(((self.low < x) & (x < self.high)).all(axis=2), axis=1)]
 
     def effects(self) -> Floats:
         """Return the part of the tree's variance that each parameter alone explains, shape (d,); 0 for a tree of one
@@ -102,7 +117,8 @@ class _Cuts(NamedTuple):
 def grow(points: Binned, y: Floats, rng: np.random.Generator) -> Leaves:
     """Grow one tree for the values y, shape (n,); ``rng`` draws the parameters that each cut is chosen from."""
     (n, d), b = points.bins.shape, points.edges.shape[1] - 1
-    y = (y - y.mean()) / (y.std() or 1.0)
+    mean, sd = y.mean(), y.std() or 1.0
+    y = (y - mean) / sd
     nodes = _Nodes(np.zeros((1, d), np.int64), np.full((1, d), b), np.arange(n), np.zeros(n, np.int64))
     lows, highs, values = [], [], []
     while len(nodes.low):
@@ -115,7 +131,7 @@ def grow(points: Binned, y: Floats, rng: np.random.Generator) -> Leaves:
         nodes = _halves(nodes, cuts, points.bins)
     columns = np.arange(d)
     low, high = points.edges[columns, np.concatenate(lows)], points.edges[columns, np.concatenate(highs)]
-    return Leaves(low, high, np.concatenate(values))
+    return Leaves(low, high, mean + sd * np.concatenate(values))
 
 
 def _sums(nodes: _Nodes, bins: Ints, y: Floats, b: int) -> tuple[Floats, Floats]:

@@ -111,8 +111,10 @@ def _rows(columns: list[Column], own: Floats, drawn: Floats) -> tuple[ParameterI
     low = np.minimum(np.quantile(_shares(drawn), INTERVAL[0], axis=0), shares)
     high = np.maximum(np.quantile(_shares(drawn), INTERVAL[1], axis=0), shares)
     rows = [
-        ParameterImportance(column.name, *numbers, trials=int(column.active.sum()))
-        for column, numbers in zip(columns, np.column_stack([shares, low, high, own]).tolist(), strict=True)
+        ParameterImportance(column.name, share, least, most, score, int(column.active.sum()))
+        for column, (share, least, most, score) in zip(
+            columns, np.column_stack([shares, low, high, own]).tolist(), strict=True
+        )
     ]
     return tuple(sorted(rows, key=lambda row: -row.importance))
 
