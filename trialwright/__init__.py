@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
+    from trialwright.importance import Importance
     from trialwright.integrations import (
         CFO,
         HEBO,

@@ -72,7 +72,7 @@ class Leaves:
     def at(self, points: Binned) -> Floats:
         """Return the value at each point, shape (n,)."""
         x = points.middles[:, None]
-        return self.value[np.argmax(((self.low < x) & (x < self.high)).all(axis=2), axis=1)]
+        return np.asarray(self.value[np.argmax(((self.low < x) & (x < self.high)).all(axis=2), axis=1)])
 
     def effects(self) -> Floats:
         """Return the part of the tree's variance that each parameter alone explains, shape (d,); 0 for a tree of one
