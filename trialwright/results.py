@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from trialwright.core.scores import standard_errors, violations
 from trialwright.core.trial import Descent
+from trialwright.errors import nearest
 from trialwright.history import History, Record
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
 from trialwright.nested import flatten
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from trialwright.importance import Importance, Method
-    from trialwright.searchers.gp.recommend import Recommended
+    from trialwright.plots import Plot
+    from trialwright.searchers.gp.recommend import Predicted, Recommended
 
 Frames = Callable[[int], Iterable[Reported]]
 
@@ -167,6 +169,13 @@ class Result:
         can_go = self._space is None or self._space.to_plain() is not None
         return vars(self) if can_go else {**vars(self), "_space": None}
 
+    @property
+    def plot(self) -> Plot:
+        """Pictures of the run: ``result.plot.optimization_history()``; see ``trialwright.plots``."""
+        from trialwright.plots import Plot
+
+        return Plot(self)
+
     def __len__(self) -> int:
         return len(self.trials)
 
@@ -211,13 +220,44 @@ class Result:
         """
         from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
-        if self._space is None:
-            raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
-        problem = Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
-        found = recommend(problem, History([*map(self._record, self.trials)])) if self.metric else None
+        found = recommend(self._problem(), self._history()) if self.metric else None
         if found is None:
             raise ValueError(self._why_no_best())
         return found.of_maximum() if self.mode == "max" else found
+
+    def predict(self, configs: Sequence[Mapping[str, Any]], metric: str | None = None) -> Predicted:
+        """Return what a model of all results expects an objective to be at these configurations, with 95 % intervals.
+
+        It is the model of ``recommended``: a Gaussian process of the last report of each trial.
+
+        Args:
+            configs: n configurations of the space.
+            metric: an objective; the first if it is not given.
+
+        Raises:
+            ValueError: the metric is no objective, a configuration is none of the space, no trial has reported such a
+                value, or a loaded run does not know its space.
+        """
+        from trialwright.searchers.gp.recommend import Predicted, predict  # here for the same reason
+
+        modes = dict(self.objectives)
+        metric = metric or self.metric or ""
+        if metric not in modes:
+            raise ValueError(f"{metric!r} is no objective of the run{nearest(metric, modes)}")
+        problem = self._problem()
+        plain = [problem.space.plain(dict(config)) for config in configs]
+        found = predict(problem, self._history(), plain, [*modes].index(metric))
+        if found is None:
+            raise ValueError(self._why_no_best())
+        return Predicted(-found.mean, -found.high, -found.low) if modes[metric] == "max" else found
+
+    def _problem(self) -> Problem:
+        if self._space is None:
+            raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
+        return Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
+
+    def _history(self) -> History:
+        return History([*map(self._record, self.trials)])
 
     def _record(self, trial: TrialResult) -> Record:
         """Return a trial's last report as a searcher would see it."""
