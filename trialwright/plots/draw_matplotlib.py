@@ -70,9 +70,9 @@ def _panel(ax: Axes, panel: Panel) -> Axes:
         if axis is not None:
             _scale(ax, name, axis)
     if panel.z:
-        ax.set_zlabel(panel.z.title)
-    if panel.from_zero:
-        ax.set_ylim(0, None)
+        ax.set(zlabel=panel.z.title)
+    if panel.y_range != (None, None):
+        ax.set_ylim(*panel.y_range)
     if panel.title or panel.note:
         ax.set_title("\n".join(filter(None, (panel.title, panel.note))), fontsize="small", loc="left")
     if panel.legend and any(ax.get_legend_handles_labels()[1]):
@@ -92,7 +92,7 @@ def _line(ax: Axes, line: Line) -> None:
     marker = "." if len(line.x) == 1 else None  # a line through one point cannot be seen
     width = 2.0 if line.is_best else None
     label = line.name or None
-    ax.plot(line.x, line.y, label=label, marker=marker, drawstyle=STEPS[line.step], lw=width)  # type: ignore[arg-type]
+    ax.plot(line.x, line.y, label=label, marker=marker, drawstyle=STEPS[line.step], lw=width)
 
 
 def _dots(ax: Axes, dots: Dots) -> None:

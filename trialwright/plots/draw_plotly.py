@@ -63,8 +63,8 @@ def _panel(figure: Figure, panel: Panel, place: int, columns: int) -> None:
         upside_down = any(isinstance(mark, Bars) for mark in panel.marks)
         figure.update_xaxes(_axis(panel.x), **where)
         figure.update_yaxes(_axis(panel.y) | ({"autorange": "reversed"} if upside_down else {}), **where)
-    if panel.from_zero:
-        figure.update_yaxes(rangemode="tozero", **where)
+    if panel.y_range != (None, None):
+        figure.update_yaxes(range=[*panel.y_range], **where)
     if not columns:
         title = "<br>".join(filter(None, (panel.title, panel.note)))
         figure.update_layout(showlegend=panel.legend, barmode="overlay", title=_small(title))

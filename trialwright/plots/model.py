@@ -91,9 +91,8 @@ def _over(
     shape = (len(y), len(x))
     both = np.flatnonzero(columns[0].active & columns[1].active)
     rows = both[spread(len(both), DOTS_MAX)]
-    dots = Dots(
-        columns[0].values[rows], columns[1].values[rows], tuple(f"trial {known.trials[row].id}" for row in rows)
-    )
+    places = [column.values[rows] for column in columns]
+    dots = Dots(places[0], places[1], tuple(f"trial {known.trials[row].id}" for row in rows), faint=True)
     axes = [Axis(column.name, column.log, column.names) for column in columns]
     heights = {"mean": found.mean, "half of the 95 % interval": (found.high - found.low) / 2}
     panels = [
@@ -104,18 +103,18 @@ def _over(
 
 
 def _grid(known: Scored, column: Column, most: int) -> tuple[Floats, list[object]]:
-    """Return places along an axis, and the value of the parameter at each: of categories and whole numbers those that
-    were tried, else numbers between the least and the largest that was."""
+    """Return places along an axis, and the value of the parameter at each: the categories that were tried, or numbers
+    between the least and the largest that was."""
     there = np.flatnonzero(column.active)
     places, first = np.unique(column.values[there], return_index=True)
-    if column.names is None and len(places) > most:
-        low, high = column.scaled[there].min(), column.scaled[there].max()
-        even = np.linspace(low, high, most)
-        whole = all(isinstance(_value(known, column, row), int) for row in there.tolist())
-        places = np.clip(10**even if column.log else even, places[0], places[-1])
-        places = np.unique(places.round()) if whole else places
-        return places, [int(place) if whole else float(place) for place in places]
-    return places, [_value(known, column, row) for row in there[first].tolist()]
+    if column.names is not None:
+        return places, [_value(known, column, row) for row in there[first].tolist()]
+    even = np.linspace(column.scaled[there].min(), column.scaled[there].max(), most)
+    between = np.clip(10**even if column.log else even, places[0], places[-1])  # powers miss the ends by a last digit
+    if all(isinstance(_value(known, column, row), int) for row in there.tolist()):
+        whole = np.unique(between.round())
+        return whole, [int(place) for place in whole]
+    return between, between.tolist()
 
 
 def _value(known: Scored, column: Column, row: int) -> object:

@@ -145,7 +145,7 @@ def edf_picture(groups: dict[str, list[AnyResult]], metric: str | None) -> Pictu
     lines = [_distribution(np.concatenate([run.values for run in runs]), name) for name, runs in known.items()]
     missing = sum(run.missing for runs in known.values() for run in runs)
     note = f"{missing:,} trials without a finite {metric}" if missing else ""
-    return Picture((Panel(Axis(metric), Axis("part of the trials"), tuple(lines), note=note, from_zero=True),))
+    return Picture((Panel(Axis(metric), Axis("part of the trials"), tuple(lines), note=note, y_range=(0.0, None)),))
 
 
 def _distribution(values: Floats, name: str) -> Line:
@@ -199,8 +199,19 @@ def comparison_picture(groups: dict[str, list[AnyResult]], metric: str | None) -
         if n < max(map(len, bests)):
             said.append(f"{name}: runs of {n:,} to {max(map(len, bests)):,} trials")
     title = "mean and its 95 % interval" if bands else ""
-    panel = Panel(Axis("trials ended"), Axis(f"best {metric} so far"), (*lines, *bands), title, notes(*said))
-    return Picture((panel,))
+    axes = Axis("trials ended"), Axis(f"best {metric} so far")
+    shown = _around(np.concatenate([line.y for line in lines])) if bands else (None, None)
+    return Picture((Panel(*axes, (*lines, *bands), title, notes(*said), y_range=shown),))
+
+
+def _around(values: Floats) -> tuple[float | None, float | None]:
+    """Return a range a quarter wider than the values: the interval of two runs may be so wide that nothing else could
+    be seen."""
+    there = values[np.isfinite(values)]
+    if not len(there):
+        return None, None
+    margin = float(there.max() - there.min()) / 4 or 1.0
+    return float(there.min()) - margin, float(there.max()) + margin
 
 
 def _check_modes(groups: dict[str, list[AnyResult]], metric: str) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from trialwright.errors import nearest
 from trialwright.plots.drawing import Backend, show
 from trialwright.plots.history import history
 from trialwright.plots.outcomes import Costs, costs_of
 from trialwright.plots.picture import Axis, Dots, Line, Panel, Picture, Spans
 from trialwright.plots.source import DOTS_MAX, PLACES_MAX, Run, fewer, notes, read, scored, spread
-from trialwright.result_protocol import AnyResult, AnyTrial, check_reported, metric_of
+from trialwright.result_protocol import AnyResult, AnyTrial, metric_of
 from trialwright.searchers.pareto import hypervolume, undominated
 from trialwright.space.values import Floats, is_finite
 
@@ -59,9 +60,7 @@ def curves_picture(result: AnyResult, metric: str, x: str) -> Picture:
     curves = [_curve(trial, metric, x) for trial in drawn]
     lines = tuple(line for line in curves if len(line.x))
     if not lines:
-        for name in (metric, x):
-            check_reported(result, name)
-        raise ValueError(f"there is nothing to draw: no trial has reported {metric!r} and {x!r} together")
+        raise ValueError(_why_no_curve(drawn, metric, x))
     note = fewer(len(drawn), len(trials))
     panel = Panel(
         Axis(x), Axis(metric), lines, note=f"{note}, the best {BEST_CURVES} too" if note else "", legend=False
@@ -80,6 +79,14 @@ def _some(result: AnyResult, trials: list[AnyTrial], metric: str) -> list[AnyTri
         values = [sign * float(trial.metrics.get(metric, math.inf)) for trial in there]
         places |= {*np.argsort(values, kind="stable")[:BEST_CURVES].tolist()}
     return [there[place] for place in sorted(places)]
+
+
+def _why_no_curve(trials: list[AnyTrial], metric: str, x: str) -> str:
+    known = {name for trial in trials for row in trial.history for name in row}
+    for name in (metric, x):
+        if known and name not in known:
+            return f"no trial has reported {name!r}{nearest(name, known)}"
+    return f"there is nothing to draw: no trial has reported {metric!r} and {x!r} together"
 
 
 def _curve(trial: AnyTrial, metric: str, x: str) -> Line:
@@ -159,7 +166,7 @@ def survival_picture(result: AnyResult, x: str) -> Picture:
     counts = [len(reached), *(len(reached) - bisect_left(reached, place) for place in places)]
     line = Line(np.array([0.0, *places]), np.array(counts, dtype=np.float64), step="before")
     note = f"{known.missing:,} trials have reported nothing" if known.missing else ""
-    return Picture((Panel(Axis(x), Axis(STANDING), (line,), note=note, from_zero=True, legend=False),))
+    return Picture((Panel(Axis(x), Axis(STANDING), (line,), note=note, y_range=(0.0, None), legend=False),))
 
 
 def hypervolume_history(

@@ -200,7 +200,7 @@ def _pair(known: Scored, x: Column, y: Column, kind: str, note: str) -> Panel:
         return Panel(_axis(x), _axis(y), (ranked,), note=notes(note, few, without))
     found = surface(x, y, known.values, both, known.metric)
     flat = "" if isinstance(found, Surface) else "the trials are on one line: no contours"
-    marks = (found, dots) if isinstance(found, Surface) else (dots,)
+    marks = (found, replace(dots, faint=True)) if isinstance(found, Surface) else (dots,)
     return Panel(_axis(x), _axis(y), marks, note=notes(note, few, without, flat))
 
 

@@ -95,7 +95,8 @@ Mark: TypeAlias = Line | Dots | Band | Bars | Surface | Spans
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes and what is drawn into them. ``note`` says what is not shown. With ``z`` it is in three dimensions."""
+    """Axes and what is drawn into them. ``note`` says what is not shown. With ``z`` it is in three dimensions.
+    ``y_range`` has the ends of the vertical axis, where they are not those of the marks."""
 
     x: Axis
     y: Axis
@@ -103,7 +104,7 @@ class Panel:
     title: str = ""
     note: str = ""
     z: Axis | None = None
-    from_zero: bool = False
+    y_range: tuple[float | None, float | None] = (None, None)
     legend: bool = True
 
 

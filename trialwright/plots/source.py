@@ -81,11 +81,6 @@ class Scored:
     missing: int
 
     @property
-    def labels(self) -> list[str]:
-        """What each trial is called."""
-        return [f"trial {trial.id}" for trial in self.trials]
-
-    @property
     def note(self) -> str:
         """How many trials are not shown because they have no value; an empty string for none."""
         return f"{self.missing:,} trials without a finite {self.metric}" if self.missing else ""
