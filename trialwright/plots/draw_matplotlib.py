@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEGEND_POINTS = 500  # of more, it takes matplotlib long to find where the legend hides none
 STEPS = {"after": "steps-post", "before": "steps-pre", "": "default"}
 
 
@@ -76,7 +77,8 @@ def _panel(ax: Axes, panel: Panel) -> Axes:
     if panel.title or panel.note:
         ax.set_title("\n".join(filter(None, (panel.title, panel.note))), fontsize="small", loc="left")
     if panel.legend and any(ax.get_legend_handles_labels()[1]):
-        ax.legend(fontsize="small")
+        many = sum(len(mark.lane if isinstance(mark, Spans) else mark.x) for mark in panel.marks) > LEGEND_POINTS
+        ax.legend(fontsize="small", loc="upper right" if many else "best")
     return ax
 
 

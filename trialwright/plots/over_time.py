@@ -23,7 +23,7 @@ from trialwright.space.values import Floats, is_finite
 CURVES_MAX = 200
 BEST_CURVES = 20  # of these, if not all are drawn
 STANDING = "trials that came so far"
-VOLUMES_MAX = 500
+VOLUMES_MAX = (0, 0, 500, 100)  # by objectives: the volume of more takes longer
 LANES_NAMED = 40
 
 
@@ -193,7 +193,7 @@ def hypervolume_history(
 
 
 def hypervolume_picture(result: AnyResult, reference: Sequence[float] | None) -> Picture:
-    """Return the volume at up to VOLUMES_MAX numbers of trials."""
+    """Return the volume at some hundred numbers of trials."""
     known = costs_of(result, [name for name, _ in result.objectives])
     if reference is not None and len(reference) != len(known.metrics):
         raise ValueError(f"reference needs {len(known.metrics)} values, one for each objective, not {len(reference)}")
@@ -209,14 +209,15 @@ def _volumes(known: Costs, corner: Floats | None) -> tuple[Floats, Floats]:
     costs = np.where(known.feasible[:, None], known.costs, np.inf)[order]
     if corner is None:
         corner = known.costs[known.feasible].max(axis=0)
-    places = spread(len(order), VOLUMES_MAX) + 1
-    front, volumes, begin = np.empty((0, costs.shape[1])), [], 0
-    for place in places:
+    places = spread(len(order), VOLUMES_MAX[min(costs.shape[1], 3)]) + 1
+    front, volumes, begin = np.empty((0, costs.shape[1])), np.zeros(len(places)), 0
+    for number, place in enumerate(places):
         new = costs[begin:place]
-        front = _front(np.vstack([front, new[np.all(new < corner, axis=1)]]))
-        volumes.append(hypervolume(front, corner))
+        known_front, front = front, _front(np.vstack([front, new[np.all(new < corner, axis=1)]]))
+        same = len(front) == len(known_front) and np.array_equal(front, known_front)
+        volumes[number] = volumes[number - 1] if same and number else hypervolume(front, corner)
         begin = place
-    return places.astype(np.float64), np.array(volumes)
+    return places.astype(np.float64), volumes
 
 
 def _front(costs: Floats) -> Floats:
