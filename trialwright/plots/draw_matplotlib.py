@@ -77,7 +77,7 @@ def _panel(ax: Axes, panel: Panel) -> Axes:
     if panel.title or panel.note:
         ax.set_title("\n".join(filter(None, (panel.title, panel.note))), fontsize="small", loc="left")
     if panel.legend and any(ax.get_legend_handles_labels()[1]):
-        many = sum(len(mark.lane if isinstance(mark, Spans) else mark.x) for mark in panel.marks) > LEGEND_POINTS
+        many = sum(len(mark.labels) for mark in panel.marks if isinstance(mark, Dots | Spans)) > LEGEND_POINTS
         ax.legend(fontsize="small", loc="upper right" if many else "best")
     return ax
 
