@@ -123,9 +123,8 @@ def optunas(method: Method, configs: list[Config], losses: Floats) -> Callable[[
     return lambda: get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
 
 
-def compare(method: Method, n: int, repeats: int, *, peer: bool) -> dict[str, Row]:
+def compare(method: Method, n: int, true: Scores, repeats: int, *, peer: bool) -> dict[str, Row]:
     """Return what both sides found on the same trials."""
-    true = truth(method, 200_000)
     runs: dict[str, list[tuple[float, float]]] = {}
     for seed in range(repeats):
         configs, losses = draw(n, seed)
@@ -157,9 +156,10 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")  # Optuna says that an evaluator is an experiment
     for method in asked.methods:
-        print(method, "true scores:", ", ".join(f"{name} {score:.3g}" for name, score in truth(method).items()))
+        true = truth(method)
+        print(method, "true scores:", ", ".join(f"{name} {score:.3g}" for name, score in true.items()))
         for n in asked.trials:
-            for name, row in compare(method, n, asked.repeats, peer=not asked.no_peer).items():
+            for name, row in compare(method, n, true, asked.repeats, peer=not asked.no_peer).items():
                 print(f"{method:9} {n:7,} trials  {name:6}  {row}", flush=True)
 
 

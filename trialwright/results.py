@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from trialwright.plots import Plot
     from trialwright.searchers.gp.recommend import Predicted, Recommended
 
+MODELLED_MAX = 2000  # trials that ``predict`` looks at
+
 Frames = Callable[[int], Iterable[Reported]]
 
 
@@ -220,7 +222,7 @@ class Result:
         """
         from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
-        found = recommend(self._problem(), self._history()) if self.metric else None
+        found = recommend(self._problem(), History([*map(self._record, self.trials)])) if self.metric else None
         if found is None:
             raise ValueError(self._why_no_best())
         return found.of_maximum() if self.mode == "max" else found
@@ -228,7 +230,8 @@ class Result:
     def predict(self, configs: Sequence[Mapping[str, Any]], metric: str | None = None) -> Predicted:
         """Return what a model of all results expects an objective to be at these configurations, with 95 % intervals.
 
-        It is the model of ``recommended``: a Gaussian process of the last report of each trial.
+        It is the model of ``recommended``: a Gaussian process of the last report of each trial; of many trials, of the
+        best and of some others.
 
         Args:
             configs: n configurations of the space.
@@ -246,7 +249,8 @@ class Result:
             raise ValueError(f"{metric!r} is no objective of the run{nearest(metric, modes)}")
         problem = self._problem()
         plain = [problem.space.plain(dict(config)) for config in configs]
-        found = predict(problem, self._history(), plain, [*modes].index(metric))
+        known = History([*map(self._record, self._modelled(metric, modes[metric]))])
+        found = predict(problem, known, plain, [*modes].index(metric))
         if found is None:
             raise ValueError(self._why_no_best())
         return Predicted(-found.mean, -found.high, -found.low) if modes[metric] == "max" else found
@@ -256,8 +260,14 @@ class Result:
             raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
         return Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
 
-    def _history(self) -> History:
-        return History([*map(self._record, self.trials)])
+    def _modelled(self, metric: str, mode: str) -> Sequence[TrialResult]:
+        """Return all trials, or the best and some others: a model is of 300, and each takes time to encode."""
+        if len(self.trials) <= MODELLED_MAX:
+            return self.trials
+        there = [(value, trial) for trial in self.trials if (value := trial.value(metric)) is not None]
+        ranked = sorted(there, key=lambda each: (-each[0] if mode == "max" else each[0], each[1].id))
+        best, others = ranked[: MODELLED_MAX // 4], ranked[MODELLED_MAX // 4 :: len(ranked) // MODELLED_MAX + 1]
+        return sorted((trial for _, trial in best + others), key=lambda trial: trial.id)
 
     def _record(self, trial: TrialResult) -> Record:
         """Return a trial's last report as a searcher would see it."""

@@ -16,8 +16,8 @@ def test_the_true_variances_are_those_of_the_terms():
 
 
 def test_the_true_divergence_is_zero_where_a_parameter_has_no_effect():
-    scores = importance.truth("ped-anova", 100_000)
-    assert scores["junk"] < 0.01 < scores["depth"] < scores["lr"]
+    scores = importance.truth("ped-anova", 20_000)
+    assert scores["junk"] < 0.05 < scores["depth"] < scores["lr"]
 
 
 def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_opposite():
@@ -27,6 +27,6 @@ def test_agreement_is_one_for_the_same_order_and_minus_one_for_the_opposite():
 
 
 def test_a_small_comparison_runs_and_its_rows_can_be_read():
-    rows = importance.compare("ped-anova", 200, 2, peer=False)
+    rows = importance.compare("ped-anova", 200, importance.truth("ped-anova", 20_000), 2, peer=False)
     assert 0.3 < rows["ours"].tau <= 1
     assert str(rows["ours"]).startswith("tau  0.")

@@ -9,6 +9,7 @@ from tests.plots.conftest import run
 from trialwright import load, plots
 from trialwright import space as s
 from trialwright.plots.model import model_picture
+from trialwright.results import MODELLED_MAX
 
 SPACE = {"x": s.loguniform(1e-2, 1), "inner": {"n": s.randint(1, 9)}, "kind": s.choice(["a", "b"])}
 
@@ -62,6 +63,16 @@ def test_a_prediction_has_the_direction_of_the_metric():
     predicted = turned.predict([{"x": 0.1, "inner": {"n": 1}, "kind": "a"}])
     assert predicted.mean[0] == pytest.approx(-0.1, abs=0.1)
     assert predicted.low[0] <= predicted.mean[0] <= predicted.high[0]
+
+
+def test_of_many_trials_the_best_and_some_others_are_modelled():
+    found = run(valley, SPACE, num_samples=MODELLED_MAX + 300)
+    modelled = found._modelled("loss", "min")
+    best = sorted(found, key=lambda trial: trial.metrics["loss"])[:100]
+    assert {trial.id for trial in best} <= {trial.id for trial in modelled}
+    assert MODELLED_MAX / 2 <= len(modelled) <= MODELLED_MAX * 1.25
+    predicted = found.predict([{"x": 0.1, "inner": {"n": 1}, "kind": "a"}])
+    assert predicted.mean[0] == pytest.approx(0.1, abs=0.1)
 
 
 def test_a_loaded_run_is_modelled_too(found):

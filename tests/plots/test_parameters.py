@@ -160,8 +160,8 @@ def test_bars_are_the_importances_with_their_intervals(many):
     (bars,) = panel.marks
     assert bars.length.tolist() == [each.importance for each in found]
     assert bars.high.tolist() == [each.high for each in found]
-    assert bars.names[0] == "x"
-    assert f"kernel/gamma ({found['kernel/gamma'].trials} trials)" in bars.names
+    assert panel.y.names[0] == "x"
+    assert f"kernel/gamma ({found['kernel/gamma'].trials} trials)" in panel.y.names
     assert panel.note == "; ".join(f"{n} trials left out: {reason}" for reason, n in found.left_out.items())
 
 

@@ -87,6 +87,17 @@ def test_the_axes_are_as_the_picture_says(many):
     assert kinds["depth"] == "linear"
 
 
+def test_bars_are_at_the_places_of_their_names(many):
+    names = [each.parameter for each in many.importance()]
+    drawn = many.plot.importances(backend="plotly")
+    assert [name.split(" (")[0] for name in drawn.layout.yaxis.ticktext] == names
+    assert list(drawn.layout.yaxis.tickvals) == list(drawn.data[0].y)
+    assert drawn.layout.yaxis.autorange == "reversed"
+    axes = many.plot.importances()
+    assert [label.get_text().split(" (")[0] for label in axes.get_yticklabels()] == names
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
 def test_notes_are_in_the_picture(many):
     note = "trials without a finite loss"
     assert note in many.plot.optimization_history().get_title(loc="left")
@@ -127,6 +138,8 @@ def test_no_plot_of_many_trials_has_more_marks_than_can_be_seen():
 
 
 def test_constant_values_and_single_trials_are_drawn_without_a_warning():
+    import matplotlib.pyplot as plt
+
     found = run(
         lambda config: {"loss": 1.0, "size": 2.0},
         {"x": s.uniform(0, 1), "y": s.choice(["a", "b"])},
@@ -139,6 +152,7 @@ def test_constant_values_and_single_trials_are_drawn_without_a_warning():
         warnings.simplefilter("error")
         for name in set(NAMES) - {"importances"}:
             assert getattr(found.plot, name)()
+        plt.close("all")
         for name in ("slices", "parallel_coordinates", "pareto_front"):
             getattr(found.plot, name)().figure.canvas.draw()
         for name in ("learning_curves", "optimization_history", "rung_survival", "timeline", "edf", "comparison"):

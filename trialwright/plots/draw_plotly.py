@@ -45,6 +45,8 @@ def draw(drawn: Drawn) -> Figure:
 
         titles = ["<br>".join(filter(None, (panel.title, panel.note))) for panel in drawn.panels]
         figure = make_subplots(drawn.rows, drawn.columns, subplot_titles=titles)
+        figure.update_annotations(font_size=12)
+        figure.update_layout(height=120 + 280 * drawn.rows)
     for place, panel in enumerate(drawn.panels):
         _panel(figure, panel, place, drawn.columns if len(drawn.panels) > 1 else 0)
     return figure
@@ -96,22 +98,37 @@ def _line(line: Line, colour: str) -> Iterator[Trace]:
         "x": line.x,
         "y": line.y,
         "name": line.name,
+        "showlegend": bool(line.name),
         "mode": "lines" if len(line.x) > 1 else "markers",
         "line": {"shape": STEPS[line.step], "width": 3 if line.is_best else 1.5, "color": colour},
     }
 
 
 def _dots(dots: Dots, colour: str) -> Iterator[Trace]:
-    marker: dict[str, Any] = {"size": 6, "color": "#bbbbbb" if dots.faint else colour, "opacity": 0.7}
+    marker: dict[str, Any] = {
+        "size": 6 if dots.z is None else 3,
+        "color": "#bbbbbb" if dots.faint else colour,
+        "opacity": 0.7,
+    }
     if dots.shade is not None:
         bar = {"title": {"text": dots.shade_name}}
         marker |= {"color": dots.shade, "colorscale": "Viridis", "showscale": True, "colorbar": bar}
     place = {"type": "scatter"} if dots.z is None else {"type": "scatter3d", "z": dots.z}
-    yield {**place, "x": dots.x, "y": dots.y, "mode": "markers", "marker": marker, "name": dots.name} | _text(dots)
+    named = {"showlegend": bool(dots.name)}
+    yield {
+        **place,
+        "x": dots.x,
+        "y": dots.y,
+        "mode": "markers",
+        "marker": marker,
+        "name": dots.name,
+        **named,
+        **_text(dots),
+    }
 
 
 def _text(mark: Dots | Spans) -> Trace:
-    return {"text": [*mark.labels]} if mark.labels else {}
+    return {"hovertext": [*mark.labels]} if mark.labels else {}
 
 
 def _band(band: Band, _: str) -> Iterator[Trace]:
@@ -125,7 +142,7 @@ def _bars(bars: Bars, colour: str) -> Iterator[Trace]:
     above, below = bars.high - bars.length, bars.length - bars.low
     error = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
     shared = {"type": "bar", "orientation": "h", "marker": {"color": colour}}
-    yield {**shared, "x": bars.length, "y": [*bars.names], "error_x": error}
+    yield {**shared, "x": bars.length, "y": np.arange(len(bars.length)), "error_x": error}
 
 
 def _surface(surface: Surface, _: str) -> Iterator[Trace]:

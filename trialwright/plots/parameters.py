@@ -246,8 +246,8 @@ def importances_picture(found: Importance) -> Picture:
     """Return a bar for each parameter, the most important on top."""
     rows = [*found]
     names = tuple(row.parameter + (f" ({row.trials:,} trials)" if row.trials < found.trials else "") for row in rows)
-    bars = Bars(names, *np.array([[row.importance, row.low, row.high] for row in rows]).T)
+    bars = Bars(*np.array([[row.importance, row.low, row.high] for row in rows]).T)
     out = [f"{count:,} trials left out: {reason}" for reason, count in found.left_out.items()]
     title = f"{found.method}, {found.trials:,} trials"
     axis = Axis(f"importance for {found.metric}")
-    return Picture((Panel(axis, Axis(""), (bars,), title, notes(*out), legend=False),))
+    return Picture((Panel(axis, Axis("", names=names), (bars,), title, notes(*out), legend=False),))

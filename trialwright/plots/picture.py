@@ -61,9 +61,8 @@ class Band:
 
 @dataclass(frozen=True)
 class Bars:
-    """Horizontal bars of these lengths, each with an interval; the first is on top."""
+    """Horizontal bars of these lengths, each with an interval, at the places 0, 1, ...; the first is on top."""
 
-    names: tuple[str, ...]
     length: Floats
     low: Floats
     high: Floats
