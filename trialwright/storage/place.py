@@ -70,6 +70,12 @@ def name_of(directory: Path) -> str:
     return _STAMP.sub("", directory.name)
 
 
+def stamp_of(directory: Path) -> str:
+    """Return the time in the name of a run's directory, which sorts as times do; an empty string if it has none."""
+    found = _STAMP.search(directory.name)
+    return found[0] if found else ""
+
+
 def _near(path: Path) -> str:
     """Name the runs inside it; else those beside it whose names begin so, or are similar, or the newest."""
     inside, beside = _runs(path), _runs(path.parent)
