@@ -14,6 +14,7 @@ from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import as_space, outcome_constraints
+from trialwright.engine.explaining import LoadedExplainer
 from trialwright.messages import Checkpoint, Config, Plain
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult
@@ -31,7 +32,8 @@ Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
 def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Space | None = None) -> Result:
     """Load the result of a run from its journal. Nothing is run, and the objective is not needed.
 
-    What needs a replay of the decisions is missing: ``explain``, ``lineage``, and why a run was stopped. The result of
+    ``explain`` replays the decisions; if the scheduler, a stop rule or another part is not data, it tells them without
+    the scheduler's reasons. ``lineage``, and why a run was stopped, are missing: the result of
     ``Engine.resume(path, objective, ...).run()`` has these.
 
     Args:
@@ -62,6 +64,7 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
         logarithmic=frozenset() if known is None else known.logarithmic,
         notes=cast("dict[str, Any]", read_plain(told.get("notes") or {})),
         _space=known,
+        _explain=LoadedExplainer(store, {} if space is None else {"space": space}),
     )
 
 

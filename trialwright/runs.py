@@ -17,8 +17,7 @@ from typing import Any, Literal, cast
 import apsw
 
 from trialwright.errors import StorageError
-from trialwright.messages import Plain
-from trialwright.space.plain import shown_of
+from trialwright.messages import Config, Plain
 from trialwright.storage import formats, journal, lock, place, tables
 from trialwright.storage.database import reading
 from trialwright.storage.lock import Driver
@@ -27,7 +26,7 @@ LISTED = 10  # runs that a message names
 RunState = Literal["running", "finished", "interrupted"]
 Objective = tuple[str, Literal["min", "max"]]
 
-_COUNTS = "SELECT state, outcome, count(*) FROM trials GROUP BY state, outcome"
+_COUNTS = "SELECT state, outcome, count(*), sum(step) FROM trials GROUP BY state, outcome"
 _ABOUT = "SELECT created, status, version, python, host, events FROM experiments"
 _BEST = """
     SELECT id, best, config, coalesce(nullif(line -> 17, '{{}}'), metrics) FROM trials
@@ -73,6 +72,7 @@ class RunInfo:
     planned: int | None  # the ``num_samples`` of its Engine; None for unlimited
     states: dict[str, int]  # trials by state
     outcomes: dict[str, int]  # ended trials by outcome
+    steps: int  # the sum of all trials' last steps: about the number of reports
     objectives: tuple[Objective, ...]
     best: BestTrial | None
     driver: Driver | None  # the process that drives it now
@@ -165,7 +165,7 @@ def describe(run: str | os.PathLike[str]) -> RunInfo:
         version = formats.recognised(database, path / place.JOURNAL)
         told = cast("Mapping[str, Plain]", tables.settings(database, path / place.JOURNAL)["data"])
         [about] = database.execute(_ABOUT).fetchall()
-        objectives, states, outcomes = objectives_of(told), *_counts(database)
+        objectives, (states, outcomes, steps) = objectives_of(told), _counts(database)
         samples = int(cast(int, told.get("num_samples") or 0))
         created, status, *where, events = about
         return RunInfo(
@@ -177,6 +177,7 @@ def describe(run: str | os.PathLike[str]) -> RunInfo:
             planned=samples if samples >= 0 else None,
             states=states,
             outcomes=outcomes,
+            steps=steps,
             objectives=objectives,
             best=_best(database, objectives) if version >= formats.FIRST else None,
             driver=driver,
@@ -209,7 +210,16 @@ def objectives_of(settings: Mapping[str, Plain]) -> tuple[Objective, ...]:
 
 def config_of(text: str) -> dict[str, Any]:
     """Return a configuration from its JSON; what is not data is named by its place in the space."""
-    return shown_of(values_of(text))
+    return shown(values_of(text))
+
+
+def shown(plain: Config) -> dict[str, Any]:
+    """Return a configuration from its plain form; what is not data is named by its place in the space."""
+    if "'$" not in repr(plain):  # all of it is data that JSON has
+        return plain
+    from trialwright.space.plain import shown_of  # here, because it imports NumPy: a command should answer at once
+
+    return shown_of(plain)
 
 
 def values_of(text: str) -> dict[str, Any]:
@@ -231,15 +241,17 @@ def _state(path: Path, driver: Driver | None, status: str, states: Mapping[str, 
     return "finished" if is_over else "interrupted"
 
 
-def _counts(database: apsw.Connection) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the numbers of trials by state, and those of ended trials by outcome."""
+def _counts(database: apsw.Connection) -> tuple[dict[str, int], dict[str, int], int]:
+    """Return the numbers of trials by state, those of ended trials by outcome, and the sum of their steps."""
     states: dict[str, int] = {}
     outcomes: dict[str, int] = {}
-    for state, outcome, count in database.execute(_COUNTS):
+    total = 0
+    for state, outcome, count, steps in database.execute(_COUNTS):
+        total += int(str(steps or 0))
         states[str(state)] = states.get(str(state), 0) + int(str(count))
         if outcome is not None:
             outcomes[str(outcome)] = int(str(count))
-    return states, outcomes
+    return states, outcomes, total
 
 
 def _best(database: apsw.Connection, objectives: tuple[Objective, ...]) -> BestTrial | None:

@@ -17,8 +17,7 @@ import apsw
 
 from trialwright.errors import nearest
 from trialwright.nested import flatten
-from trialwright.runs import values_of
-from trialwright.space.plain import shown_of
+from trialwright.runs import shown, values_of
 from trialwright.storage import formats, place, tables
 from trialwright.storage.base import TrialRow
 from trialwright.storage.database import reading
@@ -94,7 +93,7 @@ def _paths(database: apsw.Connection, sample: int) -> tuple[dict[str, str], dict
         for name in values_of(str(reported)):
             metrics.setdefault(name, _json("metrics", [name]))
         plain = values_of(str(config))
-        for name in flatten(shown_of(plain)):
+        for name in flatten(shown(plain)):
             parameters.setdefault(name, _json("config", _keys(plain, name)))
     return metrics, parameters
 

@@ -16,7 +16,6 @@ from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.nested import flatten
 from trialwright.progress import duration
 from trialwright.runs import RunInfo, Unreadable
-from trialwright.space.plain import shown_of
 from trialwright.storage.base import TrialRow
 from trialwright.trial_query import COLUMNS, query_trials
 
@@ -157,7 +156,7 @@ def trials(
 def trial_facts(row: TrialRow) -> dict[str, Any]:
     """Return a trial as JSON shows it."""
     best = None if row.best is None else {"value": row.best[0], "step": row.best[1]}
-    return {**asdict(row), "config": shown_of(row.config), "best": best}
+    return {**asdict(row), "config": runs.shown(row.config), "best": best}
 
 
 def _columns(row: TrialRow) -> dict[str, object]:
@@ -165,6 +164,6 @@ def _columns(row: TrialRow) -> dict[str, object]:
     about = {"id": row.id, "state": row.outcome or row.state, "step": row.step, "attempt": row.attempt}
     metrics = {name: value for name, value in row.metrics.items() if name not in about}
     line: dict[str, object] = {**about, **metrics}
-    for name, value in flatten(shown_of(row.config)).items():
+    for name, value in flatten(runs.shown(row.config)).items():
         line[f"config/{name}" if name in line else name] = value
     return {**line, "reason": row.error or row.reason}
