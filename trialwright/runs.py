@@ -30,7 +30,7 @@ _COUNTS = "SELECT state, outcome, count(*), sum(step) FROM trials GROUP BY state
 _ABOUT = "SELECT created, status, version, python, host, events FROM experiments"
 _BEST = """
     SELECT id, best, config, coalesce(nullif(line -> 17, '{{}}'), metrics) FROM trials
-    WHERE best IS NOT NULL ORDER BY best ->> 0 {order}, id LIMIT 1"""
+    WHERE best IS NOT NULL AND id < ? ORDER BY best ->> 0 {order}, id LIMIT 1"""
 _FAILURES = """
     SELECT error, count(*), min(id) FROM trials WHERE error <> '' AND outcome IN ('failed', 'lost')
     GROUP BY error ORDER BY count(*) DESC, min(id)"""
@@ -92,6 +92,11 @@ class RunInfo:
     def trials(self) -> int:
         """How many trials it has, with those that have not begun."""
         return sum(self.states.values())
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended."""
+        return sum(self.outcomes.values())
 
     @property
     def metric(self) -> str | None:
@@ -190,6 +195,16 @@ def describe(run: str | os.PathLike[str]) -> RunInfo:
         )
 
 
+def best_after(run: RunInfo, count: int) -> BestTrial | None:
+    """Return the best of the first so many trials of a run.
+
+    Raises:
+        StorageError: the journal is damaged, or cannot be read.
+    """
+    with reading(run.path / place.JOURNAL) as database:
+        return _best(database, run.objectives, count) if run.format >= formats.FIRST else None
+
+
 def failures(run: str | os.PathLike[str]) -> list[Failure]:
     """Return the errors of the trials of a run that failed or were lost, the most frequent first.
 
@@ -254,11 +269,11 @@ def _counts(database: apsw.Connection) -> tuple[dict[str, int], dict[str, int], 
     return states, outcomes, total
 
 
-def _best(database: apsw.Connection, objectives: tuple[Objective, ...]) -> BestTrial | None:
+def _best(database: apsw.Connection, objectives: tuple[Objective, ...], before: int = 2**62) -> BestTrial | None:
     if not objectives:
         return None
     order = "DESC" if objectives[0][1] == "max" else "ASC"
-    rows: Iterator[tuple[Any, ...]] = database.execute(_BEST.format(order=order))
+    rows: Iterator[tuple[Any, ...]] = database.execute(_BEST.format(order=order), (before,))
     for number, best, config, metrics in rows:
         value, step = json.loads(best)
         return BestTrial(int(number), float(value), int(step), config_of(config), values_of(metrics))

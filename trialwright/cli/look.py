@@ -148,7 +148,7 @@ def trials(
     if json:
         print_json([trial_facts(row) for row in found])
         return
-    lines = [_columns(row) for row in found]
+    lines = [columns_of(row) for row in found]
     heads = [*dict.fromkeys(name for line in lines for name in line)] or list(COLUMNS)
     print_table(([line.get(head) for head in heads] for line in lines), heads)
 
@@ -159,7 +159,7 @@ def trial_facts(row: TrialRow) -> dict[str, Any]:
     return {**asdict(row), "config": runs.shown(row.config), "best": best}
 
 
-def _columns(row: TrialRow) -> dict[str, object]:
+def columns_of(row: TrialRow) -> dict[str, object]:
     """Return a trial as a line of the table; of names that come twice, the parameter's has ``config/`` in front."""
     about = {"id": row.id, "state": row.outcome or row.state, "step": row.step, "attempt": row.attempt}
     metrics = {name: value for name, value in row.metrics.items() if name not in about}

@@ -27,16 +27,17 @@ def escaped(text: str) -> str:
 
 def print_json(value: object) -> None:
     """Print JSON. Numbers that JSON lacks are strings, as in the journal's views."""
-    print(json.dumps(_finite(value), indent=2, default=str))
+    print(json.dumps(finite(value), indent=2, default=str))
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
+    """Return a value with strings for the numbers that JSON lacks."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
 
 
@@ -72,7 +73,7 @@ def whole(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(_finite(value), ensure_ascii=False, default=str)
+        return json.dumps(finite(value), ensure_ascii=False, default=str)
     return escaped(str(value))
 
 
