@@ -12,7 +12,7 @@ import typer
 
 from trialwright import runs
 from trialwright.cli.printing import escaped
-from trialwright.errors import TrialwrightError
+from trialwright.errors import RunInterrupted, TrialwrightError
 
 FAILED, USAGE = 1, 2  # exit codes: the thing failed; the command was wrong
 
@@ -40,6 +40,8 @@ def command(name: str, example: str) -> Callable[[Callable[P, None]], Callable[P
         def guarded(*args: P.args, **keywords: P.kwargs) -> None:
             try:
                 function(*args, **keywords)
+            except RunInterrupted as error:  # it has said how the run is resumed
+                raise typer.Exit(int(error.code or FAILED)) from error
             except BrokenPipeError:  # the reader, such as `head`, has seen enough
                 _hush()
             except (ValueError, TypeError) as error:

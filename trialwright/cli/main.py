@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from trialwright.cli import act, compare, draw, export, follow, look, why
+from trialwright.cli import act, compare, draw, export, follow, launch, look, why
 from trialwright.cli.command import app
 
-COMMANDS = (look, why, draw, compare, export, follow, act)  # each module registers its own when it is imported
+COMMANDS = (look, why, draw, compare, export, follow, act, launch)  # each module registers its own when it is imported
 
 
 def main() -> None:
