@@ -90,13 +90,20 @@ def config_of(values: Sequence[str]) -> dict[str, Any]:
         ValueError: it is neither.
     """
     if len(values) == 1 and values[0].lstrip().startswith("{"):
-        config = _json(values[0])
-        if isinstance(config, dict):
-            return config
+        return _object(values[0])
     pairs = [value.partition("=") for value in values]
     if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
         raise ValueError(f"{wrong[0]!r} is not NAME=VALUE, such as lr=0.1, or a JSON object")
     return unflatten({name: value_of(text) for name, _, text in pairs})
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = _json(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no JSON object, and not NAME=VALUE: {error}") from error
+    assert isinstance(found, dict), "it begins with a brace"
+    return found
 
 
 def value_of(text: str) -> Any:  # noqa: ANN401 - whatever JSON has

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeAlias
+from typing import Annotated, Any, ParamSpec, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 from trialwright import runs
 from trialwright.cli.printing import escaped
@@ -18,7 +19,25 @@ FAILED, USAGE = 1, 2  # exit codes: the thing failed; the command was wrong
 
 P = ParamSpec("P")
 
+ORDER = (
+    *("ls", "show", "best", "trials", "why", "curves", "plot", "compare", "export"),
+    *("run", "resume", "attach", "tail", "enqueue", "stop", "pause", "continue"),
+    *("verify", "doctor"),
+)  # of the commands in the help; others come last
+
+
+class _InOrder(TyperGroup):
+    """Lists its commands by what they are for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - the library's own, which has no public name
+        """Return the names."""
+        places = {name: place for place, name in enumerate(ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: (places.get(name, len(places)), name))
+
+
 app = typer.Typer(
+    cls=_InOrder,
+    context_settings={"max_content_width": 110},
     help="Look at runs of Trialwright, act on them, and start them.",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: no boxes, in a terminal and in a pipe

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from trialwright.cli import act, compare, draw, export, follow, launch, look, why
-from trialwright.cli.command import app
+import sys
+import warnings
+from io import TextIOWrapper
 
-COMMANDS = (look, why, draw, compare, export, follow, act, launch)  # each module registers its own when it is imported
+from trialwright.cli import act, check, compare, draw, export, follow, launch, look, why
+from trialwright.cli.command import app
+from trialwright.cli.printing import escaped
+
+COMMANDS = (
+    look,
+    why,
+    draw,
+    compare,
+    export,
+    follow,
+    act,
+    launch,
+    check,
+)  # each module registers its own when it is imported
+
+
+def _note(message: object, *_: object, **__: object) -> str:
+    return f"note: {escaped(str(message))}\n"
 
 
 def main() -> None:
     """Run the program with the arguments of this process."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that lacks a character shows another one
+        sys.stdout.reconfigure(errors="replace")
+    warnings.formatwarning = _note  # type: ignore[assignment]  # of a message, only the first argument is shown
     app(prog_name="trialwright")
 
 

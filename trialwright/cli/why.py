@@ -11,6 +11,7 @@ import typer
 from trialwright import runs
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
+from trialwright.core.trial import has_begun
 from trialwright.nested import flatten
 from trialwright.results import Decided
 from trialwright.storage.base import TrialRow
@@ -35,7 +36,7 @@ def why(
     from trialwright.loading import load  # here: it imports the searchers, and a command should answer at once
 
     result = load(path)
-    decided = result.explain(trial) if found[0].started is not None else []
+    decided = result.explain(trial) if has_begun(found[0]) else []
     if json:
         print_json({**_about(found[0]), "decisions": [_plain(each) for each in decided]})
         return

@@ -132,14 +132,19 @@ def warn_of_network(directory: Path) -> None:
     it works as far as that disk's syncs do.
     """
     kind = file_system(directory)
-    # The names come from the kernel: "nfs" and "nfs4", "smb3", "fuse.sshfs".
-    if kind.startswith(_REMOTE) and kind != _CONTAINER:
+    if is_remote(kind):
         warnings.warn(
             f"{str(directory)!r} is on a network disk ({kind}), where file locks and syncs may not work: open this run "
             "from one machine only; reports may be lost if that disk loses power",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def is_remote(kind: str) -> bool:
+    """Tell whether a kind of file system is on another machine."""
+    # The names come from the kernel: "nfs" and "nfs4", "smb3", "fuse.sshfs".
+    return kind.startswith(_REMOTE) and kind != _CONTAINER
 
 
 def file_system(directory: Path) -> str:
