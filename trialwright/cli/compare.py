@@ -35,7 +35,7 @@ def compare(
     if json:
         print_json(rows)
     else:
-        print_table([row.values() for row in map(_flat, rows)], [*_flat(rows[0])])
+        print_table([[*row.values()] for row in map(_flat, rows)], [*_flat(rows[0])])
 
 
 def compared(found: Sequence[RunInfo]) -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from trialwright.cli.chart import Series, chart
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import escaped, print_json
 from trialwright.errors import nearest
-from trialwright.results import rows_of
 from trialwright.runs import RunInfo
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.trial_query import query_trials
@@ -158,6 +157,9 @@ def _metric(info: RunInfo, metric: str | None) -> str:
 
 def curves_of(info: RunInfo, metric: str, count: int) -> list[Series]:
     """Return what the best trials of a run reported, the best first."""
+    from trialwright.results import rows_of  # here, as above
+    from trialwright.scopes import number as as_number
+
     mode = dict(info.objectives).get(metric, "min")
     by = "value" if metric == info.metric else metric
     rows = query_trials(info.path, where="step > 0", sort=f"-{by}" if mode == "max" else by, limit=count)
@@ -165,8 +167,8 @@ def curves_of(info: RunInfo, metric: str, count: int) -> list[Series]:
     found = []
     for row in rows:
         reports = rows_of(store.frames(row.id))
-        points = [(step, told[metric]) for step, told in reports.items() if isinstance(told.get(metric), int | float)]
-        found.append(Series(f"trial {row.id}", [x for x, _ in points], [float(y) for _, y in points]))
+        points = [(step, value) for step, told in reports.items() if (value := as_number(told.get(metric))) is not None]
+        found.append(Series(f"trial {row.id}", [x for x, _ in points], [y for _, y in points]))
     return found
 
 

@@ -143,7 +143,8 @@ def _watched(path: Path) -> RunInfo:
 
 def snapshot(info: RunInfo) -> Snapshot:
     """Return a run as the displays show it. The number of reports is the sum of the trials' steps."""
-    best = info.best and Best(info.best.trial, info.metric or "", info.best.value, info.best.config)
+    found = info.best
+    best = None if found is None else Best(found.trial, info.metric or "", found.value, found.config)
     return Snapshot(
         name=info.name,
         directory=str(info.path),

@@ -76,7 +76,7 @@ def run(
 ) -> None:
     """Tune a function of a file, or carry out an experiment that a file describes. Options replace what the file
     says; its keys are the Engine's keywords, and `objective`."""
-    told = {
+    told: dict[str, Any] = {
         "space": space,
         "metric": _single(metric),
         "mode": _single(mode),
@@ -129,7 +129,7 @@ def resume(
 ) -> None:
     """Continue a run that was interrupted, or give a finished one more samples."""
     given = {"num_samples": num_samples, "executor": executor, "retry_failed": retry_failed, "space": space}
-    job = {"resume": str(runs.find(run, storage).absolute()), "objective": objective}
+    job: dict[str, Any] = {"resume": str(runs.find(run, storage).absolute()), "objective": objective}
     job |= {key: value for key, value in given.items() if value is not None}
     _start(job, Path(), verbose, detach=detach, announce=announce, json=json)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,11 @@ from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.core.trial import has_begun
 from trialwright.nested import flatten
-from trialwright.results import Decided
 from trialwright.storage.base import TrialRow
 from trialwright.trial_query import query_trials
+
+if TYPE_CHECKING:  # it imports the searchers, and a command should answer at once
+    from trialwright.results import Decided
 
 
 @command("why", "trialwright why digits-2026 7\ntrialwright why digits-2026 7 --json | jq '.decisions[-1].facts'")
@@ -33,7 +35,7 @@ def why(
     if not found:
         info = runs.describe(path)
         raise ValueError(f"there is no trial {trial} in {info.id!r}: it has {info.trials}")
-    from trialwright.loading import load  # here: it imports the searchers, and a command should answer at once
+    from trialwright.loading import load  # here, as above
 
     result = load(path)
     decided = result.explain(trial) if has_begun(found[0]) else []

@@ -20,8 +20,6 @@ import apsw
 from trialwright.codec import read_plain, to_plain
 from trialwright.errors import nearest, refuse
 from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, Plain, StopRequested
-from trialwright.space import Space
-from trialwright.space.plain import data_of, plain_data
 from trialwright.storage import tables
 from trialwright.storage.database import blame, reading, transaction
 from trialwright.storage.place import JOURNAL, find_run
@@ -71,6 +69,10 @@ def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
             problems.
         TypeError: the configuration is not plain data.
     """
+    from trialwright.space.plain import (
+        plain_data,
+    )  # here, as below: it imports NumPy, and a command should answer at once
+
     directory = find_run(run)
     if not isinstance(config, Mapping):
         raise TypeError(f"config must be a dict, not {config!r}")
@@ -157,6 +159,8 @@ def _request(number: int, kind: str, body: str) -> InboxRequest:
 
 def _event(number: int, kind: str, body: dict[str, Plain]) -> Requested:
     if kind == "enqueue":
+        from trialwright.space.plain import data_of
+
         config = data_of(read_plain(body["config"]))
         if not isinstance(config, dict):
             raise TypeError("the config is not a dict")
@@ -182,6 +186,8 @@ def _problems(journal: Path, config: dict[str, object]) -> list[str]:
         told = cast("dict[str, Any]", tables.settings(database, journal)["data"])
         first = next(tables.trials(database, journal, marked=False), None)
     if "space" in told:
+        from trialwright.space import Space
+
         return Space.from_plain(told["space"]).validate(config, partial=True)
     known = config if first is None else first.config
     return [f"{name}: there is no such parameter{nearest(str(name), known)}" for name in config if name not in known]
