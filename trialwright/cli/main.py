@@ -31,7 +31,7 @@ def main() -> None:
     """Run the program with the arguments of this process."""
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal that lacks a character shows another one
         sys.stdout.reconfigure(errors="replace")
-    warnings.formatwarning = _note  # type: ignore[assignment]  # of a message, only the first argument is shown
+    warnings.formatwarning = _note  # of a warning, only the first argument is shown
     app(prog_name="trialwright")
 
 
