@@ -32,7 +32,7 @@ def test_a_trial_is_paused_and_goes_on_from_its_checkpoint(tmp_path):
     def objective(config):
         begin = (get_checkpoint() or {"step": 0})["step"]
         report(loss=config["x"], begin=begin, checkpoint={"step": begin + 1})
-        if context().trial == 0 and not begin:
+        if context().trial_id == 0 and not begin:
             trialwright.pause(here(), 0)
             threading.Thread(target=let_go, args=[here()]).start()
             while True:  # until it is halted
