@@ -4,7 +4,7 @@ import pytest
 
 from trialwright.storage.base import TrialRow, Turn
 from trialwright.storage.sqlite import SqliteStore
-from trialwright.trial_query import names_of, query_trials
+from trialwright.trial_query import names_of, query_trials, query_values
 
 CONFIGS = [
     {"lr": 0.1, "model": {"width": 64}, "kind": "a", "a/b": 1},
@@ -87,7 +87,7 @@ def test_the_rows_are_whole(run):
     [
         ({"where": "los < 1"}, "the trials have no 'los'; did you mean 'loss'"),
         ({"where": '"los" < 1'}, "the trials have no 'los'; did you mean 'loss'"),
-        ({"sort": "model/widht"}, "no 'model/widht' to sort by; did you mean 'model/width'"),
+        ({"sort": "model/widht"}, "no 'model/widht'; did you mean 'model/width'"),
         ({"where": "lr <"}, "the condition cannot be used"),
         ({"where": "1); DELETE FROM trials; --"}, "the condition cannot be used"),
         ({"where": "1); ATTACH 'x' AS y; --"}, "the condition cannot be used"),
@@ -98,6 +98,12 @@ def test_a_wrong_question_is_refused_and_nothing_is_written(run, keywords, why):
     with pytest.raises(ValueError, match=why):
         query_trials(run, **keywords)
     assert len(numbers(run)) == 4
+
+
+def test_some_values_can_be_had_without_the_rest(run):
+    assert query_values(run, ["id", "model/width"], "lr > 0.15", "-lr") == [(3, None), (2, 64), (1, 32)]
+    with pytest.raises(ValueError, match="no 'los'; did you mean 'loss'"):
+        query_values(run, ["los"])
 
 
 def test_the_names_of_metrics_and_parameters_are_told(run):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import apsw
 
 from trialwright.errors import nearest
+from trialwright.messages import Reported
 from trialwright.nested import flatten
 from trialwright.runs import shown, values_of
 from trialwright.storage import formats, place, tables
@@ -24,7 +26,7 @@ from trialwright.storage.database import reading
 
 COLUMNS = ("id", "state", "outcome", "reason", "attempt", "step", "error", "started", "ended", "worker", "value")
 """What a trial has besides its metrics and parameters; ``value`` is its best value of the run's first metric."""
-SAMPLE = 500  # trials whose names are looked at first
+SAMPLE, ALL = 500, 2**62  # trials whose names are looked at: first, and where a name is not among these
 _NAMES = "SELECT metrics, config FROM trials WHERE id % max((SELECT max(id) FROM trials) / ?, 1) = 0"
 _QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 _ALLOWED = {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION}
@@ -48,11 +50,42 @@ def query_trials(
         StorageError: the journal is damaged.
     """
     path = place.find_run(run) / place.JOURNAL
+    with _asking(path) as (database, version):
+        rows = _found(database, ("id",), where, sort, (-1 if limit is None else limit, offset))
+        numbers = [int(str(number)) for (number,) in rows]
+        return [*tables.chosen_trials(database, path, numbers, marked=version >= formats.FIRST)]
+
+
+def query_values(
+    run: str | os.PathLike[str], names: Sequence[str], where: str = "", sort: str = "id"
+) -> list[tuple[object, ...]]:
+    """Return some values of each trial, without reading the rest: by the names that ``query_trials`` knows. A missing
+    value is None; a number that JSON lacks is a string.
+
+    Raises:
+        ValueError, StorageError: as ``query_trials``.
+    """
+    with _asking(place.find_run(run) / place.JOURNAL) as (database, _):
+        return _found(database, names, where, sort, (-1, 0))
+
+
+def query_reports(run: str | os.PathLike[str], trial: int) -> Iterator[Reported]:
+    """Yield the reports of a trial, in the order in which they arrived, of all attempts.
+
+    Raises:
+        ValueError: there is no run.
+        StorageError: the journal is damaged.
+    """
+    with _asking(place.find_run(run) / place.JOURNAL) as (database, version):
+        yield from tables.frames(database, trial, formats.reader(version))
+
+
+@contextmanager
+def _asking(path: Path) -> Iterator[tuple[apsw.Connection, int]]:
+    """Give a connection, and the format of the journal."""
     try:
         with reading(path) as database:
-            marked = formats.recognised(database, path) >= formats.FIRST
-            numbers = _numbers(database, where, sort, (-1 if limit is None else limit, offset))
-            return [*tables.chosen_trials(database, path, numbers, marked=marked)]
+            yield database, formats.recognised(database, path)
     except _RefusedError as error:  # not a ValueError: within ``reading`` that means a damaged journal
         raise ValueError(str(error)) from error
 
@@ -61,17 +94,36 @@ class _RefusedError(Exception):
     """The question is wrong."""
 
 
-def _numbers(database: apsw.Connection, where: str, sort: str, bindings: tuple[int, int]) -> list[int]:
-    """Return the numbers of the trials that are wanted, in order."""
-    names = _names(database, SAMPLE)
-    if _sought(f"{where} {sort.removeprefix('-')}") - names.keys():  # a rare one: only then is every trial looked at
-        names = _names(database, 2**62)
-    text = _select(names, where, sort)
+class _UnknownNameError(_RefusedError):
+    """It has a name that no trial that was looked at has."""
+
+
+def _found(
+    database: apsw.Connection, wanted: Sequence[str], where: str, sort: str, bindings: tuple[int, int]
+) -> list[tuple[object, ...]]:
+    """Return these values of the trials that are wanted, in order."""
+    try:
+        return _answer(database, _names(database, SAMPLE), wanted, where, sort, bindings)
+    except _UnknownNameError:  # it may be a rare one: only then is every trial looked at
+        return _answer(database, _names(database, ALL), wanted, where, sort, bindings)
+
+
+def _answer(
+    database: apsw.Connection,
+    names: dict[str, str],
+    wanted: Sequence[str],
+    where: str,
+    sort: str,
+    bindings: tuple[int, int],
+) -> list[tuple[object, ...]]:
+    for name in (*wanted, sort.removeprefix("-")):
+        if name not in names:
+            raise _UnknownNameError(f"the trials have no {name!r}{nearest(name, names)}")
     try:
         with _only_reading(database):
-            return [int(str(number)) for (number,) in database.execute(text, bindings)]
+            return [*database.execute(_select(names, wanted, where, sort), bindings)]
     except (apsw.SQLError, apsw.AuthError, apsw.BindingsError) as error:
-        raise _RefusedError(_explained(str(error), names)) from error
+        raise _explained(str(error), names) from error
 
 
 def names_of(run: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
@@ -91,10 +143,11 @@ def _paths(database: apsw.Connection, sample: int) -> tuple[dict[str, str], dict
     parameters: dict[str, str] = {}
     for reported, config in database.execute(_NAMES, (sample,)):
         for name in values_of(str(reported)):
-            metrics.setdefault(name, _json("metrics", [name]))
+            metrics[name] = metrics.get(name) or _json("metrics", [name])
         plain = values_of(str(config))
         for name in flatten(shown(plain)):
-            parameters.setdefault(name, _json("config", _keys(plain, name)))
+            if name not in parameters:
+                parameters[name] = _json("config", _keys(plain, name))
     return metrics, parameters
 
 
@@ -130,22 +183,15 @@ def _names(database: apsw.Connection, sample: int) -> dict[str, str]:
     return {**apart, **parameters, **{f"metrics/{name}": text for name, text in metrics.items()}, **metrics, **columns}
 
 
-def _sought(text: str) -> set[str]:
-    """Return what may be a name in an expression."""
-    return {*re.findall(r"[^\W\d][\w/.-]*", re.sub(r"'(?:[^']|'')*'", "", text))}
-
-
-def _select(names: dict[str, str], where: str, sort: str) -> str:
+def _select(names: dict[str, str], wanted: Sequence[str], where: str, sort: str) -> str:
     by, order = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
-    if by not in names:
-        raise _RefusedError(f"the trials have no {by!r} to sort by{nearest(by, names)}")
     condition = _with_quotes(where, names) or "1"
-    used = {name: text for name, text in names.items() if _name(name) in condition or name in (by, "id")}
+    used = {name: text for name, text in names.items() if _name(name) in condition or name in (by, "id", *wanted)}
     used |= {name: text for name, text in names.items() if re.search(rf"\b{re.escape(name)}\b", condition)}
     columns = ", ".join(f"{text} AS {_name(name)}" for name, text in used.items())
     key = _name(by)
     return (
-        f"SELECT {_name('id')} FROM (SELECT {columns} FROM trials) WHERE ({condition}\n) "  # noqa: S608 - only reading
+        f"SELECT {', '.join(map(_name, wanted))} FROM (SELECT {columns} FROM trials) WHERE ({condition}\n) "  # noqa: S608 - only reading
         f"ORDER BY {key} IS NULL, typeof({key}) = 'text', {key} {order}, {_name('id')} LIMIT ? OFFSET ?"
     )
 
@@ -173,8 +219,8 @@ def _only_reading(database: apsw.Connection) -> Iterator[None]:
         database.authorizer = None
 
 
-def _explained(problem: str, names: Iterable[str]) -> str:
+def _explained(problem: str, names: Iterable[str]) -> _RefusedError:
     missing = re.search(r'no such column: "?([^"\s]+)', problem)
     if missing:
-        return f"the trials have no {missing[1]!r}{nearest(missing[1], names)}"
-    return f"the condition cannot be used: {problem}"
+        return _UnknownNameError(f"the trials have no {missing[1]!r}{nearest(missing[1], names)}")
+    return _RefusedError(f"the condition cannot be used: {problem}")

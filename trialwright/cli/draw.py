@@ -20,8 +20,7 @@ from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import escaped, print_json
 from trialwright.errors import nearest
 from trialwright.runs import RunInfo
-from trialwright.storage.sqlite import SqliteStore
-from trialwright.trial_query import query_trials
+from trialwright.trial_query import query_reports, query_trials, query_values
 
 Output: TypeAlias = Annotated[
     Path | None,
@@ -163,10 +162,9 @@ def curves_of(info: RunInfo, metric: str, count: int) -> list[Series]:
     mode = dict(info.objectives).get(metric, "min")
     by = "value" if metric == info.metric else metric
     rows = query_trials(info.path, where="step > 0", sort=f"-{by}" if mode == "max" else by, limit=count)
-    store = SqliteStore.open(info.path, read_only=True)
     found = []
     for row in rows:
-        reports = rows_of(store.frames(row.id))
+        reports = rows_of(query_reports(info.path, row.id))
         points = [(step, value) for step, told in reports.items() if (value := as_number(told.get(metric))) is not None]
         found.append(Series(f"trial {row.id}", [x for x, _ in points], [y for _, y in points]))
     return found
@@ -175,18 +173,16 @@ def curves_of(info: RunInfo, metric: str, count: int) -> list[Series]:
 def history_of(info: RunInfo, metric: str) -> list[Series]:
     """Return what trials came to, in the order in which they ended, and the best so far."""
     modes = dict(info.objectives)
-    rows = query_trials(info.path, where="ended IS NOT NULL", sort="ended")
-    is_first = metric == info.metric
-    values = [row.best[0] if is_first and row.best else row.metrics.get(metric) for row in rows]
-    numbers = [float(value) if isinstance(value, int | float) else math.nan for value in values]
+    name = "value" if metric == info.metric else metric
+    values = query_values(info.path, [name], where="ended IS NOT NULL", sort="ended")
+    numbers = [float(value) if isinstance(value, int | float) else math.nan for (value,) in values]
     order = [float(place) for place in range(1, len(numbers) + 1)]
     trials = Series("trials", order, numbers)
     if metric not in modes:
         return [trials]
-    choose = max if modes[metric] == "max" else min
-    best = [
-        *accumulate(numbers, lambda old, new: choose((x for x in (old, new) if math.isfinite(x)), default=math.nan))
-    ]
+    sign = -1.0 if modes[metric] == "max" else 1.0
+    costs = [sign * value if math.isfinite(value) else math.inf for value in numbers]
+    best = [sign * cost for cost in accumulate(costs, min)]
     return [Series("best so far", order, best), trials]
 
 
