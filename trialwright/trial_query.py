@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -51,7 +52,7 @@ def query_trials(
     """
     path = place.find_run(run) / place.JOURNAL
     with _asking(path) as (database, version):
-        rows = _found(database, ("id",), where, sort, (-1 if limit is None else limit, offset))
+        rows = _found(database, _Question(("id",), where, sort, limit, offset))
         numbers = [int(str(number)) for (number,) in rows]
         return [*tables.chosen_trials(database, path, numbers, marked=version >= formats.FIRST)]
 
@@ -66,7 +67,7 @@ def query_values(
         ValueError, StorageError: as ``query_trials``.
     """
     with _asking(place.find_run(run) / place.JOURNAL) as (database, _):
-        return _found(database, names, where, sort, (-1, 0))
+        return _found(database, _Question(names, where, sort))
 
 
 def query_reports(run: str | os.PathLike[str], trial: int) -> Iterator[Reported]:
@@ -98,30 +99,32 @@ class _UnknownNameError(_RefusedError):
     """It has a name that no trial that was looked at has."""
 
 
-def _found(
-    database: apsw.Connection, wanted: Sequence[str], where: str, sort: str, bindings: tuple[int, int]
-) -> list[tuple[object, ...]]:
+class _Question(NamedTuple):
+    """What is asked of the trials: values, and of which trials, in which order."""
+
+    wanted: Sequence[str]
+    where: str
+    sort: str
+    limit: int | None = None
+    offset: int = 0
+
+
+def _found(database: apsw.Connection, question: _Question) -> list[tuple[object, ...]]:
     """Return these values of the trials that are wanted, in order."""
     try:
-        return _answer(database, _names(database, SAMPLE), wanted, where, sort, bindings)
+        return _answer(database, _names(database, SAMPLE), question)
     except _UnknownNameError:  # it may be a rare one: only then is every trial looked at
-        return _answer(database, _names(database, ALL), wanted, where, sort, bindings)
+        return _answer(database, _names(database, ALL), question)
 
 
-def _answer(
-    database: apsw.Connection,
-    names: dict[str, str],
-    wanted: Sequence[str],
-    where: str,
-    sort: str,
-    bindings: tuple[int, int],
-) -> list[tuple[object, ...]]:
-    for name in (*wanted, sort.removeprefix("-")):
+def _answer(database: apsw.Connection, names: dict[str, str], question: _Question) -> list[tuple[object, ...]]:
+    for name in (*question.wanted, question.sort.removeprefix("-")):
         if name not in names:
             raise _UnknownNameError(f"the trials have no {name!r}{nearest(name, names)}")
+    bindings = (-1 if question.limit is None else question.limit, question.offset)
     try:
         with _only_reading(database):
-            return [*database.execute(_select(names, wanted, where, sort), bindings)]
+            return [*database.execute(_select(names, question), bindings)]
     except (apsw.SQLError, apsw.AuthError, apsw.BindingsError) as error:
         raise _explained(str(error), names) from error
 
@@ -183,9 +186,10 @@ def _names(database: apsw.Connection, sample: int) -> dict[str, str]:
     return {**apart, **parameters, **{f"metrics/{name}": text for name, text in metrics.items()}, **metrics, **columns}
 
 
-def _select(names: dict[str, str], wanted: Sequence[str], where: str, sort: str) -> str:
+def _select(names: dict[str, str], question: _Question) -> str:
+    wanted, sort = question.wanted, question.sort
     by, order = sort.removeprefix("-"), "DESC" if sort.startswith("-") else "ASC"
-    condition = _with_quotes(where, names) or "1"
+    condition = _with_quotes(question.where, names) or "1"
     used = {name: text for name, text in names.items() if _name(name) in condition or name in (by, "id", *wanted)}
     used |= {name: text for name, text in names.items() if re.search(rf"\b{re.escape(name)}\b", condition)}
     columns = ", ".join(f"{text} AS {_name(name)}" for name, text in used.items())
