@@ -59,3 +59,9 @@ def test_json_has_strings_for_the_numbers_that_it_lacks(capsys):
 )
 def test_what_is_printable_stays_and_the_rest_is_escaped(text, shown):
     assert escaped(text) == whole(text) == shown
+
+
+def test_what_is_not_printable_in_a_dict_is_escaped_and_it_stays_json():
+    text = whole({"模型": "a\x9b\u202eb"})
+    assert text == '{"模型": "a\\u009b\\u202eb"}'
+    assert json.loads(text) == {"模型": "a\x9b\u202eb"}

@@ -73,7 +73,8 @@ def whole(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(finite(value), ensure_ascii=False, default=str)
+        text = json.dumps(finite(value), ensure_ascii=False, default=str)
+        return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)  # it stays JSON
     return escaped(str(value))
 
 
