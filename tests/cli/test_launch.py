@@ -94,13 +94,18 @@ def test_an_interrupted_run_says_by_which_command_it_is_resumed():
     assert engine.how_to_resume(Path("/a"), ["stop"]).startswith("Engine.resume(")
 
 
+def environment():
+    return {**os.environ, "PYTHONPATH": str(Path(trialwright.__file__).parents[1])}
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "trialwright", *map(str, arguments)]
+
+
 def trialwright_does(*arguments, directory):
     """Calls the program in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(trialwright.__file__).parents[1])}
-    command = [sys.executable, "-m", "trialwright", *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=directory, env=environment, text=True, capture_output=True, check=False, timeout=100
-    )
+    given = {"cwd": directory, "env": environment(), "text": True, "capture_output": True, "timeout": 100}
+    return subprocess.run(command(*arguments), check=False, **given)
 
 
 @pytest.fixture
@@ -152,6 +157,25 @@ def test_a_detached_run_that_does_not_begin_says_why(program, tmp_path):
     assert wrong.returncode == 1
     assert "'a_training.py' has no 'nothing'" in wrong.stderr
     assert [*(tmp_path / "runs").iterdir()] == []
+
+
+def test_an_interrupted_run_exits_with_130_and_says_by_which_command_it_is_resumed(program, tmp_path):
+    experiment = {
+        "objective": "a_training.py:objective",
+        "space": {"x": {"uniform": [0, 1]}, "wait": 0.05, "steps": 999},
+    }
+    experiment |= {"metric": "loss", "executor": "local", "searcher": "random", "storage": "runs"}
+    (tmp_path / "experiment.json").write_text(json.dumps(experiment))
+    with subprocess.Popen(
+        command("run", "experiment.json"), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_for(lambda: (tmp_path / "runs").is_dir() and any(run.steps for run in runs.runs_in(tmp_path / "runs")))
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=60)[1]
+    [run] = runs.runs_in(tmp_path / "runs")
+    assert process.returncode == 130
+    assert f"trialwright resume {run.path} a_training.py:objective" in told
+    assert run.state == "interrupted"
 
 
 def test_a_command_starts_without_the_libraries_for_searchers_and_ray():

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 import trialwright
 from trialwright.cli.main import app
@@ -95,3 +96,13 @@ def test_every_command_has_an_example_in_its_help(call):
     assert len(commands) > 15
     for name in commands:
         assert f"Example:\n    trialwright {name}" in call(name, "--help").output
+
+
+def test_a_shell_completes_commands_and_the_names_of_runs(home, digits):
+    def offered(text):
+        given = {"_TRIALWRIGHT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": text, "TRIALWRIGHT_HOME": str(home)}
+        return CliRunner().invoke(app, [], prog_name="trialwright", env=given).output
+
+    assert digits.name in offered("trialwright show digi")
+    assert "bad-" not in offered("trialwright show digi")
+    assert "enqueue" in offered("trialwright enq")
