@@ -171,7 +171,7 @@ class Explainer(ABC):
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self  # it never changes, and holds a store that cannot be copied
 
-    def __reduce__(self) -> tuple[Callable[[], type[tuple[Decided, ...]]], tuple[()]]:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         return _nothing_to_tell, ()
 
 
@@ -208,6 +208,18 @@ def explain(arguments: Arguments, entries: Iterable[Entry]) -> Iterator[Decided]
         if experiment is not None:
             experiment.replay(entry.now, entry.event, entry.decisions)
         yield from _decided(entry, listening, experiment)
+
+
+def replayed(arguments: Arguments, entries: Iterable[Entry]) -> Experiment:
+    """Return the experiment as the journal left it, for its trials: no stop rule and no searcher is asked."""
+    scheduler = copy.copy(arguments.scheduler)
+    scheduler.setup(Streams(arguments.plan.seed))
+    experiment = Experiment(arguments.plan, scheduler, _Silent(arguments.rule.boundaries), learns=False)
+    for entry in entries:
+        if entry.decisions is None:
+            break
+        experiment.replay(entry.now, entry.event, entry.decisions)
+    return experiment
 
 
 def decisions(entries: Iterable[Entry]) -> Iterator[Decided]:
