@@ -19,7 +19,7 @@ from trialwright.runs import RunInfo, Unreadable
 from trialwright.storage.base import TrialRow
 from trialwright.trial_query import COLUMNS, query_trials
 
-HEADS = ("run", "state", "trials", "of", "failed", "metric", "best", "created", "took")
+HEADS = ("run", "state", "trials", "of", "failed", "best", "metric", "took", "created")
 
 
 @command("ls", "trialwright ls\ntrialwright ls runs --json | jq '.[0].best'")
@@ -50,12 +50,12 @@ def about(run: RunInfo | Unreadable) -> dict[str, Any]:
 
 def _line(run: RunInfo | Unreadable) -> tuple[object, ...]:
     if isinstance(run, Unreadable):
-        return (run.id, "unreadable", "", "", "", "", run.problem, "", "")
+        return (run.id, "unreadable", "", "", "", "", "", "", run.problem)
     best = run.best and run.best.value
     failed = run.outcomes.get("failed", 0) + run.outcomes.get("lost", 0)
     created = run.created.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
     planned = "unlimited" if run.planned is None else run.planned
-    return (run.id, run.state, run.trials, planned, failed, run.metric, best, created, _took(run.elapsed_s))
+    return (run.id, run.state, run.trials, planned, failed, best, run.metric, _took(run.elapsed_s), created)
 
 
 def _took(seconds: float) -> str:

@@ -12,12 +12,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from trialwright.progress import shown
+
+SHORT = 32  # characters: longer values are folded in a table
 
 
 def escaped(text: str) -> str:
@@ -49,9 +50,15 @@ def print_table(rows: Iterable[Sequence[object]], heads: Sequence[str], stream: 
         for row in (heads, *rows):
             print("\t".join(whole(value) for value in row), file=stream)
         return
-    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(brief(value), overflow="fold") for value in row))
+    lines = [[brief(value) for value in row] for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True)
+    for place, head in enumerate(heads):
+        longest = max((len(line[place]) for line in lines), default=0)
+        # The first column names the row, and is often copied: it is whole, however narrow the terminal.
+        least = longest if place == 0 else None
+        table.add_column(Text(head), no_wrap=longest <= SHORT, min_width=least, overflow="ellipsis")
+    for line in lines:
+        table.add_row(*(Text(text, overflow="ellipsis" if len(text) <= SHORT else "fold") for text in line))
     Console(file=stream).print(table)
 
 
