@@ -98,7 +98,7 @@ def pause(run: str | os.PathLike[str], trial: int | None = None) -> int:
     """Ask the run in this directory to pause a trial, or itself; return the request's number.
 
     A trial that is paused stops, and frees its resources. A run that is paused starts no more trials; those that run
-    continue to their end. ``unpause`` takes both back, and so does a resume of the run.
+    continue to their end. ``unpause`` takes both back; a resume continues a run that was paused.
 
     Args:
         run: the run's directory.
