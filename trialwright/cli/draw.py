@@ -95,6 +95,7 @@ def kinds() -> dict[str, Callable[..., Any]]:
     from trialwright import plots  # here: it imports the searchers, and a command should answer at once
 
     functions = {name: getattr(plots, name) for name in plots.__all__}
+    functions = {name: each for name, each in functions.items() if inspect.isfunction(each)}
     return {name: each for name, each in functions.items() if "result" in inspect.signature(each).parameters}
 
 
