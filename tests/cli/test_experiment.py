@@ -1,6 +1,7 @@
 """Experiments as plain data: spaces, objects with options, objectives of files."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,12 @@ def test_keys_are_the_keywords_of_the_engine_and_the_nearest_is_named(program):
     assert {"objective", "space", "metric", "num_samples", "keep_checkpoints"} <= KEYS
     with pytest.raises(ValueError, match="no 'num_sample'; did you mean 'num_samples'"):
         keywords({"objective": "a_program.py:objective", "num_sample": 3}, program)
+
+
+def test_a_space_may_be_given_as_json_itself():
+    assert value_of("space", '{"x": {"uniform": [0, 1]}, "depth": 3}', Path()) == {"x": space.uniform(0, 1), "depth": 3}
+    with pytest.raises(ValueError, match="the space' cannot be read"):
+        value_of("space", '{"x": ', Path())
 
 
 def test_yaml_and_json_say_the_same(tmp_path):

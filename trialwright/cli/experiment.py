@@ -57,11 +57,11 @@ def read(path: Path) -> dict[str, Any]:
     raise ValueError(f"{str(path)!r} must hold names with values, not {data!r}")
 
 
-def _parsed(parse: Callable[[str], object], text: str, path: Path) -> object:
+def _parsed(parse: Callable[[str], object], text: str, source: Path | str) -> Any:  # noqa: ANN401 - of any depth
     try:
         return parse(text)
     except Exception as error:  # YAML's errors are classes of their own
-        raise ValueError(f"{str(path)!r} cannot be read: {error}") from error
+        raise ValueError(f"{str(source)!r} cannot be read: {error}") from error
 
 
 def _yaml() -> Any:  # noqa: ANN401 - PyYAML comes without types
@@ -101,6 +101,8 @@ def value_of(name: str, value: Any, directory: Path) -> Any:  # noqa: ANN401 - w
 
 
 def _space(value: Any, directory: Path) -> Any:  # noqa: ANN401 - a dict, or an object of the user's
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return space_of(_parsed(json.loads, value, "the space"))
     if isinstance(value, str) and ":" in value:
         return load_object(value, directory)
     return space_of(read(directory / value) if isinstance(value, str) else value)

@@ -46,7 +46,7 @@ def run(
         str, typer.Argument(metavar="FILE.py:OBJECTIVE|FILE.yaml", help="A function; or an experiment in YAML or JSON.")
     ],
     *,
-    space: Annotated[str | None, _option("A file in YAML or JSON, or FILE.py:SPACE.")] = None,
+    space: Annotated[str | None, _option("A file in YAML or JSON, JSON itself, or FILE.py:SPACE.")] = None,
     metric: Annotated[list[str] | None, _option("What is optimised; several times for several objectives.")] = None,
     mode: Annotated[list[str] | None, _option("min or max, for each metric.")] = None,
     num_samples: Samples = None,
@@ -147,6 +147,8 @@ def _job(what: str) -> tuple[dict[str, Any], Path]:
 
 
 def _from_here(space: str) -> str:
+    if space.lstrip().startswith("{"):  # JSON, no path
+        return space
     place, colon, name = space.rpartition(":")
     return f"{Path(place).absolute()}:{name}" if colon else str(Path(space).absolute())
 
