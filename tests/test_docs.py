@@ -35,8 +35,8 @@ from trialwright.searchers import Searcher
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "trialwright"
-PAGES = sorted(DOCS.glob("*.md"))
-NAMES = [page.name for page in PAGES]
+PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md")])
+NAMES = [page.relative_to(DOCS).as_posix() for page in PAGES]
 LINES_MAX = {"files.md": 420}  # it has a line for each file
 NO_RUN = "python no-run"
 EXAMPLE_LINES_MAX = 30
@@ -252,7 +252,7 @@ def test_links_lead_somewhere(name):
         if "://" in target:
             continue
         file, _, heading = target.partition("#")
-        page = (DOCS / file) if file else DOCS / name
+        page = ((DOCS / name).parent / file) if file else DOCS / name
         assert page.exists(), f"docs/{name}: there is no {target}"
         assert not heading or heading in _anchors(page), f"docs/{name}: there is no {target}"
 
