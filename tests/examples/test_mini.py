@@ -63,7 +63,7 @@ def test_a_trial_runs_without_asking_until_its_lease_ends():
 
 
 def test_a_trial_that_is_worse_than_the_others_at_a_rung_is_halted_and_its_slot_is_filled():
-    run, launches = mini.handle(mini.Run(samples=3, seed=0), mini.Began(0.0, 2))
+    run, _ = mini.handle(mini.Run(samples=3, seed=0), mini.Began(0.0, 2))
     run, _ = mini.handle(run, mini.Reported(1.0, 0, 1, 0.5))
     run, [halt, launch] = mini.handle(run, mini.Reported(1.5, 1, 1, 0.9))
     assert (halt, launch.trial) == (mini.Halt(1), 2)
