@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from trialwright import Engine, Space
+
 optuna = pytest.importorskip("optuna")
 for needed in ("cmaes", "matplotlib", "pandas"):
     pytest.importorskip(needed)
-
-from trialwright import Engine, Space
 
 PAGE = Path(__file__).parents[1] / "docs" / "optuna.md"
 TEXT = PAGE.read_text(encoding="utf-8")
