@@ -10,7 +10,9 @@ import logging
 import math
 import os
 import re
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from unittest.mock import patch
 
 import cloudpickle
 import pytest
+import yaml
 
 import trialwright
 from docs import make_files_page
@@ -270,6 +273,49 @@ def test_a_file_that_a_page_names_exists(name):
 
 def test_the_index_leads_to_every_page():
     assert [name for name in NAMES if name != "README.md" and f"]({name})" not in read("README.md")] == []
+
+
+@pytest.mark.parametrize(
+    ("look_for", "page", "call"),
+    [
+        ("resume a run", "faq.md", "Engine.resume("),
+        ("four GPUs", "gpus.md", '"gpu": 1'),
+        ("stop one trial", "faq.md", "trialwright.stop("),
+        ("why a trial was stopped", "faq.md", ".explain("),
+        ("compare two runs", "faq.md", "for run in (result, other)"),
+    ],
+)
+def test_what_a_newcomer_looks_for_is_two_clicks_away(look_for, page, call):
+    assert "](docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    [row] = [line for line in read("README.md").splitlines() if line.startswith("| ") and look_for in line]
+    assert f"]({page}#" in row
+    assert call in read(page)
+
+
+def test_the_index_for_language_models_leads_to_pages():
+    links = re.findall(r"\]\(([^)]+)\)", read("llms.txt"))
+    assert len(links) > 20
+    assert [link for link in links if link not in NAMES] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scripts_and_settings_on_a_page_can_be_parsed(name):
+    for block in blocks(DOCS / name):
+        if block.kind == "bash":
+            subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
+        if block.kind == "yaml":
+            assert yaml.safe_load(block.text)
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_every_extra_is_explained():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert [extra for extra in extras if f"`{extra}`" not in read("installation.md")] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
