@@ -33,10 +33,13 @@ nitpick_ignore_regex = [
     (r"py:class", r"trialwright\..*\._\w+"),  # private base classes
 ]
 nitpick_ignore = [  # internal classes that a public signature names
+    ("py:class", "trialwright.columns.Column"),
     ("py:class", "trialwright.core.trial.Trial"),
     ("py:class", "trialwright.executors.in_slots.InSlots"),
     ("py:class", "trialwright.history.log.Entry"),
     ("py:class", "trialwright.history.log.Log"),
+    ("py:class", "trialwright.plots.source.HasResult"),
+    ("py:class", "trialwright.result_protocol.AnyResult"),
     ("py:class", "trialwright.schedulers.resizing.Policy"),
     ("py:class", "trialwright.searchers.parzen.Columns"),
     ("py:class", "trialwright.space.samplers.Sampled"),

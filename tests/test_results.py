@@ -11,7 +11,7 @@ import pytest
 
 from trialwright import Engine, Local, context, load, report, space, tune
 from trialwright.loggers import FileLogger
-from trialwright.plots.data import coordinates
+from trialwright.plots.parameters import coordinates
 from trialwright.storage import formats
 
 COPIES = {"pickled": lambda it: pickle.loads(pickle.dumps(it)), "deep copied": copy.deepcopy}

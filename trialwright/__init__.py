@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialwright.callbacks import Callback
     from trialwright.engine.engine import Engine
     from trialwright.executors import Delays, Executor, Faults, Local, OnRay, Processes, Simulated, Workload
+    from trialwright.importance import Importance
     from trialwright.integrations import (
         CFO,
         HEBO,
@@ -118,6 +119,7 @@ __all__ = [
     "HyperBand",
     "HyperOpt",
     "HyperTune",
+    "Importance",
     "InEnvironment",
     "LatinHypercube",
     "Local",
@@ -185,6 +187,7 @@ _MODULES = {  # where each name is
         "SkOpt",
         "ZOOpt",
     ),
+    "importance": ("Importance",),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),

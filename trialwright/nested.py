@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
+_VALUES = frozenset({bool, float, int, str})
+
 
 def flatten(nested: Mapping[str, Any], whole: Container[str] = ()) -> dict[str, Any]:
     """Return the values of nested dicts by their paths. An empty dict has no path.
@@ -24,7 +26,8 @@ def items(nested: Mapping[str, Any], whole: Container[str] = (), prefix: str = "
     """Yield what ``flatten`` returns, in pairs. A path comes twice in ``{"a/b": 1, "a": {"b": 2}}``."""
     for name, value in nested.items():
         path = f"{prefix}{name}"
-        if isinstance(value, Mapping) and path not in whole:
+        # The first test is quick, and decides for most values: there may be a million.
+        if type(value) not in _VALUES and isinstance(value, Mapping) and path not in whole:
             yield from items(value, whole, f"{path}/")
         else:
             yield path, value

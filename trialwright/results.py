@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from trialwright.core.scores import standard_errors, violations
 from trialwright.core.trial import Descent
+from trialwright.errors import nearest
 from trialwright.history import History, Record
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
 from trialwright.nested import flatten
@@ -24,7 +25,11 @@ from trialwright.storage import checkpoints
 if TYPE_CHECKING:
     import pandas as pd
 
-    from trialwright.searchers.gp.recommend import Recommended
+    from trialwright.importance import Importance, Method
+    from trialwright.plots import Plot
+    from trialwright.searchers.gp.recommend import Predicted, Recommended
+
+MODELLED_MAX = 2000  # trials that ``predict`` looks at
 
 Frames = Callable[[int], Iterable[Reported]]
 
@@ -166,6 +171,13 @@ class Result:
         can_go = self._space is None or self._space.to_plain() is not None
         return vars(self) if can_go else {**vars(self), "_space": None}
 
+    @property
+    def plot(self) -> Plot:
+        """Pictures of the run: ``result.plot.optimization_history()``; see ``trialwright.plots``."""
+        from trialwright.plots import Plot
+
+        return Plot(self)
+
     def __len__(self) -> int:
         return len(self.trials)
 
@@ -210,13 +222,52 @@ class Result:
         """
         from trialwright.searchers.gp.recommend import recommend  # here, because the import takes half a second
 
-        if self._space is None:
-            raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
-        problem = Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
-        found = recommend(problem, History([*map(self._record, self.trials)])) if self.metric else None
+        found = recommend(self._problem(), History([*map(self._record, self.trials)])) if self.metric else None
         if found is None:
             raise ValueError(self._why_no_best())
         return found.of_maximum() if self.mode == "max" else found
+
+    def predict(self, configs: Sequence[Mapping[str, Any]], metric: str | None = None) -> Predicted:
+        """Return what a model of all results expects an objective to be at these configurations, with 95 % intervals.
+
+        It is the model of ``recommended``: a Gaussian process of the last report of each trial; of many trials, of the
+        best and of some others.
+
+        Args:
+            configs: n configurations of the space.
+            metric: an objective; the first if it is not given.
+
+        Raises:
+            ValueError: the metric is no objective, a configuration is none of the space, no trial has reported such a
+                value, or a loaded run does not know its space.
+        """
+        from trialwright.searchers.gp.recommend import Predicted, predict  # here for the same reason
+
+        modes = dict(self.objectives)
+        metric = metric or self.metric or ""
+        if metric not in modes:
+            raise ValueError(f"{metric!r} is no objective of the run{nearest(metric, modes)}")
+        problem = self._problem()
+        plain = [problem.space.plain(dict(config)) for config in configs]
+        known = History([*map(self._record, self._modelled(metric, modes[metric]))])
+        found = predict(problem, known, plain, [*modes].index(metric))
+        if found is None:
+            raise ValueError(self._why_no_best())
+        return Predicted(-found.mean, -found.high, -found.low) if modes[metric] == "max" else found
+
+    def _problem(self) -> Problem:
+        if self._space is None:
+            raise ValueError("the space of this run is not known here: pass it as load(path, space=...)")
+        return Problem(self._space, max(len(self.objectives), 1), len(self.constraints))
+
+    def _modelled(self, metric: str, mode: str) -> Sequence[TrialResult]:
+        """Return all trials, or the best and some others: a model is of 300, and each takes time to encode."""
+        if len(self.trials) <= MODELLED_MAX:
+            return self.trials
+        there = [(value, trial) for trial in self.trials if (value := trial.value(metric)) is not None]
+        ranked = sorted(there, key=lambda each: (-each[0] if mode == "max" else each[0], each[1].id))
+        best, others = ranked[: MODELLED_MAX // 4], ranked[MODELLED_MAX // 4 :: len(ranked) // MODELLED_MAX + 1]
+        return sorted((trial for _, trial in best + others), key=lambda trial: trial.id)
 
     def _record(self, trial: TrialResult) -> Record:
         """Return a trial's last report as a searcher would see it."""
@@ -227,6 +278,42 @@ class Result:
             record.sems = [standard_errors([name for name, _ in self.objectives], trial.metrics)]
         record.outcome = Outcome(cast(Any, trial.outcome)) if trial.outcome else None
         return record
+
+    def importance(
+        self,
+        metric: str | None = None,
+        *,
+        method: Method = "ped-anova",
+        mode: Literal["min", "max"] | None = None,
+        quantile: float = 0.1,
+        region: float = 1.0,
+        resamples: int = 100,
+        seed: int = 0,
+    ) -> Importance:
+        """Return how much each parameter matters for a metric, by the last value of each trial, with 95 % intervals.
+
+        A parameter that only some trials have is judged among these. Failed trials, and trials without a finite value,
+        are left out and counted; constant parameters are skipped.
+
+        Args:
+            metric: any that was reported; the first objective if it is not given.
+            method: "ped-anova" asks what distinguishes the best trials (Watanabe et al. 2023), and is fast. "fanova"
+                asks what part of the variance over the whole space each parameter explains (Hutter et al. 2014).
+            mode: "min" or "max", for a metric that is no objective; fANOVA does not need it.
+            quantile: for PED-ANOVA, the best part of the trials that counts as good; of few trials, ten of them.
+            region: for PED-ANOVA, the best part of the trials that the good ones are compared with; 1 for all.
+            resamples: the intervals come from so many resamples of the trials.
+            seed: of the random numbers.
+
+        Raises:
+            ValueError: no trial has reported the metric (the message has the nearest name), fewer than 10 trials can be
+                judged, all have the same value, no parameter varies, or an argument is wrong.
+        """
+        from trialwright.importance import Settings
+        from trialwright.importance.of_result import importance
+
+        settings = Settings(method=method, quantile=quantile, region=region, resamples=resamples, seed=seed)
+        return importance(self, metric, mode, settings)
 
     def pareto_front(self) -> list[TrialResult]:
         """Return the trials that no other trial dominates (is at least as good in all objectives and better in one), by

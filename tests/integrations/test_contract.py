@@ -29,6 +29,13 @@ class TestHyperOpt(SearcherContract):
         pytest.importorskip("hyperopt")
         return HyperOpt(n_initial_points=4)
 
+    def ready(self, space):
+        """As in ``TestBayesOpt``."""
+        searcher = self.make()
+        searcher.n_initial_points = 4 if space.dimension <= 10 else 40
+        assert searcher.setup(Problem(space)) >= 1
+        return searcher
+
 
 class TestOptuna(SearcherContract):
     def make(self):
@@ -53,7 +60,7 @@ class TestBayesOpt(SearcherContract):
     def ready(self, space):
         """The model is slow where there are many columns; drawing is what is tested there."""
         searcher = self.make()
-        searcher.random_search_steps = 9 if space.dimension <= 3 else 40
+        searcher.random_search_steps = 22 if space.dimension <= 3 else 40
         assert searcher.setup(Problem(space)) >= 1
         return searcher
 

@@ -151,5 +151,7 @@ def hypervolume(values: Floats, reference: Floats) -> float:
         return float(reference[0] - front[:, 0].min())
     front = front[np.argsort(front[:, -1], kind="stable")]
     heights = np.diff(front[:, -1], append=reference[-1])
+    if front.shape[1] == 2:
+        return float(np.dot(reference[0] - np.minimum.accumulate(front[:, 0]), heights))
     slices = [hypervolume(front[: place + 1, :-1], reference[:-1]) for place in np.flatnonzero(heights > 0)]
     return float(np.dot(slices, heights[heights > 0]))

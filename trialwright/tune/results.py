@@ -9,6 +9,8 @@ from functools import cached_property
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, overload
 
+from trialwright.loading import load as load_run
+from trialwright.results import Result as Run
 from trialwright.space import Space
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.kept import load
@@ -99,6 +101,14 @@ class ResultGrid:
     def experiment_path(self) -> str:
         """The run's own directory; no later run of the same name is ever found there."""
         return str(self._records.directory)
+
+    def as_result(self) -> Run:
+        """Return the run as a ``trialwright.Result``, read from its directory: for plots, importance, and more.
+
+        Raises:
+            ValueError: there is no run in the directory.
+        """
+        return load_run(self.experiment_path)
 
     @property
     def filesystem(self) -> Any:  # noqa: ANN401 - of pyarrow, which has no types
@@ -301,6 +311,14 @@ class ExperimentAnalysis:
     def experiment_path(self) -> str:
         """The run's own directory; no later run of the same name is ever found there."""
         return str(self.records.directory)
+
+    def as_result(self) -> Run:
+        """Return the run as a ``trialwright.Result``, read from its directory: for plots, importance, and more.
+
+        Raises:
+            ValueError: there is no run in the directory.
+        """
+        return load_run(self.experiment_path)
 
     def _best(self, metric: str | None, mode: str | None, scope: str, *, finite: bool = True) -> Record | None:
         return self.records.best(metric or self.default_metric, mode or self.default_mode, scope, finite=finite)

@@ -1,4 +1,5 @@
-"""Recommend: which of the tried configurations is truly the best; the smallest noisy value may be luck.
+"""Recommend: which of the tried configurations is truly the best (the smallest noisy value may be luck), and
+what others would come to.
 
 A Gaussian process is fitted to all values, whatever the searcher was, and the least posterior mean wins. A value far
 from what the model says of it without it is left out, and the model fitted again: a normal distribution believes every
@@ -9,6 +10,7 @@ n: observations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +24,7 @@ from trialwright.searchers.gp.model import Data, Model, Prior, fit_noisy
 from trialwright.searchers.gp.surrogate import representative
 from trialwright.searchers.gp.warp import sobered, steepness, warped
 from trialwright.searchers.observations import DONE, Observations
-from trialwright.space.values import Bools, Floats
+from trialwright.space.values import Bools, Config, Floats, Ints
 
 ROWS_MAX = 300  # observations that are fitted: time grows with their cube
 ROUNDS = 3  # of leaving out
@@ -51,27 +53,78 @@ class Recommended:
         return replace(self, mean=-self.mean, interval=(-high, -low))
 
 
+@dataclass(frozen=True)
+class Predicted:
+    """What the metric is expected to be at n configurations: the mean without noise, and where it lies with a
+    probability of 95 %, each of shape (n,) and in the metric's own units."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model of some observations: their ``rows`` in the history, their values y, and which may be the best."""
+
+    problem: Problem
+    features: Features
+    model: Model
+    rows: Ints
+    y: Floats
+    allowed: Bools
+
+    @classmethod
+    def to(cls, problem: Problem, history: History, objective: int) -> _Fitted | None:
+        """Return the model of a history; None where nothing may be the best."""
+        known = Observations(problem)
+        known.update(history)
+        order = known.best_first()
+        order = order[known.state[order] == DONE]
+        rows = np.sort(order)
+        rows = rows[representative(np.argsort(order).astype(np.float64), ROWS_MAX)]
+        allowed = np.all(known.violations[rows] <= 0.0, axis=1)
+        if not allowed.any():
+            return None
+        features, y = Features(problem.space), known.values[rows, objective]
+        sems = known.sems_at(rows, known.level)[:, objective]
+        kept, model = _robust(features, features.of(known.units[rows], known.active[rows]), y, sems, allowed)
+        return cls(problem, features, model, rows[kept], y[kept], allowed[kept])
+
+    def unwarped(self, moments: Floats) -> Floats:
+        """Return moments of the model in the units of the values."""
+        return _unwarped(moments, self.model.y[:, 0], self.y)
+
+
 def recommend(problem: Problem, history: History) -> Recommended | None:
     """Return what is recommended after this history, by its first objective; None where no trial has finite values that
     meet the outcome constraints. The same history gives the same answer."""
-    known = Observations(problem)
-    known.update(history)
-    order = known.best_first()
-    order = order[known.state[order] == DONE]
-    rows = np.sort(order)
-    rows = rows[representative(np.argsort(order).astype(np.float64), ROWS_MAX)]
-    allowed = np.all(known.violations[rows] <= 0.0, axis=1)
-    if not allowed.any():
-        return None
-    features, y = Features(problem.space), known.values[rows, 0]
     with one_thread():
-        sems = known.sems_at(rows, known.level)[:, 0]
-        kept, model = _robust(features, features.of(known.units[rows], known.active[rows]), y, sems, allowed)
-        place, moments = _least(model, allowed[kept])
-    found = rows[kept[place]]
-    low, mean, high = np.sort(_unwarped(moments, model.y[:, 0], y[kept])).tolist()
-    record = history.trials[int(found)]
+        fitted = _Fitted.to(problem, history, 0)
+        if fitted is None:
+            return None
+        place, moments = _least(fitted.model, fitted.allowed)
+    low, mean, high = np.sort(fitted.unwarped(moments)).tolist()
+    record = history.trials[int(fitted.rows[place])]
     return Recommended(record.id, problem.space.resolve(record.config), mean, (low, high))
+
+
+def predict(problem: Problem, history: History, configs: Sequence[Config], objective: int = 0) -> Predicted | None:
+    """Return what the model of this history says of n configurations in their plain form; None where it recommends
+    none.
+
+    Raises:
+        ValueError: a configuration is none of the space.
+    """
+    units, active = problem.space.encode(configs)
+    with one_thread():
+        fitted = _Fitted.to(problem, history, objective)
+        if fitted is None:
+            return None
+        posterior = fitted.model.at(fitted.features.of(units, active))
+    mean, doubt = posterior.mean[:, 0], TWO_SIDED_95 * posterior.sd
+    low, middle, high = (fitted.unwarped(moments) for moments in (mean - doubt, mean, mean + doubt))
+    return Predicted(middle, low, high)
 
 
 def _robust(features: Features, rows: Floats, y: Floats, sems: Floats, allowed: Bools) -> tuple[np.ndarray, Model]:
