@@ -11,8 +11,9 @@ import pytest
 from trialwright import Engine, Space
 
 optuna = pytest.importorskip("optuna")
-for needed in ("cmaes", "matplotlib", "pandas"):
+for needed in ("cmaes", "pandas"):
     pytest.importorskip(needed)
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 PAGE = Path(__file__).parents[1] / "docs" / "optuna.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -48,6 +49,14 @@ def names(tmp_path_factory):
         for block in re.findall(r"^```python\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE):
             exec(block, defined)
         yield defined
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    """No figure stays open: matplotlib warns when there are many."""
+    pyplot.close("all")
+    yield
+    pyplot.close("all")
 
 
 def test_every_section_has_a_table():
