@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     )
     from trialwright.space import Space
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
-    from trialwright.storage.inbox import enqueue, stop
+    from trialwright.storage.inbox import enqueue, pause, stop, unpause
 
 __all__ = [
     "ASHA",
@@ -161,9 +161,11 @@ __all__ = [
     "enqueue",
     "get_checkpoint",
     "load",
+    "pause",
     "report",
     "space",
     "stop",
+    "unpause",
 ]
 
 _MODULES = {  # where each name is
@@ -235,7 +237,7 @@ _MODULES = {  # where each name is
     ),
     "space": ("Space",),
     "stopping": ("AnyOf", "Called", "RunPlateau", "Stopper", "StopRule", "Thresholds", "TrialPlateau"),
-    "storage.inbox": ("enqueue", "stop"),
+    "storage.inbox": ("enqueue", "pause", "stop", "unpause"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -14,6 +14,7 @@ from trialwright.core.plan import Mode, Plan
 from trialwright.core.scores import Scores
 from trialwright.core.trial import Trial, has_begun
 from trialwright.engine.arguments import as_space, outcome_constraints
+from trialwright.engine.explaining import LoadedExplainer
 from trialwright.messages import Checkpoint, Config, Plain
 from trialwright.progress import Statistics
 from trialwright.results import Result, TrialResult
@@ -31,8 +32,9 @@ Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
 def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Space | None = None) -> Result:
     """Load the result of a run from its journal. Nothing is run, and the objective is not needed.
 
-    What needs a replay of the decisions is missing: ``explain``, ``lineage``, and why a run was stopped. The result of
-    ``Engine.resume(path, objective, ...).run()`` has these.
+    ``explain`` replays the decisions; if the scheduler, a stop rule or another part is not data, it tells them without
+    the scheduler's reasons, and ``lineage`` cannot tell it. Why a run was stopped is missing: the result of
+    ``Engine.resume(path, objective, ...).run()`` has it.
 
     Args:
         directory: the run's, or a link to it.
@@ -48,6 +50,7 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
     told = cast("Mapping[str, Plain]", store.settings["data"])
     known = as_space(space) if space is not None else _space(told)
     plan, wall_s = _plan(told), store.check()
+    explainer = LoadedExplainer(store, {} if space is None else {"space": space})
     return Result(
         name=str(told.get("name") or path.name),
         metric=plan.metrics[0] if plan.metrics else None,
@@ -62,6 +65,8 @@ def load(directory: str | os.PathLike[str], *, space: Mapping[str, object] | Spa
         logarithmic=frozenset() if known is None else known.logarithmic,
         notes=cast("dict[str, Any]", read_plain(told.get("notes") or {})),
         _space=known,
+        _explain=explainer,
+        _replayed=explainer.descents,
     )
 
 

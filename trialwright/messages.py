@@ -316,6 +316,22 @@ class StopRequested(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class PauseRequested(Message):
+    """The user requests that a trial stops and keeps its place, or (None) that the run starts no more trials."""
+
+    trial: int | None
+    letter: int = 0  # as in Enqueued
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRequested(Message):
+    """The user requests that a trial continues that was paused by request, or (None) the run and all such trials."""
+
+    trial: int | None
+    letter: int = 0  # as in Enqueued
+
+
+@dataclass(frozen=True, slots=True)
 class SamplesAdded(Message):
     """The user requests this many more new trials than planned."""
 
@@ -440,6 +456,8 @@ Event: TypeAlias = (
     | Suggested
     | Enqueued
     | StopRequested
+    | PauseRequested
+    | ContinueRequested
     | SamplesAdded
     | RetryRequested
     | Started

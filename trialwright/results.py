@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MODELLED_MAX = 2000  # trials that ``predict`` looks at
 
 Frames = Callable[[int], Iterable[Reported]]
+Descents = Mapping[int, tuple[Descent, ...]]  # by the trial
 
 
 def _no_frames(_: int) -> Iterable[Reported]:
@@ -165,6 +166,7 @@ class Result:
     notes: dict[str, Any] = field(default_factory=dict)  # what the Engine was given
     _space: Space | None = field(repr=False, compare=False, default=None)
     _explain: Callable[[], Iterable[Decided]] = field(repr=False, compare=False, default=tuple)
+    _replayed: Callable[[], Descents] | None = field(repr=False, compare=False, default=None)  # if trials have none
 
     def __getstate__(self) -> dict[str, object]:
         """Be pickled without a space that holds functions or objects, which it may be impossible to pickle."""
@@ -367,13 +369,24 @@ class Result:
 
     def lineage(self, trial: int) -> list[Segment]:
         """Return the schedule of configurations that led to a trial's state, from step 0 on: those of the trials that
-        it was cloned from, then its own. ``PBTReplay`` can repeat it.
+        it was cloned from, then its own. ``PBTReplay`` can repeat it. For a loaded run the journal is replayed.
+
+        Raises:
+            ValueError: there is no such trial; or the run was loaded, and its journal does not hold the scheduler.
         """
-        return list(self._lineage(trial, len(self._of(trial).descents)))
+        return list(self._lineage(trial, len(self._descents(trial))))
+
+    def _descents(self, trial: int) -> tuple[Descent, ...]:
+        own = self._of(trial).descents
+        return own if self._replayed is None else self._known_descents.get(trial, own)
+
+    @cached_property
+    def _known_descents(self) -> Descents:
+        return {} if self._replayed is None else self._replayed()
 
     def _lineage(self, trial: int, count: int) -> Iterator[Segment]:
         """Yield the segments of a trial's past, up to this many of its descents."""
-        descents = self._of(trial).descents
+        descents = self._descents(trial)
         config = descents[count].before if count < len(descents) else self._of(trial).config
         if not count:
             yield Segment(0, config, trial)

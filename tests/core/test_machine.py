@@ -11,7 +11,7 @@ from tests.core.world import NODES, Nasty, Worker, World
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
 from trialwright.core.waiting import ENOUGH
-from trialwright.messages import Failed, Finished, Halted, Lost, Reported, Started
+from trialwright.messages import ContinueRequested, Failed, Finished, Halted, Lost, PauseRequested, Reported, Started
 from trialwright.schedulers import ASHA, FIFO, PBT
 from trialwright.stopping import stop_rule
 from trialwright.streams import Streams
@@ -141,6 +141,17 @@ class Machine(RuleBasedStateMachine):
         if failed:
             self.world.retry(data.draw(st.sampled_from(failed)), from_checkpoint=from_checkpoint)
 
+    @rule(data=st.data(), whole=st.booleans())
+    def the_user_pauses_the_run_or_a_trial(self, data, whole):
+        self.world.happen(PauseRequested(None if whole else self.a_number(data)))
+
+    @rule(data=st.data(), whole=st.booleans())
+    def the_user_continues_the_run_or_a_trial(self, data, whole):
+        self.world.happen(ContinueRequested(None if whole else self.a_number(data)))
+
+    def a_number(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from([*self.world.experiment.trials, 999]))
+
     @rule(data=st.data(), kind=st.sampled_from([Started, Reported, Finished, Failed, Halted, Lost]))
     def an_echo_changes_nothing(self, data, kind):
         trial, attempt = data.draw(st.sampled_from([*self.world.dead, (0, 0), (999, 1)]))
@@ -159,6 +170,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "world"):
+            self.world.happen(ContinueRequested(None))  # else the run would wait for that
             self.world.settle()
             self.every_prefix_of_the_journal_replays()
 

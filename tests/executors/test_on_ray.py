@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
 import time
+import urllib.request
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from tests.contracts.executor import DEADLINE_S, Driver, PlainSpace, losses, report_thrice
 from tests.executors.in_workers import alive, family, hang, have_a_child, look_around, objective
 from trialwright.errors import ExecutorError
-from trialwright.executors import ray_cluster
+from trialwright.executors import on_ray, ray_cluster
 from trialwright.executors.base import Run
 from trialwright.executors.on_ray import OnRay
 from trialwright.messages import CapacityChanged, Finished, Halt, Halted, Lost, Reported
@@ -144,6 +147,11 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         with pytest.raises(ExecutorError, match="num_cpus"):
             Driver(OnRay(num_cpus=3), tmp_path, objective).open()
 
+    def test_its_dashboard_is_not_ours_to_start(self, cluster, tmp_path, monkeypatch):
+        monkeypatch.setattr(on_ray, "_OF_DASHBOARD", "ray")
+        with pytest.raises(ExecutorError, match="dashboard=True is only for a Ray that is started here"):
+            Driver(OnRay(dashboard=True), tmp_path, objective).open()
+
     def test_what_a_neighbour_holds_is_not_granted(self, drive, cluster, neighbour):
         other = neighbour(cpus=1)
         driver = drive()
@@ -265,6 +273,20 @@ class TestRayOfOurs:
         second.wait_until(lambda: family() <= before)
         assert dict(os.environ) == variables
         assert signal.getsignal(signal.SIGTERM) == terminate
+
+    def test_without_its_packages_a_dashboard_is_refused_with_the_command_for_them(self, monkeypatch):
+        monkeypatch.setattr(on_ray, "_OF_DASHBOARD", "a_package_that_is_not_there")
+        with pytest.raises(ValueError, match=r"pip install 'ray\[default\]'"):
+            OnRay(dashboard=True)
+
+    @pytest.mark.skipif(find_spec("aiohttp_cors") is None, reason="Ray's dashboard needs pip install 'ray[default]'")
+    def test_its_dashboard_answers_at_the_address_that_is_printed(self, tmp_path, capsys):
+        driver = Driver(OnRay(num_cpus=1, dashboard=True), tmp_path, objective)
+        driver.open()
+        [url] = re.findall(r"http://[\w.:]+", capsys.readouterr().err)
+        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+            assert answer.status == 200
+        driver.close()
 
     def test_slots_cannot_connect_to_the_driver_under_rays_client_whatever_gives_its_address(self, monkeypatch):
         monkeypatch.setenv("RAY_ADDRESS", "ray://somewhere:10001")

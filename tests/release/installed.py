@@ -6,6 +6,8 @@ It is no module of the test suite: pytest must not be needed where this runs.
 
 import importlib.metadata
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +32,12 @@ def run(executor: str) -> Path:
     return more.path
 
 
+def command(*arguments: str) -> str:
+    """Call the program that the wheel has installed."""
+    program = Path(sys.executable).with_name("trialwright")
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout
+
+
 def main() -> None:
     package = Path(trialwright.__file__).parent
     assert "site-packages" in package.parts, f"{package} is not the installed wheel"
@@ -37,7 +45,8 @@ def main() -> None:
     assert (package / "py.typed").is_file()
     for executor in ("local", "processes"):
         path = run(executor)
-        print(f"{executor}: {path.name} ran and was resumed")
+        assert json.loads(command("show", str(path), "--json"))["states"] == {"ended": 12}
+        print(f"{executor}: {path.name} ran and was resumed, and `trialwright show` shows it")
     print("trialwright", importlib.metadata.version("trialwright"), "on Python", sys.version.split()[0])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from trialwright import Engine
 from trialwright.errors import StorageError
-from trialwright.messages import Enqueued, StopRequested
+from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, StopRequested
 from trialwright.space import Space, choice, uniform
 from trialwright.storage import inbox
 from trialwright.storage.base import TrialRow, Turn
@@ -43,6 +43,25 @@ def test_requests_are_read_in_order_and_from_a_number_on(run):
     inbox.stop(run)
     assert inbox.requests(run, 0) == [TRIAL, StopRequested(0, 2), StopRequested(None, 3)]
     assert inbox.requests(run, 2) == [StopRequested(None, 3)]
+
+
+def test_pauses_are_requests_too_of_trials_and_of_the_run(run):
+    show(run, (0, None))
+    assert [inbox.pause(run, 0), inbox.pause(run), inbox.unpause(run, 0), inbox.unpause(run)] == [1, 2, 3, 4]
+    wanted = [PauseRequested(0, 1), PauseRequested(None, 2), ContinueRequested(0, 3), ContinueRequested(None, 4)]
+    assert inbox.requests(run, 0) == wanted
+
+
+def test_an_inbox_that_an_earlier_version_has_made_takes_pauses_and_keeps_its_requests(run):
+    with sqlite3.connect(run / inbox.NAME) as database:
+        database.execute(
+            "CREATE TABLE letters (number INTEGER PRIMARY KEY AUTOINCREMENT, sent TEXT NOT NULL DEFAULT 'then', "
+            "kind TEXT NOT NULL CHECK (kind IN ('enqueue', 'stop')), body TEXT NOT NULL) STRICT"
+        )
+        database.execute("""INSERT INTO letters (number, kind, body) VALUES (7, 'stop', '{"trial": null}')""")
+    database.close()
+    assert inbox.pause(run) == 8
+    assert inbox.requests(run, 0) == [StopRequested(None, 7), PauseRequested(None, 8)]
 
 
 def test_without_requests_the_inbox_is_empty(run):
@@ -103,7 +122,7 @@ def test_a_trial_that_the_run_does_not_have_or_that_has_ended_is_refused_at_the_
     assert inbox.stop(run, 2) == 1
 
 
-@pytest.mark.parametrize("ask", [lambda run: inbox.enqueue(run, {}), inbox.stop])
+@pytest.mark.parametrize("ask", [lambda run: inbox.enqueue(run, {}), inbox.stop, inbox.pause, inbox.unpause])
 def test_where_there_is_no_run_the_nearest_is_named(run, ask):
     with pytest.raises(ValueError, match=f"there is no run in .*; did you mean '{run}'"):
         ask(run.with_name(run.name[:-1] + "x"))

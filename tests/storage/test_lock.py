@@ -1,13 +1,15 @@
+import fcntl
 import multiprocessing
 import os
 import resource
+import time
 
 import pytest
 
 from tests.contracts.store import WAIT_S
 from tests.storage.runs import entries, query
 from trialwright.errors import RunLocked, StorageError
-from trialwright.storage.lock import Committed, DriverLock, committed
+from trialwright.storage.lock import NAME, Committed, DriverLock, committed, driver
 from trialwright.storage.sqlite import SqliteStore
 
 
@@ -28,6 +30,33 @@ def test_a_second_driver_in_the_same_process_is_refused(tmp_path):
         SqliteStore.open(tmp_path)
     store.close()
     SqliteStore.open(tmp_path).close()
+
+
+def test_the_driver_of_a_run_can_be_asked_for_and_asking_does_not_hinder_the_next_one(tmp_path):
+    assert driver(tmp_path) is None, "no run was ever there"
+    lock = DriverLock(tmp_path)
+    assert driver(tmp_path).pid == os.getpid()
+    lock.release()
+    assert driver(tmp_path) is None
+    DriverLock(tmp_path).release()
+
+
+def test_a_look_at_the_moment_at_which_a_driver_comes_does_not_keep_it_out(tmp_path, monkeypatch):
+    DriverLock(tmp_path).release()
+    looking = os.open(tmp_path / NAME, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+    DriverLock(tmp_path).release()
+    os.close(looking)
+
+
+def test_what_the_last_driver_has_noted_says_whether_the_run_is_over(tmp_path):
+    lock = DriverLock(tmp_path)
+    lock.note(Committed(3, "m", is_over=True))
+    lock.release()
+    assert committed(tmp_path) == Committed(3, "m", is_over=True)
+    (tmp_path / NAME).write_text('{"events": 3, "mark": "m"}')
+    assert committed(tmp_path).is_over is None, "an earlier version has not said it"
 
 
 def test_a_lock_file_that_says_nothing_is_no_obstacle(run):

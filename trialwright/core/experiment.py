@@ -180,6 +180,11 @@ class Experiment:
         return standard is None or self.ledger.is_possible(standard)
 
     @property
+    def is_paused(self) -> bool:
+        """The user has requested that the run starts no more trials."""
+        return self._trials.holds.everything
+
+    @property
     def waits_for(self) -> str:
         """The resources that the run waits for, in a sentence; empty if the run can go on."""
         return self._filling.waits_for
@@ -245,6 +250,8 @@ class Experiment:
         | messages.Enqueued
         | messages.CapacityChanged
         | messages.StopRequested
+        | messages.PauseRequested
+        | messages.ContinueRequested
         | messages.SamplesAdded
         | messages.RetryRequested,
     ) -> None:
@@ -264,6 +271,10 @@ class Experiment:
                 self._trials.is_full = False
             case messages.StopRequested():
                 self._stop_requested(event)
+            case messages.PauseRequested():
+                self._pause_requested(event)
+            case messages.ContinueRequested():
+                self._continue_requested(event)
             case messages.SamplesAdded(count):
                 self._trials.supply.add(count)
             case messages.RetryRequested():
@@ -272,7 +283,8 @@ class Experiment:
                 assert_never(event)
 
     def _finished(self, trial: Trial) -> None:
-        if self._trials.relaunches.is_resized(trial):  # a finished trial needs no other resources
+        # A finished trial needs no other resources, and no pause.
+        if self._trials.relaunches.is_resized(trial) or self._trials.holds.has(trial.id):
             trial.then = State.ENDED
         self._trials.leave(trial, messages.Finished, _COMPLETED)
 
@@ -358,6 +370,31 @@ class Experiment:
             self.warn(f"cannot stop trial {event.trial}: it is not running")
         else:
             self._trials.end_early(trial, _BY_REQUEST)
+
+    def _pause_requested(self, event: messages.PauseRequested) -> None:
+        if self._is_done(event.letter):
+            return
+        if event.trial is None:
+            self._trials.holds.everything = True
+            return
+        trial = self.trials.get(event.trial)
+        if trial is None or trial.state is State.ENDED or (trial.state is State.STOPPING and trial.then is State.ENDED):
+            self.warn(f"cannot pause trial {event.trial}: it is not running")
+        elif trial.id in self._trials.queues:
+            self.warn(f"cannot pause trial {trial.id}: it waits in the slot of a short trial, and is about to run")
+        else:
+            self._trials.hold(trial)
+
+    def _continue_requested(self, event: messages.ContinueRequested) -> None:
+        if self._is_done(event.letter):
+            return
+        holds = self._trials.holds
+        if event.trial is None:
+            holds.everything, self._trials.is_full = False, False
+        elif not holds.has(event.trial):
+            self.warn(f"cannot continue trial {event.trial}: it was not paused by request")
+        for number in [each for each in holds.numbers if event.trial in (None, each)]:
+            self._trials.let_go(self.trials[number])
 
     def _retry_requested(self, event: messages.RetryRequested) -> None:
         """Try a trial again that has ended; a run that was stopped continues."""

@@ -38,7 +38,8 @@ class Filling:
         """Give free resources to the trials whose turn it is, until there are none or no trial wants any."""
         trials = self._trials
         supply = trials.supply
-        if not trials.active and supply.waiting and not (supply or supply.asking or len(trials.line)):
+        is_quiet = not (trials.active or supply or supply.asking or len(trials.line))
+        if is_quiet and supply.waiting and not (trials.holds.everything or trials.holds.numbers):
             supply.give_up()  # the searcher waits for results, and none can come any more
         if self._judge.is_replaying:
             self._repeat()
@@ -50,6 +51,8 @@ class Filling:
         """The resources that the run waits for, if nothing runs and nothing can start; empty if the run can go on.
         Takes time in proportion to the line: for display only."""
         trials, first = self._trials, self._trials.line.first
+        if told := self._paused():
+            return told
         request = trials.standard if first is None else trials.by_number[first].request
         is_over = trials.stopped is not None or not (self._can_ask or first is not None or trials.paused)
         if trials.active or is_over or request is None or trials.ledger.fits(request):
@@ -58,6 +61,16 @@ class Filling:
             return f"trials wait for {describe(request)}, which other programs hold: they start once that is free"
         largest = trials.ledger.largest(request)
         return f"trials wait for a machine with {describe(request)}: the largest one present has {largest}"
+
+    def _paused(self) -> str:
+        """Say that nothing runs because the user has paused the run or trials; empty if that is not so."""
+        trials = self._trials
+        if trials.active or trials.stopped is not None:
+            return ""
+        if trials.holds.everything:
+            return "the run is paused by request, until it is continued: trialwright continue RUN"
+        held = ", ".join(map(str, trials.holds.numbers))
+        return f"trials are paused by request, until they are continued: {held}" if held else ""
 
     def account(self, now: float) -> None:
         """Book the time since the last event to the cause that kept slots empty."""
@@ -68,6 +81,9 @@ class Filling:
 
     def _decide(self) -> None:
         trials = self._trials
+        if trials.holds.everything:
+            self._cause, self._idle_slots = "paused by request", self._free
+            return
         ready = len(trials.supply)
         if not trials.is_full:
             self._start_some()
@@ -275,7 +291,8 @@ class Filling:
         if trial.state is State.STOPPING and trial.then is State.ENDED:
             return  # a stop rule has overruled the pause; the scheduler hears of the end only later
         pausing = trial.state is State.STOPPING and trial.then is not State.WAITING
-        twice = trial.id in trials.line or trial.id in trials.resumed or trial.id in trials.relaunches
+        twice = trial.id in trials.line or trials.holds.is_due(trial.id)
+        twice = twice or trial.id in trials.resumed or trial.id in trials.relaunches
         if (trial.state is not State.PAUSED and not pausing) or twice:
             raise PolicyError(f"the scheduler resumed a trial that is not paused\n{trials.transitions.story(trial.id)}")
         trial.until = choice.until
@@ -295,7 +312,8 @@ class Filling:
     @property
     def _is_idle(self) -> bool:
         trials = self._trials
-        return not trials.active and not trials.supply.asking and not len(trials.line)
+        waiting = len(trials.line) or trials.holds.numbers
+        return not (trials.active or trials.supply.asking or waiting)
 
     @property
     def _can_ask(self) -> bool:

@@ -15,7 +15,7 @@ from trialwright.core.limits import Failures, Limits, Missing
 from trialwright.core.plan import Plan
 from trialwright.core.supply import Supply
 from trialwright.core.trial import NO_TAGS, RANK, State, TransitionLog, Trial, has_begun, joined, target
-from trialwright.core.waiting import Line, Queues
+from trialwright.core.waiting import Holds, Line, Queues
 from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
 from trialwright.streams import Streams
@@ -48,6 +48,7 @@ class Trials:
         self.standard = None if plan.resources is None else resources.to_request(plan.resources)
         self.ledger = Ledger(self.standard)
         self.line = Line()
+        self.holds = Holds()
         self.queues = Queues(ahead)
         self.supply = Supply(plan.samples, plan.prefetch)
         self.limits = Limits(plan)
@@ -79,7 +80,9 @@ class Trials:
         return trial
 
     def join_line(self, trial: Trial) -> None:
-        """The trial waits for its resources."""
+        """The trial waits for its resources; one that is held does so once it is let go."""
+        if self.holds.keeps(trial.id):
+            return
         self.line.add(trial.id, trial.request)
         self.is_full = False
 
@@ -153,6 +156,18 @@ class Trials:
         trial.then = then
         trial.outcome = outcome
         self.move(trial, messages.Halt)
+
+    def hold(self, trial: Trial) -> None:
+        """Have the trial neither run nor start until it is let go."""
+        self.holds.add(trial.id, is_due=trial.id in self.line)
+        self.line.remove(trial.id)
+        if trial.state is State.RUNNING:
+            self.halt(trial, State.WAITING)
+
+    def let_go(self, trial: Trial) -> None:
+        """Let a trial that was held start again, in its turn."""
+        if self.holds.remove(trial.id):
+            self.join_line(trial)
 
     def lease(self, trial: Trial) -> messages.Until:
         """Return all boundaries at which the trial's report has to wait: the scheduler's and the stop rules'."""
@@ -265,6 +280,7 @@ class Trials:
         self.outcomes[outcome.kind] += 1
         self.never_began[outcome.kind] += not has_begun(trial)
         self.resumed.discard(trial.id)
+        self.holds.remove(trial.id)
         self.commands += self.relaunches.forget(trial)
         if trial.admitted:  # a scheduler hears of no trial's end that it has not heard of before
             self._judge.end(trial, outcome)
@@ -326,7 +342,8 @@ class Trials:
 
     def is_resting(self, trial: Trial) -> bool:
         """Tell whether a trial is paused, and is not about to go on."""
-        is_taken = trial.id in self.line or trial.id in self.resumed or trial.id in self.relaunches
+        is_taken = trial.id in self.line or self.holds.is_due(trial.id)
+        is_taken = is_taken or trial.id in self.resumed or trial.id in self.relaunches
         return trial.state is State.PAUSED and not is_taken
 
     def retag(self, trial: Trial, tags: messages.Tags) -> None:
@@ -360,6 +377,8 @@ class Trials:
             raise InternalError(f"counts {self.counts} are not those of the trials")
         if self.paused != {trial.id for trial in trials if trial.state is State.PAUSED}:
             raise InternalError(f"these trials are not those that are paused: {self.paused}")
+        if held := [number for number in self.holds.numbers if number in self.line or self.by_number[number].ended]:
+            raise InternalError(f"these trials are held, and are in the line or have ended: {held}")
         for trial in trials:
             holds = self.ledger.holds(trial.id)
             if trial.active != holds:

@@ -1,4 +1,4 @@
-"""Where trials wait: in the line for resources, or in the slot of a trial that runs, to be run there after it.
+"""Where trials wait: in the line for resources, in the slot of a trial that runs, or until the user lets them continue.
 
 In the line a trial waits for free resources. A slot that runs short trials need not wait for the driver between two of
 them: the next ones are sent there ahead of time, and queue. Only the first of a queue runs and holds resources; when it
@@ -136,6 +136,44 @@ def _may_overtake(later: _Waiting, head: _Waiting) -> bool:
         return False
     head.overtaken += 1
     return True
+
+
+class Holds:
+    """Trials that the user has paused: they keep their state, and do not join the line before they are let go.
+
+    ``everything`` holds the whole run: what runs continues, and nothing is started.
+    """
+
+    def __init__(self) -> None:
+        self.everything = False
+        self._due: dict[int, bool] = {}  # by the trial: it would stand in the line by now
+
+    @property
+    def numbers(self) -> list[int]:
+        """The trials that are held, in the order of the requests."""
+        return [*self._due]
+
+    def has(self, trial: int) -> bool:
+        """Tell whether a trial is held."""
+        return trial in self._due
+
+    def is_due(self, trial: int) -> bool:
+        """Tell whether a trial is held that would stand in the line otherwise."""
+        return self._due.get(trial, False)
+
+    def add(self, trial: int, *, is_due: bool) -> None:
+        """Hold a trial; ``is_due`` tells whether it stands in the line."""
+        self._due[trial] = is_due or self.is_due(trial)
+
+    def keeps(self, trial: int) -> bool:
+        """Keep a trial that is to join the line, if it is held; tell whether it is."""
+        if trial in self._due:
+            self._due[trial] = True
+        return trial in self._due
+
+    def remove(self, trial: int) -> bool:
+        """Hold a trial no more. Tell whether it is to join the line now."""
+        return self._due.pop(trial, False)
 
 
 Grant: TypeAlias = tuple[int, int]  # the trial to which a slot was granted first, and its attempt

@@ -354,7 +354,7 @@ class Controller:
 
     async def _finish(self) -> None:
         """The last decisions go to the journal; the result is shown only once they are there."""
-        committed = self._append(Turn(self.now(), [], trials=self._rows()))
+        committed = self._append(Turn(self.now(), [], trials=self._rows(), is_last=True))
         await asyncio.wrap_future(committed)
         if self._held:  # the writer has called the loop, which may not have come to ``_release`` yet
             await asyncio.sleep(0)

@@ -29,7 +29,7 @@ from trialwright.engine.watchdog import Patience, Watchdog
 from trialwright.engine.watchers import Meter
 from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
-from trialwright.messages import Config, Enqueued, Metric, Plain
+from trialwright.messages import Config, ContinueRequested, Enqueued, Metric, Plain
 from trialwright.progress import Progress
 from trialwright.results import Result, TrialResult
 from trialwright.schedulers import Scheduler
@@ -337,6 +337,8 @@ class Engine:
             leftover.events += more_samples(experiment, wanted)
         if self._retry is not None:
             leftover.events += retries(experiment, self._retry)
+        if experiment.is_paused:  # a resume continues the run
+            leftover.events.append(ContinueRequested(None))
         leftover.events += self._additions.take()
         async with Ending(experiment.warn) as ending:
             asking = ending.enter("the searcher's process", wiring.asking(arguments, experiment))

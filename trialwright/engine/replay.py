@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypeAlias
@@ -157,24 +158,32 @@ class _Silent:
         return None
 
 
-@dataclass(frozen=True)
-class Explainer:
+class Explainer(ABC):
     """Explains a run, also once it is over.
 
     It needs the scheduler of the run, which it may be impossible to pickle: a pickled result has no explanations.
     """
+
+    @abstractmethod
+    def __call__(self) -> list[Decided]:
+        """Return all decisions about trials, in order."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self  # it never changes, and holds a store that cannot be copied
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return _nothing_to_tell, ()
+
+
+@dataclass(frozen=True)
+class RunExplainer(Explainer):
+    """Explains a run of this process."""
 
     arguments: Arguments
     store: Store
 
     def __call__(self) -> list[Decided]:
         return list(explain(self.arguments, self.store.entries()))
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        return self  # it never changes, and holds a store that cannot be copied
-
-    def __reduce__(self) -> tuple[Callable[[], type[tuple[Decided, ...]]], tuple[()]]:
-        return _nothing_to_tell, ()
 
 
 def _nothing_to_tell() -> type[tuple[Decided, ...]]:
@@ -201,13 +210,33 @@ def explain(arguments: Arguments, entries: Iterable[Entry]) -> Iterator[Decided]
         yield from _decided(entry, listening, experiment)
 
 
-def _decided(entry: Entry, listening: _Listening, experiment: Experiment | None) -> Iterator[Decided]:
-    choices = iter(listening.choices)
+def replayed(arguments: Arguments, entries: Iterable[Entry]) -> Experiment:
+    """Return the experiment as the journal left it, for its trials: no stop rule and no searcher is asked."""
+    scheduler = copy.copy(arguments.scheduler)
+    scheduler.setup(Streams(arguments.plan.seed))
+    experiment = Experiment(arguments.plan, scheduler, _Silent(arguments.rule.boundaries), learns=False)
+    for entry in entries:
+        if entry.decisions is None:
+            break
+        experiment.replay(entry.now, entry.event, entry.decisions)
+    return experiment
+
+
+def decisions(entries: Iterable[Entry]) -> Iterator[Decided]:
+    """Yield all decisions about running and paused trials, in order, without the scheduler's reasons."""
+    for entry in entries:
+        if entry.decisions is None:
+            return
+        yield from _decided(entry, None, None)
+
+
+def _decided(entry: Entry, listening: _Listening | None, experiment: Experiment | None) -> Iterator[Decided]:
+    choices = iter(listening.choices if listening else ())
     for decision in entry.decisions or ():
         if isinstance(decision, Verdict) and isinstance(entry.event, Reported):
             # A stop rule may have overruled the scheduler, and a newer scheduler may decide otherwise: then its reasons
             # are not those of this decision.
-            own, facts = listening.verdict or (None, {})
+            own, facts = (listening and listening.verdict) or (None, {})
             yield Decided(
                 entry.now, entry.event.trial, entry.event.last_step, decision, facts if own == decision else {}
             )

@@ -10,7 +10,7 @@ from typing import cast
 
 from trialwright.errors import StorageError, said
 from trialwright.executors.base import Run
-from trialwright.messages import Config, Enqueued, Event, StopRequested
+from trialwright.messages import Config, Enqueued, Event
 from trialwright.storage import inbox
 from trialwright.streams import Streams
 
@@ -83,7 +83,7 @@ class InboxReader:
         self._run, self._needed, self._warn, self._last = run, needed, warn, last
         self._lock = asyncio.Lock()  # the watcher may be reading when the run wants to read a last time
 
-    async def read(self) -> list[Enqueued | StopRequested]:
+    async def read(self) -> list[inbox.Requested]:
         """Return what has come since the last time, as events of this run; nothing if the inbox cannot be read now."""
         if self._run.directory is None:  # a run in memory: no other process can reach it
             return []
@@ -97,8 +97,8 @@ class InboxReader:
             self._last = requests[-1].letter if requests else self._last
         return [event for request in requests if (event := self._checked(request)) is not None]
 
-    def _checked(self, request: inbox.InboxRequest) -> Enqueued | StopRequested | None:
-        if isinstance(request, StopRequested):
+    def _checked(self, request: inbox.InboxRequest) -> inbox.Requested | None:
+        if not isinstance(request, Enqueued | inbox.Unreadable):
             return request
         if isinstance(request, Enqueued):
             try:

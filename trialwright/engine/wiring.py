@@ -15,7 +15,7 @@ from trialwright.engine.arguments import Arguments, check_plain
 from trialwright.engine.build_result import build_result, summarised
 from trialwright.engine.controller import Controller
 from trialwright.engine.hooks import Hooks, remembered
-from trialwright.engine.replay import Explainer
+from trialwright.engine.replay import RunExplainer
 from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.watchers import Meter
 from trialwright.executors.base import Run
@@ -99,5 +99,5 @@ def result_of(
 ) -> Result:
     """Return the result of a run that is over, or was ``stopped``, and print a summary unless ``verbose`` is 0."""
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
-    result = replace(result, stopped=result.stopped or stopped or None, _explain=Explainer(arguments, store))
+    result = replace(result, stopped=result.stopped or stopped or None, _explain=RunExplainer(arguments, store))
     return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result

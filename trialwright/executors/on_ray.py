@@ -13,8 +13,10 @@ their trials were granted, and every five seconds Ray is asked which machines th
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Literal
 
 from trialwright.executors.in_slots import InSlots
@@ -26,6 +28,8 @@ from trialwright.resources import Amounts, describe, to_units
 
 JOIN_S = 60.0
 AGAIN_S = 1.0  # between the first two looks: resources of an earlier run may be about to become free
+_OF_DASHBOARD = "aiohttp_cors"  # a package that only Ray's dashboard needs
+_DASHBOARD = "Ray's dashboard is at http://{}; the token that it asks for: ray get-auth-token"
 _STARVED = (
     "a Ray task or actor waits for {}, which the trials of this run hold: a trial that started it and waits for it "
     "will not end. Reserve resources for what trials start: OnRay(children=[...]), with resources= for a trial and its "
@@ -48,6 +52,8 @@ class OnRay(InSlots):
             ``resources={"cpu": 3}`` and ``children=[{"cpu": 1}, {"cpu": 1}]`` a trial has one CPU, and two of its
             actors have one each. On a cluster that is joined each trial gets a placement group for that; on a Ray that
             is started here they find room in any case.
+        dashboard: start Ray's dashboard with a Ray that is started here, and print its address and how to get the token
+            that it asks for. It needs ``pip install 'ray[default]'``.
         grace_s: how long a trial may take to stop before its process is killed; after half of it, it is interrupted.
         reuse_workers: run one trial after another in the same process; by default, except for those with a GPU.
         carrier: "tcp" for a connection that processes open to the driver, or "ray" for calls through Ray, which are
@@ -67,6 +73,7 @@ class OnRay(InSlots):
         num_cpus: float | None = None,
         num_gpus: int | None = None,
         children: Sequence[Mapping[str, float]] = (),
+        dashboard: bool = False,
         grace_s: float = 10.0,
         reuse_workers: bool | None = None,
         carrier: Literal["tcp", "ray"] = "tcp",
@@ -76,7 +83,9 @@ class OnRay(InSlots):
         port: int = 0,
     ) -> None:
         self.options = {name: told for name, told in locals().items() if name not in ("self", "__class__")}
-        self._cluster = RayCluster(address, num_cpus, num_gpus, tuple(map(to_units, children)))
+        if dashboard and find_spec(_OF_DASHBOARD) is None:
+            raise ValueError("dashboard=True needs more of Ray: pip install 'ray[default]'")
+        self._cluster = RayCluster(address, num_cpus, num_gpus, tuple(map(to_units, children)), dashboard)
         rules = Rules(grace_s=grace_s, start_s=start_s, silence_s=silence_s, reuse=reuse_workers)
         super().__init__(self._cluster, rules)
         self._carrier, self._host, self._port = carrier, host, port
@@ -102,6 +111,8 @@ class OnRay(InSlots):
         if self._carrier == "tcp" and self._cluster.can_dial():
             await self._pool.launcher.listen(self._host or await self._deputy.call(self._cluster.host), self._port)
         self._take_in(cluster)
+        if self._cluster.dashboard_url:
+            print(_DASHBOARD.format(self._cluster.dashboard_url), file=sys.stderr, flush=True)  # noqa: T201 - asked for
         if not self._cluster.ours:
             self._tasks.append(asyncio.create_task(self._watch()))
 

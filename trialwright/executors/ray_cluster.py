@@ -165,6 +165,8 @@ class RayCluster:
     num_cpus: float | None
     num_gpus: int | None
     children: tuple[Units, ...]
+    dashboard: bool = False  # whether a Ray that is started here has one
+    dashboard_url: str = ""  # of that
     ours: bool = False  # we started it, or another engine in this process did
     connected: bool = False  # an engine connected this process to it
 
@@ -181,6 +183,8 @@ class RayCluster:
             raise ValueError(
                 "num_cpus and num_gpus are only for a Ray that is started here, not for one that is joined"
             )
+        if not starts and self.dashboard:
+            raise ValueError("dashboard=True is only for a Ray that is started here, not for one that is joined")
         # After the checks: what is refused must not have started a Ray.
         self.connected = SESSION.join(self._connect)
         self.ours = self.connected and SESSION.started
@@ -201,13 +205,13 @@ class RayCluster:
         starts = address == "local"
         settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         if starts:
-            settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": False}
+            settings |= {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus, "include_dashboard": self.dashboard}
         _knock(address)
         with _environment(_settings_of_ours() if starts else {}):
             import ray
 
             with _quiet(logging.getLogger("ray")):
-                ray.init(address=address, **settings)
+                self.dashboard_url = getattr(ray.init(address=address, **settings), "dashboard_url", None) or ""
         return starts
 
     def look(self) -> Cluster:

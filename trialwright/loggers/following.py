@@ -71,9 +71,10 @@ class Follower:
         ending: list[int] = []
         for now, event in events:
             kind = event["kind"]
-            if kind == "Started":
+            # A trial that follows another one in its slot sends no Started.
+            if kind == "Started" or (kind == "Reported" and event["trial"] not in self._trials):
                 self._start(database, event["trial"])
-            elif kind == "Reported":
+            if kind == "Reported":
                 rows[event["trial"]] += self._rows(self._created + now, event)
             elif kind in _ENDINGS:
                 self._note_error(event)

@@ -45,7 +45,7 @@ class Turn(NamedTuple):
     ``decisions`` has an item for each event: the decisions on it, or None if handling it, or an event before it,
     failed. ``late`` has the decisions that a resumed run made on the first events without any. ``digest`` is the
     experiment's after all of that. ``is_awaited``: something waits for the commit, which is then not
-    delayed to share it with later turns.
+    delayed to share it with later turns. ``is_last``: the run is over, nothing is left to be done.
     """
 
     now: float
@@ -55,6 +55,7 @@ class Turn(NamedTuple):
     trials: Iterable[TrialRow] = ()  # read once
     late: Sequence[Sequence[Decision]] = ()
     is_awaited: bool = True
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

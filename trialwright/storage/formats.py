@@ -55,11 +55,11 @@ def make(path: Path, settings: dict[str, Plain]) -> None:
         sync(path.parent)
 
 
-def check(database: apsw.Connection, path: Path) -> int:
-    """Return the format of a journal.
+def recognised(database: apsw.Connection, path: Path) -> int:
+    """Return the format of a journal, whose pages are not checked: for a look that must be fast.
 
     Raises:
-        StorageError: it is not a journal of ours, is damaged, or has a later format.
+        StorageError: it is not a journal of ours, has a later format, or has the log of another run.
     """
     if int(str(database.pragma("application_id"))) >> 16 != APPLICATION:
         raise StorageError(f"{path} is not a journal of Trialwright")
@@ -68,10 +68,20 @@ def check(database: apsw.Connection, path: Path) -> int:
         raise StorageError(
             f"{path} has format {version}, and this version knows formats up to {FORMAT}: upgrade Trialwright"
         )
-    # Before the check of the pages: with the log of another run SQLite reads pages of both, and would say "damaged",
-    # which sends the user to the backups instead of to the right log.
     if version >= FIRST:
         _check_log(database, path)
+    return version
+
+
+def check(database: apsw.Connection, path: Path) -> int:
+    """Return the format of a journal.
+
+    Raises:
+        StorageError: it is not a journal of ours, is damaged, or has a later format.
+    """
+    # Before the check of the pages: with the log of another run SQLite reads pages of both, and would say "damaged",
+    # which sends the user to the backups instead of to the right log.
+    version = recognised(database, path)
     verdict = database.pragma("integrity_check")  # the quick one does not look at the index that frames() goes by
     if verdict != "ok":
         raise StorageError(f"{path} is damaged: {verdict}; {DAMAGED}")

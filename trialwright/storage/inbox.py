@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,9 @@ import apsw
 
 from trialwright.codec import read_plain, to_plain
 from trialwright.errors import nearest, refuse
-from trialwright.messages import Enqueued, Plain, StopRequested
-from trialwright.space import Space
-from trialwright.space.plain import data_of, plain_data
+from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, Plain, StopRequested
 from trialwright.storage import tables
-from trialwright.storage.database import blame, reading
+from trialwright.storage.database import blame, reading, transaction
 from trialwright.storage.place import JOURNAL, find_run
 
 NAME = "inbox.sqlite"
@@ -34,7 +32,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     sent TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    kind TEXT NOT NULL CHECK (kind IN ('enqueue', 'stop')),
+    kind TEXT NOT NULL,
     body TEXT NOT NULL CHECK (json_valid(body))
 ) STRICT
 """
@@ -48,7 +46,13 @@ class Unreadable:
     problem: str
 
 
-InboxRequest: TypeAlias = Enqueued | StopRequested | Unreadable
+Requested: TypeAlias = Enqueued | StopRequested | PauseRequested | ContinueRequested
+InboxRequest: TypeAlias = Requested | Unreadable
+_OF_TRIALS: dict[str, Callable[..., Requested]] = {
+    "stop": StopRequested,
+    "pause": PauseRequested,
+    "continue": ContinueRequested,
+}
 
 
 def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
@@ -65,6 +69,10 @@ def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
             problems.
         TypeError: the configuration is not plain data.
     """
+    from trialwright.space.plain import (
+        plain_data,
+    )  # here, as below: it imports NumPy, and a command should answer at once
+
     directory = find_run(run)
     if not isinstance(config, Mapping):
         raise TypeError(f"config must be a dict, not {config!r}")
@@ -83,12 +91,47 @@ def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
         ValueError: there is no run in this directory, or no such trial in it, or that one has ended.
         TypeError: the trial is not a number.
     """
+    return _post_for(run, "stop", trial)
+
+
+def pause(run: str | os.PathLike[str], trial: int | None = None) -> int:
+    """Ask the run in this directory to pause a trial, or itself; return the request's number.
+
+    A trial that is paused stops, and frees its resources. A run that is paused starts no more trials; those that run
+    continue to their end. ``unpause`` takes both back; a resume continues a run that was paused.
+
+    Args:
+        run: the run's directory.
+        trial: its number; None for the whole run.
+
+    Raises:
+        ValueError, TypeError: as ``stop``.
+    """
+    return _post_for(run, "pause", trial)
+
+
+def unpause(run: str | os.PathLike[str], trial: int | None = None) -> int:
+    """Ask the run in this directory to continue what ``pause`` has paused; return the request's number.
+
+    A trial continues from its last checkpoint; without one it starts from its beginning.
+
+    Args:
+        run: the run's directory.
+        trial: its number; None for the run and all its trials that were paused by request.
+
+    Raises:
+        ValueError, TypeError: as ``stop``.
+    """
+    return _post_for(run, "continue", trial)
+
+
+def _post_for(run: str | os.PathLike[str], kind: str, trial: int | None) -> int:
     directory = find_run(run)
     if trial is not None:
         if not _is_number(trial):
             raise TypeError(f"trial must be the number of a trial, or None for the whole run, not {trial!r}")
         _check_trial(directory / JOURNAL, trial)
-    return post(directory, "stop", {"trial": trial})
+    return post(directory, kind, {"trial": trial})
 
 
 def requests(run: Path, after: int) -> list[InboxRequest]:
@@ -114,19 +157,21 @@ def _request(number: int, kind: str, body: str) -> InboxRequest:
         return Unreadable(number, f"{kind} {body[:BODY_SHOWN]} cannot be read: {type(error).__name__}: {error}")
 
 
-def _event(number: int, kind: str, body: dict[str, Plain]) -> Enqueued | StopRequested:
+def _event(number: int, kind: str, body: dict[str, Plain]) -> Requested:
     if kind == "enqueue":
+        from trialwright.space.plain import data_of
+
         config = data_of(read_plain(body["config"]))
         if not isinstance(config, dict):
             raise TypeError("the config is not a dict")
         return Enqueued(config, letter=number)
-    if kind != "stop":
+    if kind not in _OF_TRIALS:
         raise ValueError("there is no such kind of request")
     # Not body.get: a request whose trial is missing would stop the whole run.
     trial = body["trial"]
     if trial is not None and not _is_number(trial):
         raise TypeError("the trial is not a number")
-    return StopRequested(cast("int | None", trial), letter=number)
+    return _OF_TRIALS[kind](trial, letter=number)
 
 
 def _is_number(trial: object) -> bool:
@@ -141,6 +186,8 @@ def _problems(journal: Path, config: dict[str, object]) -> list[str]:
         told = cast("dict[str, Any]", tables.settings(database, journal)["data"])
         first = next(tables.trials(database, journal, marked=False), None)
     if "space" in told:
+        from trialwright.space import Space
+
         return Space.from_plain(told["space"]).validate(config, partial=True)
     known = config if first is None else first.config
     return [f"{name}: there is no such parameter{nearest(str(name), known)}" for name in config if name not in known]
@@ -169,8 +216,21 @@ def post(run: Path, kind: str, body: Mapping[str, object]) -> int:
     with _open(run) as database:
         # The first writer makes the table; of two at once one waits for the other, and IF NOT EXISTS lets it go on.
         database.execute(_SCHEMA)
+        _widen(database)
         database.execute("INSERT INTO letters (kind, body) VALUES (?, ?)", (kind, text))
         return database.last_insert_rowid()
+
+
+def _widen(database: apsw.Connection) -> None:
+    """Let a table that an earlier version has made take requests of other kinds than that version knew."""
+    [(text,)] = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'letters'").fetchall()
+    if "CHECK (kind IN" not in str(text):
+        return
+    with transaction(database):
+        database.execute("ALTER TABLE letters RENAME TO narrow")
+        database.execute(_SCHEMA)
+        database.execute("INSERT INTO letters SELECT * FROM narrow")  # with its number: none is given twice
+        database.execute("DROP TABLE narrow")
 
 
 @contextmanager

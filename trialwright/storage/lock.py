@@ -10,31 +10,69 @@ import fcntl
 import json
 import os
 import platform
+import time
 import weakref
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from trialwright.errors import RunLocked
 from trialwright.storage.database import blame
 
 NAME = "driver.lock"
+LOOKS = 5  # attempts to take the lock: a process that looks whether a driver lives holds it for a moment
+LOOK_S = 0.02  # between two of them
 _LENGTH = 512  # of what is written: one write of the same length each time, so that readers see all of it or the last
 
 
 class Committed(NamedTuple):
-    """How far a journal is committed: its number of events, and the mark of the last."""
+    """How far a journal is committed: its number of events, the mark of the last, and whether the run is over."""
 
     events: int
     mark: str
+    is_over: bool | None = False  # nothing is left to be done; None if an earlier version has written it
+
+
+class Driver(NamedTuple):
+    """The process that drives a run; ``pid`` is 0 where the file does not say it."""
+
+    host: str
+    pid: int
+    since: str  # UTC
+
+
+def driver(directory: Path) -> Driver | None:
+    """Return the process that drives the run in this directory now; None if there is none."""
+    try:
+        descriptor = os.open(directory / NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # no driver has ever been there, or the file cannot be read
+        return None
+    try:
+        # Shared: two that look at the same time do not take each other for a driver.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_driver(directory / NAME)
+    except OSError:  # a disk without locks: it cannot be known
+        return None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _read_driver(path: Path) -> Driver:
+    try:
+        owner = json.loads(path.read_text())
+        return Driver(str(owner["host"]), int(owner["pid"]), str(owner["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Driver("", 0, "")
 
 
 def committed(directory: Path) -> Committed | None:
     """Return what the run's last driver wrote; None if the file is not there, or does not say it."""
     try:
         said = json.loads((directory / NAME).read_text())
-        return Committed(int(said["events"]), str(said["mark"]))
+        return Committed(int(said["events"]), str(said["mark"]), cast("bool | None", said.get("is_over")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -54,12 +92,9 @@ class DriverLock:
             # not fcntl's locks: those are released when any descriptor of the file is closed, also by code that only
             # reads it.
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                owner = _owner(path)
+            if not _taken(self._descriptor):
                 self.abandon()
-                raise RunLocked(f"the run in {str(directory)!r} is driven by {owner}") from error
+                raise RunLocked(f"the run in {str(directory)!r} is driven by {_owner(path)}")
             self.committed = committed(directory)  # by the driver before this one
             since = datetime.now(UTC).isoformat(timespec="seconds")
             self._size = -1  # of what is written; unknown yet
@@ -118,9 +153,17 @@ class DriverLock:
         os.register_at_fork(after_in_child=abandon)
 
 
+def _taken(descriptor: int) -> bool:
+    """Take the lock, and tell whether that was possible."""
+    for look in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        if look < LOOKS - 1:
+            time.sleep(LOOK_S)
+    return False
+
+
 def _owner(path: Path) -> str:
-    try:
-        owner = json.loads(path.read_text())
-        return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    owner = _read_driver(path)
+    return f"process {owner.pid} on {owner.host}, since {owner.since}" if owner.pid else "another process"

@@ -70,6 +70,12 @@ def name_of(directory: Path) -> str:
     return _STAMP.sub("", directory.name)
 
 
+def stamp_of(directory: Path) -> str:
+    """Return the time in the name of a run's directory, which sorts as times do; an empty string if it has none."""
+    found = _STAMP.search(directory.name)
+    return found[0] if found else ""
+
+
 def _near(path: Path) -> str:
     """Name the runs inside it; else those beside it whose names begin so, or are similar, or the newest."""
     inside, beside = _runs(path), _runs(path.parent)
@@ -126,14 +132,19 @@ def warn_of_network(directory: Path) -> None:
     it works as far as that disk's syncs do.
     """
     kind = file_system(directory)
-    # The names come from the kernel: "nfs" and "nfs4", "smb3", "fuse.sshfs".
-    if kind.startswith(_REMOTE) and kind != _CONTAINER:
+    if is_remote(kind):
         warnings.warn(
             f"{str(directory)!r} is on a network disk ({kind}), where file locks and syncs may not work: open this run "
             "from one machine only; reports may be lost if that disk loses power",
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def is_remote(kind: str) -> bool:
+    """Tell whether a kind of file system is on another machine."""
+    # The names come from the kernel: "nfs" and "nfs4", "smb3", "fuse.sshfs".
+    return kind.startswith(_REMOTE) and kind != _CONTAINER
 
 
 def file_system(directory: Path) -> str:

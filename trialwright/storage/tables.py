@@ -160,13 +160,29 @@ def trials(database: apsw.Connection, path: Path, *, marked: bool) -> Iterator[T
     """
     mark = "mark" if marked else "NULL"
     for number, stored, line in database.execute(f"SELECT id, {mark}, line FROM trials ORDER BY id"):  # noqa: S608
-        if marked and stored != _checksum(str(line)):
-            raise StorageError(f"{path} is damaged: the row of trial {number} is not what was written")
-        row = _row(cast("list[Any]", journal.decode(str(line))))
-        # A row's mark covers its line, not the column beside it.
-        if row.id != number:
-            raise StorageError(f"{path} is damaged: the row of trial {row.id} has the number {number}")
-        yield row
+        yield _checked(path, number, stored, str(line))
+
+
+def chosen_trials(database: apsw.Connection, path: Path, numbers: Sequence[int], *, marked: bool) -> Iterator[TrialRow]:
+    """Read the latest rows of these trials, in this order, and check each by its mark.
+
+    Raises:
+        StorageError: a row is damaged.
+    """
+    text = f"SELECT id, {'mark' if marked else 'NULL'}, line FROM trials WHERE id = ?"  # noqa: S608 - one of two
+    for trial in numbers:
+        for number, stored, line in database.execute(text, (trial,)):
+            yield _checked(path, number, stored, str(line))
+
+
+def _checked(path: Path, number: object, stored: object, line: str) -> TrialRow:
+    if stored is not None and stored != _checksum(line):
+        raise StorageError(f"{path} is damaged: the row of trial {number} is not what was written")
+    row = _row(cast("list[Any]", journal.decode(line)))
+    # A row's mark covers its line, not the column beside it.
+    if row.id != number:
+        raise StorageError(f"{path} is damaged: the row of trial {row.id} has the number {number}")
+    return row
 
 
 def _row(values: list[Any]) -> TrialRow:

@@ -47,6 +47,7 @@ class Writer:
         self._is_awaited = threading.Event()  # a commit of something in the queue
         self._appended = 0  # counted by the caller, the next by the thread: so neither needs a lock
         self._settled = 0
+        self._is_over = False
         self._failure: StorageError | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="trialwright-journal", daemon=True)
@@ -163,7 +164,8 @@ class Writer:
             return StorageError(f"the journal cannot be written, and the run cannot go on: {error}")
         # After the commit: the note may be behind, never ahead, else a crash in between would make a good journal look
         # cut.
-        self._lock.note(Committed(self._chain.length, self._chain.mark))
+        self._is_over = self._is_over or any(turn.is_last for turn in turns)
+        self._lock.note(Committed(self._chain.length, self._chain.mark, self._is_over))
         self._count(len(turns), depth, time.perf_counter() - began)
         self.digest = self._chain.digest
         return None
