@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from trialwright import Engine, Space
+from trialwright.cli.main import app
 
 optuna = pytest.importorskip("optuna")
 for needed in ("cmaes", "pandas"):
@@ -118,6 +123,21 @@ def test_what_optuna_does(code, names, capsys):
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_what_is_done_here(code, names):
     exec(code, dict(names))
+
+
+@pytest.mark.parametrize(("theirs", "ours"), rows("Command line"))
+def test_a_command_does_what_optunas_does(theirs, ours, names):
+    known = subprocess.run(
+        [sys.executable, "-c", "from optuna.cli import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"    {theirs[0].removeprefix('optuna ')} " in known.stdout
+    arguments = ours[0].replace("RUN", str(names["result"].path)).split()[1:]
+    answer = CliRunner().invoke(app, [*arguments, "--json"])
+    assert answer.exit_code == 0
+    assert json.loads(answer.stdout)
 
 
 def test_what_is_said_of_n_trials_and_num_samples(names):
