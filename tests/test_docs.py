@@ -10,7 +10,9 @@ import logging
 import math
 import os
 import re
+import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from unittest.mock import patch
 
 import cloudpickle
 import pytest
+import yaml
 
 import trialwright
 from docs import make_files_page
@@ -35,8 +38,8 @@ from trialwright.searchers import Searcher
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "trialwright"
-PAGES = sorted(DOCS.glob("*.md"))
-NAMES = [page.name for page in PAGES]
+PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md")])
+NAMES = [page.relative_to(DOCS).as_posix() for page in PAGES]
 LINES_MAX = {"files.md": 460}  # it has a line for each file
 NO_RUN = "python no-run"
 EXAMPLE_LINES_MAX = 30
@@ -252,7 +255,7 @@ def test_links_lead_somewhere(name):
         if "://" in target:
             continue
         file, _, heading = target.partition("#")
-        page = (DOCS / file) if file else DOCS / name
+        page = ((DOCS / name).parent / file) if file else DOCS / name
         assert page.exists(), f"docs/{name}: there is no {target}"
         assert not heading or heading in _anchors(page), f"docs/{name}: there is no {target}"
 
@@ -270,6 +273,49 @@ def test_a_file_that_a_page_names_exists(name):
 
 def test_the_index_leads_to_every_page():
     assert [name for name in NAMES if name != "README.md" and f"]({name})" not in read("README.md")] == []
+
+
+@pytest.mark.parametrize(
+    ("look_for", "page", "call"),
+    [
+        ("resume a run", "faq.md", "Engine.resume("),
+        ("four GPUs", "gpus.md", '"gpu": 1'),
+        ("stop one trial", "faq.md", "trialwright.stop("),
+        ("why a trial was stopped", "faq.md", ".explain("),
+        ("compare two runs", "faq.md", "for run in (result, other)"),
+    ],
+)
+def test_what_a_newcomer_looks_for_is_two_clicks_away(look_for, page, call):
+    assert "](docs/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    [row] = [line for line in read("README.md").splitlines() if line.startswith("| ") and look_for in line]
+    assert f"]({page}#" in row
+    assert call in read(page)
+
+
+def test_the_index_for_language_models_leads_to_pages():
+    links = re.findall(r"\]\(([^)]+)\)", read("llms.txt"))
+    assert len(links) > 20
+    assert [link for link in links if link not in NAMES] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scripts_and_settings_on_a_page_can_be_parsed(name):
+    for block in blocks(DOCS / name):
+        if block.kind == "bash":
+            subprocess.run(["bash", "-n"], input=block.text, text=True, check=True)
+        if block.kind == "yaml":
+            assert yaml.safe_load(block.text)
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_every_extra_is_explained():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert [extra for extra in extras if f"`{extra}`" not in read("installation.md")] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
