@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.integrations.test_adapter import BRANCHES, PLANE, cost, live
-from trialwright import space
+from trialwright import space, tune
 from trialwright.history import History
 from trialwright.integrations import Ax, InEnvironment
 from trialwright.messages import Request
@@ -108,10 +108,32 @@ def test_what_ray_tune_takes_is_honoured_or_refused_by_name():
     [answer] = adapter.suggest(History(), [Request(0, sample=0)], Streams(0))
     assert answer.config == points[0]
     assert AxSearch(random_seed=3).adapter("min").seed == 3
-    for wrong in ({"parameter_constraints": ["x <= y"]}, {"outcome_constraints": ["l <= 1"]}, {"ax_client": object()}):
-        with pytest.raises(ValueError, match=f"{min(wrong)}.*not supported"):
-            AxSearch(**wrong)
+    with pytest.raises(ValueError, match="ax_client.*not supported"):
+        AxSearch(ax_client=object())
     with pytest.raises(TypeError, match="db_settings"):
         AxSearch(db_settings=1)
     with pytest.raises(ValueError, match="qality.*quality"):
         Ax(method="qality").setup(Problem(Space(PLANE)))
+
+
+def test_its_own_constraints_of_parameters_are_met_by_the_first_points_and_the_models():
+    what = {"model/a": space.uniform(0, 1), "b": space.uniform(0, 1)}
+    searcher = Ax(parameter_constraints=("model/a + 2 * b <= 1.0",))
+    configs, _ = live(searcher, 8, what=what, cost=lambda config: -config["model/a"] - config["b"])
+    assert all(config["model/a"] + 2 * config["b"] <= 1 + 1e-6 for config in configs)
+    with pytest.raises(ValueError, match=r"no number 'c'.*"):
+        Ax(parameter_constraints=("c <= 1",)).setup(Problem(Space(what)))
+
+
+def test_its_model_knows_limits_of_metrics(tmp_path):
+    def objective(config):
+        return {"gain": config["x"] + config["y"], "size": config["x"] - config["y"]}
+
+    search = tune.search.ConcurrencyLimiter(AxSearch(outcome_constraints=["size <= -0.5"]), max_concurrent=1)
+    settings = tune.TuneConfig(metric="gain", mode="max", search_alg=search, num_samples=14, seed=0)
+    where = tune.RunConfig(storage_path=str(tmp_path), executor="local", verbose=0)
+    what = {"x": space.uniform(0, 1), "y": space.uniform(0, 1)}
+    results = tune.Tuner(objective, param_space=what, tune_config=settings, run_config=where).fit()
+    last = [result.metrics for result in results][-4:]
+    assert min(metrics["size"] for metrics in last) < -0.4, "the limit is approached"
+    assert max(metrics["gain"] for metrics in last if metrics["size"] <= -0.5) > 1.3, "of 1.5 that can be reached"

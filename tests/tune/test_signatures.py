@@ -88,7 +88,6 @@ _OWN = "nothing: trials write to the storage themselves"
 _RESIZING = "tune.schedulers.resource_changing_scheduler"
 _KEPT = "a trial's files lie in its directory in the storage"
 _DISK = "a directory on a disk that is mounted"
-_CONSTRAINTS = "constraints of `trialwright.Space`; `trialwright.Engine(outcome_constraints=)`"
 _WANDB = "air.integrations.wandb:WandbLoggerCallback"
 _IN_TRIAL = "send them from the trial: `run = setup_wandb(config)`"
 REFUSED = [
@@ -137,8 +136,6 @@ REFUSED = [
     Refused(
         "tune.schedulers.pb2:PB2", "require_attrs", False, "report the metric", {"hyperparam_bounds": {"x": [0, 1]}}
     ),
-    Refused("tune.search.ax:AxSearch", "parameter_constraints", ["x <= y"], _CONSTRAINTS, {}),
-    Refused("tune.search.ax:AxSearch", "outcome_constraints", ["l <= 1"], _CONSTRAINTS, {}),
     Refused("tune.search.ax:AxSearch", "ax_client", object(), "`param_space`", {}),
     Refused("tune.search.bohb:TuneBOHB", "space", {"x": (0, 1)}, "`param_space`", {}),
     Refused(f"{_RESIZING}:DistributeResourcesToTopJob", "metric", "loss", "nothing: the run's metric decides", {}),

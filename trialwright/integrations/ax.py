@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,14 +11,17 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from trialwright.errors import nearest
+from trialwright.history import Values
 from trialwright.integrations.adapter import Adapter, Library, library
 from trialwright.integrations.anew import Known
 from trialwright.integrations.forms import Assignment, Axis, Form, SpaceForm
 from trialwright.messages import Plain
 from trialwright.nested import unflatten
+from trialwright.searchers import Problem
 from trialwright.space import Space, choice, lograndint, loguniform, ordinal, randint, uniform
 
 INSTALL = "ax-platform"
+_NAME = re.compile(r"[A-Za-z_][\w./-]*")  # of a parameter, in a constraint
 METHODS = ("fast", "quality")
 FEWEST = 2  # results that the model needs
 KEYS = {  # of a parameter in Ax's form, by its type
@@ -39,15 +43,28 @@ class Ax(Adapter):
         n_initial_points: how many configurations come before the model is used. Ax's own number is five.
         method: the model: "fast" is a Gaussian process; "quality" averages over many with sparse axes (SAASBO, Eriksson
             and Jankowiak 2021), which takes minutes a question.
+        parameter_constraints: linear inequalities of parameters in Ax's form, such as ``"x1 + x2 <= 2.0"``.
         space: a list of parameters in Ax's form, ``[{"name": "x", "type": "range", "bounds": [0.0, 1.0]}, ...]``,
             instead of the engine's space.
     """
 
     n_initial_points: int = 5
     method: str = "fast"
+    parameter_constraints: tuple[str, ...] = ()
 
-    single: ClassVar[bool] = True
+    outcomes = (1, 0)  # how many objectives and outcome constraints the run has; set before the library is opened
     process_from: ClassVar[int | None] = 1  # it seeds torch's and NumPy's global generators, which trials may use
+
+    def setup(self, problem: Problem) -> int:
+        """Begin a run over this space.
+
+        Raises:
+            ImportError: the library is not installed; the message says what to install.
+            ValueError: it cannot search this space, or a point or a constraint does not fit.
+        """
+        problem.scored("ax")
+        self.outcomes = (problem.objectives, problem.constraints)
+        return super().setup(problem)
 
     def own_form(self, space: object) -> Form:
         """Read a list of parameters."""
@@ -76,7 +93,22 @@ class _Clients(Known):
         wanted = [axis for axis in axes if axis.kind == "category" or axis.low < axis.high]
         self._axes = {f"p{index}": axis for index, axis in enumerate(wanted)}
         self._keys = {axis.name: key for key, axis in self._axes.items()}
+        self._constraints = [_NAME.sub(self._key_of, each) for each in options.parameter_constraints]
+        objectives, constraints = options.outcomes
+        self._costs = [f"cost{index}" for index in range(objectives)]
+        self._limited = [f"limit{index}" for index in range(constraints)]  # met where they are at most 0
+        self._outcomes: dict[int, Values] = {}  # of the trials that ended well
         self._design: tuple[int, list[Assignment]] = (0, [])  # its seed, and what was made of it
+
+    def _key_of(self, name: re.Match[str]) -> str:
+        if name[0] not in self._keys:
+            raise ValueError(f"Ax's parameter_constraints: there is no number {name[0]!r}{nearest(name[0], self._keys)}")
+        return self._keys[name[0]]
+
+    def tell(self, trial: int, values: Values | None) -> None:
+        super().tell(trial, values)
+        if values is not None:
+            self._outcomes[trial] = values
 
     def ask(self, seed: int, given: Assignment) -> Assignment:
         if not any(axis.low < axis.high for axis in self._axes.values()):
@@ -103,21 +135,24 @@ class _Clients(Known):
         for trial, assignment in sorted(self.seen.items()):
             number = client.attach_trial(self._written(assignment))
             if trial in self.costs:
-                self._end(client, number, self.costs[trial])
+                self._end(client, number, self._outcomes.get(trial))
         proposals = client.get_next_trials(1, fixed_parameters=fixed or None)
         return self._read(next(iter(proposals.values()))) if proposals else {}
 
-    @staticmethod
-    def _end(client: Any, number: int, cost: float | None) -> None:  # noqa: ANN401 - as above
-        if cost is None:
+    def _end(self, client: Any, number: int, values: Values | None) -> None:  # noqa: ANN401 - as above
+        if values is None:
             client.mark_trial_failed(number)
         else:
-            client.complete_trial(number, raw_data={"cost": cost})
+            client.complete_trial(number, raw_data=dict(zip([*self._costs, *self._limited], values, strict=True)))
 
     def _made(self, seed: int, **strategy: Any) -> Any:  # noqa: ANN401 - as above
         client = self._client(random_seed=seed)
-        client.configure_experiment(parameters=[self._parameter(key, axis) for key, axis in self._axes.items()])
-        client.configure_optimization(objective="-cost")
+        parameters = [self._parameter(key, axis) for key, axis in self._axes.items()]
+        client.configure_experiment(parameters=parameters, parameter_constraints=self._constraints)
+        client.configure_optimization(
+            objective=", ".join(f"-{name}" for name in self._costs),
+            outcome_constraints=[f"{name} <= 0" for name in self._limited],
+        )
         client.configure_generation_strategy(method=self._options.method, **strategy)
         return client
 

@@ -52,6 +52,7 @@ class Method:
             "searcher": self._engine_searcher(facts),
             "scheduler": self._engine_scheduler(facts),
             "seed": self._seed,
+            "outcome_constraints": getattr(searcher, "outcome_constraints", ()),
             "points_to_evaluate": searcher.points_to_evaluate if isinstance(searcher, BasicVariantGenerator) else (),
             "max_concurrent_trials": _least(self.tune.max_concurrent_trials, getattr(searcher, "max_concurrent", None)),
         }

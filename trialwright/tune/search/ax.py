@@ -18,8 +18,8 @@ class AxSearch(LibrarySearcher):
         metric: what to optimise, where ``TuneConfig`` does not say so.
         mode: "min" or "max".
         points_to_evaluate: configurations to try first, whole or in part.
-        parameter_constraints: refused: a space of Trialwright's has constraints.
-        outcome_constraints: refused: Trialwright's own models know them.
+        parameter_constraints: linear inequalities of parameters, such as ``"x1 + x2 <= 2.0"``.
+        outcome_constraints: limits of reported metrics, such as ``"l2norm <= 1.25"``. The best trial must meet them, too.
         ax_client: refused: a client is made anew for every question.
         ax_kwargs: ``random_seed``, the seed; anything else is refused.
 
@@ -41,19 +41,13 @@ class AxSearch(LibrarySearcher):
         ax_client: Any = None,  # noqa: ANN401 - refused
         **ax_kwargs: Any,  # noqa: ANN401 - as above
     ) -> None:
-        if parameter_constraints:
-            raise ValueError(
-                f"parameter_constraints={parameter_constraints!r} is not supported: give a space with constraints, "
-                "AxSearch(trialwright.space.Space({...}, constraints=['a < b']))"
-            )
-        if outcome_constraints:
-            raise ValueError(
-                f"outcome_constraints={outcome_constraints!r} is not supported: "
-                "use trialwright.Engine(searcher='gp', outcome_constraints=...)"
-            )
         if ax_client is not None:
             raise ValueError("ax_client is not supported: a client is made anew for every question; give the space")
         seed = ax_kwargs.pop("random_seed", None)
         if ax_kwargs:
             raise TypeError(f"AxSearch has no {min(ax_kwargs)}=")
-        super().__init__(metric, mode, points_to_evaluate, space or None, seed=seed)
+        constraints = tuple(parameter_constraints or ())
+        super().__init__(
+            metric, mode, points_to_evaluate, space or None, seed=seed, parameter_constraints=constraints
+        )
+        self.outcome_constraints = tuple(outcome_constraints or ())

@@ -35,6 +35,11 @@ class Wrapper(Searcher):
         super().__init__(searcher.metric, searcher.mode)
         self.searcher = searcher
 
+    @property
+    def outcome_constraints(self) -> tuple[str, ...]:
+        """The limits of metrics that the searcher inside was given."""
+        return getattr(self.searcher, "outcome_constraints", ())
+
     def set_search_properties(self, metric: Any, mode: Any, config: dict[str, Any], **spec: Any) -> bool:  # noqa: ANN401
         return self.searcher.set_search_properties(metric, mode, config, **spec)
 
