@@ -100,4 +100,5 @@ def result_of(
     """Return the result of a run that is over, or was ``stopped``, and print a summary unless ``verbose`` is 0."""
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
     result = replace(result, stopped=result.stopped or stopped or None, _explain=RunExplainer(arguments, store))
-    return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
+    verbose = arguments.verbose
+    return summarised(result, controller.snapshot(), verbose) if verbose > 0 else result
