@@ -90,7 +90,7 @@ class Reports:
         self.count += len(event.time_s)
         for text in self._trials.missing.heard(event, trial.until):
             self._trials.warn(text)
-        self._scores.note(self._trials.now, trial, event)
+        self._scores.note(trial, event, self._trials.now)
         if self._trials.learns:
             self._note_history(event)
         if event.checkpoint is not None:

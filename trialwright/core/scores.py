@@ -34,8 +34,8 @@ class Scores:
         self._constraints = plan.outcome_constraints
         self._saved_for = plan.checkpoint_score
 
-    def note(self, now: float, trial: Trial, event: Reported) -> None:
-        """Take in a frame: the trial's best, and the best of all."""
+    def note(self, trial: Trial, event: Reported, now: float = 0.0) -> None:
+        """Take in a frame: the trial's best, and the best of all; ``now`` is in seconds of the run."""
         column = event.columns.get(self._metric) if self._metric is not None else None
         if column is None:
             return

@@ -14,6 +14,11 @@ def counts(amounts: Mapping[str, int]) -> str:
     return ", ".join(f"{amount:,} {name}" for name, amount in amounts.items() if amount)
 
 
+def several(count: int, noun: str) -> str:
+    """Return ``1 trial`` or ``2,000 trials``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def settings(config: Mapping[str, object]) -> str:
     """Return a config as ``lr=0.0123 model/width=128``, cut off where it gets long."""
     text = plain(" ".join(f"{name}={shown(value)}" for name, value in flatten(config).items()))

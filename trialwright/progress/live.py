@@ -6,16 +6,18 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from trialwright.progress.lines import Drawn
 from trialwright.progress.snapshot import RUNNING_KEPT, Snapshot
-from trialwright.progress.texts import GAP, LINE_A_TRIAL, Grid, ended_grid, ended_since, rows, running_grid
+from trialwright.progress.texts import GAP, LINE_A_TRIAL, Grid, ended_grid, ended_since, line, rows, running_grid
 
 ENDED_SHOWN = 3
+AROUND = 4  # lines of a table of trials besides its rows: an empty one, title, head, note
 OUTCOME_STYLES = {"failed": "red", "lost": "red"}
 LABEL_STYLES = {"warning": "bold yellow", "error": "bold red"}
 
@@ -30,7 +32,7 @@ class PipeConsole(Console):
 
 class LiveProgress(Drawn):
     """A table that is redrawn in place. ``NO_COLOR`` is respected (by rich). At the end of the run it is erased, since
-    the summary tells the same; if trials have not ended, its facts stay.
+    the summary tells the same; if trials have not ended, as after an error, one line stays.
 
     Args:
         stream: the terminal.
@@ -50,13 +52,13 @@ class LiveProgress(Drawn):
         live.update(table(snapshot, self._console, self._verbose), refresh=True)
 
     def end(self, snapshot: Snapshot) -> None:
-        """Erase the table. If trials have not ended, the facts stay."""
+        """Erase the table. If trials have not ended, one line stays: an error may come instead of the summary."""
         if self._live is not None:
             self._live.transient = True
             self._live.stop()
         self._print_ended(snapshot)
         if sum(snapshot.states.values()) > snapshot.states.get("ended", 0):
-            self._console.print(facts(snapshot, self._verbose))
+            self._console.print(Text(line(snapshot, self._verbose)))
 
     def _start(self) -> Live:
         # Other output to the same terminal goes above the table; a stdout that is a file must stay one.
@@ -77,14 +79,33 @@ class LiveProgress(Drawn):
 def table(snapshot: Snapshot, console: Console, verbose: int = 1) -> RenderableType:
     """Return all that the display shows, as much as the console has room for."""
     told = facts(snapshot, verbose)
-    # One line for each head, title and note; and an empty one at the end, where a terminal echoes "^C": behind the last
-    # word of a full line it would begin another line, which would never be erased.
-    room = console.height - len(console.render_lines(told, pad=False)) - 1
-    ended = ended_grid(snapshot, ENDED_SHOWN) if room > ENDED_SHOWN + 6 else None
-    room -= len(ended.rows) + 3 if ended else 0
-    running = running_grid(snapshot, min(RUNNING_KEPT, room - 4)) if room > 4 else None
+    # Not the whole height: the line break with which the display ends would move the first line out of reach.
+    height = max(console.height - 2, 1)
+    room = height - len(console.render_lines(told, pad=False))
+    ended = ended_grid(snapshot, ENDED_SHOWN) if room > ENDED_SHOWN + AROUND + AROUND else None
+    room -= len(ended.rows) + AROUND if ended else 0
+    running = running_grid(snapshot, min(RUNNING_KEPT, room - AROUND)) if room > AROUND else None
     grids = [part for grid in (running, ended) if grid for part in _trials(grid, console.width)]
-    return Group(told, *grids, Text(""))
+    # An empty line at the end: there a terminal echoes "^C". Behind the last word of a full line it would begin another
+    # line, which would never be erased.
+    return Group(Cropped(Group(told, *grids), height), Text(""))
+
+
+class Cropped:
+    """The first lines of what is shown.
+
+    Args:
+        content: what is shown.
+        height: how many lines.
+    """
+
+    def __init__(self, content: RenderableType, height: int) -> None:
+        self._content, self._height = content, height
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for each in console.render_lines(self._content, options, pad=False)[: self._height]:
+            yield from each
+            yield Segment.line()
 
 
 def facts(snapshot: Snapshot, verbose: int) -> Table:

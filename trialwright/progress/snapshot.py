@@ -19,7 +19,7 @@ class Best:
     metric: str
     value: float
     config: Mapping[str, object]
-    values: Mapping[str, float] = field(default_factory=dict)  # all objectives, in the report with this value
+    values: Mapping[str, object] = field(default_factory=dict)  # all objectives, in the report with this value
     found_s: float | None = None  # when, in seconds of the run
     before: float | None = None  # the best value before it; None if there was none
     before_trial: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trialwright.progress.formatting import counts, duration, number, plain
+from trialwright.progress.formatting import counts, duration, number, plain, several
 from trialwright.progress.snapshot import Snapshot, Statistics
 from trialwright.progress.texts import (
     ENGINE_DETAILS,
@@ -46,8 +46,9 @@ def _headline(snapshot: Snapshot) -> str:
 
 def _best(snapshot: Snapshot) -> list[str]:
     told = best_text(snapshot.best) if snapshot.best else "no trial has reported a finite value"
-    front = f"Pareto front: {snapshot.front:,} trials, in result.pareto_front()" if snapshot.front is not None else ""
-    return [f"best: {told}", *([front] if front else [])]
+    if snapshot.front is None:
+        return [f"best: {told}"]
+    return [f"best: {told}", f"Pareto front: {several(snapshot.front, 'trial')}, in result.pareto_front()"]
 
 
 def _errors(snapshot: Snapshot) -> list[str]:

@@ -15,6 +15,7 @@ from trialwright.progress.formatting import (
     plain,
     rough,
     settings,
+    several,
     shown,
     values,
 )
@@ -75,7 +76,7 @@ def _times(snapshot: Snapshot) -> str:
 
 def _about_best(snapshot: Snapshot) -> list[tuple[str, str]]:
     best = snapshot.best
-    front = "" if snapshot.front is None else f"{snapshot.front:,} trials on the Pareto front"
+    front = "" if snapshot.front is None else f"{several(snapshot.front, 'trial')} on the Pareto front"
     if best is None:
         return [("best", front)]
     return [("best", best_text(best)), ("", improvement(best, snapshot.elapsed_s)), ("", front)]
@@ -144,11 +145,10 @@ def _ended(trial: Ended, metrics: Sequence[str]) -> tuple[str, ...]:
 
 
 def ended_line(trial: Ended) -> str:
-    """Return one line on a trial that has ended: ``trial 3 stopped after 4 steps, 2.1 s: loss 0.2 (lr=0.1): reason``."""
-    steps = f"{trial.step:,} step{'' if trial.step == 1 else 's'}"
+    """Return one line on a trial that has ended: ``trial 3 stopped after 4 steps, 2.1 s: loss 0.2 (lr=0.1); why``."""
     told = values(trial.values) or "no value"
     reason = f"; {cut(plain(trial.reason), REASON_LENGTH)}" if trial.reason else ""
-    ran = f"after {steps}, {duration(trial.ran_s)}"
+    ran = f"after {several(trial.step, 'step')}, {duration(trial.ran_s)}"
     return f"trial {trial.trial} {plain(trial.outcome)} {ran}: {told} ({settings(trial.config)}){reason}"
 
 
@@ -157,7 +157,7 @@ def ended_since(snapshot: Snapshot, number: int) -> Iterator[str]:
     any more."""
     new = [trial for trial in snapshot.ended if trial.number > number]
     if missed := snapshot.ends - number - len(new):
-        yield f"{missed:,} trials ended; the next lines are on those that ended last"
+        yield f"{several(missed, 'trial')} ended; the next lines are on those that ended after"
     yield from map(ended_line, new)
 
 

@@ -43,10 +43,10 @@ def seconds_left(snapshot: Snapshot) -> float | None:
 
 
 def used(snapshot: Snapshot) -> str:
-    """Return what the trials have used: ``1.3 slot-hours (cpu 2.6, gpu 0.65)``; an empty string before the first."""
-    unit_s, unit = next(
-        (each for each in ((3600.0, "hours"), (60.0, "minutes")) if snapshot.busy_s >= each[0]), (1.0, "seconds")
-    )
+    """Return what the trials have used: ``1.3 slot-hours (cpu 2.6, gpu 0.65)``; an empty string if it is less than a
+    minute of one slot."""
+    if snapshot.busy_s < 60:
+        return ""
+    unit_s, unit = (3600.0, "hours") if snapshot.busy_s >= 3600 else (60.0, "minutes")
     named = [f"{name} {amount(name, seconds / unit_s)}" for name, seconds in snapshot.busy_resource_s.items()]
-    text = f"{number(snapshot.busy_s / unit_s)} slot-{unit}" + (f" ({', '.join(named)})" if named else "")
-    return text if snapshot.busy_s else ""
+    return f"{number(snapshot.busy_s / unit_s)} slot-{unit}" + (f" ({', '.join(named)})" if named else "")
