@@ -2,11 +2,10 @@
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
-from trialwright import Engine, Local, Simulated, report, space
+from trialwright import Engine, Local, report, space
 from trialwright.core.experiment import Experiment
 from trialwright.core.plan import Plan
 from trialwright.core.trials import ENDED_KEPT
@@ -16,15 +15,15 @@ from trialwright.engine.watchers import Meter
 from trialwright.messages import CapacityChanged, Enqueued, Failed, Finished, Node, Reported, Started
 from trialwright.progress.snapshot import RUNNING_KEPT
 from trialwright.schedulers import FIFO
-from trialwright.stopping import StopRule
+from trialwright.stopping import stop_rule
 
 SPACE = {"x": space.uniform(0, 1)}
 
 
 def an_experiment(cpus=2, **plan):
     plan = Plan(metrics=("loss", "size"), modes=("min", "max"), samples=0, resources={"cpu": 1.0}, **plan)
-    experiment = Experiment(plan, FIFO(), StopRule())
-    experiment.handle(0.0, CapacityChanged((Node("here", {"cpu": cpus * 10_000}),)))
+    experiment = Experiment(plan, FIFO(), stop_rule(None))
+    experiment.handle(0.0, CapacityChanged((Node("here", {"cpu": float(cpus)}),)))
     return experiment
 
 
@@ -91,7 +90,8 @@ def test_the_last_that_ended_are_there_once_with_how_and_why():
     experiment.handle(6.0, Failed(1, 1, "ValueError: no", ""))
     for _ in range(2):
         first, second = look.take(7.0).ended
-    assert (first.number, first.trial, first.outcome, first.step, dict(first.values)) == (1, 0, "completed", 1, {"loss": 0.5})
+    assert (first.number, first.trial, first.outcome, first.step) == (1, 0, "completed", 1)
+    assert first.values == {"loss": 0.5}
     assert (second.number, second.trial, second.outcome, second.reason) == (2, 1, "failed", "ValueError: no")
     assert look.take(7.0).ends == 2
 
@@ -135,7 +135,7 @@ def test_a_snapshot_takes_as_long_after_many_trials_as_after_few():
         take(1e6)
         return time.perf_counter() - began
 
-    assert cost(20_000) < 10 * cost(200)
+    assert cost(4_000) < 10 * cost(200)
 
 
 class Kept:
@@ -185,15 +185,4 @@ def test_it_is_said_that_a_run_waits_for_its_searcher(monkeypatch):
         experiment.idle_s["searcher"] = idle_s
         shares.append(look.take(now).waits)
     assert shares == ["", "", "the searcher: 100% of the slots' time", "the searcher: 100% of the slots' time", ""]
-    assert replace(look.take(9.0, waits="a machine")).waits == "a machine"
-
-
-def test_a_simulated_run_counts_its_slot_hours():
-    shown = Kept()
-    told = {"executor": Simulated(workers=4), "storage": None, "verbose": 0, "seed": 0, "searcher": "random"}
-
-    def objective(config):
-        yield {"loss": config["x"]}
-
-    result = Engine(objective, SPACE, metric="loss", num_samples=8, progress=shown, **told).run()
-    assert shown.shown[-1].busy_s <= 4 * result.wall_s + 1e-6
+    assert look.take(9.0, waits="a machine").waits == "a machine"
