@@ -135,7 +135,7 @@ def test_a_snapshot_takes_as_long_after_many_trials_as_after_few():
         take(1e6)
         return time.perf_counter() - began
 
-    assert cost(4_000) < 10 * cost(200)
+    assert cost(2_000) < 5 * cost(100)
 
 
 class Kept:

@@ -27,7 +27,12 @@ def test_a_run_that_has_not_begun_has_a_line_too():
 
 def test_the_table_shows_the_newest_warnings_why_the_run_ends_and_where_it_is_kept():
     shown = rows(Snapshot("digits", stopped="time budget", warnings=("first", "second", "third"), directory="runs/d"))
-    assert shown[-4:] == [("stopping", "time budget"), ("warning", "second"), ("warning", "third"), ("kept in", "runs/d")]
+    assert shown[-4:] == [
+        ("stopping", "time budget"),
+        ("warning", "second"),
+        ("warning", "third"),
+        ("kept in", "runs/d"),
+    ]
 
 
 def test_the_best_has_all_objectives_the_size_of_the_front_and_how_it_improved():

@@ -1,0 +1,110 @@
+"""Makes the pictures of the documentation from real runs: ``python docs/make_screenshots.py terminal``."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from trialwright import Engine, Local, report, space
+from trialwright.progress import Snapshot
+from trialwright.progress.live import table
+
+DOCS = Path(__file__).parent
+COLUMNS, LINES = 112, 40
+AT_ENDED = 24  # the picture is taken once so many trials have ended, and the best value has improved
+# Without rich's own font, which a reader's browser would fetch from another host.
+SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: sans-serif; }}
+{styles}
+</style>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
+</clipPath>{lines}</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+
+
+def objective(config: dict[str, Any]) -> None:
+    """Train a small network on handwritten digits, one pass over the images at a time."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from sklearn.neural_network import MLPClassifier
+
+    images, labels = load_digits(return_X_y=True)
+    known, new, known_labels, new_labels = train_test_split(images / 16, labels, test_size=0.5, random_state=0)
+    width = config["width"]
+    if config["lr"] > 0.06 and width > 100:
+        raise ValueError("the loss is not finite")
+    network = MLPClassifier((width,), learning_rate_init=config["lr"], random_state=0)
+    for _ in range(30):
+        network.partial_fit(known, known_labels, classes=range(10))
+        report(accuracy=network.score(new, new_labels), size=width * 74)
+
+
+class Midway:
+    """A display that keeps one snapshot."""
+
+    snapshot: Snapshot | None = None
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Keep this if it is the first that shows all there is to show."""
+        is_rich = snapshot.ends >= AT_ENDED and snapshot.best is not None and snapshot.best.before is not None
+        if is_rich and snapshot.failures and len(snapshot.running) > 1:
+            self.snapshot = self.snapshot or snapshot
+
+    def close(self, snapshot: Snapshot) -> None:
+        """Keep the last one if there was no such."""
+        self.snapshot = self.snapshot or snapshot
+
+
+def run() -> Snapshot:
+    """Tune, and return the run at one moment."""
+    shown = Midway()
+    Engine(
+        objective,
+        {"lr": space.loguniform(1e-4, 1e-1), "width": space.choice([8, 16, 32, 64, 128])},
+        metric=["accuracy", "size"],
+        mode=["max", "min"],
+        num_samples=48,
+        searcher="random",
+        scheduler="asha",
+        executor=Local(cpus=4),
+        storage="runs",
+        name="digits",
+        seed=1,
+        verbose=0,
+        progress=shown,
+    ).run()
+    assert shown.snapshot is not None, "close was called"
+    return shown.snapshot
+
+
+def terminal() -> None:
+    """Write ``docs/terminal.svg``."""
+    console = Console(
+        record=True, file=io.StringIO(), width=COLUMNS, height=LINES, force_terminal=True, highlight=False
+    )
+    console.print(table(run(), console))
+    svg = console.export_svg(title="python train.py", theme=MONOKAI, code_format=SVG, unique_id="terminal")
+    (DOCS / "terminal.svg").write_text(svg, encoding="utf-8")
+
+
+PICTURES = {"terminal": terminal}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()
