@@ -74,9 +74,8 @@ def test_the_best_value_has_all_objectives_and_what_it_improved():
         best = look.take(now).best
         told.append((best.trial, dict(best.values), best.found_s, best.before, best.before_trial))
     second = (1, {"loss": 0.5, "size": 2.0}, 2.0, 0.9, 0)
-    assert told == [(0, {"loss": 0.9, "size": 1.0}, 1.0, None, None), second, second] + [
-        (1, {"loss": 0.25, "size": 4.0}, 4.0, 0.5, 1)
-    ]
+    first, last = (0, {"loss": 0.9, "size": 1.0}, 1.0, None, None), (1, {"loss": 0.25, "size": 4.0}, 4.0, 0.5, 1)
+    assert told == [first, second, second, last]
 
 
 def test_the_last_that_ended_are_there_once_with_how_and_why():
