@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from trialwright.progress.live import table
 
 DOCS = Path(__file__).parent
 COLUMNS, LINES = 112, 40
-AT_ENDED = 24  # the picture is taken once so many trials have ended, and the best value has improved
+AT_ENDED = 12  # the picture is taken once so many trials have ended, and the best value has improved
 # Without rich's own font, which a reader's browser would fetch from another host.
 SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -47,7 +48,7 @@ def objective(config: dict[str, Any]) -> None:
     images, labels = load_digits(return_X_y=True)
     known, new, known_labels, new_labels = train_test_split(images / 16, labels, test_size=0.5, random_state=0)
     width = config["width"]
-    if config["lr"] > 0.06 and width > 100:
+    if config["lr"] > 0.05 and width > 50:
         raise ValueError("the loss is not finite")
     network = MLPClassifier((width,), learning_rate_init=config["lr"], random_state=0)
     for _ in range(30):
@@ -63,7 +64,8 @@ class Midway:
     def update(self, snapshot: Snapshot) -> None:
         """Keep this if it is the first that shows all there is to show."""
         is_rich = snapshot.ends >= AT_ENDED and snapshot.best is not None and snapshot.best.before is not None
-        if is_rich and snapshot.failures and len(snapshot.running) > 1:
+        reported = [trial for trial in snapshot.running if trial.step]
+        if is_rich and snapshot.failures and len(reported) > 1:
             self.snapshot = self.snapshot or snapshot
 
     def close(self, snapshot: Snapshot) -> None:
@@ -90,7 +92,14 @@ def run() -> Snapshot:
         progress=shown,
     ).run()
     assert shown.snapshot is not None, "close was called"
-    return shown.snapshot
+    return _relative(shown.snapshot)
+
+
+def _relative(snapshot: Snapshot) -> Snapshot:
+    """Return it without the directories of the machine on which the picture is made."""
+    failures = [replace(each, where=each.where.rpartition("/")[2]) for each in snapshot.failures]
+    directory = f"runs/{Path(snapshot.directory or '').name}"
+    return replace(snapshot, directory=directory, failures=tuple(failures))
 
 
 def terminal() -> None:

@@ -78,7 +78,7 @@ def on_terminal(code: str, columns: int, lines: int, **environment: str) -> Iter
     env |= {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm-256color", **environment}
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=follower, stdout=follower, stderr=follower, env=env, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C needs this terminal
     )  # fmt: skip
     os.close(follower)
     try:

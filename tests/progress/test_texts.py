@@ -26,9 +26,9 @@ def test_a_run_that_has_not_begun_has_a_line_too():
 
 
 def test_the_table_shows_the_newest_warnings_why_the_run_ends_and_where_it_is_kept():
-    shown = rows(Snapshot("digits", stopped="time budget", warnings=("first", "second", "third"), directory="runs/d"))
+    shown = rows(Snapshot("digits", stopped="late", warnings=("first", "second", "third"), directory="runs/d"))
     assert shown[-4:] == [
-        ("stopping", "time budget"),
+        ("stopping", "late"),
         ("warning", "second"),
         ("warning", "third"),
         ("kept in", "runs/d"),
