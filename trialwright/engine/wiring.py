@@ -20,7 +20,7 @@ from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.watchers import Meter
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Suggested
-from trialwright.progress import choose_progress
+from trialwright.progress import choose_progress, in_notebook
 from trialwright.results import Result
 from trialwright.searchers.drawing import Variety
 from trialwright.searchers.placement import placed
@@ -101,4 +101,5 @@ def result_of(
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
     result = replace(result, stopped=result.stopped or stopped or None, _explain=RunExplainer(arguments, store))
     verbose = arguments.verbose
-    return summarised(result, controller.snapshot(), verbose) if verbose > 0 else result
+    is_shown = arguments.progress is None and in_notebook()  # the display of a notebook ends as the summary
+    return summarised(result, controller.snapshot(), verbose) if verbose > 0 and not is_shown else result

@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 from trialwright.progress.lines import LineProgress, NoProgress
+from trialwright.progress.notebook import NotebookProgress, in_notebook
 from trialwright.progress.snapshot import Progress
 
 
@@ -20,6 +21,8 @@ def choose_progress(verbose: int, stream: TextIO | None = None) -> Progress:
     """
     if verbose <= 0:
         return NoProgress()
+    if stream is None and in_notebook():
+        return NotebookProgress(verbose)
     stream = stream or sys.stderr
     if not _can_redraw(stream):
         return LineProgress(stream, verbose=verbose)
