@@ -1,22 +1,33 @@
-"""Makes the pictures of the documentation from real runs: ``python docs/make_screenshots.py terminal``."""
+"""Makes the pictures of the documentation from real runs: ``python docs/make_screenshots.py terminal notebook``."""
 
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from trialwright import Engine, Local, report, space
+from trialwright import Engine, Local, Result, report, space
 from trialwright.progress import Snapshot
 from trialwright.progress.live import table
+from trialwright.progress.notebook import bundle
 
 DOCS = Path(__file__).parent
 COLUMNS, LINES = 112, 40
+# As Jupyter draws the output of a cell.
+STYLE = """
+body { font: 13px sans-serif; margin: 12px; } pre { background: #f5f5f5; border: 1px solid #e0e0e0; padding: 6px; }
+table { border-collapse: collapse; margin: 4px 0 12px; }
+td, th { padding: 3px 8px; } tr:nth-child(even) { background: #f5f5f5; }
+"""
 AT_ENDED = 12  # the picture is taken once so many trials have ended, and the best value has improved
 # Without rich's own font, which a reader's browser would fetch from another host.
 SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -73,10 +84,10 @@ class Midway:
         self.snapshot = self.snapshot or snapshot
 
 
-def run() -> Snapshot:
-    """Tune, and return the run at one moment."""
+def run() -> tuple[Snapshot, Result]:
+    """Tune, and return the run at one moment, and its result."""
     shown = Midway()
-    Engine(
+    result = Engine(
         objective,
         {"lr": space.loguniform(1e-4, 1e-1), "width": space.choice([8, 16, 32, 64, 128])},
         metric=["accuracy", "size"],
@@ -92,7 +103,7 @@ def run() -> Snapshot:
         progress=shown,
     ).run()
     assert shown.snapshot is not None, "close was called"
-    return _relative(shown.snapshot)
+    return _relative(shown.snapshot), replace(result, path=Path("runs", result.path.name if result.path else ""))
 
 
 def _relative(snapshot: Snapshot) -> Snapshot:
@@ -107,12 +118,33 @@ def terminal() -> None:
     console = Console(
         record=True, file=io.StringIO(), width=COLUMNS, height=LINES, force_terminal=True, highlight=False
     )
-    console.print(table(run(), console))
+    console.print(table(run()[0], console))
     svg = console.export_svg(title="python train.py", theme=MONOKAI, code_format=SVG, unique_id="terminal")
     (DOCS / "terminal.svg").write_text(svg, encoding="utf-8")
 
 
-PICTURES = {"terminal": terminal}
+def notebook() -> None:
+    """Write ``docs/notebook.png``: what two cells show, drawn by Chromium.
+
+    Raises:
+        FileNotFoundError: there is no Chromium.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        raise FileNotFoundError("the picture of the notebook needs Chromium: install the package chromium")
+    snapshot, result = run()
+    cells = (("engine.run()", bundle(snapshot)["text/html"]), ("result", result._repr_html_()))
+    shown = "".join(f"<pre>{escape(code)}</pre>{html}" for code, html in cells)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "page.html")
+        page.write_text(f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{shown}", encoding="utf-8")
+        picture = f"--screenshot={DOCS / 'notebook.png'}"
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=900,980"]
+        command = [chromium, *options, picture, page.as_uri()]
+        subprocess.run(command, check=True, timeout=60, capture_output=True)  # noqa: S603 - all of it is known
+
+
+PICTURES = {"terminal": terminal, "notebook": notebook}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

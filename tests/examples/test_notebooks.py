@@ -20,7 +20,7 @@ FOLDER = ROOT / "examples"
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """Both notebooks as they are after they ran, the second one after the first; and how often a display was updated."""
+    """Both notebooks as they are after they ran, in their order; and the cells whose displays were updated."""
     folder, updates = tmp_path_factory.mktemp("notebooks"), []
 
     class Client(nbclient.NotebookClient):
