@@ -18,6 +18,7 @@ from pathlib import Path
 import pyte
 
 DEADLINE_S = 60.0
+QUIET_S = 0.1  # without output, what is on the screen is complete; a run redraws it every 0.25 s
 
 
 class Terminal:
@@ -44,10 +45,11 @@ class Terminal:
         os.write(self._leader, keys)
 
     def until(self, holds: Callable[[list[str]], bool]) -> list[str]:
-        """Wait until the lines are such; return them."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not holds(self.lines()):
+        """Wait until the lines are such and, once they are, nothing is written for a moment; return them."""
+        deadline, size = time.monotonic() + DEADLINE_S, -1
+        while not holds(self.lines()) or len(self.written) > size:
             assert time.monotonic() < deadline, "\n".join(self.lines())
+            size = len(self.written)
             self._take()
         return self.lines()
 
@@ -59,7 +61,7 @@ class Terminal:
         return self.lines()
 
     def _take(self) -> bool:
-        if select.select([self._leader], [], [], 0.05)[0]:
+        if select.select([self._leader], [], [], QUIET_S)[0]:
             try:
                 data = os.read(self._leader, 65536)
             except OSError:  # the program has ended

@@ -51,9 +51,9 @@ def test_the_best_has_all_objectives_the_size_of_the_front_and_how_it_improved()
 def test_what_is_waited_for_is_said():
     starting = Snapshot("run", starting="Ray on this machine (a few seconds)")
     assert ("starting", "Ray on this machine (a few seconds)") in rows(starting)
-    waiting = Snapshot("run", waits="the searcher: 80% of the slots' time")
-    assert ("waits for", "the searcher: 80% of the slots' time") in rows(waiting)
-    assert line(waiting).endswith(" | waits for the searcher: 80% of the slots' time")
+    waiting = Snapshot("run", waits="for the searcher: 80% of the slots' time")
+    assert ("waiting", "for the searcher: 80% of the slots' time") in rows(waiting)
+    assert line(waiting).endswith(" | waiting: for the searcher: 80% of the slots' time")
 
 
 def test_running_trials_have_their_step_last_value_times_and_resources():

@@ -138,10 +138,10 @@ class Snapshots:
         while len(window) > 2 and window[1].now_s <= now - WINDOW_S:
             window.popleft()
         if not experiment.active and experiment.idle_cause == "searcher":
-            return "the searcher's next suggestion"
+            return "for the searcher's next suggestion"
         share = window[-1].share_since(window[0])
         is_long = now - window[0].now_s >= WINDOW_S
-        return f"the searcher: {share:.0%} of the slots' time" if is_long and share > SLOW_SHARE else ""
+        return f"for the searcher: {share:.0%} of the slots' time" if is_long and share > SLOW_SHARE else ""
 
     def _reports_per_s(self, reports: int) -> float:
         """The rate since about a second ago."""

@@ -61,7 +61,7 @@ def _cut_to(cells: Sequence[str], lengths: Sequence[int]) -> tuple[str, ...]:
 def rows(snapshot: Snapshot, verbose: int = 1) -> list[tuple[str, str]]:
     """Return the facts of a display: pairs of a label and a value, both strings."""
     told = [(plain(snapshot.name), _times(snapshot)), ("trials", _trials(snapshot))]
-    told += [("starting", plain(snapshot.starting)), ("waits for", plain(snapshot.waits)), *_about_best(snapshot)]
+    told += [("starting", plain(snapshot.starting)), ("waiting", plain(snapshot.waits)), *_about_best(snapshot)]
     told += [("slots", _slots(snapshot)), ("stopping", plain(snapshot.stopped or ""))]
     told += _engine(snapshot) if verbose >= ENGINE_DETAILS else []
     told += [("error", failure_text(failure)) for failure in most_frequent(snapshot.failures)]
@@ -194,7 +194,7 @@ def line(snapshot: Snapshot, verbose: int = 1) -> str:
         parts.append(f"{snapshot.front:,} on the Pareto front")
     parts += [f"{name} {_used(name, *amounts)}" for name, amounts in snapshot.resources.items()]
     if snapshot.waits:
-        parts.append(f"waits for {plain(snapshot.waits)}")
+        parts.append(f"waiting: {plain(snapshot.waits)}")
     if verbose >= ENGINE_DETAILS:
         parts += [f"{label} {text}" for label, text in _engine(snapshot) if text]
     return " | ".join(parts)
