@@ -6,6 +6,7 @@ one that is stopped with Ctrl-S, never delays a trial. What is shown is made by 
 
 from trialwright.progress.choosing import choose_progress
 from trialwright.progress.formatting import counts, duration, number, settings, shown
+from trialwright.progress.lines import LineProgress, NoProgress
 from trialwright.progress.notebook import in_notebook
 from trialwright.progress.snapshot import Best, Ended, Progress, Running, Snapshot, Statistics
 from trialwright.progress.summary import summary_lines
@@ -14,6 +15,8 @@ from trialwright.progress.texts import line, rows
 __all__ = [
     "Best",
     "Ended",
+    "LineProgress",
+    "NoProgress",
     "Progress",
     "Running",
     "Snapshot",
