@@ -40,6 +40,7 @@ nitpick_ignore = [  # internal classes that a public signature names
     ("py:class", "trialwright.history.log.Log"),
     ("py:class", "trialwright.plots.source.HasResult"),
     ("py:class", "trialwright.result_protocol.AnyResult"),
+    ("py:class", "trialwright.html.SettingsTable"),
     ("py:class", "trialwright.schedulers.resizing.Policy"),
     ("py:class", "trialwright.searchers.parzen.Columns"),
     ("py:class", "trialwright.space.samplers.Sampled"),

@@ -166,10 +166,10 @@ def test_every_contract_is_documented():
 
 
 def test_every_line_of_the_summary_is_explained():
-    lines = summary_lines(Snapshot("a run"), Statistics())
+    lines = summary_lines(Snapshot("a run"), Statistics(), verbose=3)
     labels = [line[:14].strip() for line in lines if line.startswith("  ")]
     assert "idle slots" in labels
-    assert [label for label in labels if f"| `{label}`" not in read("results.md")] == []
+    assert [label for label in labels if f"| `{label}`" not in read("progress.md")] == []
 
 
 @pytest.mark.parametrize(

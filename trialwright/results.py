@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -14,9 +17,11 @@ from trialwright.core.scores import standard_errors, violations
 from trialwright.core.trial import Descent
 from trialwright.errors import nearest
 from trialwright.history import History, Record
+from trialwright.html import html_table
 from trialwright.messages import Boundary, Checkpoint, Drop, Metric, Outcome, Plain, Reported, Resume, Verdict
 from trialwright.nested import flatten
-from trialwright.progress import Statistics, settings
+from trialwright.progress import Statistics, counts, duration, settings, shown
+from trialwright.progress.formatting import cut, plain, several, values
 from trialwright.scopes import Scope, best_of, checked_scope, meant, undominated, value_of
 from trialwright.searchers.base import Problem
 from trialwright.space import Space
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
     from trialwright.searchers.gp.recommend import Predicted, Recommended
 
 MODELLED_MAX = 2000  # trials that ``predict`` looks at
+
+TOP = 10  # trials in the table of a result
+PARAMETERS_SHOWN = 8  # in that table
 
 Frames = Callable[[int], Iterable[Reported]]
 Descents = Mapping[int, tuple[Descent, ...]]  # by the trial
@@ -68,6 +76,26 @@ class TrialResult:
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
     step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
     best_metrics: dict[str, Any] = field(default_factory=dict)  # empty if no report may be the best
+
+    def __repr__(self) -> str:
+        return f"TrialResult({self.id}: {self._told()}; {settings(self.config)})"
+
+    def _repr_html_(self) -> str:
+        times = None if self.started is None or self.ended is None else duration(self.ended - self.started)
+        facts = {"outcome": self._outcome(), "steps": self.step, "attempts": self.attempts, "took": times}
+        reported = {f"last {name}": shown(value) for name, value in self.metrics.items()}
+        config = {f"config/{name}": shown(value) for name, value in flatten(self.config).items()}
+        rest = {"error": self.error or None, "directory": self.directory}
+        rows = [(name, value) for name, value in (facts | reported | config | rest).items() if value is not None]
+        return html_table(f"trial {self.id}", (), rows)
+
+    def _told(self) -> str:
+        """Return ``completed after 3 steps, loss 0.2``."""
+        reported = values({name: value for name, value in self.metrics.items() if name not in ("step", "time_s")})
+        return cut(f"{self._outcome()} after {several(self.step, 'step')}" + (f", {reported}" if reported else ""), 160)
+
+    def _outcome(self) -> str:
+        return f"{self.outcome or self.state}" + (f" ({plain(self.reason)})" if self.reason else "")
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported
@@ -444,11 +472,27 @@ class Result:
         taken = {name for trial in self.trials for name in trial.metrics}
         return pd.DataFrame([_row(trial, taken) for trial in self.trials])
 
+    def _repr_html_(self) -> str:
+        """Return the best trials as a table, and what the run was."""
+        ranked = [(value, trial) for trial in self.trials if (value := self._value(trial, "best")) is not None]
+        sign = -1 if self.mode == "max" else 1
+        top = [trial for _, trial in heapq.nsmallest(TOP, ranked, lambda each: (sign * each[0], each[1].id))]
+        top = top or [*itertools.islice(self.trials, TOP)]
+        metrics = [name for name, _ in self.objectives]
+        names = list(dict.fromkeys(name for trial in top for name in flatten(trial.config)))
+        head = ("trial", "outcome", "steps", *metrics, *names[:PARAMETERS_SHOWN])
+        rows = [_cells(trial, metrics, names[:PARAMETERS_SHOWN]) for trial in top]
+        more = [f"the best {len(top)} of {several(len(self.trials), 'trial')}" if ranked else ""]
+        more += [f"and {hidden} more parameters" if (hidden := len(names) - PARAMETERS_SHOWN) > 0 else ""]
+        more += [f"stopped: {self.stopped}" if self.stopped else "", f"kept in {self.path}" if self.path else ""]
+        title = f"{self.name}: {several(len(self.trials), 'trial')} ({counts(self._outcomes())})"
+        return html_table(title, head, rows, "; ".join(filter(None, more)))
+
+    def _outcomes(self) -> Counter[str]:
+        return Counter(trial.outcome or trial.state for trial in self.trials)
+
     def __repr__(self) -> str:
-        counts: dict[str, int] = {}
-        for trial in self.trials:
-            counts[trial.outcome or trial.state] = counts.get(trial.outcome or trial.state, 0) + 1
-        parts = [f"{self.name}: {len(self.trials)} trials ({', '.join(f'{n} {kind}' for kind, n in counts.items())})"]
+        parts = [f"{self.name}: {len(self.trials)} trials ({counts(self._outcomes())})"]
         try:
             best = self.best()
             value = best.best_metrics[self.metric or ""]
@@ -458,6 +502,19 @@ class Result:
         if self.stopped:
             parts.append(f"stopped: {self.stopped}")
         return f"Result({'; '.join(parts)})"
+
+
+def _cells(trial: TrialResult, metrics: Sequence[str], parameters: Sequence[str]) -> list[object]:
+    """Return a trial's cells in the table of a result: the values are those of its best report."""
+    reported, config = trial.best_metrics or trial.metrics, flatten(trial.config)
+    told = [shown(reported[name]) if name in reported else "" for name in metrics]
+    return [
+        trial.id,
+        trial.outcome or trial.state,
+        trial.step,
+        *told,
+        *(shown(config[name]) if name in config else "" for name in parameters),
+    ]
 
 
 def rows_of(frames: Iterable[Reported]) -> dict[int, dict[str, Metric]]:

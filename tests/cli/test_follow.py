@@ -40,7 +40,7 @@ def test_attach_shows_a_run_until_it_ends(call, tmp_path, monkeypatch):
     store = SqliteStore.create(tmp_path / "live", {"data": {"name": "live", "num_samples": 3}})
     monkeypatch.setattr("trialwright.cli.follow.time.sleep", lambda seconds: store.close())
     result = call("attach", tmp_path / "live")
-    assert result.output.endswith("live 0 s: 0 of 3 ended | 0 reports (0/s)\n")
+    assert result.output.endswith("live 0 s, time left unknown before 2 trials have ended: 0 of 3 ended\n")
     assert result.exit_code == 1, "it was interrupted"
 
 

@@ -10,7 +10,9 @@ import pytest
 from trialwright import Engine, Local, Random, space
 from trialwright.engine import watchers
 from trialwright.engine.watchers import Display, Watchers
-from trialwright.progress import LineProgress, LiveProgress, Snapshot
+from trialwright.progress import Snapshot
+from trialwright.progress.lines import LineProgress
+from trialwright.progress.live import LiveProgress
 
 DEADLINE_S = 30.0
 

@@ -172,9 +172,9 @@ def test_there_is_a_report_a_period():
 def test_a_snapshot_of_the_engine_is_shown_with_the_trials(tmp_path):
     recorder = Recorder()
     reporting = to_engine(recorder, RunFacts(**FACTS))
-    reporting.update(Snapshot("a run", reports=7))
+    reporting.update(Snapshot("a run", states={"running": 7}))
     run(objective, tmp_path, callbacks=[reporting])
-    assert "7 reports" in recorder.reports[-1][2][0]
+    assert "7 running" in recorder.reports[-1][2][0]
 
 
 def test_a_notebooks_reporter_shows_its_tables_as_ipython_does(capsys):

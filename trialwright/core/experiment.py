@@ -75,6 +75,7 @@ class Experiment:
         self.ledger = self._trials.ledger
         self.history: HistoryLog = self._trials.history
         self.idle_s = self._filling.idle_s
+        self.ended = self._trials.ended
 
     # What a driver needs --------------------------------------------------------------------------------------------
 
@@ -161,6 +162,26 @@ class Experiment:
     def reports(self) -> int:
         """The number of reports received."""
         return self._reports.count
+
+    @property
+    def ends(self) -> int:
+        """How many trials have begun and ended; one that is tried again counts each time."""
+        return self._trials.ends
+
+    @property
+    def front_size(self) -> int | None:
+        """How many of the ended trials no other one dominates; None with fewer than two objectives."""
+        return self._trials.front.size
+
+    @property
+    def busy_s(self) -> float:
+        """For how long trials have held resources, summed over the trials, in seconds."""
+        return self._filling.busy_s
+
+    @property
+    def idle_cause(self) -> str:
+        """What keeps slots empty at this moment; an empty string if none is."""
+        return self._filling.idle_cause
 
     @property
     def samples(self) -> int | None:

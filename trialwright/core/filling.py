@@ -27,6 +27,7 @@ class Filling:
     def __init__(self, plan: Plan, trials: Trials, judge: Judge) -> None:
         self.limit = plan.max_concurrent_trials or math.inf  # a plan never has 0
         self.idle_s: defaultdict[str, float] = defaultdict(float)  # slot-seconds without work, by cause
+        self.busy_s = 0.0  # for how long trials have held resources, summed over the trials
         self._trials = trials
         self._judge = judge
         self._consults = False  # new trials are wanted one by one, where the searcher finds that best
@@ -72,8 +73,14 @@ class Filling:
         held = ", ".join(map(str, trials.holds.numbers))
         return f"trials are paused by request, until they are continued: {held}" if held else ""
 
+    @property
+    def idle_cause(self) -> str:
+        """What keeps slots empty at this moment; an empty string if none is."""
+        return self._cause if self._idle_slots else ""
+
     def account(self, now: float) -> None:
-        """Book the time since the last event to the cause that kept slots empty."""
+        """Book the time since the last event: to the trials that ran, and to the cause that kept slots empty."""
+        self.busy_s += self._trials.active * (now - self._trials.now)
         if self._idle_slots:
             self.idle_s[self._cause] += self._idle_slots * (now - self._trials.now)
 

@@ -7,7 +7,7 @@ question cost does not grow with the number of machines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 
 from trialwright.core.cluster import Cluster, Machine
 from trialwright.errors import InternalError
@@ -100,6 +100,11 @@ class Ledger:
     def hand_over(self, owner: int, successor: int) -> None:
         """Give the owner's grant to another trial."""
         self._grants[successor], self._booked[successor] = self._grants.pop(owner), self._booked.pop(owner)
+
+    @property
+    def owners(self) -> KeysView[int]:
+        """The trials that hold a grant."""
+        return self._grants.keys()
 
     def held(self, owner: int) -> tuple[Placement, ...]:
         """Return what was granted to this trial."""

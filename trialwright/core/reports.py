@@ -85,12 +85,12 @@ class Reports:
 
     def _record(self, trial: Trial, event: Reported) -> None:
         trial.step = event.last_step
-        trial.latest = event
+        trial.latest, trial.reported = event, self._trials.now
         self._trials.supply.news = True
         self.count += len(event.time_s)
         for text in self._trials.missing.heard(event, trial.until):
             self._trials.warn(text)
-        self._scores.note(trial, event)
+        self._scores.note(trial, event, self._trials.now)
         if self._trials.learns:
             self._note_history(event)
         if event.checkpoint is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from trialwright.core.plan import Plan
 from trialwright.core.trial import Trial
@@ -13,18 +14,28 @@ from trialwright.metrics import sem
 Columns = Mapping[str, Sequence[Metric]]
 
 
+class Improvement(NamedTuple):
+    """When the best value of a run was last improved, and what was the best before; costs are sign-flipped."""
+
+    now: float  # seconds of the run
+    before: float | None = None  # None: there was no value before
+    before_trial: int | None = None
+
+
 class Scores:
     """Reads the plan's metrics out of frames of reports."""
 
     def __init__(self, plan: Plan) -> None:
         self.best: Trial | None = None  # by the first objective, among reports that violate no outcome constraint
+        self.improved: Improvement | None = None  # how the best value was found
+        self._least = math.inf  # the best value
         self._metrics, self._signs = plan.metrics, plan.signs
         self._metric = plan.metrics[0] if plan.metrics else None
         self._constraints = plan.outcome_constraints
         self._saved_for = plan.checkpoint_score
 
-    def note(self, trial: Trial, event: Reported) -> None:
-        """Take in a frame: the trial's best, and the best of all."""
+    def note(self, trial: Trial, event: Reported, now: float = 0.0) -> None:
+        """Take in a frame: the trial's best, and the best of all; ``now`` is in seconds of the run."""
         column = event.columns.get(self._metric) if self._metric is not None else None
         if column is None:
             return
@@ -37,9 +48,13 @@ class Scores:
                 found, least = index, cost
         if found is not None:
             trial.best, trial.best_metrics = (least, event.first_step + found), event.row(found)
+        before = self.best
         # Pairs of a cost and a step: of equal costs the one at the earlier step is better.
-        if trial.best and (self.best is None or self.best.best is None or trial.best < self.best.best):
+        if trial.best and (before is None or before.best is None or trial.best < before.best):
             self.best = trial
+        if found is not None and least < self._least:
+            self.improved = Improvement(now, self._least, before.id) if before else Improvement(now)
+            self._least = least
 
     def values(self, columns: Columns, index: int) -> tuple[float, ...]:
         """Return the objectives of one report, sign-flipped so that smaller is better; NaN where there is none."""

@@ -131,6 +131,7 @@ class Trial:
     error: str = ""
     traceback: str = ""
     worker: str = ""  # that began its latest attempt
+    reported: float | None = None  # when its last report came
     started: float | None = None
     ended: float | None = None
     descents: tuple[Descent, ...] = ()

@@ -5,10 +5,11 @@ The resulting commands are collected in ``commands``, which the experiment retur
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
 from trialwright import messages, resources
 from trialwright.core.checkpoints import Relaunches, Retention
+from trialwright.core.front import Front
 from trialwright.core.judge import Judge
 from trialwright.core.ledger import Ledger
 from trialwright.core.limits import Failures, Limits, Missing
@@ -19,6 +20,8 @@ from trialwright.core.waiting import Holds, Line, Queues
 from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
 from trialwright.streams import Streams
+
+ENDED_KEPT = 100  # the last trials that ended, for displays
 
 
 class Trials:
@@ -39,6 +42,9 @@ class Trials:
         self.resumed: set[int] = set()  # to be resumed, and not yet paused
         self.outcomes: Counter[str] = Counter()
         self.never_began: Counter[str] = Counter()  # of these, by outcome
+        self.ended: deque[Trial] = deque(maxlen=ENDED_KEPT)  # the last that began and ended, in this order
+        self.ends = 0  # how many there were in all; one that is tried again counts each time
+        self.front = Front(plan)
         self.touched: set[int] = set()  # changed since the controller emptied this
         self.stopped: str | None = None  # why the whole run ends, once it does
         self.warnings: list[str] = []
@@ -267,7 +273,13 @@ class Trials:
             trial.checkpoint, trial.judged_step = None, 0
         if self.learns:
             self.history.born(trial.id, trial.config, trial.tags)
+        self.front.remove(trial)
         self.supply.put(trial.id, first=True)
+
+    def _note_end(self, trial: Trial) -> None:
+        self.ended.append(trial)
+        self.ends += 1
+        self.front.add(trial)
 
     def _end(self, trial: Trial, outcome: messages.Outcome) -> None:
         trial.outcome, trial.ended = outcome, self.now
@@ -279,6 +291,8 @@ class Trials:
             self.queues.took(trial.ran_s)
         self.outcomes[outcome.kind] += 1
         self.never_began[outcome.kind] += not has_begun(trial)
+        if has_begun(trial):
+            self._note_end(trial)
         self.resumed.discard(trial.id)
         self.holds.remove(trial.id)
         self.commands += self.relaunches.forget(trial)

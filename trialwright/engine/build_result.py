@@ -92,13 +92,15 @@ def best_of(result: Result) -> Best | None:
     except ValueError:  # no metric, or no trial that may be the best
         return None
     metric = result.metric or ""
-    return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config)
+    values = {name: trial.best_metrics[name] for name, _ in result.objectives if name in trial.best_metrics}
+    return Best(trial.id, metric, cast(float, trial.best_metrics[metric]), trial.config, values)
 
 
-def summarised(result: Result, last: Snapshot) -> Result:
+def summarised(result: Result, last: Snapshot, verbose: int) -> Result:
     """Print the summary. The result is not lost if that fails: an object in a config may raise when it is shown."""
     try:
-        say(*summary_lines(replace(last, best=best_of(result), stopped=result.stopped), result.statistics))
+        told = replace(last, best=best_of(result), stopped=result.stopped)
+        say(*summary_lines(told, result.statistics, verbose))
     except Exception as error:
         return replace(result, warnings=(*result.warnings, f"the summary could not be made: {said(error)}"))
     return result

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from trialwright.core.experiment import Experiment
@@ -22,6 +22,7 @@ from trialwright.core.trial import Trial
 from trialwright.engine.hooks import Hooks
 from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.running import Ending
+from trialwright.engine.snapshots import Snapshots
 from trialwright.engine.watchers import (
     Display,
     Meter,
@@ -96,6 +97,8 @@ class Controller:
         self._is_told = False  # the loop knows that something is committed
         self._failure: BaseException | None = None
         self._opened = False
+        directory = str(self.run.directory) if self.run.directory else None
+        self._snapshots = Snapshots(self.experiment, self.meter, self.name, directory)
         self._told: list[Event] = []  # handed to the executor, which has not returned them yet
         self._is_watched = self.store.is_watched
         self._is_virtual = getattr(self.executor, "is_virtual", False)
@@ -147,9 +150,8 @@ class Controller:
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now, for people."""
-        directory = str(self.run.directory) if self.run.directory else None
-        snapshot = self.meter.snapshot(self.experiment, self.now(), self.name, directory)
-        return snapshot if self._opened else replace(snapshot, starting=getattr(self.executor, "starting", ""))
+        starting = "" if self._opened else getattr(self.executor, "starting", "")
+        return self._snapshots.take(self.now(), starting, self._waits_for())
 
     def _waits_for(self) -> str:
         return self.experiment.waits_for if self._opened else ""

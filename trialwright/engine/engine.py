@@ -114,7 +114,8 @@ class Engine:
         keep_checkpoints: how many checkpoints of a trial to keep, besides its best; None keeps all.
         checkpoint_score: which of them to keep: ``("accuracy", "max")`` keeps the best by this metric, besides the
             latest; by default the latest are kept.
-        verbose: 0 shows nothing; 1 shows the progress and a summary.
+        verbose: 0 shows nothing; 1 shows the progress and a summary; 2 also a line for each trial that ends; 3 also
+            numbers about the engine.
         progress: an object that shows the progress, in place of the table or lines of ``verbose``.
         hook_warning_s: warn, with its stack, of a scheduler or stop rule that has not returned for this many seconds;
             None for never.

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from trialwright.errors import said
+from trialwright.progress import in_notebook
 
 T = TypeVar("T")
 
@@ -203,7 +204,9 @@ RARE_COLLECTIONS = Shared(
 
 
 def say(*lines: str) -> None:
-    """Print lines for the user on stderr: stdout is for the user's own output."""
+    """Print lines for the user on stderr: stdout is for the user's own output. A notebook shows both below the cell,
+    and stderr as if it were errors."""
+    stream = sys.stdout if in_notebook() else sys.stderr
     with suppress(OSError, ValueError, AttributeError):  # its reader is gone, it is closed, or there is none
-        sys.stderr.write("".join(f"{line}\n" for line in lines))
-        sys.stderr.flush()
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()

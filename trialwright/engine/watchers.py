@@ -13,8 +13,7 @@ from trialwright.core.experiment import Experiment
 from trialwright.errors import said
 from trialwright.executors.base import Deputy
 from trialwright.messages import Launch, Started
-from trialwright.progress import Best, Progress, Snapshot, Statistics
-from trialwright.space.values import fresh
+from trialwright.progress import Progress, Snapshot, Statistics
 
 LAG_PERIOD_S = 0.05
 LAGS_KEPT = 10_000
@@ -37,7 +36,6 @@ class Meter:
         self._lag_max = 0.0
         self._launched: dict[tuple[int, int], float] = {}
         self._launch_s, self._launches = 0.0, 0
-        self._rate = (self.began, 0, 0.0)  # when, how many reports there were then, and their rate before
 
     async def watch(self) -> None:
         """Measure how late the loop is, until cancelled."""
@@ -85,39 +83,6 @@ class Meter:
             open_s=self._open_s,
             open_hint=self._open_hint,
         )
-
-    def snapshot(self, experiment: Experiment, now: float, name: str, directory: str | None) -> Snapshot:
-        """Return the run as it is now, for people."""
-        plan, best = experiment.plan, experiment.scores.best
-        outcomes = experiment.outcomes - experiment.never_began  # as in the result, which leaves these out
-        states = {state.value: count for state, count in experiment.counts.items()}
-        return Snapshot(
-            name=name,
-            directory=directory,
-            elapsed_s=now,
-            states=states | {"ended": outcomes.total()},
-            outcomes=outcomes,
-            wanted=plan.samples,
-            best=Best(best.id, plan.metrics[0], plan.signs[0] * best.best[0], fresh(best.config))
-            if best and best.best
-            else None,
-            resources=experiment.ledger.used(),
-            reports=experiment.reports,
-            reports_per_s=self._reports_per_s(experiment.reports),
-            stopped=experiment.stopped,
-            warnings=tuple(experiment.warnings),
-            failures=experiment.failures,
-        )
-
-    def _reports_per_s(self, reports: int) -> float:
-        """The rate since about a second ago."""
-        when, before, rate = self._rate
-        elapsed = time.perf_counter() - when
-        if elapsed > 1.0:
-            rate = (reports - before) / elapsed
-            self._rate = (time.perf_counter(), reports, rate)
-        # In the first second, and when nothing was reported in the last one: the mean of the whole run.
-        return rate or reports / max(time.perf_counter() - self.began, 1e-9)
 
 
 class Watchers:

@@ -20,7 +20,7 @@ from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.watchers import Meter
 from trialwright.executors.base import Run
 from trialwright.messages import Ask, Suggested
-from trialwright.progress import choose_progress
+from trialwright.progress import choose_progress, in_notebook
 from trialwright.results import Result
 from trialwright.searchers.drawing import Variety
 from trialwright.searchers.placement import placed
@@ -100,4 +100,6 @@ def result_of(
     """Return the result of a run that is over, or was ``stopped``, and print a summary unless ``verbose`` is 0."""
     result = build_result(arguments, experiment, controller, store.frames, store.statistics())
     result = replace(result, stopped=result.stopped or stopped or None, _explain=RunExplainer(arguments, store))
-    return summarised(result, controller.snapshot()) if arguments.verbose > 0 else result
+    verbose = arguments.verbose
+    is_shown = arguments.progress is None and in_notebook()  # the display of a notebook ends as the summary
+    return summarised(result, controller.snapshot(), verbose) if verbose > 0 and not is_shown else result

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -77,7 +78,7 @@ class Rung:
 
 
 @dataclass
-class ASHA:
+class ASHA(SettingsTable):
     """Stops (or pauses) each trial at a rung unless it is among the best 1/eta of the trials there.
 
     Args:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Checkpoint,
     Choice,
@@ -93,7 +94,7 @@ class Scheduler(Protocol):
 
 
 @dataclass
-class FIFO:
+class FIFO(SettingsTable):
     """First in, first out: starts trials in the order in which they are suggested; each runs to its own end."""
 
     always_new: ClassVar[bool] = True

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Choice,
     Consult,
@@ -30,7 +31,7 @@ from trialwright.streams import Streams
 
 
 @dataclass
-class FreezeThaw:
+class FreezeThaw(SettingsTable):
     """Pauses each trial at each level, and asks the searcher which trial runs next.
 
     A paused trial resumes from its last checkpoint; without checkpoints it starts again each time.

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -94,7 +95,7 @@ Queue = dict[int, Halving | None]  # trials in order, and what was decided about
 
 
 @dataclass
-class HyperBand:
+class HyperBand(SettingsTable):
     """Halves each bracket of trials, level by level, until one trial is left.
 
     Args:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -54,7 +55,7 @@ class _Course:
 
 
 @dataclass
-class MedianStopping:
+class MedianStopping(SettingsTable):
     """Stops trials whose best value is worse than the median of the others' running means.
 
     Args:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -41,7 +42,7 @@ class _Rung:
 
 
 @dataclass
-class MOASHA:
+class MOASHA(SettingsTable):
     """Stops each trial at a rung unless it is among the best 1/eta of the trials there, by several objectives.
 
     The run's ``metric`` is a list: all have the same weight, whatever their scales. With one metric it is ASHA.

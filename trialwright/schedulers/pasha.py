@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     EVERY_REPORT,
     Choice,
@@ -46,7 +47,7 @@ Curve = dict[float, float]  # time -> value
 
 
 @dataclass
-class PASHA:
+class PASHA(SettingsTable):
     """Promotes as ASHA does, but opens a higher rung only if the rankings at the highest two rungs disagree.
 
     Args:

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -44,7 +45,7 @@ from trialwright.streams import Streams
 
 
 @dataclass
-class PBT:
+class PBT(SettingsTable):
     """Replaces the worst members of a population by variations of the best.
 
     Args:
@@ -194,7 +195,7 @@ class PBT:
 
 
 @dataclass
-class PBTReplay:
+class PBTReplay(SettingsTable):
     """Takes each trial through a schedule of configurations.
 
     It has its own searcher. The run should have one sample, and the configurations must be in its space.

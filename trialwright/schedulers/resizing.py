@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias, cast
 
+from trialwright.html import SettingsTable
 from trialwright.messages import (
     Boundary,
     Choice,
@@ -62,7 +63,7 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True)
-class _Steps:
+class _Steps(SettingsTable):
     """What the policies have in common: how much more a trial can get at a time.
 
     Args:
@@ -116,7 +117,7 @@ class TopJob(_Steps):
 
 
 @dataclass
-class ResourceChanging:
+class ResourceChanging(SettingsTable):
     """Changes the resources of trials that another scheduler lets continue.
 
     Args:

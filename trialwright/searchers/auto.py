@@ -15,6 +15,7 @@ import numpy as np
 
 from trialwright.history import History
 from trialwright.history.log import NONE
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.gp import GP
@@ -41,7 +42,7 @@ PLANNED_MAX = 10_000
 
 
 @dataclass
-class Auto:
+class Auto(SettingsTable):
     """Chooses a searcher for the problem: GP for most, TPE for many trials, many parameters or very short trials, and
     Sobol or random points where there are no results to learn from. ``reason`` says which and why once ``setup`` has
     been called; if trials are so short that it changes to another, suggestions have the tag ``auto``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.streams import Streams
@@ -14,7 +15,7 @@ TAG = "batch"  # marks the trials that count
 
 
 @dataclass
-class Batched:
+class Batched(SettingsTable):
     """Asks its base for the trials of one batch, and says "not now" to others until all of the batch have ended.
 
     So the base knows all results of a batch before it begins the next one. A trial that a scheduler has paused has not

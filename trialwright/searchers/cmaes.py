@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import numpy as np
 
 from trialwright.history import History, Record
+from trialwright.html import SettingsTable
 from trialwright.messages import Plain, Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import inside, suggest_rows
@@ -41,7 +42,7 @@ NARROWEST = 0.02  # the distribution at the beginning, where these are near each
 
 
 @dataclass
-class CMAES:
+class CMAES(SettingsTable):
     """Draws from a normal distribution, and moves it towards the better half of each generation.
 
     Args:

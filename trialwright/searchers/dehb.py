@@ -21,6 +21,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
@@ -36,7 +37,7 @@ TRIES = 20  # how often to look for a child that has not been tried
 
 
 @dataclass
-class DEHB:
+class DEHB(SettingsTable):
     """Combines the best configurations into new ones, level by level.
 
     Args:

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import BLOCK, Blocks, Untried, inside, keys, suggest_rows
@@ -28,7 +29,7 @@ TRIES = 20  # how often to look for a child that has not been tried
 
 
 @dataclass
-class NSGA2:
+class NSGA2(SettingsTable):
     """Crosses and mutates the best trials.
 
     Args:

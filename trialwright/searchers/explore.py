@@ -20,6 +20,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import plain
@@ -88,7 +89,7 @@ class Explorer(ABC):
 
 
 @dataclass
-class Perturb(Explorer):
+class Perturb(Explorer, SettingsTable):
     """Answers "explore" requests by perturbation; ``base`` answers all others.
 
     Args:
@@ -174,7 +175,7 @@ class Perturb(Explorer):
 
 
 @dataclass
-class Schedule:
+class Schedule(SettingsTable):
     """Starts each trial with the first configuration, and answers each "explore" request with the next one.
 
     Args:

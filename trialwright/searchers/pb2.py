@@ -25,6 +25,7 @@ import numpy as np
 
 from trialwright.errors import nearest
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Config, Request
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import plain
@@ -52,7 +53,7 @@ at the same moment, none knows what the others will try, and they should differ 
 
 
 @dataclass
-class PB2(Explorer):
+class PB2(Explorer, SettingsTable):
     """Answers "explore" requests by a time-varying bandit, for ``PBT`` with few members; ``base`` answers all others.
 
     Args:

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import Untried, bracket_shares, suggest_rows
@@ -30,7 +31,7 @@ TRIES = 20  # variations of the best, of which one satisfies the constraints
 
 
 @dataclass
-class PriorBand:
+class PriorBand(SettingsTable):
     """Draws uniformly, from the space's beliefs, or near the best trial so far; it fits no model.
 
     A trial of bracket r is drawn evenly with probability 1 / (1 + eta^r), so most where it is cheap to be wrong. The

@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 
 from trialwright.history import History, HistoryLog, Record
+from trialwright.html import SettingsTable
 from trialwright.messages import Config, Outcome, Request, Suggestion, Tags
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.space.values import fresh
@@ -24,7 +25,7 @@ TAG, RACE = "repeat", "race"  # of each trial: its group, and its place in it
 
 
 @dataclass
-class Repeat:
+class Repeat(SettingsTable):
     """Tries each configuration several times; its base gets one trial for each group, with the mean, once all have
     ended.
 
@@ -103,7 +104,7 @@ class Repeat:
 
 
 @dataclass
-class Race:
+class Race(SettingsTable):
     """Tries a configuration again only while it might be the best; its base gets the mean of each configuration.
 
     The incumbent is the configuration of least mean among those that were tried ``most`` times. Another one is tried

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Config, Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import BLOCK, Blocks, plain, suggest_rows
@@ -29,7 +30,7 @@ CONSTRAINED_MAX = 1_000_000
 
 
 @dataclass
-class Random:
+class Random(SettingsTable):
     """Draws each trial from the space, and tries every grid point in every sample.
 
     Args:
@@ -91,7 +92,7 @@ class _Even:
 
 
 @dataclass
-class _Sequence(_Even):
+class _Sequence(_Even, SettingsTable):
     """One endless sequence, in blocks of 256 points."""
 
     def _begin(self) -> None:
@@ -142,7 +143,7 @@ class Halton(_Sequence):
 
 
 @dataclass
-class LatinHypercube(_Even):
+class LatinHypercube(_Even, SettingsTable):
     """Latin hypercubes (McKay, Beckman and Conover 1979), one after the other: in each, every parameter has one point
     in every one of ``size`` equal slices of its range.
 
@@ -176,7 +177,7 @@ class LatinHypercube(_Even):
 
 
 @dataclass
-class Grid:
+class Grid(SettingsTable):
     """Tries all configs in the order of ``itertools.product``; one sample is the whole grid, without what violates a
     constraint."""
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion
 from trialwright.searchers.base import Problem
 from trialwright.searchers.drawing import Untried, inside, keys, suggest_rows
@@ -29,7 +30,7 @@ BAD_MAX = 500  # kernels of the others: with 1000 runs of 1500 trials end no bet
 
 
 @dataclass
-class TPE:
+class TPE(SettingsTable):
     """Suggests configurations that are likely among the good trials, and unlikely among the others.
 
     Args:

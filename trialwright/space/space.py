@@ -8,6 +8,7 @@ from functools import partial as with_first
 import numpy as np
 import numpy.typing as npt
 
+from trialwright.html import html_table
 from trialwright.space.beliefs import Belief
 from trialwright.space.compiling import Parameter, compile_definition
 from trialwright.space.constraints import Constraint, Constraints, problems_of_constraints
@@ -330,6 +331,13 @@ class Space:
         """Return a line for each parameter, for logs."""
         width = max((len(each.path) for each in self._parameters), default=0)
         return "\n".join(f"{each.path:<{width}}  {brief(each.domain, 100)}" for each in self._parameters)
+
+    def _repr_html_(self) -> str:
+        rows = [(each.path, brief(each.domain, 100)) for each in self._parameters]
+        strings = self._constraints.strings
+        limits = [("constraint", each) for each in strings]
+        functions = [("constraint", "a function")] * (len(self._constraints) - len(strings))
+        return html_table("Space", ("parameter", "values"), [*rows, *limits, *functions])
 
     def __repr__(self) -> str:
         constraints = f", {len(self._constraints)} constraints" if self._constraints else ""

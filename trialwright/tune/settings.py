@@ -218,7 +218,7 @@ class RunConfig:
         failure_config: what to do with trials that fail.
         checkpoint_config: what to keep of what trials save.
         sync_config: nothing, but it may be given.
-        verbose: 0 shows nothing; more, or None, the progress and a summary.
+        verbose: as for ``Engine``; None is 1.
         stop: when a trial ends: ``{"accuracy": 0.95}``, ``{"loss": ("<=", 0.1)}``, a function, or a
             ``Stopper``.
         callbacks: called at every event of the run.

@@ -15,6 +15,7 @@ from typing import ClassVar, Self, cast
 import numpy as np
 
 from trialwright.history import History
+from trialwright.html import SettingsTable
 from trialwright.messages import Request, Suggestion, Tags
 from trialwright.searchers.base import Problem, Searcher
 from trialwright.searchers.drawing import suggest_rows
@@ -39,7 +40,7 @@ SAME = 1e-9  # rows that differ by no more in any column are one config
 
 
 @dataclass
-class GP:
+class GP(SettingsTable):
     """Fits a Gaussian process to each output, and tries what is expected to improve most.
 
     Takes any space, several objectives, outcome constraints, and beliefs about good values. Trials that have not ended
