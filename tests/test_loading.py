@@ -14,8 +14,8 @@ import pytest
 from trialwright import Engine, Local, TrialStopped, enqueue, load, report, space
 from trialwright.errors import StorageError
 from trialwright.loggers import FileLogger
-from trialwright.results import TrialResult
 from trialwright.storage import journal
+from trialwright.trial_result import TrialResult
 
 UNTOLD = {"_frames", "_best_saved", "saved", "descents"}  # how to read what is compared here as properties
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
-    from trialwright.results import Result, TrialResult
+    from trialwright.results import Result
     from trialwright.schedulers import (
         ASHA,
         FIFO,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from trialwright.space import Space
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
     from trialwright.storage.inbox import enqueue, pause, stop, unpause
+    from trialwright.trial_result import TrialResult
 
 __all__ = [
     "ASHA",
@@ -193,7 +194,8 @@ _MODULES = {  # where each name is
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
-    "results": ("Result", "TrialResult"),
+    "results": ("Result",),
+    "trial_result": ("TrialResult",),
     "schedulers": (
         "ASHA",
         "FIFO",

@@ -17,7 +17,7 @@ from trialwright.engine.arguments import as_space, outcome_constraints
 from trialwright.engine.explaining import LoadedExplainer
 from trialwright.messages import Checkpoint, Config, Plain
 from trialwright.progress import Statistics
-from trialwright.results import Result, TrialResult
+from trialwright.results import Result
 from trialwright.space import Space
 from trialwright.space.plain import known_of
 from trialwright.storage import checkpoints, formats
@@ -25,6 +25,7 @@ from trialwright.storage.base import TrialRow
 from trialwright.storage.checkpoints import trial_directory
 from trialwright.storage.place import find_run
 from trialwright.storage.sqlite import SqliteStore
+from trialwright.trial_result import TrialResult
 
 Resolve: TypeAlias = Callable[[Config], dict[str, Any]]
 

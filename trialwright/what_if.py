@@ -18,9 +18,10 @@ from trialwright.engine.engine import Engine
 from trialwright.executors import Simulated
 from trialwright.loading import load
 from trialwright.messages import Metric
-from trialwright.results import Result, TrialResult
+from trialwright.results import Result
 from trialwright.schedulers import PBT, PBTReplay, Scheduler
 from trialwright.space import randint
+from trialwright.trial_result import TrialResult
 
 Mode = Literal["min", "max"]
 

@@ -157,8 +157,8 @@ def _metric(info: RunInfo, metric: str | None) -> str:
 
 def curves_of(info: RunInfo, metric: str, count: int) -> list[Series]:
     """Return what the best trials of a run reported, the best first."""
-    from trialwright.results import rows_of  # here, as above
     from trialwright.scopes import number as as_number
+    from trialwright.trial_result import rows_of  # here, as above
 
     mode = dict(info.objectives).get(metric, "min")
     by = "value" if metric == info.metric else metric

@@ -18,8 +18,9 @@ from trialwright.executors.base import Run
 from trialwright.messages import Checkpoint
 from trialwright.on_demand import OnDemand
 from trialwright.progress import Best, Snapshot, summary_lines
-from trialwright.results import Frames, Result, TrialResult
+from trialwright.results import Result
 from trialwright.storage.base import Statistics as StoreStatistics
+from trialwright.trial_result import Frames, TrialResult
 
 MANY = 10_000  # trials: of so many, results that are never looked at would take more than half of the memory
 

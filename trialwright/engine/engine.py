@@ -31,7 +31,7 @@ from trialwright.errors import PolicyError, nearest, refuse
 from trialwright.executors import Executor, Workload
 from trialwright.messages import Config, ContinueRequested, Enqueued, Metric, Plain
 from trialwright.progress import Progress
-from trialwright.results import Result, TrialResult
+from trialwright.results import Result
 from trialwright.schedulers import Scheduler
 from trialwright.searchers import Auto, Searcher
 from trialwright.space import Space
@@ -42,6 +42,7 @@ from trialwright.storage.memory import MemoryStore
 from trialwright.storage.place import find_run, harmless, link_to
 from trialwright.storage.sqlite import SqliteStore
 from trialwright.streams import Streams
+from trialwright.trial_result import TrialResult
 
 ELSEWHERE = {
     **dict.fromkeys(("n_trials", "max_evals", "num_trials", "n_iter", "n_calls"), "num_samples"),

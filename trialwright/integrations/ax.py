@@ -102,7 +102,9 @@ class _Clients(Known):
 
     def _key_of(self, name: re.Match[str]) -> str:
         if name[0] not in self._keys:
-            raise ValueError(f"Ax's parameter_constraints: there is no number {name[0]!r}{nearest(name[0], self._keys)}")
+            raise ValueError(
+                f"Ax's parameter_constraints: there is no number {name[0]!r}{nearest(name[0], self._keys)}"
+            )
         return self._keys[name[0]]
 
     def tell(self, trial: int, values: Values | None) -> None:

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trialwright.results import TrialResult
 from trialwright.scopes import Scope, best_of, checked, number
 from trialwright.storage import checkpoints
+from trialwright.trial_result import TrialResult
 from trialwright.tune import names
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.error import TrialError

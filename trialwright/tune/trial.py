@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 from trialwright.callbacks import TrialInfo
 from trialwright.nested import flatten
 from trialwright.on_demand import OnDemand
-from trialwright.results import TrialResult
 from trialwright.schedulers import TrialView
 from trialwright.space.values import fresh
+from trialwright.trial_result import TrialResult
 from trialwright.tune import names
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.resources import PlacementGroupFactory

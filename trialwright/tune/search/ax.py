@@ -19,7 +19,7 @@ class AxSearch(LibrarySearcher):
         mode: "min" or "max".
         points_to_evaluate: configurations to try first, whole or in part.
         parameter_constraints: linear inequalities of parameters, such as ``"x1 + x2 <= 2.0"``.
-        outcome_constraints: limits of reported metrics, such as ``"l2norm <= 1.25"``. The best trial must meet them, too.
+        outcome_constraints: limits of reported metrics, such as ``"l2norm <= 1.25"``; the best trial meets them, too.
         ax_client: refused: a client is made anew for every question.
         ax_kwargs: ``random_seed``, the seed; anything else is refused.
 
@@ -47,7 +47,5 @@ class AxSearch(LibrarySearcher):
         if ax_kwargs:
             raise TypeError(f"AxSearch has no {min(ax_kwargs)}=")
         constraints = tuple(parameter_constraints or ())
-        super().__init__(
-            metric, mode, points_to_evaluate, space or None, seed=seed, parameter_constraints=constraints
-        )
+        super().__init__(metric, mode, points_to_evaluate, space or None, seed=seed, parameter_constraints=constraints)
         self.outcome_constraints = tuple(outcome_constraints or ())
