@@ -1,0 +1,105 @@
+// The page: makes its sections in order, and keeps them as new as the journal.
+
+import { ask, askRun, isSaved, runId } from "./api.js";
+import { curves } from "./curves.js";
+import { openTrial } from "./detail.js";
+import { byId, duration, el } from "./dom.js";
+import { failures } from "./failures.js";
+import { going } from "./going.js";
+import { runs } from "./list.js";
+import { now } from "./now.js";
+import { redrawAll } from "./plot.js";
+import { table } from "./table.js";
+
+const main = byId("main");
+const AGAIN_MS = { going: 1000, now: 1500, curves: 2500, trials: 1500, matters: 10_000, failures: 3000 };
+
+function theme() {
+  const prefers = matchMedia("(prefers-color-scheme: dark)"), button = byId("theme");
+  let chosen = null;
+  const set = () => {
+    const dark = (chosen ?? (prefers.matches ? "dark" : "light")) === "dark";
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    button.textContent = dark ? "Light" : "Dark";
+    button.setAttribute("aria-pressed", String(dark));
+    redrawAll();
+  };
+  button.addEventListener("click", () => { chosen = document.documentElement.dataset.theme === "dark" ? "light" : "dark"; set(); });
+  prefers.addEventListener("change", set);
+  set();
+}
+
+function problem(text) {
+  byId("problem").textContent = text;
+  byId("problem").hidden = !text;
+}
+
+// A section is asked for again only while it is on the screen, and not more often than its period.
+function keeper(name, part) {
+  let visible = false, stale = true, busy = false, last = 0, timer = null;
+  const look = async () => {
+    timer = null;
+    if (!visible || !stale || busy) return;
+    const wait = last + (AGAIN_MS[name] ?? 2000) - performance.now();
+    if (last && wait > 0) { timer = setTimeout(look, wait); return; }
+    busy = true; stale = false;
+    try { await part.load(); } catch (error) { problem(error.message); }
+    busy = false; last = performance.now();
+    if (stale && !timer) look();
+  };
+  new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; look(); }, { rootMargin: "300px" }).observe(part.node);
+  return () => { stale = true; if (!timer) look(); };
+}
+
+async function showRun() {
+  const open = (id) => openTrial(id);
+  const parts = { going: going(open), now: now(open), curves: curves(open), trials: table(open), failures: failures(open) };
+  main.replaceChildren(...Object.values(parts).map((part) => part.node));
+  byId("sections").hidden = false;
+  const refresh = Object.entries(parts).map(([name, part]) => keeper(name, part));
+  const show = (summary) => {
+    head(summary);
+    for (const part of Object.values(parts)) part.show(summary);
+    refresh.forEach((again) => again());
+    performance.mark("shown");
+  };
+  show(await askRun("summary"));
+  if (!isSaved) listen(show);
+}
+
+function listen(show) {
+  let waiting = null;
+  const source = new EventSource(`/api/runs/${encodeURIComponent(runId)}/events`);
+  source.addEventListener("change", (event) => {
+    if (waiting === null) requestAnimationFrame(() => { const summary = waiting; waiting = null; show(summary); });
+    waiting = JSON.parse(event.data);
+  });
+  source.addEventListener("open", () => problem(""));
+  source.addEventListener("error", () => problem(source.readyState === EventSource.CLOSED ? "the page is not updated any more: the server refused the connection" : "the page is not updated at the moment: the server does not answer"));
+}
+
+function head(summary) {
+  document.title = `${summary.name} · Trialwright`;
+  byId("name").textContent = summary.name;
+  byId("name").title = summary.path;
+  const pill = byId("state");
+  pill.className = `pill ${summary.state}`;
+  pill.textContent = summary.state === "closed" ? "ended" : summary.state;
+  const { searcher, scheduler, seed } = summary.settings;
+  byId("footer").textContent = `${summary.path} · created ${summary.created} · searcher ${searcher ?? "–"} · scheduler ${scheduler ?? "–"} · seed ${seed ?? "–"} · ${duration(summary.now)}`;
+}
+
+async function start() {
+  // The token came in the address, and is in a cookie now: it should not stay where it can be seen and copied.
+  if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
+  theme();
+  if (runId) {
+    if (!isSaved) ask("/api/runs").then(({ is_one: isOne }) => { byId("home").hidden = isOne; });
+    return showRun();
+  }
+  const { runs: found, is_one: isOne } = await ask("/api/runs");
+  if (isOne && found.length) { location.replace(`/run/${encodeURIComponent(found[0].id)}`); return; }
+  return runs(main);
+}
+
+start().catch((error) => problem(error.message));

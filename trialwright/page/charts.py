@@ -1,0 +1,210 @@
+"""The numbers behind the page's charts, already reduced to what a screen can show."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+from trialwright.page import queries
+from trialwright.page.columns import Column
+from trialwright.page.queries import Answer, numbers
+from trialwright.page.run import ShownRun
+from trialwright.storage.tables import FRAMES
+
+WIDEST = 2_000  # pixel columns
+BEST, OTHERS = 50, 70  # curves that are drawn: the best, and a sample of all others
+GOOD, SAMPLE = 500, 1_000  # trials of the parallel coordinates and slices: the best, and a sample
+FRONT = 5_000  # trials among which a front of three objectives is looked for
+
+
+def history(run: ShownRun, width: int) -> Answer:
+    """Return the values of trials by the time at which they ended: the least and the greatest for each pixel column."""
+    width, end = max(1, min(width, WIDEST)), max(run.index.now, 1e-9)
+    rows = run.index.rows(
+        """SELECT cast(coalesce(ended, :end) * :width / :end AS integer) AS place, min(best), max(best), count(*)
+             FROM trials WHERE best IS NOT NULL GROUP BY place""",
+        {"end": end, "width": width},
+    )
+    return {
+        "end": end,
+        "at_s": [(cast(int, place) + 0.5) * end / width for place, _, _, _ in rows],
+        "least": [*numbers([row[1] for row in rows])],
+        "greatest": [*numbers([row[2] for row in rows])],
+        "improvements": [list(each) for each in run.index.improvements[-queries.IMPROVEMENTS :]],
+    }
+
+
+def curves(run: ShownRun, metric: str, width: int) -> Answer:
+    """Return the learning curves of the best trials, and of a sample of the others, by step."""
+    chosen = metric or (run.objectives[0][0] if run.objectives else "")
+    trials = _chosen(run, BEST, OTHERS)
+    drawn = []
+    with run.index.journal() as database:
+        statement = FRAMES.replace("FROM events", "FROM run.events").replace(
+            "SELECT line", "SELECT line ->> '$[1].first_step', line -> ?"
+        )
+        path = f'$[1].columns."{chosen}"'
+        if '"' in chosen or "\\" in chosen:
+            raise ValueError(f"metric {chosen!r} cannot be drawn")
+        for trial, rank, outcome in trials:
+            steps: dict[int, float | None] = {}
+            for first, column in database.execute(statement, (path, trial)):
+                if column is not None:
+                    steps.update(enumerate(numbers(json.loads(str(column))), cast(int, first)))
+            kept = decimated([(step, steps[step]) for step in sorted(steps)], max(2, min(width, WIDEST)))
+            drawn.append({"trial": trial, "rank": rank, "outcome": outcome, "points": kept})
+    return {"metric": chosen, "of": run.index.total, "curves": [each for each in drawn if each["points"]]}
+
+
+def decimated(points: Sequence[tuple[float, float | None]], width: int) -> list[tuple[float, float]]:
+    """Return at most two points for each of so many columns: the least and the greatest, in their order."""
+    finite = [(x, y) for x, y in points if y is not None]
+    if len(finite) <= 2 * width:
+        return finite
+    low, high = finite[0][0], finite[-1][0]
+    columns: dict[int, list[tuple[float, float]]] = {}
+    for point in finite:
+        columns.setdefault(int((point[0] - low) * width / (high - low or 1)), []).append(point)
+    kept = []
+    for column in columns.values():
+        ends = {min(column, key=lambda point: point[1]), max(column, key=lambda point: point[1])}
+        kept += sorted(ends)
+    return kept
+
+
+def _chosen(run: ShownRun, best: int, others: int) -> list[tuple[int, int | None, str | None]]:
+    """Return trials to draw, each with its rank if it is one of the best, and how it ended."""
+    order = "ASC" if run.index.sign > 0 else "DESC"
+    good = run.index.rows(f"SELECT id, outcome FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT {best}")  # noqa: S608
+    ranked: list[tuple[int, int | None, str | None]] = [
+        (cast(int, trial), rank, cast("str | None", outcome)) for rank, (trial, outcome) in enumerate(good)
+    ]
+    taken = {trial for trial, _, _ in ranked}
+    every = max(1, run.index.total // others)
+    sample = run.index.rows(
+        "SELECT id, outcome FROM trials WHERE id IN (SELECT value FROM json_each(?)) AND started IS NOT NULL",
+        (json.dumps([place * every for place in range(others)]),),
+    )
+    return ranked + [(cast(int, trial), None, cast("str | None", how)) for trial, how in sample if trial not in taken]
+
+
+def rungs(run: ShownRun) -> Answer:
+    """Return how many trials have reached each step at which trials were stopped or paused, and how many ended there."""
+    rows = run.index.rows("SELECT step, outcome, count(*) FROM trials WHERE started IS NOT NULL GROUP BY step, outcome")
+    ended: dict[int, dict[str, int]] = {}
+    for step, outcome, count in rows:
+        ended.setdefault(cast(int, step), {})[str(outcome or "alive")] = cast(int, count)
+    levels = _levels(run) or sorted(ended)
+    if len(levels) > 24:
+        levels = levels[:: math.ceil(len(levels) / 24)]
+    total = sum(sum(each.values()) for each in ended.values())
+    answer = []
+    for place, level in enumerate(levels):
+        above = levels[place + 1] if place + 1 < len(levels) else math.inf
+        here = [outcomes for step, outcomes in ended.items() if level <= step < above]
+        reached = total - sum(sum(outcomes.values()) for step, outcomes in ended.items() if step < level)
+        counts = {kind: sum(outcomes.get(kind, 0) for outcomes in here) for kind in ("stopped", "completed", "failed", "lost", "alive")}
+        answer.append({"step": level, "reached": reached, **counts})
+    return {"rungs": answer, "scheduler": queries.told(run.settings.get("scheduler")), "total": total}
+
+
+def _levels(run: ShownRun) -> list[int]:
+    """Return the rungs that the scheduler's settings name: grace_period times powers of eta, up to max_t."""
+    scheduler = run.settings.get("scheduler")
+    options = scheduler.get("options", {}) if isinstance(scheduler, dict) else {}
+    most, eta = options.get("max_t"), options.get("reduction_factor") or options.get("eta")
+    least = options.get("grace_period") or options.get("min_t") or 1
+    if not all(isinstance(each, int | float) for each in (most, eta, least)) or eta <= 1 or least < 1:
+        return []
+    levels, level = [], least
+    while level < most:
+        levels.append(int(level))
+        level *= eta
+    return [*levels, int(most)]
+
+
+# What is where in the space -----------------------------------------------------------------------------------------------
+
+
+def points(run: ShownRun, metric: str = "") -> Answer:
+    """Return configurations with their values: of the best trials, and of a sample of the others."""
+    columns = [column for column in run.index.columns if column.kind == "parameter"]
+    value = _value(run, metric)
+    trials = [trial for trial, _, _ in _chosen(run, GOOD, SAMPLE)]
+    names = "".join(f", {column.sql}" for column in columns)
+    rows = run.index.rows(
+        f"SELECT id, outcome, {value}{names} FROM trials WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (json.dumps(trials),),
+    )
+    kept = [[queries.shown(each) for each in row] for row in rows if isinstance(row[2], int | float)]
+    return {
+        "metric": metric or (run.objectives[0][0] if run.objectives else None),
+        "parameters": [_axis(run, column, place, kept) for place, column in enumerate(columns)],
+        "rows": kept,
+        "of": run.index.total,
+    }
+
+
+def _value(run: ShownRun, metric: str) -> str:
+    """Return the SQL name of what trials are judged by: the best value of the first metric, or the last of another."""
+    if not metric or (run.objectives and metric == run.objectives[0][0]):
+        return "best"
+    for column in run.index.columns:
+        if column.kind == "metric" and column.name == metric:
+            return column.sql
+    raise ValueError(f"there is no metric {metric!r}")
+
+
+def _axis(run: ShownRun, column: Column, place: int, rows: Sequence[Sequence[object]]) -> Answer:
+    """Return what an axis of a parameter needs: whether it has numbers or categories, and whether it is logarithmic."""
+    values = [row[place + 3] for row in rows if row[place + 3] is not None]
+    is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
+    categories = [] if is_numeric else sorted({str(value) for value in values})[:40]
+    return {"name": column.name, "numeric": is_numeric, "categories": categories, "log": _is_log(run, column)}
+
+
+def _is_log(run: ShownRun, column: Column) -> bool:
+    domain: Any = run.settings.get("space")
+    for part in column.name.split("/"):
+        domain = domain.get(part) if isinstance(domain, dict) else None
+    named = domain.get("$domain") if isinstance(domain, dict) else None
+    return bool(named) and "log" in str(named[0])
+
+
+def front(run: ShownRun) -> Answer:
+    """Return the last values of all objectives, and which trials no other dominates."""
+    known = {column.name: column for column in run.index.columns if column.kind == "metric"}
+    goals = [(known[metric], mode) for metric, mode in run.objectives if metric in known]
+    if len(goals) < 2:
+        return {"objectives": [], "rows": []}
+    names = ", ".join(column.sql for column, _ in goals)
+    finite = " AND ".join(f"typeof({column.sql}) IN ('real', 'integer')" for column, _ in goals)
+    first, mode = goals[0]
+    order = "DESC" if mode == "max" else "ASC"
+    rows = run.index.rows(f"SELECT id, {names} FROM trials WHERE {finite} ORDER BY {first.sql} {order}")  # noqa: S608
+    best = _undominated(rows, [-1.0 if mode == "max" else 1.0 for _, mode in goals])
+    every = max(1, len(rows) // SAMPLE)
+    sample = [row for row in rows[::every] if row[0] not in best]
+    return {
+        "objectives": [{"metric": column.name, "mode": mode} for column, mode in goals],
+        "rows": [[*row, row[0] in best] for row in sample] + [[*row, True] for row in rows if row[0] in best],
+    }
+
+
+def _undominated(rows: Sequence[Sequence[Any]], signs: Sequence[float]) -> set[int]:
+    """Return the trials of the front. Rows come in the order of the first objective: so each can be dominated only by
+    one before it, or an equal one."""
+    kept: list[tuple[int, tuple[float, ...]]] = []
+    for trial, *values in rows if len(signs) == 2 else rows[:FRONT]:
+        costs = tuple(sign * value for sign, value in zip(signs, values, strict=True))
+        if len(costs) == 2 and kept:
+            others = [kept[-1]]
+        else:
+            others = kept
+        if not any(all(a <= b for a, b in zip(other, costs, strict=True)) and other != costs for _, other in others):
+            while kept and costs[0] == kept[-1][1][0] and all(a <= b for a, b in zip(costs, kept[-1][1], strict=True)) and costs != kept[-1][1]:
+                kept.pop()
+            kept.append((trial, costs))
+    return {trial for trial, _ in kept}
