@@ -162,10 +162,11 @@ def _axis(run: ShownRun, column: Column, place: int, rows: Sequence[Sequence[obj
     values = [row[place + 3] for row in rows if row[place + 3] is not None]
     is_numeric = bool(values) and all(isinstance(value, int | float) for value in values)
     categories = [] if is_numeric else sorted({str(value) for value in values})[:40]
-    return {"name": column.name, "numeric": is_numeric, "categories": categories, "log": _is_log(run, column)}
+    return {"name": column.name, "numeric": is_numeric, "categories": categories, "log": is_logarithmic(run, column)}
 
 
-def _is_log(run: ShownRun, column: Column) -> bool:
+def is_logarithmic(run: ShownRun, column: Column) -> bool:
+    """Tell whether a parameter was drawn on a logarithmic axis."""
     domain: Any = run.settings.get("space")
     for part in column.name.split("/"):
         domain = domain.get(part) if isinstance(domain, dict) else None

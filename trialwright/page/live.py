@@ -20,12 +20,13 @@ STATE_S = 1.0  # how often the run's driver is looked for: it may end without an
 QUIET_S = 15.0  # after so long without an event a comment is sent, which finds connections that are dead
 
 
-async def changes(run: ShownRun, since: int | None) -> AsyncIterator[str]:
+async def changes(run: ShownRun, since: int | None, extra: queries.Answer) -> AsyncIterator[str]:
     """Yield the events for one page, without end.
 
     Args:
         run: the run.
         since: the id of the last event that the page has; None for a new page.
+        extra: what each event has besides the summary.
     """
     index, sent, said_s, looked_s, state = run.index, (since, True), time.monotonic(), time.monotonic(), run.state
     yield "retry: 1000\n\n"
@@ -38,7 +39,7 @@ async def changes(run: ShownRun, since: int | None) -> AsyncIterator[str]:
             sent = sent if before == state else (None, True)
         if (index.seq, index.is_filled) != sent:
             sent, said_s = (index.seq, index.is_filled), now
-            yield _event(index.seq, await asyncio.to_thread(queries.summary, run))
+            yield _event(index.seq, await asyncio.to_thread(queries.summary, run) | extra)
             await asyncio.sleep(PAUSE_S if index.is_filled else 0)
         elif now - said_s > QUIET_S:
             said_s = now

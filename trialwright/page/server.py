@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,11 +18,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from trialwright.errors import TrialwrightError
-from trialwright.page import charts, live, queries, timeline
+from trialwright.page import acts, charts, live, queries, timeline
 from trialwright.page.details import details
+from trialwright.page.importance import importance
 from trialwright.page.run import ShownRun
 from trialwright.page.runs import Runs
-from trialwright.page.security import App, Guard
+from trialwright.page.save import saved
+from trialwright.page.security import LARGEST_BODY, App, Guard
 
 MOST_PAGES = 32  # that may be open at the same time
 TYPES = {
@@ -61,6 +65,8 @@ class _Page:
             "timeline": lambda run, given: timeline.timeline(run, _float(given, "from"), _float(given, "to")),
             "points": lambda run, given: charts.points(run, given.get("metric", "")),
             "front": lambda run, _: charts.front(run),
+            "importance": lambda run, _: importance(run),
+            "what-if": lambda run, given: acts.replayed(run, _number(given, "eta", 0), _number(given, "max_t", 0)),
         }
         answers = [Route(f"/api/runs/{{run}}/{name}", self._answering(answer)) for name, answer in about.items()]
         return [
@@ -70,6 +76,9 @@ class _Page:
             Route("/api/runs", self._list),
             Route("/api/runs/{run}/events", self._events),
             Route("/api/runs/{run}/trials/{trial:int}", self._trial),
+            Route("/api/runs/{run}/save", self._saved),
+            Route("/api/runs/{run}/stop", self._requesting(acts.stop), methods=["POST"]),
+            Route("/api/runs/{run}/enqueue", self._requesting(acts.enqueue), methods=["POST"]),
             *answers,
         ]
 
@@ -91,7 +100,7 @@ class _Page:
             raise HTTPException(429, f"{MOST_PAGES} pages are open already: close one")
         run = await self._run(request)
         last = request.headers.get("last-event-id", "")
-        changes = live.changes(run, int(last) if last.isascii() and last.isdigit() else None)
+        changes = live.changes(run, int(last) if last.isascii() and last.isdigit() else None, self._extra(run))
         return StreamingResponse(self._counted(changes), media_type="text/event-stream")
 
     async def _counted(self, changes: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -112,19 +121,55 @@ class _Page:
 
         return answering
 
+    async def _saved(self, request: Request) -> Response:
+        run = await self._run(request)
+        page = await asyncio.to_thread(saved, run, self._assets)
+        name = quote(f"{run.path.name}.html")
+        return Response(page, media_type=TYPES[".html"], headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})
+
+    def _requesting(self, act: Callable[[ShownRun, Mapping[str, Any]], Any]) -> Callable[[Request], Any]:
+        async def requesting(request: Request) -> Response:
+            if not self._control:
+                raise HTTPException(403, "this page is read-only: start it with --control")
+            body = await _body(request)
+            return await _answer(act, await self._run(request), body)
+
+        return requesting
+
     async def _run(self, request: Request) -> ShownRun:
         run = await asyncio.to_thread(self._runs.get, request.path_params["run"])
         if run is None:
             raise HTTPException(404, f"there is no run {request.path_params['run']!r}")
+        if not run.index.filled:  # the first to ask: what it asks for needs some trials
+            await asyncio.to_thread(run.index.update)
         return run
 
     def _summary(self, run: ShownRun) -> queries.Answer:
-        run.index.update()
-        return queries.summary(run) | {"control": self._control}
+        if run.index.is_filled:
+            run.index.update()
+        return queries.summary(run) | self._extra(run)
+
+    def _extra(self, run: ShownRun) -> queries.Answer:
+        return {"control": self._control, "replays": acts.can_replay(run.settings.get("scheduler"))}
 
 
 async def _answer(answer: Callable[..., Any], *arguments: object) -> Response:
     return JSONResponse(await asyncio.to_thread(answer, *arguments))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """Read a body of JSON, not longer than any that the page sends."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise HTTPException(415, "a request is JSON")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, f"a request has at most {LARGEST_BODY} bytes")
+    answer = json.loads(body)
+    if not isinstance(answer, dict):
+        raise TypeError("a request is a JSON object")
+    return answer
 
 
 def _table(run: ShownRun, given: Mapping[str, str]) -> queries.Answer:

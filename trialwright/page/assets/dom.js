@@ -36,6 +36,13 @@ export function duration(seconds) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+// As a clock: for axes, where there is little room.
+export function clock(seconds) {
+  if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;
+  const whole = Math.round(seconds), hours = Math.floor(whole / 3600), two = (value) => String(value).padStart(2, "0");
+  return hours ? `${hours}:${two(Math.floor((whole % 3600) / 60))} h` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+}
+
 export const settingsOf = (config) => Object.entries(config).map(([name, value]) => `${name}=${number(value)}`).join("  ");
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -1,18 +1,18 @@
 // Is it going well: the best so far and how it came, how much is done, what is left, what it has cost.
 
 import { askRun } from "./api.js";
-import { asTable, colour, duration, el, number, plural, section, settingsOf } from "./dom.js";
+import { asTable, clock, colour, duration, el, number, plural, section, settingsOf } from "./dom.js";
 import { lines } from "./plot.js";
 
 const ORDER = ["completed", "stopped", "failed", "lost", "cancelled"];
 
 export function going(open) {
   const facts = el("div", { class: "grid facts" }), box = el("div", { class: "chart" });
-  const legend = el("div", { class: "legend" }, el("span", { class: "of-best" }, "best so far"), el("span", { class: "of-band" }, "trials, from the best to the worst at each moment"));
+  const legend = el("div", { class: "legend" }, el("span", { class: "of-best" }, "best so far"), el("span", { class: "of-stopped" }, "trials, when they ended"));
   let data = null, title = el("h3", {}, "");
   const table = asTable("Improvements as a table", () => [["time", "value", "trial"], (data?.improvements ?? []).map(([at, value, trial]) => [duration(at), value, trial])]);
   const { node, note } = section("going", "Is it going well?", facts, el("div", { class: "card" }, title, box, legend, table));
-  const chart = lines(box, { height: 250, x: "time of the run", xFormat: duration, yFormat: (value) => number(value, 3) });
+  const chart = lines(box, { height: 250, x: "time of the run", xFormat: clock, yFormat: (value) => number(value, 3) });
 
   function show(summary) {
     note.textContent = summary.read ? `reading the journal: ${number(summary.read.done)} of ${number(summary.read.of)} trials` : "";
@@ -28,11 +28,23 @@ export function going(open) {
     const low = times.map((at) => (place.has(at) ? data.least[place.get(at)] : null)), high = times.map((at) => (place.has(at) ? data.greatest[place.get(at)] : null));
     let now = null;
     const steps = times.map((at) => (now = best.get(at) ?? now));
-    const edge = { stroke: () => colour("band"), points: { show: false }, spanGaps: true, width: 1 };
+    const dots = { stroke: () => colour("stopped"), paths: () => null, points: { show: true, size: 3.5, width: 0, fill: () => colour("stopped") } };
     const line = { label: "best so far", stroke: () => colour("accent"), width: 2.5, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) };
-    chart.set([times, low, high, steps], [{ ...edge, label: "least" }, { ...edge, label: "greatest" }, line], [{ series: [2, 1], fill: colour("band") }]);
+    chart.range(range(data, steps));
+    chart.set([times, low, high, steps], [{ ...dots, label: "best" }, { ...dots, label: "worst" }, line]);
   }
   return { node, show, load };
+}
+
+// The axis shows the best values and most of the others: a few that are much worse would hide all differences.
+function range({ least, greatest }, steps) {
+  const all = [...least, ...greatest].filter((value) => value !== null).sort((a, b) => a - b), best = steps.filter((value) => value !== null);
+  if (!all.length || !best.length) return null;
+  const at = (share) => all[Math.min(all.length - 1, Math.floor(share * all.length))];
+  const down = best.at(-1) <= best[0];
+  const low = down ? Math.min(...best, at(0)) : Math.max(all[0], Math.min(at(0.1), best[0])), high = down ? Math.min(all.at(-1), Math.max(at(0.9), best[0])) : Math.max(...best, at(0.999));
+  const pad = 0.05 * (high - low || Math.abs(high) || 1);
+  return [low - pad, high + pad];
 }
 
 function fact(label, value, more, kind = "", ...rest) {
@@ -47,11 +59,11 @@ function best({ best, metric }, open) {
   return card;
 }
 
-function improved({ improvements, now, best, trials }) {
+function improved({ improvements, now, best, state }) {
   const last = improvements.at(-1);
   if (!last || !best) return fact("Last improvement", "–", "");
   const before = improvements.at(-2), change = before ? `${number(before[1], 4)} → ${number(last[1], 4)}` : "the first value";
-  return fact("Last improvement", now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
+  return fact("Last improvement", state !== "running" ? `at ${duration(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
 }
 
 function trials({ outcomes, states, wanted, trials }) {

@@ -1,5 +1,6 @@
 // The page: makes its sections in order, and keeps them as new as the journal.
 
+import { act, actionsOf } from "./act.js";
 import { ask, askRun, isSaved, runId } from "./api.js";
 import { curves } from "./curves.js";
 import { openTrial } from "./detail.js";
@@ -7,6 +8,7 @@ import { byId, duration, el } from "./dom.js";
 import { failures } from "./failures.js";
 import { going } from "./going.js";
 import { runs } from "./list.js";
+import { matters } from "./matters.js";
 import { now } from "./now.js";
 import { redrawAll } from "./plot.js";
 import { table } from "./table.js";
@@ -48,19 +50,32 @@ function keeper(name, part) {
     if (stale && !timer) look();
   };
   new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; look(); }, { rootMargin: "300px" }).observe(part.node);
-  return () => { stale = true; if (!timer) look(); };
+  return (now) => {
+    stale = true;
+    if (now) { clearTimeout(timer); timer = null; last = 0; }
+    if (!timer) look();
+  };
 }
 
 async function showRun() {
-  const open = (id) => openTrial(id);
-  const parts = { going: going(open), now: now(open), curves: curves(open), trials: table(open), failures: failures(open) };
+  const open = (id) => openTrial(id, actionsOf);
+  const parts = { going: going(open), now: now(open), curves: curves(open) };
+  const listed = table(open);
+  parts.trials = listed;
+  parts.matters = matters(open, (where) => listed.set(where));
+  parts.act = act();
+  parts.failures = failures(open);
   main.replaceChildren(...Object.values(parts).map((part) => part.node));
   byId("sections").hidden = false;
-  const refresh = Object.entries(parts).map(([name, part]) => keeper(name, part));
+  byId("save").hidden = isSaved;
+  byId("save").href = `/api/runs/${encodeURIComponent(runId)}/save`;
+  let reading = true, refresh = null;
   const show = (summary) => {
     head(summary);
     for (const part of Object.values(parts)) part.show(summary);
-    refresh.forEach((again) => again());
+    refresh ??= Object.entries(parts).map(([name, part]) => keeper(name, part));
+    refresh.forEach((again) => again(reading && summary.read === null));
+    reading = summary.read !== null;
     performance.mark("shown");
   };
   show(await askRun("summary"));

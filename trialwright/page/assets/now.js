@@ -1,7 +1,7 @@
 // What runs now: the trials, and where each ran: a Gantt chart by slot, with idle time in red.
 
 import { askRun } from "./api.js";
-import { asTable, colour, duration, el, number, section, settingsOf } from "./dom.js";
+import { asTable, clock, colour, duration, el, number, section, settingsOf } from "./dom.js";
 import { canvas, placeIn, tipOf } from "./plot.js";
 
 const LEFT = 92, ROW = 20, HEAD = 22;
@@ -64,7 +64,7 @@ export function now(open) {
     for (let tick = 0; tick <= 5; tick++) {
       const at = from + ((to - from) * tick) / 5;
       context.textAlign = tick === 0 ? "left" : tick === 5 ? "right" : "center";
-      context.fillText(duration(at), x(at), 9);
+      context.fillText(clock(at), x(at), 9);
     }
     context.textAlign = "right";
     data.lanes.forEach((lane, place) => {

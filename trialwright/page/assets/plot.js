@@ -10,13 +10,13 @@ const FONT = "12px system-ui, sans-serif";
 function axis(label, format) {
   return {
     stroke: () => colour("soft"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { stroke: () => colour("line"), width: 1, size: 4 },
-    font: FONT, labelFont: FONT, label, labelSize: label ? 18 : 0, size: 44, ...(format ? { values: (_, values) => values.map(format) } : {}),
+    font: FONT, labelFont: FONT, label, labelSize: label ? 16 : 0, labelGap: 0, gap: 4, size: label ? 26 : 30, ...(format ? { values: (_, values) => values.map(format) } : {}),
   };
 }
 
 // A chart that is made anew when its series change, and else is given new data.
 export function lines(box, { height = 260, x, y, log = false, xFormat, yFormat, onpick }) {
-  let chart = null, shape = "", last = null;
+  let chart = null, shape = "", last = null, limits = null;
   const draw = () => {
     if (!last) return;
     const [data, series, bands] = last;
@@ -27,7 +27,7 @@ export function lines(box, { height = 260, x, y, log = false, xFormat, yFormat, 
     shape = next;
     const options = {
       width, height, series: [{ label: x }, ...series], bands,
-      scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
+      scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (_, low, high) => limits ?? uPlot.rangeNum(low ?? 0, high ?? 1, 0.06, true) } },
       axes: [axis(x, xFormat), { ...axis(y, yFormat), size: 62 }],
       legend: { show: false }, cursor: { focus: { prox: 24 }, points: { size: 6 }, drag: { x: true, y: false } },
       hooks: onpick ? { ready: [(u) => u.over.addEventListener("click", () => onpick(u))] } : {},
@@ -38,6 +38,7 @@ export function lines(box, { height = 260, x, y, log = false, xFormat, yFormat, 
   redraws.add(() => { shape = ""; draw(); });
   return {
     set(data, series, bands = []) { last = [data, series, bands]; draw(); },
+    range(low_high) { limits = low_high; },
     scale(kind) { log = kind === "log"; shape = ""; draw(); },
     get chart() { return chart; },
   };
