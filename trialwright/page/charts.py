@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, cast
 
 from trialwright.page import queries
 from trialwright.page.columns import Column
 from trialwright.page.queries import Answer, numbers
 from trialwright.page.run import ShownRun
+from trialwright.scopes import undominated
 from trialwright.storage.tables import FRAMES
 
 WIDEST = 2_000  # pixel columns
@@ -77,7 +79,7 @@ def decimated(points: Sequence[tuple[float, float | None]], width: int) -> list[
 def _chosen(run: ShownRun, best: int, others: int) -> list[tuple[int, int | None, str | None]]:
     """Return trials to draw, each with its rank if it is one of the best, and how it ended."""
     order = "ASC" if run.index.sign > 0 else "DESC"
-    good = run.index.rows(f"SELECT id, outcome FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT {best}")  # noqa: S608
+    good = run.index.rows(f"SELECT id, outcome FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT {best}")
     ranked: list[tuple[int, int | None, str | None]] = [
         (cast(int, trial), rank, cast("str | None", outcome)) for rank, (trial, outcome) in enumerate(good)
     ]
@@ -105,7 +107,10 @@ def rungs(run: ShownRun) -> Answer:
         above = levels[place + 1] if place + 1 < len(levels) else math.inf
         here = [outcomes for step, outcomes in ended.items() if level <= step < above]
         reached = total - sum(sum(outcomes.values()) for step, outcomes in ended.items() if step < level)
-        counts = {kind: sum(outcomes.get(kind, 0) for outcomes in here) for kind in ("stopped", "completed", "failed", "lost", "alive")}
+        counts = {
+            kind: sum(outcomes.get(kind, 0) for outcomes in here)
+            for kind in ("stopped", "completed", "failed", "lost", "alive")
+        }
         answer.append({"step": level, "reached": reached, **counts})
     return {"rungs": answer, "scheduler": queries.told(run.settings.get("scheduler")), "total": total}
 
@@ -116,8 +121,10 @@ def _levels(run: ShownRun) -> list[int]:
     options = scheduler.get("options", {}) if isinstance(scheduler, dict) else {}
     most, eta = options.get("max_t"), options.get("reduction_factor") or options.get("eta")
     least = options.get("grace_period") or options.get("min_t") or 1
-    if not all(isinstance(each, int | float) for each in (most, eta, least)) or eta <= 1 or least < 1:
+    numbers = [each for each in (most, eta, least) if isinstance(each, int | float)]
+    if len(numbers) < 3 or numbers[1] <= 1 or numbers[2] < 1:
         return []
+    most, eta, least = numbers
     levels, level = [], least
     while level < most:
         levels.append(int(level))
@@ -125,7 +132,7 @@ def _levels(run: ShownRun) -> list[int]:
     return [*levels, int(most)]
 
 
-# What is where in the space -----------------------------------------------------------------------------------------------
+# What is where in the space --------------------------------------------------------------------------------------------
 
 
 def points(run: ShownRun, metric: str = "") -> Answer:
@@ -135,7 +142,7 @@ def points(run: ShownRun, metric: str = "") -> Answer:
     trials = [trial for trial, _, _ in _chosen(run, GOOD, SAMPLE)]
     names = "".join(f", {column.sql}" for column in columns)
     rows = run.index.rows(
-        f"SELECT id, outcome, {value}{names} FROM trials WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        f"SELECT id, outcome, {value}{names} FROM trials WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(trials),),
     )
     kept = [[queries.shown(each) for each in row] for row in rows if isinstance(row[2], int | float)]
@@ -171,7 +178,7 @@ def is_logarithmic(run: ShownRun, column: Column) -> bool:
     for part in column.name.split("/"):
         domain = domain.get(part) if isinstance(domain, dict) else None
     named = domain.get("$domain") if isinstance(domain, dict) else None
-    return bool(named) and "log" in str(named[0])
+    return isinstance(named, list) and "log" in str(named[0])
 
 
 def front(run: ShownRun) -> Answer:
@@ -182,9 +189,8 @@ def front(run: ShownRun) -> Answer:
         return {"objectives": [], "rows": []}
     names = ", ".join(column.sql for column, _ in goals)
     finite = " AND ".join(f"typeof({column.sql}) IN ('real', 'integer')" for column, _ in goals)
-    first, mode = goals[0]
-    order = "DESC" if mode == "max" else "ASC"
-    rows = run.index.rows(f"SELECT id, {names} FROM trials WHERE {finite} ORDER BY {first.sql} {order}")  # noqa: S608
+    order = ", ".join(f"{column.sql} {'DESC' if mode == 'max' else 'ASC'}" for column, mode in goals)
+    rows = run.index.rows(f"SELECT id, {names} FROM trials WHERE {finite} ORDER BY {order}")
     best = _undominated(rows, [-1.0 if mode == "max" else 1.0 for _, mode in goals])
     every = max(1, len(rows) // SAMPLE)
     sample = [row for row in rows[::every] if row[0] not in best]
@@ -195,17 +201,14 @@ def front(run: ShownRun) -> Answer:
 
 
 def _undominated(rows: Sequence[Sequence[Any]], signs: Sequence[float]) -> set[int]:
-    """Return the trials of the front. Rows come in the order of the first objective: so each can be dominated only by
-    one before it, or an equal one."""
-    kept: list[tuple[int, tuple[float, ...]]] = []
-    for trial, *values in rows if len(signs) == 2 else rows[:FRONT]:
-        costs = tuple(sign * value for sign, value in zip(signs, values, strict=True))
-        if len(costs) == 2 and kept:
-            others = [kept[-1]]
-        else:
-            others = kept
-        if not any(all(a <= b for a, b in zip(other, costs, strict=True)) and other != costs for _, other in others):
-            while kept and costs[0] == kept[-1][1][0] and all(a <= b for a, b in zip(costs, kept[-1][1], strict=True)) and costs != kept[-1][1]:
-                kept.pop()
-            kept.append((trial, costs))
-    return {trial for trial, _ in kept}
+    """Return the trials of the front. Rows come in the order of their objectives, the better first."""
+    costs = {row[0]: tuple(sign * value for sign, value in zip(signs, row[1:], strict=True)) for row in rows}
+    if len(signs) > 2:
+        return set(undominated(dict(islice(costs.items(), FRONT))))
+    front, last = set(), (math.inf, math.inf)
+    for trial, (first, second) in costs.items():
+        # In this order a trial can be dominated only by the last one of the front; an equal one is not.
+        if second < last[1] or (first, second) == last:
+            front.add(trial)
+            last = (first, second)
+    return front

@@ -17,7 +17,7 @@ class Column:
     """A column of the index.
 
     ``name`` is what people see: "id", or "model/lr". ``sql`` is the column's name in the index, which holds only
-    letters and digits: no name of a user gets into a statement. ``path`` is where its value is in a line of the journal.
+    letters and digits: no name of a user gets into a statement. ``path`` is where its value is in a journal's line.
     """
 
     name: str

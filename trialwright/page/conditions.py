@@ -1,4 +1,4 @@
-"""Conditions on trials: ``lr < 0.01 and outcome = stopped`` becomes SQL with bindings; no word of it gets into a statement."""
+"""Conditions on trials: ``lr < 0.01 and outcome = stopped`` becomes SQL with bindings: no word of it is in a statement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def where(text: str, columns: Sequence[Column]) -> tuple[str, list[float | str |
     return " AND ".join(parts) or "1", bindings
 
 
-def between(ranges: Mapping[str, tuple[float, float]], columns: Sequence[Column]) -> tuple[str, list[float | str | None]]:
+def between(
+    ranges: Mapping[str, tuple[float, float]], columns: Sequence[Column]
+) -> tuple[str, list[float | str | None]]:
     """Return the same for ranges of columns, both ends included."""
     conditions = [f'"{name}" >= {low!r} and "{name}" <= {high!r}' for name, (low, high) in ranges.items()]
     return where(" and ".join(conditions), columns)
@@ -49,7 +51,9 @@ def _words(text: str) -> list[tuple[str, str]]:
         if match is None:
             raise ValueError(f"the filter cannot be read from {text[place:].strip()[:40]!r} on")
         operator, double, single, bare = match.groups()
-        kind, word = ("operator", operator) if operator else ("bare", bare) if bare else ("quoted", double or single or "")
+        kind, word = (
+            ("operator", operator) if operator else ("bare", bare) if bare else ("quoted", double or single or "")
+        )
         words.append((kind, word))
         place = match.end()
     return words
@@ -61,7 +65,7 @@ def _condition(words: list[tuple[str, str]], text: str) -> tuple[str, str, float
         raise ValueError(f"a condition is like lr < 0.01, joined by and; not {text!r}")
     (_, name), (_, operator), (kind, word) = words[:3]
     del words[:3]
-    if words and words.pop(0) != ("bare", "and") or (words == [] and text.rstrip().endswith(" and")):
+    if (words and words.pop(0) != ("bare", "and")) or (words == [] and text.rstrip().endswith(" and")):
         raise ValueError(f"conditions are joined by and; in {text!r}")
     return name, operator, word if kind == "quoted" else _value(word)
 

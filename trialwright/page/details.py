@@ -28,7 +28,10 @@ def details(run: ShownRun, trial: int) -> Answer:
         if not rows:
             raise ValueError(f"there is no trial {trial} in this run")
         known = dict(zip(_NAMES, json.loads(str(rows[0][0])), strict=False))
-        frames = [json.loads(str(line)) for (line,) in database.execute(FRAMES.replace("FROM events", "FROM run.events"), (trial,))]
+        frames = [
+            json.loads(str(line))
+            for (line,) in database.execute(FRAMES.replace("FROM events", "FROM run.events"), (trial,))
+        ]
         others = _others(database, trial, known)
     lines = sorted([*frames, *others], key=lambda line: line[0])
     return {
@@ -138,7 +141,7 @@ def _lineage(lines: list[Any], trial: int) -> list[Answer]:
     for now, event, decisions, _ in lines:
         for each in decisions or ():
             clones = isinstance(each, dict) and each.get("donor") is not None
-            if clones and (each["kind"] == "Clone" and event.get("trial") == trial or each.get("trial") == trial):
+            if clones and ((each["kind"] == "Clone" and event.get("trial") == trial) or each.get("trial") == trial):
                 donors.append({"at_s": now, "donor": each["donor"]})
     return donors
 
@@ -153,7 +156,11 @@ def _curve(run: ShownRun, frames: list[Any]) -> Answer:
             values = [column[place] if place < len(column) else None for column in columns]
             steps[event["first_step"] + place] = [*queries.numbers(values)]
     kept = sorted(steps)[:: max(1, len(steps) // POINTS)]
-    return {"metrics": metrics, "steps": kept, "values": [[steps[step][place] for step in kept] for place in range(len(metrics))]}
+    return {
+        "metrics": metrics,
+        "steps": kept,
+        "values": [[steps[step][place] for step in kept] for place in range(len(metrics))],
+    }
 
 
 def _number(value: object) -> object:

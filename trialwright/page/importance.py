@@ -30,7 +30,7 @@ def importance(run: ShownRun) -> Answer:
     every = max(1, -(-run.index.total // MOST))
     rows = run.index.rows(
         f"""SELECT {", ".join([value.sql, *(column.sql for column in parameters)])} FROM trials
-            WHERE id % ? = 0 AND typeof({value.sql}) IN ('real', 'integer') AND outcome IN ('completed', 'stopped')""",  # noqa: S608
+            WHERE id % ? = 0 AND typeof({value.sql}) IN ('real', 'integer') AND outcome IN ('completed', 'stopped')""",
         (every,),
     )
     configs = [
@@ -49,4 +49,3 @@ def importance(run: ShownRun) -> Answer:
             {"name": each.parameter, "share": each.importance, "low": each.low, "high": each.high} for each in measured
         ],
     }
-

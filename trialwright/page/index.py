@@ -64,7 +64,8 @@ class Index:
         self._states: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
         self._trial_s, self._waited = 0.0, 0
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[int, ...] = ()  # how the files were when they were read last
+        self._reached = -1  # the last trial that was read
         self._lock = threading.RLock()
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         self._database = apsw.Connection("", flags=flags)  # a temporary file, which SQLite deletes
@@ -121,7 +122,7 @@ class Index:
         with self._lock:
             self._database.close()
 
-    # The first reading --------------------------------------------------------------------------------------------------
+    # The first reading ------------------------------------------------------------------------------------------------
 
     def _fill(self, database: apsw.Connection) -> None:
         if not self.filled:
@@ -142,7 +143,6 @@ class Index:
             self.improvements = self._all_improvements(database)
 
     def _make(self) -> None:
-        self._reached = -1
         columns = ", ".join(column.sql for column in self.columns if column.sql != "id")
         self._database.execute("DROP TABLE IF EXISTS trials")
         self._database.execute(f"CREATE TABLE trials (id INTEGER PRIMARY KEY, {columns})")
@@ -158,7 +158,7 @@ class Index:
         self.columns = FIXED + found((config for config, _ in sample), (metrics for _, metrics in sample))
         self._make()
 
-    # What follows -------------------------------------------------------------------------------------------------------
+    # What follows -----------------------------------------------------------------------------------------------------
 
     def _follow(self, database: apsw.Connection, now: float) -> None:
         """Read the trials again that events since the last time are about, and those that live."""
@@ -199,7 +199,7 @@ class Index:
         if self.is_filled or self.filled >= self.total:
             self._count(database, which, bindings, -1)
         database.execute(
-            f"INSERT OR REPLACE INTO trials ({names}) SELECT {values} FROM run.trials WHERE {which}",  # noqa: S608
+            f"INSERT OR REPLACE INTO trials ({names}) SELECT {values} FROM run.trials WHERE {which}",
             tuple(bindings),
         )
         # One that is no finite number is none; strings come after all numbers.
@@ -209,7 +209,7 @@ class Index:
     def _count(self, database: apsw.Connection, which: str, bindings: Sequence[object], sign: int) -> None:
         counted = database.execute(
             f"""SELECT state, outcome, count(*), total(ended - started), sum(started IS NULL) FROM trials
-                WHERE {which} GROUP BY state, outcome""",  # noqa: S608
+                WHERE {which} GROUP BY state, outcome""",
             tuple(bindings),
         ).fetchall()
         for state, outcome, count, seconds, unbegun in counted:
@@ -219,13 +219,11 @@ class Index:
             self._states[str(state)] += sign * int(cast(int, count))
             self._trial_s += sign * float(cast(float, seconds))
 
-    # The best so far ----------------------------------------------------------------------------------------------------
+    # The best so far --------------------------------------------------------------------------------------------------
 
     def _improve(self, ids: Sequence[int], now: float) -> None:
         order = "ASC" if self.sign > 0 else "DESC"
-        rows = self.rows(
-            f"SELECT id, best FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1"  # noqa: S608
-        )
+        rows = self.rows(f"SELECT id, best FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1")
         for trial, value in rows:
             best = float(cast(float, value))
             if not self.improvements or self.sign * best < self.sign * self.improvements[-1].value:
@@ -239,7 +237,7 @@ class Index:
                 SELECT id, best, best_step, coalesce(ended, {self.now!r}) AS at,
                        min({better}) OVER (ORDER BY coalesce(ended, 1e300), id ROWS UNBOUNDED PRECEDING) AS least
                   FROM trials WHERE best IS NOT NULL)
-             WHERE least = {better} GROUP BY least ORDER BY min(at)""").fetchall()  # noqa: S608
+             WHERE least = {better} GROUP BY least ORDER BY min(at)""").fetchall()
         timed = []
         for trial, value, step, at in rows[-500:]:
             when = database.execute(

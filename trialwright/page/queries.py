@@ -46,7 +46,9 @@ def summary(run: ShownRun) -> Answer:
         "eta_s": eta_s(run, ended),
         "best": best,
         "improvements": [list(each) for each in index.improvements[-IMPROVEMENTS:]],
-        "running": _few(run, "ended IS NULL AND started IS NOT NULL AND state IN ('running', 'stopping') ORDER BY id DESC", RUNNING),
+        "running": _few(
+            run, "ended IS NULL AND started IS NOT NULL AND state IN ('running', 'stopping') ORDER BY id DESC", RUNNING
+        ),
         "lately": _lately(run),
         "columns": [{"name": column.name, "kind": column.kind} for column in index.columns],
         "settings": {name: told(run.settings.get(name)) for name in ("searcher", "scheduler", "seed", "resources")},
@@ -55,7 +57,9 @@ def summary(run: ShownRun) -> Answer:
 
 def _best(run: ShownRun) -> Answer | None:
     order = "ASC" if run.index.sign > 0 else "DESC"
-    rows = run.index.rows(f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1")  # noqa: S608
+    rows = run.index.rows(
+        f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1"
+    )
     for trial, value, step in rows:
         improvements = run.index.improvements
         return {
@@ -73,7 +77,7 @@ def config_of(run: ShownRun, trial: int) -> Answer:
     columns = [column for column in run.index.columns if column.kind == "parameter"]
     if not columns:
         return {}
-    [row] = run.index.rows(f"SELECT {_names(columns)} FROM trials WHERE id = ?", (trial,)) or [()]  # noqa: S608
+    [row] = run.index.rows(f"SELECT {_names(columns)} FROM trials WHERE id = ?", (trial,)) or [()]
     return {column.name: shown(value) for column, value in zip(columns, row, strict=False) if value is not None}
 
 
@@ -88,9 +92,22 @@ def _few(run: ShownRun, which: str, most: int) -> list[Answer]:
     last = _metric_column(run)
     rows = run.index.rows(
         f"""SELECT id, state, outcome, reason, attempt, step, best, {last}, started, ended, worker, error
-            FROM trials WHERE {which} LIMIT {most}"""  # noqa: S608
+            FROM trials WHERE {which} LIMIT {most}"""
     )
-    names = ("id", "state", "outcome", "reason", "attempt", "step", "best", "last", "started", "ended", "worker", "error")
+    names = (
+        "id",
+        "state",
+        "outcome",
+        "reason",
+        "attempt",
+        "step",
+        "best",
+        "last",
+        "started",
+        "ended",
+        "worker",
+        "error",
+    )
     return [dict(zip(names, map(shown, row), strict=True)) for row in rows]
 
 
@@ -130,7 +147,7 @@ def told(setting: object) -> object:
     return setting
 
 
-# Tables -----------------------------------------------------------------------------------------------------------------
+# Tables ----------------------------------------------------------------------------------------------------------------
 
 
 def trials(
@@ -161,10 +178,10 @@ def trials(
         count = run.index.total
     else:
         rows = run.index.rows(
-            f"SELECT {_names(columns)} FROM trials WHERE {which} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
+            f"SELECT {_names(columns)} FROM trials WHERE {which} ORDER BY {order} LIMIT ? OFFSET ?",
             (*bindings, min(limit, PAGE), offset),
         )
-        count = cast(int, run.index.rows(f"SELECT count(*) FROM trials WHERE {which}", bindings)[0][0])  # noqa: S608
+        count = cast(int, run.index.rows(f"SELECT count(*) FROM trials WHERE {which}", bindings)[0][0])
     return {
         "columns": [{"name": column.name, "kind": column.kind} for column in columns],
         "rows": [[shown(value) for value in row] for row in rows],
@@ -179,13 +196,13 @@ def _by_best(run: ShownRun, descends: bool, offset: int, limit: int) -> list[Row
     """The most frequent question, by an index: first those with a best value, then the others."""
     names, order = _names(run.index.columns), "DESC" if descends else "ASC"
     rows = run.index.rows(
-        f"SELECT {names} FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT ? OFFSET ?",  # noqa: S608
+        f"SELECT {names} FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT ? OFFSET ?",
         (limit, offset),
     )
     if len(rows) < limit:
         valued = cast(int, run.index.rows("SELECT count(*) FROM trials WHERE best IS NOT NULL")[0][0])
         rows += run.index.rows(
-            f"SELECT {names} FROM trials WHERE best IS NULL ORDER BY id LIMIT ? OFFSET ?",  # noqa: S608
+            f"SELECT {names} FROM trials WHERE best IS NULL ORDER BY id LIMIT ? OFFSET ?",
             (limit - len(rows), max(0, offset - valued)),
         )
     return rows
@@ -214,7 +231,7 @@ def _without_numbers(text: str) -> str:
     return "".join("#" if character.isdigit() else character for character in text)
 
 
-# Values -----------------------------------------------------------------------------------------------------------------
+# Values ----------------------------------------------------------------------------------------------------------------
 
 
 def shown(value: Value) -> Value:
@@ -233,7 +250,7 @@ def shown(value: Value) -> Value:
 
 def flat(config: Mapping[str, Any]) -> Answer:
     """Return a config in its plain form as pairs of a path and what people read."""
-    return {name: value for name, value in flatten(shown_of(dict(config))).items()}
+    return flatten(shown_of(dict(config)))
 
 
 def _names(columns: Sequence[Column]) -> str:
@@ -254,10 +271,12 @@ def line(run: ShownRun) -> Answer:
     order = "min" if run.index.sign > 0 else "max"
     with run.index.journal() as database:
         [(count,)] = database.execute("SELECT count(*) FROM run.trials").fetchall()
-        [(now,)] = database.execute("SELECT max(now) FROM (SELECT now FROM run.events ORDER BY seq DESC LIMIT 1)").fetchall()
+        [(now,)] = database.execute(
+            "SELECT max(now) FROM (SELECT now FROM run.events ORDER BY seq DESC LIMIT 1)"
+        ).fetchall()
         [(best,)] = database.execute(
             f"""SELECT {order}(value) FROM (SELECT line ->> '$[15][0]' AS value FROM run.trials)
-                WHERE typeof(value) IN ('real', 'integer')"""  # noqa: S608
+                WHERE typeof(value) IN ('real', 'integer')"""
         ).fetchall()
     return {
         "id": run.path.name,

@@ -49,7 +49,9 @@ class Runs:
     def _paths(self) -> dict[str, Path]:
         if self.is_one:
             return {self._where.name: self._where}
-        runs = [(path.stat().st_mtime, path) for path in self._where.iterdir() if is_run(path) and not path.is_symlink()]
+        runs = [
+            (path.stat().st_mtime, path) for path in self._where.iterdir() if is_run(path) and not path.is_symlink()
+        ]
         return {path.name: path for _, path in sorted(runs, reverse=True)[:MOST]}
 
     def _line(self, name: str, path: Path) -> queries.Answer:

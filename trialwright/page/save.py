@@ -1,7 +1,7 @@
 """A run as one HTML file: the page with its files and its answers inside, which needs no server and no network.
 
-The modules are joined into one script. Its hash, and that of the styles, are in the file's policy: nothing else can
-run. The answers are JSON in a script element that is no script, in which ``<`` is escaped: no name of a user can end it.
+The modules are joined into one script. Its hash, and that of the styles, are in the file's policy: nothing else runs.
+The answers are JSON in a script element that is no script, in which ``<`` is escaped: no name of a user can end it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def saved(run: ShownRun, assets: Mapping[str, bytes]) -> str:
     body = re.search(r"<body>(.*)</body>", files["index.html"], re.DOTALL)
     assert body is not None
     data = f'<script type="application/json" id="saved">{escaped(answers(run))}</script>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body[1]}{data}<script type="module">{script}</script></body></html>'
+    last = f'<script type="module">{script}</script>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body[1]}{data}{last}</body></html>'
 
 
 def answers(run: ShownRun) -> Answer:

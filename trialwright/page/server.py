@@ -51,14 +51,16 @@ def app(runs: Runs, token: str, *, control: bool = False) -> App:
 class _Page:
     def __init__(self, runs: Runs, *, control: bool) -> None:
         self._runs, self._control, self._open = runs, control, 0
-        self._assets = {file.name: file.read_bytes() for file in resources.files(__package__).joinpath("assets").iterdir()}
+        self._assets = {
+            file.name: file.read_bytes() for file in resources.files(__package__).joinpath("assets").iterdir()
+        }
 
     @property
     def routes(self) -> list[Route]:
         about = {
             "summary": lambda run, _: self._summary(run),
             "history": lambda run, given: charts.history(run, _number(given, "width", 600)),
-            "trials": lambda run, given: _table(run, given),
+            "trials": _table,
             "failures": lambda run, _: queries.failures(run),
             "curves": lambda run, given: charts.curves(run, given.get("metric", ""), _number(given, "width", 600)),
             "rungs": lambda run, _: charts.rungs(run),
@@ -124,8 +126,8 @@ class _Page:
     async def _saved(self, request: Request) -> Response:
         run = await self._run(request)
         page = await asyncio.to_thread(saved, run, self._assets)
-        name = quote(f"{run.path.name}.html")
-        return Response(page, media_type=TYPES[".html"], headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})
+        named = f"attachment; filename*=UTF-8''{quote(run.path.name)}.html"
+        return Response(page, media_type=TYPES[".html"], headers={"Content-Disposition": named})
 
     def _requesting(self, act: Callable[[ShownRun, Mapping[str, Any]], Any]) -> Callable[[Request], Any]:
         async def requesting(request: Request) -> Response:
@@ -197,11 +199,11 @@ def _float(given: Mapping[str, str], name: str) -> float | None:
         raise ValueError(f"{name} must be a number, not {given[name][:40]!r}") from error
 
 
-def _refused(status: int, request: Request, error: Exception) -> Response:
+def _refused(status: int, _: Request, error: Exception) -> Response:
     return JSONResponse({"problem": str(error)}, status)
 
 
-def _not_found(request: Request, error: Exception) -> Response:
+def _not_found(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"problem": error.detail}, error.status_code)
 

@@ -45,7 +45,8 @@ def timeline(run: ShownRun, begin: float | None = None, end: float | None = None
     for bar in bars:
         lanes.setdefault(bar.lane, []).append(bar)
     ordered = sorted(lanes, key=_natural)
-    gaps = [gap for lane in ordered for gap in _gaps(lane, lanes[lane], since, until, causes, is_over=run.state != "running")]
+    over = run.state != "running"
+    gaps = [gap for lane in ordered for gap in _gaps(lane, lanes[lane], (since, until), causes, is_over=over)]
     return {
         "from": since,
         "to": until,
@@ -74,7 +75,7 @@ def _histogram(run: ShownRun, column: str, end: float, width: int) -> list[int]:
     counts = [0] * width
     rows = run.index.rows(
         f"""SELECT min(cast({column} * ? / ? AS integer), ?) AS place, count(*) FROM trials
-            WHERE {column} IS NOT NULL AND started IS NOT NULL GROUP BY place""",  # noqa: S608
+            WHERE {column} IS NOT NULL AND started IS NOT NULL GROUP BY place""",
         (width, end, width - 1),
     )
     for place, count in rows:
@@ -95,7 +96,7 @@ def _first(run: ShownRun, until: float) -> float:
 def _bars(run: ShownRun, database: apsw.Connection, since: float, until: float, now: float) -> list[Bar]:
     rows = run.index.rows(
         f"""SELECT id, worker, started, coalesce(ended, ?), coalesce(outcome, state), attempt FROM trials
-            WHERE started <= ? AND coalesce(ended, ?) >= ? ORDER BY id DESC LIMIT {BARS}""",  # noqa: S608
+            WHERE started <= ? AND coalesce(ended, ?) >= ? ORDER BY id DESC LIMIT {BARS}""",
         (now, until, now, since),
     )
     bars = []
@@ -139,13 +140,14 @@ def _natural(lane: str) -> tuple[int, str]:
     return (int(digits) if digits and len(digits) < 10 else 0, lane)
 
 
-# Idle time ----------------------------------------------------------------------------------------------------------------
+# Idle time ------------------------------------------------------------------------------------------------------------
 
 
 def _gaps(
-    lane: str, bars: Sequence[Bar], since: float, until: float, causes: _Causes, *, is_over: bool
+    lane: str, bars: Sequence[Bar], window: tuple[float, float], causes: _Causes, *, is_over: bool
 ) -> Iterator[tuple[str, float, float, str]]:
     """Yield the times without a trial in a lane that can be seen: from, to, and the cause."""
+    since, until = window
     least, reached = (until - since) / 300, since
     for bar in sorted(bars, key=lambda bar: bar.began):
         if bar.began - reached > least:
@@ -171,8 +173,8 @@ class _Causes:
         self._first = 0.0
         statement = f"""
             SELECT now, kind, decisions FROM (SELECT * FROM run.events ORDER BY seq DESC LIMIT {EVENTS})
-             WHERE (kind = 'Suggested' OR decisions LIKE '%"Asked"%' OR decisions LIKE '%"Wait"%') AND now BETWEEN ? AND ?
-             ORDER BY seq"""  # noqa: S608
+             WHERE (kind = 'Suggested' OR decisions LIKE '%"Asked"%' OR decisions LIKE '%"Wait"%')
+               AND now BETWEEN ? AND ? ORDER BY seq"""
         since_asked: float | None = None
         for now, kind, decisions in database.execute(statement, (since, until)):
             at = float(cast(float, now))

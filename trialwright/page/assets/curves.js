@@ -44,7 +44,7 @@ export function curves(open) {
       stroke: () => (rank === 0 ? colour("accent") : rank === null ? colour("line") : shade(1 - rank / Math.max(best, 1), 0.7)),
     }));
     if (steps.length) chart.set([steps, ...columns], series);
-    under.textContent = data.curves.length ? `${number(data.curves.length)} of ${number(data.of)} trials: the ${best} best, darker the better, and a sample of the others. Click a curve to see its trial.` : "no trial has reported this metric";
+    under.textContent = data.curves.length ? `${number(data.curves.length)} of ${number(data.of)} trials: the ${best} best, the stronger the better, and a sample of the others. Click a curve to see its trial.` : "no trial has reported this metric";
   }
   function onpick(chart) {
     const focused = chart.series.findIndex((series, place) => place > 0 && series._focus);

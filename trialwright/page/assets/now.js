@@ -24,7 +24,7 @@ export function now(open) {
     note.textContent = count ? `${number(count)} running${summary.states.waiting ? `, ${number(summary.states.waiting)} waiting` : ""}` : summary.state === "running" ? "nothing runs at this moment" : "nothing: the run is over";
     running.replaceChildren(...(summary.running.map((trial) => line(trial, `step ${trial.step}`, duration(summary.now - trial.started))) || []));
     if (!summary.running.length) running.replaceChildren(el("li", { class: "empty" }, "no trial runs"));
-    lately.replaceChildren(...summary.lately.map((trial) => line(trial, trial.error || trial.reason || trial.outcome, el("span", { class: `pill ${trial.outcome}` }, trial.outcome))));
+    lately.replaceChildren(...summary.lately.map((trial) => line(trial, trial.error || trial.reason, el("span", { class: `pill ${trial.outcome}` }, trial.outcome))));
     if (!summary.lately.length) lately.replaceChildren(el("li", { class: "empty" }, "no trial has ended"));
   }
 
@@ -74,8 +74,11 @@ export function now(open) {
       context.fillStyle = colour("soft");
       context.fillText(lane.length > 14 ? `…${lane.slice(-13)}` : lane, LEFT - 8, y + ROW / 2);
     });
-    for (const [lane, began, ended] of data.idle) box2(context, x(began), x(ended), HEAD + lane * ROW, colour("idle"), 0.75);
-    for (const [trial, lane, began, ended, how] of data.bars) box2(context, x(Math.max(began, from)), x(Math.min(ended, to)), HEAD + lane * ROW, colour(colourOf(how)), 1, String(trial));
+    for (const [lane, began, ended] of data.idle) {
+      context.fillStyle = colour("idle");
+      context.fillRect(x(began), HEAD + lane * ROW + ROW / 2 - 3, Math.max(1, x(ended) - x(began) - 0.5), 4);
+    }
+    for (const [trial, lane, began, ended, how] of data.bars) bar2(context, x(Math.max(began, from)), x(Math.min(ended, to)), HEAD + lane * ROW, colour(colourOf(how)), String(trial));
     busy(context, width, HEAD + data.lanes.length * ROW + 6);
   }
   function busy(context, width, top) {
@@ -116,12 +119,10 @@ export function now(open) {
 
 const colourOf = (how) => (["completed", "failed", "lost", "running", "paused"].includes(how) ? how : how === "stopping" ? "running" : "stopped");
 
-function box2(context, from, to, top, fill, opacity, label = "") {
+function bar2(context, from, to, top, fill, label = "") {
   const width = Math.max(1, to - from - 0.5);
-  context.globalAlpha = opacity;
   context.fillStyle = fill;
   context.fillRect(from, top + 2, width, ROW - 5);
-  context.globalAlpha = 1;
   if (label && width > 12 + 7 * label.length) {
     context.fillStyle = colour("card");
     context.textAlign = "left";

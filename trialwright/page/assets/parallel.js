@@ -136,7 +136,7 @@ export function parallel(open, chosen) {
   function tell() {
     clear.hidden = !brushes.size;
     const count = rows.filter(kept).length;
-    words.textContent = brushes.size ? `${number(count)} of ${number(rows.length)} lines are in all ranges; the table of trials shows all such trials.` : `${number(rows.length)} of ${number(given?.of ?? 0)} trials: the best, darker the better, and a sample. Drag along an axis to keep a range.`;
+    words.textContent = brushes.size ? `${number(count)} of ${number(rows.length)} lines are in all ranges; the table of trials shows all such trials.` : `${number(rows.length)} of ${number(given?.of ?? 0)} trials: the best, the stronger the better, and a sample. Drag along an axis to keep a range.`;
   }
   const node = el("div", { class: "card" }, el("div", { class: "head" }, el("h3", {}, "Parallel coordinates"), el("div", { class: "right" }, clear)), box, words, byKeys());
   // The same by keyboard: two numbers for one axis.

@@ -99,7 +99,7 @@ export function slices(open) {
 
 export function contour(open) {
   const box = el("div", { class: "chart" }), across = el("select", { "aria-label": "parameter across" }), up = el("select", { "aria-label": "parameter up" });
-  const node = el("div", { class: "card" }, el("div", { class: "head" }, el("h3", {}, "Contour of two parameters"), el("div", { class: "right" }, across, up)), box, el("p", { class: "soft" }, "Darker is better. Between trials the value is a mean of the nearest ones, weighted by distance."));
+  const node = el("div", { class: "card" }, el("div", { class: "head" }, el("h3", {}, "Contour of two parameters"), el("div", { class: "right" }, across, up)), box, el("p", { class: "soft" }, "The stronger the colour, the better. Between trials the value is a mean of the nearest ones, weighted by distance."));
   let points = null, mode = "min", grid = null, made = null;
   const CELLS = 36;
   const picture = scatter(box, 300, "Contour of the value over two parameters", () => made, open, paint);
