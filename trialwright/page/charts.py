@@ -93,7 +93,7 @@ def _chosen(run: ShownRun, best: int, others: int) -> list[tuple[int, int | None
 
 
 def rungs(run: ShownRun) -> Answer:
-    """Return how many trials have reached each step at which trials were stopped or paused, and how many ended there."""
+    """Return how many trials have reached each step of the scheduler, and how many ended there."""
     rows = run.index.rows("SELECT step, outcome, count(*) FROM trials WHERE started IS NOT NULL GROUP BY step, outcome")
     ended: dict[int, dict[str, int]] = {}
     for step, outcome, count in rows:
@@ -132,7 +132,7 @@ def _levels(run: ShownRun) -> list[int]:
     return [*levels, int(most)]
 
 
-# What is where in the space --------------------------------------------------------------------------------------------
+# What is where in the space -------------------------------------------------------------------------------------------
 
 
 def points(run: ShownRun, metric: str = "") -> Answer:

@@ -1,4 +1,4 @@
-"""Conditions on trials: ``lr < 0.01 and outcome = stopped`` becomes SQL with bindings: no word of it is in a statement."""
+"""Conditions on trials: ``lr < 0.01 and outcome = stopped`` becomes SQL and bindings: no word is in the SQL."""
 
 from __future__ import annotations
 

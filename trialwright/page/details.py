@@ -64,13 +64,13 @@ _NAMES = (
 
 
 def _others(database: apsw.Connection, trial: int, known: Answer) -> list[Any]:
-    """Return the events, besides reports, that are about a trial: they are in its lifetime, and times never decrease."""
+    """Return the events, besides reports, that are about a trial: they are in its lifetime."""
     if known["started"] is None:
         return []
     first = _seq_at(database, known["started"])
     statement = """
         SELECT line FROM run.events WHERE seq BETWEEN :first AND :first + :most AND now <= :until
-           AND ((trial = :trial AND kind <> 'Reported') OR (decisions LIKE :named AND (kind <> 'Reported' OR trial <> :trial)))"""
+           AND NOT (kind = 'Reported' AND trial = :trial) AND (trial = :trial OR decisions LIKE :named)"""
     until = known["ended"] if known["ended"] is not None else 1e300
     named = f'%"trial":{trial},%'
     bindings = {"first": first, "most": EVENTS, "until": until, "trial": trial, "named": named}
@@ -118,7 +118,7 @@ def _words(what: str, facts: Answer) -> str:
         "Start": f"runs until {until}" if until else "runs to its end",
         "Pause": "is paused: its slot is given to another trial",
         "Stop": f"is stopped: {facts.get('reason', '')}",
-        "Clone": f"starts again from the checkpoint of trial {facts.get('donor')}, with a variation of its configuration",
+        "Clone": f"starts again from the checkpoint of trial {facts.get('donor')}, with a varied configuration",
         "Resize": f"starts again with other resources: {facts.get('resources')}",
         "Resume": f"is resumed{f' until {until}' if until else ''}",
         "Drop": f"will not be resumed: {facts.get('reason', '')}",

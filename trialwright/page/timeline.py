@@ -45,7 +45,7 @@ def timeline(run: ShownRun, begin: float | None = None, end: float | None = None
     for bar in bars:
         lanes.setdefault(bar.lane, []).append(bar)
     ordered = sorted(lanes, key=_natural)
-    over = run.state != "running"
+    over = run.state != "running" and until >= now
     gaps = [gap for lane in ordered for gap in _gaps(lane, lanes[lane], (since, until), causes, is_over=over)]
     return {
         "from": since,
@@ -154,8 +154,7 @@ def _gaps(
             yield lane, reached, bar.began, causes.of(reached, bar.began)
         reached = max(reached, bar.ended)
     if until - reached > least:
-        last = causes.of(reached, until)
-        yield lane, reached, until, "no more trials" if is_over and last == UNKNOWN else last
+        yield lane, reached, until, "no more trials" if is_over else causes.of(reached, until)
 
 
 UNKNOWN = "starting the next trial"
