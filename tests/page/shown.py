@@ -8,7 +8,7 @@ from trialwright.page.index import filled
 from trialwright.page.run import open_run
 from trialwright.schedulers import ASHA
 
-HOSTILE = "</script><img src=x onerror=\"window.hacked=1\">'\"`"
+HOSTILE = '</script><img src=x onerror="window.hacked=1">\'"`'
 WITH_OPTIMIZER = f"net/{HOSTILE}"
 
 

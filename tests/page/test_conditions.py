@@ -20,7 +20,7 @@ COLUMNS = (*FIXED, Column("lr", "parameter", "p0", "$[6].lr"), Column("net/width
         ('"net/width of it" >= 5', "p1 >= ?", [5.0]),
         ("reason ~ 'and so on'", "instr(lower(reason), lower(?)) > 0", ["and so on"]),
         ("outcome = '5'", "outcome IS ?", ["5"]),
-        ("error = \"x'; DROP TABLE trials; --\"", "error IS ?", ["x'; DROP TABLE trials; --"]),
+        ('error = "x\'; DROP TABLE trials; --"', "error IS ?", ["x'; DROP TABLE trials; --"]),
     ],
 )
 def test_conditions_become_sql_and_bindings(text, sql, bindings):

@@ -128,7 +128,9 @@ def test_a_driver_can_leave_one_plain_file_while_the_index_is_open(tmp_path):
     result = make_run(tmp_path, num_samples=2)
     index = filled(Index(result.path / "journal.sqlite", "min"))
     assert {file.name for file in result.path.iterdir()} >= {"journal.sqlite"}
-    more = Engine.resume(result.path, __import__("tests.page.shown", fromlist=["Falling"]).Falling(), num_samples=4, verbose=0)
+    more = Engine.resume(
+        result.path, __import__("tests.page.shown", fromlist=["Falling"]).Falling(), num_samples=4, verbose=0
+    )
     more.run()
     filled(index)
     assert index.total == 4

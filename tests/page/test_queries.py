@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -15,7 +17,10 @@ from trialwright.page.importance import importance
 def test_the_summary_tells_whether_it_goes_well(result, run):
     summary = queries.summary(run)
     assert summary["best"]["trial"] == result.best_trial.id
-    assert summary["best"]["config"] == {"lr": result.best_config["lr"], "net/width": result.best_config["net"]["width"]}
+    assert summary["best"]["config"] == {
+        "lr": result.best_config["lr"],
+        "net/width": result.best_config["net"]["width"],
+    }
     assert (summary["trials"], summary["wanted"], summary["state"], summary["read"]) == (40, 40, "closed", None)
     assert summary["cost"]["cpu"] == pytest.approx(summary["trial_s"] / 3600)
     assert summary["eta_s"] is None
@@ -23,11 +28,8 @@ def test_the_summary_tells_whether_it_goes_well(result, run):
 
 
 def test_what_is_left_is_what_was_planned_at_the_pace_so_far(run):
-    class Half:
-        settings = {"num_samples": 80, "space": {}}
-        index = run.index
-
-    assert queries.eta_s(Half(), 40) == pytest.approx(run.index.now)
+    half = replace(run, settings={"num_samples": 80, "space": {}})
+    assert queries.eta_s(half, 40) == pytest.approx(run.index.now)
 
 
 def test_the_table_is_sorted_filtered_and_paged(result, run):
@@ -51,7 +53,11 @@ def test_a_page_of_the_table_is_never_the_whole_of_a_large_one(run):
 def test_failures_are_grouped_by_their_message_without_its_numbers(result, run):
     [group] = queries.failures(run)
     failed = [trial for trial in result if trial.outcome == "failed"]
-    assert (group["count"], group["first"], group["kinds"]) == (len(failed), failed[0].id, len({trial.error for trial in failed}))
+    assert (group["count"], group["first"], group["kinds"]) == (
+        len(failed),
+        failed[0].id,
+        len({trial.error for trial in failed}),
+    )
     assert HOSTILE in group["message"]
 
 
@@ -59,7 +65,11 @@ def test_details_tell_why_a_trial_was_stopped(result, run):
     trial = next(trial for trial in result if trial.outcome == "stopped")
     told = details(run, trial.id)
     assert (told["outcome"], told["reason"]) == ("stopped", trial.reason)
-    assert told["config"] == {"lr": trial.config["lr"], "net/width": trial.config["net"]["width"], f"net/{HOSTILE}": trial.config["net"][HOSTILE]}
+    assert told["config"] == {
+        "lr": trial.config["lr"],
+        "net/width": trial.config["net"]["width"],
+        f"net/{HOSTILE}": trial.config["net"][HOSTILE],
+    }
     words = [each["words"] for each in told["decisions"]]
     assert words[0].startswith("is launched on")
     assert f"is stopped: {trial.reason}" in words
@@ -113,7 +123,7 @@ def test_no_two_bars_of_a_slot_overlap(result, run):
     assert {bar[0] for bar in chart["bars"]} == {trial.id for trial in result}
     for lane in range(4):
         spans = sorted((began, ended) for _, place, began, ended, _ in chart["bars"] if place == lane)
-        assert all(before[1] <= after[0] + 1e-9 for before, after in zip(spans, spans[1:], strict=False))
+        assert all(before[1] <= after[0] + 1e-9 for before, after in pairwise(spans))
 
 
 def test_idle_time_at_the_end_is_said_to_be_without_trials_to_start(run):

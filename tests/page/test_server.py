@@ -19,7 +19,7 @@ from trialwright.page.security import LARGEST_BODY
 from trialwright.page.server import MOST_PAGES, app
 from trialwright.storage import inbox
 
-TOKEN = "a-secret-of-the-test"  # noqa: S105
+TOKEN = "a-secret-of-the-test"
 BASE = "http://127.0.0.1:8000"
 OWN = {"Origin": BASE, "Content-Type": "application/json"}
 

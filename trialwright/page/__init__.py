@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,10 +49,11 @@ def serve(
 
     if not 0 <= port <= 65_535:
         raise ValueError(f"port must be from 0 to 65535, not {port}")
+    ending = threading.Event()
     runs, token = Runs(None if where is None else Path(where)), secrets.token_urlsafe(24)
     with socket.create_server((HOST, port)) as listener:
         config = uvicorn.Config(
-            app(runs, token, control=control),
+            app(runs, token, control=control, is_over=ending.is_set),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -60,7 +62,7 @@ def serve(
             timeout_graceful_shutdown=1,
         )
         tell(f"http://{HOST}:{listener.getsockname()[1]}/?token={token}")
-        Server(config, until).run(sockets=[listener])
+        Server(config, ending, until).run(sockets=[listener])
 
 
 __all__ = ["serve"]

@@ -16,6 +16,14 @@ from trialwright.page.run import ShownRun
 MOST = 10_000  # trials that are looked at: more change little, and take long
 
 
+def told_importance(run: ShownRun) -> Answer:
+    """Return the same; of a run that has none yet, why: that is no error of who asks."""
+    try:
+        return importance(run)
+    except ValueError as error:
+        return {"metric": None, "trials": 0, "skipped": {}, "parameters": [], "problem": str(error)}
+
+
 def importance(run: ShownRun) -> Answer:
     """Return the share of each parameter in what makes the last values of the first metric good, with its interval.
 

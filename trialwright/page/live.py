@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from trialwright.page import queries
 from trialwright.page.run import ShownRun
@@ -20,17 +20,20 @@ STATE_S = 1.0  # how often the run's driver is looked for: it may end without an
 QUIET_S = 15.0  # after so long without an event a comment is sent, which finds connections that are dead
 
 
-async def changes(run: ShownRun, since: int | None, extra: queries.Answer) -> AsyncIterator[str]:
-    """Yield the events for one page, without end.
+async def changes(
+    run: ShownRun, since: int | None, extra: queries.Answer, is_over: Callable[[], bool] = bool
+) -> AsyncIterator[str]:
+    """Yield the events for one page, until the server ends.
 
     Args:
         run: the run.
         since: the id of the last event that the page has; None for a new page.
         extra: what each event has besides the summary.
+        is_over: returns whether the server ends, and with it the stream.
     """
     index, sent, said_s, looked_s, state = run.index, (since, True), time.monotonic(), time.monotonic(), run.state
     yield "retry: 1000\n\n"
-    while True:
+    while not is_over():
         if index.is_behind:
             await asyncio.to_thread(index.update)
         now = time.monotonic()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from trialwright.page import charts, queries, timeline
 from trialwright.page.details import details
+from trialwright.page.importance import told_importance
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
 
@@ -51,7 +52,7 @@ def saved(run: ShownRun, assets: Mapping[str, bytes]) -> str:
 
 
 def answers(run: ShownRun) -> Answer:
-    """Return what the page would ask for, by the names of the answers; one that fails is left out."""
+    """Return what the page would ask for, by the names of the answers."""
     columns = [{"name": column.name, "kind": column.kind} for column in run.index.columns]
     known: dict[str, Callable[[], object]] = {
         "summary": lambda: queries.summary(run) | {"control": False, "replays": False},
@@ -62,15 +63,10 @@ def answers(run: ShownRun) -> Answer:
         "points": lambda: charts.points(run),
         "front": lambda: charts.front(run),
         "failures": lambda: queries.failures(run),
-        "importance": lambda: _importance(run),
+        "importance": lambda: told_importance(run),
         "trials": lambda: {**_table(run), "columns": columns},
     }
-    found: Answer = {"run": run.path.name}
-    for name, answer in known.items():
-        try:
-            found[name] = answer()
-        except ValueError:  # as on the live page: importance of too few trials
-            continue
+    found: Answer = {"run": run.path.name, **{name: answer() for name, answer in known.items()}}
     found["details"] = {f"trials/{trial}": details(run, trial) for trial in _shown_in_full(found)}
     return found
 
@@ -84,12 +80,6 @@ def escaped(answer: Answer) -> str:
     """Return JSON that can stand in a script element: whatever a name holds, it cannot end the element."""
     text = json.dumps(answer, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _importance(run: ShownRun) -> Answer:
-    from trialwright.page.importance import importance
-
-    return importance(run)
 
 
 def _table(run: ShownRun) -> Answer:

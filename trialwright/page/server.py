@@ -20,7 +20,7 @@ from starlette.routing import Route
 from trialwright.errors import TrialwrightError
 from trialwright.page import acts, charts, live, queries, timeline
 from trialwright.page.details import details
-from trialwright.page.importance import importance
+from trialwright.page.importance import told_importance
 from trialwright.page.run import ShownRun
 from trialwright.page.runs import Runs
 from trialwright.page.save import saved
@@ -36,21 +36,22 @@ TYPES = {
 }
 
 
-def app(runs: Runs, token: str, *, control: bool = False) -> App:
+def app(runs: Runs, token: str, *, control: bool = False, is_over: Callable[[], bool] = bool) -> App:
     """Return the page as an ASGI application.
 
     Args:
         runs: which runs it shows.
         token: the secret that a request must bring.
         control: whether the page may send requests to runs.
+        is_over: returns whether the server ends: open pages then hear no more.
     """
-    page = _Page(runs, control=control)
+    page = _Page(runs, control=control, is_over=is_over)
     return Guard(Starlette(routes=page.routes, exception_handlers=_HANDLERS), token)
 
 
 class _Page:
-    def __init__(self, runs: Runs, *, control: bool) -> None:
-        self._runs, self._control, self._open = runs, control, 0
+    def __init__(self, runs: Runs, *, control: bool, is_over: Callable[[], bool]) -> None:
+        self._runs, self._control, self._is_over, self._open = runs, control, is_over, 0
         self._assets = {
             file.name: file.read_bytes() for file in resources.files(__package__).joinpath("assets").iterdir()
         }
@@ -67,7 +68,7 @@ class _Page:
             "timeline": lambda run, given: timeline.timeline(run, _float(given, "from"), _float(given, "to")),
             "points": lambda run, given: charts.points(run, given.get("metric", "")),
             "front": lambda run, _: charts.front(run),
-            "importance": lambda run, _: importance(run),
+            "importance": lambda run, _: told_importance(run),
             "what-if": lambda run, given: acts.replayed(run, _number(given, "eta", 0), _number(given, "max_t", 0)),
         }
         answers = [Route(f"/api/runs/{{run}}/{name}", self._answering(answer)) for name, answer in about.items()]
@@ -102,7 +103,8 @@ class _Page:
             raise HTTPException(429, f"{MOST_PAGES} pages are open already: close one")
         run = await self._run(request)
         last = request.headers.get("last-event-id", "")
-        changes = live.changes(run, int(last) if last.isascii() and last.isdigit() else None, self._extra(run))
+        since = int(last) if last.isascii() and last.isdigit() else None
+        changes = live.changes(run, since, self._extra(run), self._is_over)
         return StreamingResponse(self._counted(changes), media_type="text/event-stream")
 
     async def _counted(self, changes: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -110,6 +112,8 @@ class _Page:
         try:
             async for change in changes:
                 yield change
+        except (ValueError, TrialwrightError) as error:  # the run's directory was removed, or its journal is damaged
+            yield f"event: problem\ndata: {json.dumps(str(error))}\n\n"
         finally:
             self._open -= 1
 

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
+LAST_LOOK_S = 1.5  # open pages see the end of the run before the server ends
+
 
 class Server(uvicorn.Server):
-    """A server that also ends when a function returns.
+    """A server that tells its streams to end before it does: else it would wait for them, and then cut them off.
 
     Args:
         config: of uvicorn.
+        ending: is set when the server is about to end.
         until: when this returns, the server ends; None for only a signal.
     """
 
-    def __init__(self, config: uvicorn.Config, until: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ending: threading.Event, until: Callable[[], object] | None = None
+    ) -> None:
         super().__init__(config)
+        self._ending = ending
         if until is not None:
             threading.Thread(target=self._wait, args=(until,), name="trialwright-page-end", daemon=True).start()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End on a signal."""
+        self._ending.set()
+        super().handle_exit(sig, frame)
+
     def _wait(self, until: Callable[[], object]) -> None:
         until()
+        time.sleep(LAST_LOOK_S)
+        self._ending.set()
         self.should_exit = True

@@ -10,7 +10,7 @@ export function el(tag, given = {}, ...children) {
     else if (name === "left%") node.style.left = `${value}%`;
     else node.setAttribute(name, value === true ? "" : String(value));
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 

@@ -17,7 +17,7 @@ export function going(open) {
   function show(summary) {
     note.textContent = summary.read ? `reading the journal: ${number(summary.read.done)} of ${number(summary.read.of)} trials` : "";
     title.textContent = summary.metric ? `${summary.metric} (${summary.mode === "max" ? "larger is better" : "smaller is better"})` : "";
-    facts.replaceChildren(best(summary, open), improved(summary), trials(summary), left(summary), cost(summary), failures(summary));
+    facts.replaceChildren(bestFact(summary, open), improvedFact(summary), trialsFact(summary), leftFact(summary), costFact(summary), failuresFact(summary));
   }
 
   async function load() {
@@ -51,7 +51,7 @@ function fact(label, value, more, kind = "", ...rest) {
   return el("div", { class: `card fact ${kind}` }, el("span", { class: "label" }, label), el("span", { class: "value", title: String(value) }, value), more && el("span", { class: "more", title: typeof more === "string" ? more : undefined }, more), ...rest);
 }
 
-function best({ best, metric }, open) {
+function bestFact({ best, metric }, open) {
   if (!metric) return fact("Best so far", "–", "the run has no metric");
   if (!best) return fact(`Best ${metric} so far`, "–", "no trial has reported a finite value");
   const card = fact(`Best ${metric} so far`, number(best.value, 5), settingsOf(best.config), "best", el("button", { type: "button", class: "plain", onclick: () => open(best.trial) }, `trial ${best.trial}, step ${best.step}`));
@@ -59,31 +59,31 @@ function best({ best, metric }, open) {
   return card;
 }
 
-function improved({ improvements, now, best, state }) {
+function improvedFact({ improvements, now, best, state }) {
   const last = improvements.at(-1);
   if (!last || !best) return fact("Last improvement", "–", "");
   const before = improvements.at(-2), change = before ? `${number(before[1], 4)} → ${number(last[1], 4)}` : "the first value";
   return fact("Last improvement", state !== "running" ? `at ${duration(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
 }
 
-function trials({ outcomes, states, wanted, trials }) {
+function trialsFact({ outcomes, states, wanted, trials }) {
   const ended = states.ended ?? 0, of = wanted ?? trials, running = states.running ?? 0;
   const bar = el("div", { class: "bar", role: "img", "aria-label": "trials by outcome" }, ORDER.filter((kind) => outcomes[kind]).map((kind) => el("i", { class: `${kind}-b`, "width%": (100 * outcomes[kind]) / Math.max(of, 1) })), running ? el("i", { class: "running-b", "width%": (100 * running) / Math.max(of, 1) }) : null);
   const kinds = ORDER.filter((kind) => outcomes[kind]).map((kind) => `${number(outcomes[kind])} ${kind}`);
   return fact("Trials", wanted === null ? number(ended) : `${number(ended)} of ${number(wanted)}`, [running ? `${running} running` : null, states.paused ? `${states.paused} paused` : null, ...kinds].filter(Boolean).join(", "), "", bar);
 }
 
-function left({ eta_s, state, now, wanted }) {
+function leftFact({ eta_s, state, now, wanted }) {
   if (state !== "running") return fact("Took", duration(now), state === "closed" ? "the run is over" : "the run was interrupted: it can be resumed");
   return fact("Time left", eta_s === null ? "–" : duration(eta_s), `after ${duration(now)}${wanted === null ? "; no number of trials was planned" : ""}`);
 }
 
-function cost({ cost, trial_s, now }) {
+function costFact({ cost, trial_s, now }) {
   const used = Object.entries(cost).map(([name, hours]) => `${number(hours, 3)} ${name} hours`);
   return fact("Cost so far", duration(trial_s), used.join(", ") || "time of all trials, added up");
 }
 
-function failures({ outcomes }) {
+function failuresFact({ outcomes }) {
   const count = (outcomes.failed ?? 0) + (outcomes.lost ?? 0);
   return fact("Failures", number(count), count ? el("a", { href: "#failures" }, "by message") : "none", count ? "bad" : "");
 }

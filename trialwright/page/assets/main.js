@@ -83,14 +83,19 @@ async function showRun() {
 }
 
 function listen(show) {
-  let waiting = null;
+  let waiting = null, last = null;
   const source = new EventSource(`/api/runs/${encodeURIComponent(runId)}/events`);
   source.addEventListener("change", (event) => {
-    if (waiting === null) requestAnimationFrame(() => { const summary = waiting; waiting = null; show(summary); });
+    if (waiting === null) requestAnimationFrame(() => { last = waiting; waiting = null; show(last); });
     waiting = JSON.parse(event.data);
   });
+  source.addEventListener("problem", (event) => { source.close(); problem(JSON.parse(event.data)); });
   source.addEventListener("open", () => problem(""));
-  source.addEventListener("error", () => problem(source.readyState === EventSource.CLOSED ? "the page is not updated any more: the server refused the connection" : "the page is not updated at the moment: the server does not answer"));
+  source.addEventListener("error", () => {
+    if (last !== null && last.state !== "running") problem("The run is over, and its page has ended: what is shown is its last state. trialwright serve shows it again.");
+    else if (source.readyState === EventSource.CLOSED) problem("The page is not updated any more: the server has refused the connection.");
+    else problem("The page is not updated at the moment: the server does not answer.");
+  });
 }
 
 function head(summary) {

@@ -23,11 +23,9 @@ export function matters(open, chosen) {
     if (objectives > 1) front.set(await askRun("front"));
   }
   async function shares() {
-    try {
-      measured = await askRun("importance");
-    } catch (error) {
-      measured = null;
-      bars.replaceChildren(el("p", { class: "empty" }, error.message));
+    measured = await askRun("importance");
+    if (measured.problem) {
+      bars.replaceChildren(el("p", { class: "empty" }, measured.problem));
       words.textContent = "";
       return;
     }
