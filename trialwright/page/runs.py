@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from trialwright.page import queries
@@ -10,7 +12,7 @@ from trialwright.page.run import ShownRun, is_driven, open_run
 from trialwright.storage.place import home, is_run
 
 MOST = 500  # runs that are listed
-QUICK_S = 0.3  # how long the list waits for a run that was not read before
+QUICK_S = 0.5  # how long the list waits for runs that were not read before: large ones are read meanwhile
 
 
 class Runs:
@@ -29,7 +31,8 @@ class Runs:
             raise ValueError(f"there is no directory {str(self._where)!r}")
         self.is_one = is_run(self._where)
         self._opened: dict[str, ShownRun] = {}
-        self._lines: dict[str, tuple[object, queries.Answer]] = {}
+        self._lines: dict[str, tuple[object, Future[queries.Answer]]] = {}
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="trialwright-page-list")
         self._lock = threading.Lock()
 
     def get(self, name: str) -> ShownRun | None:
@@ -43,8 +46,14 @@ class Runs:
             return self._opened[name]
 
     def listed(self) -> list[queries.Answer]:
-        """Return a line about each run, the newest first."""
-        return [self._line(name, path) for name, path in self._paths().items()]
+        """Return a line about each run, the newest first. A line with ``"reading": True`` is not complete yet."""
+        until = time.monotonic() + QUICK_S
+        paths = self._paths()
+        small_first = sorted(paths, key=lambda name: (paths[name] / "journal.sqlite").stat().st_size)
+        lines = {name: self._line(name, paths[name]) for name in small_first}
+        reading = {name: lines[name] for name in paths}
+        wait(reading.values(), max(0.0, until - time.monotonic()))
+        return [line.result() if line.done() else _unread(name) for name, line in reading.items()]
 
     def _paths(self) -> dict[str, Path]:
         if self.is_one:
@@ -54,12 +63,14 @@ class Runs:
         ]
         return {path.name: path for _, path in sorted(runs, reverse=True)[:MOST]}
 
-    def _line(self, name: str, path: Path) -> queries.Answer:
-        stamp = ((path / "journal.sqlite").stat().st_mtime_ns, is_driven(path))
-        known = self._lines.get(name)
-        if known is None or known[0] != stamp:
-            known = self._lines[name] = (stamp, _line(name, path))
-        return known[1]
+    def _line(self, name: str, path: Path) -> Future[queries.Answer]:
+        stamp = (path / "journal.sqlite").stat().st_mtime_ns, is_driven(path)
+        with self._lock:
+            known = self._lines.get(name)
+            # One that is being read is not read again: it changes all the time, and would never be done.
+            if known is None or (known[0] != stamp and known[1].done()):
+                known = self._lines[name] = (stamp, self._reader.submit(_line, name, path))
+            return known[1]
 
 
 def _line(name: str, path: Path) -> queries.Answer:
@@ -72,3 +83,7 @@ def _line(name: str, path: Path) -> queries.Answer:
         return queries.line(run)
     finally:
         run.index.close()
+
+
+def _unread(name: str) -> queries.Answer:
+    return {"id": name, "name": name, "state": "", "reading": True, "problem": "it is being read"}

@@ -63,7 +63,7 @@ function improvedFact({ improvements, now, best, state }) {
   const last = improvements.at(-1);
   if (!last || !best) return fact("Last improvement", "–", "");
   const before = improvements.at(-2), change = before ? `${number(before[1], 4)} → ${number(last[1], 4)}` : "the first value";
-  return fact("Last improvement", state !== "running" ? `at ${duration(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
+  return fact("Last improvement", state !== "running" ? `at ${clock(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
 }
 
 function trialsFact({ outcomes, states, wanted, trials }) {
