@@ -143,7 +143,7 @@ def first_paint(browser: Browser, run: Path) -> tuple[float, float]:
         page.goto(address)
         page.locator("[data-best]").wait_for()
         painted = _mark(page)
-        page.locator("#going .note", has_not_text="reading").wait_for()
+        page.locator("#going .note", has_not_text="reading").wait_for(state="attached")
         read = time.perf_counter() - began
         page.close()
     return painted, read

@@ -23,6 +23,8 @@ from trialwright.page.columns import FIXED, Column, found
 from trialwright.storage.database import blame
 
 CHUNK = 20_000  # trials that are read in one transaction: others may look at the index between two
+FIRST = 1_000  # of the first one, for which the page waits
+FRESH = "id > ? AND id <= ?"  # trials that are read the first time
 SAMPLE = 300  # trials at each end that tell which parameters and metrics there are
 
 Value = None | int | float | str | bytes
@@ -129,16 +131,18 @@ class Index:
             # Events from here on are followed: a trial that changes while the others are read is read again.
             self.seq, self.now = self._last(database)
             self._find_columns(database)
+        size = CHUNK if self.filled else min(FIRST, CHUNK)
         [(last, total)] = database.execute(
             "SELECT max(id), count(*) FROM (SELECT id FROM run.trials WHERE id > ? ORDER BY id LIMIT ?)",
-            (self._reached, CHUNK),
+            (self._reached, size),
         ).fetchall()
         if total:
-            self._read(database, "id > ? AND id <= ?", (self._reached, last))
+            self._read(database, FRESH, (self._reached, last))
             self._reached = int(cast(int, last))
             self.filled += int(cast(int, total))
-        if total is None or int(cast(int, total)) < CHUNK:
+        if int(cast(int, total)) < size:
             self._follow(database, self._last(database)[1])
+            [(self.total,)] = cast("list[tuple[int]]", database.execute("SELECT count(*) FROM trials").fetchall())
             self.is_filled = True
             self.improvements = self._all_improvements(database)
 
@@ -151,7 +155,10 @@ class Index:
         self._database.execute("CREATE INDEX by_error ON trials (error) WHERE error <> ''")
 
     def _find_columns(self, database: apsw.Connection) -> None:
-        [(self.total,)] = cast("list[tuple[int]]", database.execute("SELECT count(*) FROM run.trials").fetchall())
+        # Numbers have few gaps, and counting would read the whole file.
+        [(self.total,)] = cast(
+            "list[tuple[int]]", database.execute("SELECT coalesce(max(id) + 1, 0) FROM run.trials").fetchall()
+        )
         ends = f"""SELECT config, metrics FROM (SELECT * FROM run.trials ORDER BY id LIMIT {SAMPLE})
             UNION ALL SELECT config, metrics FROM (SELECT * FROM run.trials ORDER BY id DESC LIMIT {SAMPLE})"""
         sample = [(json.loads(str(config)), json.loads(str(metrics))) for config, metrics in database.execute(ends)]
@@ -196,7 +203,7 @@ class Index:
         """Copy rows of the journal, and keep the sums true."""
         names = ", ".join(column.sql for column in self.columns)
         values = ", ".join(column.value for column in self.columns)
-        if self.is_filled or self.filled >= self.total:
+        if which != FRESH:
             self._count(database, which, bindings, -1)
         database.execute(
             f"INSERT OR REPLACE INTO trials ({names}) SELECT {values} FROM run.trials WHERE {which}",

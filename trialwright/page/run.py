@@ -11,10 +11,9 @@ from typing import Any, Literal, cast
 
 from trialwright.messages import Plain
 from trialwright.page.index import Index
-from trialwright.storage import formats, lock
+from trialwright.storage import formats, lock, tables
 from trialwright.storage.database import reading
 from trialwright.storage.place import JOURNAL, find_run
-from trialwright.storage.sqlite import SqliteStore
 
 State = Literal["running", "closed", "interrupted"]
 
@@ -48,10 +47,10 @@ def open_run(given: str | os.PathLike[str]) -> ShownRun:
         StorageError: its journal is damaged.
     """
     path = find_run(given).resolve()
-    store = SqliteStore.open(path, read_only=True)
-    formats.refuse_old(path / JOURNAL, store.format)
-    told = cast("Mapping[str, Plain]", store.settings["data"])
     with reading(path / JOURNAL) as database:
+        # Its pages are not checked: that would read the whole file before anything is shown.
+        formats.refuse_old(path / JOURNAL, formats.recognised(database, path / JOURNAL))
+        told = cast("Mapping[str, Plain]", tables.settings(database, path / JOURNAL)["data"])
         [(created,)] = database.execute("SELECT created FROM experiments").fetchall()
     goals = objectives(told)
     index = Index(path / JOURNAL, goals[0][1] if goals else "min")

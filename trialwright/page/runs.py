@@ -49,6 +49,8 @@ class Runs:
         """Return a line about each run, the newest first. A line with ``"reading": True`` is not complete yet."""
         until = time.monotonic() + QUICK_S
         paths = self._paths()
+        if self.is_one:  # the page goes on to the run itself
+            return [_unread(name) for name in paths]
         small_first = sorted(paths, key=lambda name: (paths[name] / "journal.sqlite").stat().st_size)
         lines = {name: self._line(name, paths[name]) for name in small_first}
         reading = {name: lines[name] for name in paths}

@@ -55,7 +55,7 @@ def answers(run: ShownRun) -> Answer:
     """Return what the page would ask for, by the names of the answers."""
     columns = [{"name": column.name, "kind": column.kind} for column in run.index.columns]
     known: dict[str, Callable[[], object]] = {
-        "summary": lambda: queries.summary(run) | {"control": False, "replays": False},
+        "summary": lambda: queries.summary(run) | {"control": False, "replays": False, "is_one": True},
         "history": lambda: charts.history(run, 600),
         "curves": lambda: charts.curves(run, "", 200),
         "rungs": lambda: charts.rungs(run),

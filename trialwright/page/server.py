@@ -156,7 +156,11 @@ class _Page:
         return queries.summary(run) | self._extra(run)
 
     def _extra(self, run: ShownRun) -> queries.Answer:
-        return {"control": self._control, "replays": acts.can_replay(run.settings.get("scheduler"))}
+        return {
+            "control": self._control,
+            "is_one": self._runs.is_one,
+            "replays": acts.can_replay(run.settings.get("scheduler")),
+        }
 
 
 async def _answer(answer: Callable[..., Any], *arguments: object) -> Response:

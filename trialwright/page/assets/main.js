@@ -102,6 +102,7 @@ function head(summary) {
   document.title = `${summary.name} · Trialwright`;
   byId("name").textContent = summary.name;
   byId("name").title = summary.path;
+  byId("home").hidden = summary.is_one;
   const pill = byId("state");
   pill.className = `pill ${summary.state}`;
   pill.textContent = summary.state === "closed" ? "ended" : summary.state;
@@ -114,7 +115,6 @@ async function start() {
   if (location.search.includes("token=")) history.replaceState(null, "", location.pathname + location.hash);
   theme();
   if (runId) {
-    if (!isSaved) ask("/api/runs").then(({ is_one: isOne }) => { byId("home").hidden = isOne; });
     return showRun();
   }
   const { runs: found, is_one: isOne } = await ask("/api/runs");
