@@ -6,14 +6,15 @@ import json
 import math
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+import apsw
 
 from trialwright.page import queries
 from trialwright.page.columns import Column
 from trialwright.page.queries import Answer, numbers
 from trialwright.page.run import ShownRun
 from trialwright.scopes import undominated
-from trialwright.storage.tables import FRAMES
 
 WIDEST = 2_000  # pixel columns
 BEST, OTHERS = 50, 70  # curves that are drawn: the best, and a sample of all others
@@ -39,25 +40,36 @@ def history(run: ShownRun, width: int) -> Answer:
 
 
 def curves(run: ShownRun, metric: str, width: int) -> Answer:
-    """Return the learning curves of the best trials, and of a sample of the others, by step."""
+    """Return the learning curves of the best trials, and of a sample of the others, by step.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
     chosen = metric or (run.objectives[0][0] if run.objectives else "")
-    trials = _chosen(run, BEST, OTHERS)
+    if '"' in chosen or "\\" in chosen:
+        raise ValueError(f"metric {chosen!r} cannot be drawn")
+    width = max(2, min(width, WIDEST))
     drawn = []
     with run.index.journal() as database:
-        statement = FRAMES.replace("FROM events", "FROM run.events").replace(
-            "SELECT line", "SELECT line ->> '$[1].first_step', line -> ?"
-        )
-        path = f'$[1].columns."{chosen}"'
-        if '"' in chosen or "\\" in chosen:
-            raise ValueError(f"metric {chosen!r} cannot be drawn")
-        for trial, rank, outcome in trials:
-            steps: dict[int, float | None] = {}
-            for first, column in database.execute(statement, (path, trial)):
-                if column is not None:
-                    steps.update(enumerate(numbers(json.loads(str(column))), cast(int, first)))
-            kept = decimated([(step, steps[step]) for step in sorted(steps)], max(2, min(width, WIDEST)))
+        for trial, rank, outcome, length in _chosen(run, BEST, OTHERS):
+            points = _curve(database, trial, chosen, max(1, (length or 0) // (4 * width)))
+            kept = decimated(points, width)
             drawn.append({"trial": trial, "rank": rank, "outcome": outcome, "points": kept})
     return {"metric": chosen, "of": run.index.total, "curves": [each for each in drawn if each["points"]]}
+
+
+def _curve(database: apsw.Connection, trial: int, metric: str, every: int) -> list[tuple[float, float | None]]:
+    """Return the values of a trial by step; of a long one, only frames that hold a step which ``every`` divides."""
+    statement = """
+        SELECT line ->> '$[1].first_step' AS first, line -> :path FROM run.events
+         WHERE kind = 'Reported' AND trial = :trial AND (:every = 1
+               OR (first - 1 + json_array_length(line, '$[1].time_s')) / :every > (first - 1) / :every) ORDER BY seq"""
+    steps: dict[int, float | None] = {}
+    bindings = {"path": f'$[1].columns."{metric}"', "trial": trial, "every": every}
+    for first, column in database.execute(statement, bindings):
+        if column is not None:
+            steps.update(enumerate(numbers(json.loads(str(column))), cast(int, first)))
+    return [(step, steps[step]) for step in sorted(steps)]
 
 
 def decimated(points: Sequence[tuple[float, float | None]], width: int) -> list[tuple[float, float]]:
@@ -76,20 +88,30 @@ def decimated(points: Sequence[tuple[float, float | None]], width: int) -> list[
     return kept
 
 
-def _chosen(run: ShownRun, best: int, others: int) -> list[tuple[int, int | None, str | None]]:
-    """Return trials to draw, each with its rank if it is one of the best, and how it ended."""
+class Chosen(NamedTuple):
+    """A trial that is drawn: its rank if it is one of the best, how it ended, and its last step."""
+
+    trial: int
+    rank: int | None
+    outcome: str | None
+    step: int | None
+
+
+def _chosen(run: ShownRun, best: int, others: int) -> list[Chosen]:
+    """Return trials to draw: the best, and a sample of the others."""
     order = "ASC" if run.index.sign > 0 else "DESC"
-    good = run.index.rows(f"SELECT id, outcome FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT {best}")
-    ranked: list[tuple[int, int | None, str | None]] = [
-        (cast(int, trial), rank, cast("str | None", outcome)) for rank, (trial, outcome) in enumerate(good)
-    ]
-    taken = {trial for trial, _, _ in ranked}
+    good = run.index.rows(
+        f"SELECT id, outcome, step FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT {best}"
+    )
     every = max(1, run.index.total // others)
     sample = run.index.rows(
-        "SELECT id, outcome FROM trials WHERE id IN (SELECT value FROM json_each(?)) AND started IS NOT NULL",
+        "SELECT id, outcome, step FROM trials WHERE id IN (SELECT value FROM json_each(?)) AND started IS NOT NULL",
         (json.dumps([place * every for place in range(others)]),),
     )
-    return ranked + [(cast(int, trial), None, cast("str | None", how)) for trial, how in sample if trial not in taken]
+    taken = {row[0] for row in good}
+    ranked = [Chosen(cast(int, row[0]), rank, *cast("tuple[str, int]", row[1:])) for rank, row in enumerate(good)]
+    rest = [row for row in sample if row[0] not in taken]
+    return ranked + [Chosen(cast(int, row[0]), None, *cast("tuple[str, int]", row[1:])) for row in rest]
 
 
 def rungs(run: ShownRun) -> Answer:
@@ -139,7 +161,7 @@ def points(run: ShownRun, metric: str = "") -> Answer:
     """Return configurations with their values: of the best trials, and of a sample of the others."""
     columns = [column for column in run.index.columns if column.kind == "parameter"]
     value = _value(run, metric)
-    trials = [trial for trial, _, _ in _chosen(run, GOOD, SAMPLE)]
+    trials = [each.trial for each in _chosen(run, GOOD, SAMPLE)]
     names = "".join(f", {column.sql}" for column in columns)
     rows = run.index.rows(
         f"SELECT id, outcome, {value}{names} FROM trials WHERE id IN (SELECT value FROM json_each(?))",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +12,16 @@ from types import FrameType
 import uvicorn
 
 LAST_LOOK_S = 1.5  # open pages see the end of the run before the server ends
+
+
+class Quiet(logging.Filter):
+    """Answers that nothing waits for any more are cancelled when the server ends: that is no error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is shown."""
+        kind = record.exc_info[0] if record.exc_info else None
+        is_cut = kind is not None and issubclass(kind, asyncio.CancelledError)
+        return not (is_cut or str(record.msg).startswith("Cancel "))
 
 
 class Server(uvicorn.Server):
@@ -25,6 +37,7 @@ class Server(uvicorn.Server):
         self, config: uvicorn.Config, ending: threading.Event, until: Callable[[], object] | None = None
     ) -> None:
         super().__init__(config)
+        logging.getLogger("uvicorn.error").addFilter(Quiet())
         self._ending = ending
         if until is not None:
             threading.Thread(target=self._wait, args=(until,), name="trialwright-page-end", daemon=True).start()

@@ -38,15 +38,17 @@ function problem(text) {
 
 // A section is asked for again only while it is on the screen, and not more often than its period.
 function keeper(name, part) {
-  let visible = false, stale = true, busy = false, last = 0, timer = null;
+  let visible = false, stale = true, busy = false, last = 0, took = 0, timer = null;
   const look = async () => {
     timer = null;
     if (!visible || !stale || busy) return;
-    const wait = last + (AGAIN_MS[name] ?? 2000) - performance.now();
+    // What takes long to answer is asked for less often: the head of the page must not wait for it.
+    const wait = last + Math.max(AGAIN_MS[name] ?? 2000, 5 * took) - performance.now();
     if (last && wait > 0) { timer = setTimeout(look, wait); return; }
+    const began = performance.now();
     busy = true; stale = false;
     try { await part.load(); } catch (error) { problem(error.message); }
-    busy = false; last = performance.now();
+    busy = false; last = performance.now(); took = last - began;
     if (stale && !timer) look();
   };
   new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; look(); }, { rootMargin: "300px" }).observe(part.node);
