@@ -15,6 +15,7 @@ from trialwright.page.columns import Column
 from trialwright.page.queries import Answer, numbers
 from trialwright.page.run import ShownRun
 from trialwright.scopes import undominated
+from trialwright.storage.database import reading
 
 WIDEST = 2_000  # pixel columns
 BEST, OTHERS = 50, 70  # curves that are drawn: the best, and a sample of all others
@@ -50,7 +51,7 @@ def curves(run: ShownRun, metric: str, width: int) -> Answer:
         raise ValueError(f"metric {chosen!r} cannot be drawn")
     width = max(2, min(width, WIDEST))
     drawn = []
-    with run.index.journal() as database:
+    with reading(run.index.path) as database:  # not by the index, which must not wait
         for trial, rank, outcome, length in _chosen(run, BEST, OTHERS):
             points = _curve(database, trial, chosen, max(1, (length or 0) // (4 * width)))
             kept = decimated(points, width)
@@ -61,7 +62,7 @@ def curves(run: ShownRun, metric: str, width: int) -> Answer:
 def _curve(database: apsw.Connection, trial: int, metric: str, every: int) -> list[tuple[float, float | None]]:
     """Return the values of a trial by step; of a long one, only frames that hold a step which ``every`` divides."""
     statement = """
-        SELECT line ->> '$[1].first_step' AS first, line -> :path FROM run.events
+        SELECT line ->> '$[1].first_step' AS first, line -> :path FROM events
          WHERE kind = 'Reported' AND trial = :trial AND (:every = 1
                OR (first - 1 + json_array_length(line, '$[1].time_s')) / :every > (first - 1) / :every) ORDER BY seq"""
     steps: dict[int, float | None] = {}

@@ -10,6 +10,7 @@ import apsw
 from trialwright.page import queries
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
+from trialwright.storage.database import reading
 from trialwright.storage.tables import FRAMES
 
 EVENTS = 20_000  # that are looked through for what happened to a trial
@@ -23,15 +24,13 @@ def details(run: ShownRun, trial: int) -> Answer:
     Raises:
         ValueError: there is no such trial.
     """
-    with run.index.journal() as database:
-        rows = database.execute("SELECT line FROM run.trials WHERE id = ?", (trial,)).fetchall()
-        if not rows:
-            raise ValueError(f"there is no trial {trial} in this run")
-        known = dict(zip(_NAMES, json.loads(str(rows[0][0])), strict=False))
-        frames = [
-            json.loads(str(line))
-            for (line,) in database.execute(FRAMES.replace("FROM events", "FROM run.events"), (trial,))
-        ]
+    with reading(run.index.path) as database:  # not by the index, which must not wait
+        rows = database.execute("SELECT line FROM trials WHERE id = ?", (trial,)).fetchall()
+    if not rows:
+        raise ValueError(f"there is no trial {trial} in this run")
+    known = dict(zip(_NAMES, json.loads(str(rows[0][0])), strict=False))
+    with reading(run.index.path) as database:
+        frames = [json.loads(str(line)) for (line,) in database.execute(FRAMES, (trial,))]
         others = _others(database, trial, known)
     lines = sorted([*frames, *others], key=lambda line: line[0])
     return {
@@ -69,7 +68,7 @@ def _others(database: apsw.Connection, trial: int, known: Answer) -> list[Any]:
         return []
     first = _seq_at(database, known["started"])
     statement = """
-        SELECT line FROM run.events WHERE seq BETWEEN :first AND :first + :most AND now <= :until
+        SELECT line FROM events WHERE seq BETWEEN :first AND :first + :most AND now <= :until
            AND NOT (kind = 'Reported' AND trial = :trial) AND (trial = :trial OR decisions LIKE :named)"""
     until = known["ended"] if known["ended"] is not None else 1e300
     named = f'%"trial":{trial},%'
@@ -79,11 +78,11 @@ def _others(database: apsw.Connection, trial: int, known: Answer) -> list[Any]:
 
 def _seq_at(database: apsw.Connection, now: float) -> int:
     """Return the number of the first event at this time or later, by bisection."""
-    [(low, high)] = database.execute("SELECT coalesce(min(seq), 1), coalesce(max(seq), 1) FROM run.events").fetchall()
+    [(low, high)] = database.execute("SELECT coalesce(min(seq), 1), coalesce(max(seq), 1) FROM events").fetchall()
     low, high = int(cast(int, low)), int(cast(int, high))
     while low < high:
         middle = (low + high) // 2
-        [(at,)] = database.execute("SELECT now FROM run.events WHERE seq = ?", (middle,)).fetchall()
+        [(at,)] = database.execute("SELECT now FROM events WHERE seq = ?", (middle,)).fetchall()
         low, high = (middle + 1, high) if cast(float, at) < now else (low, middle)
     return low
 

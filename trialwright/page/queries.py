@@ -13,6 +13,7 @@ from trialwright.page.conditions import where
 from trialwright.page.index import Row, Value
 from trialwright.page.run import ShownRun
 from trialwright.space.plain import shown_of
+from trialwright.storage.database import reading
 
 Answer = dict[str, Any]  # what becomes JSON
 PAGE = 200  # rows of a table at most
@@ -269,13 +270,13 @@ Direction = Literal["asc", "desc"]
 def line(run: ShownRun) -> Answer:
     """Return a line about a run for a list of runs, by its journal."""
     order = "min" if run.index.sign > 0 else "max"
-    with run.index.journal() as database:
-        [(count,)] = database.execute("SELECT count(*) FROM run.trials").fetchall()
+    with reading(run.index.path) as database:  # not by the index, which must not wait
+        [(count,)] = database.execute("SELECT count(*) FROM trials").fetchall()
         [(now,)] = database.execute(
-            "SELECT max(now) FROM (SELECT now FROM run.events ORDER BY seq DESC LIMIT 1)"
+            "SELECT max(now) FROM (SELECT now FROM events ORDER BY seq DESC LIMIT 1)"
         ).fetchall()
         [(best,)] = database.execute(
-            f"""SELECT {order}(value) FROM (SELECT line ->> '$[15][0]' AS value FROM run.trials)
+            f"""SELECT {order}(value) FROM (SELECT line ->> '$[15][0]' AS value FROM trials)
                 WHERE typeof(value) IN ('real', 'integer')"""
         ).fetchall()
     return {

@@ -49,9 +49,10 @@ def open_run(given: str | os.PathLike[str]) -> ShownRun:
     path = find_run(given).resolve()
     with reading(path / JOURNAL) as database:
         # Its pages are not checked: that would read the whole file before anything is shown.
-        formats.refuse_old(path / JOURNAL, formats.recognised(database, path / JOURNAL))
+        version = formats.recognised(database, path / JOURNAL)
         told = cast("Mapping[str, Plain]", tables.settings(database, path / JOURNAL)["data"])
         [(created,)] = database.execute("SELECT created FROM experiments").fetchall()
+    formats.refuse_old(path / JOURNAL, version)
     goals = objectives(told)
     index = Index(path / JOURNAL, goals[0][1] if goals else "min")
     return ShownRun(path, str(told.get("name") or path.name), str(created), told, goals, index)

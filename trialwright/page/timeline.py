@@ -11,6 +11,7 @@ import apsw
 
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
+from trialwright.storage.database import reading
 
 BARS = 1_500  # at most
 EVENTS = 50_000  # in which the cause of idle time is looked for
@@ -38,7 +39,7 @@ def timeline(run: ShownRun, begin: float | None = None, end: float | None = None
     now = run.index.now
     until = now if end is None else end
     since = _first(run, until) if begin is None else begin
-    with run.index.journal() as database:
+    with reading(run.index.path) as database:  # not by the index, which must not wait
         bars = _in_lanes(_bars(run, database, since, until, now))
         causes = _Causes(database, since, until)
     lanes: dict[str, list[Bar]] = {}
@@ -111,7 +112,7 @@ def _bars(run: ShownRun, database: apsw.Connection, since: float, until: float, 
 def _attempts(database: apsw.Connection, whole: Bar) -> Iterator[Bar]:
     """Yield a bar for each attempt of a trial that was paused or tried again, by its reports."""
     statement = """SELECT attempt, min(now), max(now), min(line ->> '$[1].time_s[0]'), max(line ->> '$[1].time_s[#-1]')
-        FROM run.events WHERE kind = 'Reported' AND trial = ? GROUP BY attempt ORDER BY attempt"""
+        FROM events WHERE kind = 'Reported' AND trial = ? GROUP BY attempt ORDER BY attempt"""
     before = 0.0
     for _, first, last, time_s, until_s in cast(
         "list[tuple[int, float, float, float, float]]", database.execute(statement, (whole.trial,)).fetchall()
@@ -171,7 +172,7 @@ class _Causes:
         self._waits: list[float] = []
         self._first = 0.0
         statement = f"""
-            SELECT now, kind, decisions FROM (SELECT * FROM run.events ORDER BY seq DESC LIMIT {EVENTS})
+            SELECT now, kind, decisions FROM (SELECT * FROM events ORDER BY seq DESC LIMIT {EVENTS})
              WHERE (kind = 'Suggested' OR decisions LIKE '%"Asked"%' OR decisions LIKE '%"Wait"%')
                AND now BETWEEN ? AND ? ORDER BY seq"""
         since_asked: float | None = None
