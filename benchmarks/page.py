@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.performance.__main__ import machine
 from trialwright import Engine, report, space
 from trialwright.engine import settings
-from trialwright.messages import Finished, Reported, Started
+from trialwright.messages import Event, Finished, Reported, Started
 from trialwright.storage.base import TrialRow, Turn
 from trialwright.storage.sqlite import SqliteStore
 
@@ -105,7 +105,7 @@ def _turn(trial: int, lr: float, dropout: float) -> Turn:
         best=(losses[1], 2),
     )
     frame = Reported(trial, 1, 1, (0.75, 1.5), {"loss": losses})
-    events = [Started(trial, 1, row.worker), frame, Finished(trial, 1)]
+    events: list[Event] = [Started(trial, 1, row.worker), frame, Finished(trial, 1)]
     return Turn(began + 1.5, events, [[], [], []], trials=[row], is_awaited=False)
 
 

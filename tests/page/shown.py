@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from trialwright import Engine, space
 from trialwright.executors import Simulated
-from trialwright.page.index import filled
 from trialwright.page.run import open_run
 from trialwright.schedulers import ASHA
 
@@ -43,6 +42,13 @@ def make_run(storage, name="shown", num_samples=40, **keywords):
         "net": {"width": space.choice([64, 128, 256]), HOSTILE: space.choice(["adam", HOSTILE])},
     }
     return Engine(Falling(), where, num_samples=num_samples, storage=storage, name=name, **given).run()
+
+
+def filled(index):
+    """Read all of a run into its index."""
+    while index.is_behind:
+        index.update()
+    return index
 
 
 def opened(result):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trialwright.page.columns import FIXED, Column
-from trialwright.page.conditions import between, where
+from trialwright.page.conditions import where
 
 COLUMNS = (*FIXED, Column("lr", "parameter", "p0", "$[6].lr"), Column("net/width of it", "parameter", "p1", "$"))
 
@@ -41,7 +41,3 @@ def test_an_unknown_column_is_refused_with_the_nearest():
 def test_a_filter_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="2000"):
         where("lr < 1 and " * 300, COLUMNS)
-
-
-def test_ranges_become_conditions():
-    assert between({"lr": (0.1, 0.5)}, COLUMNS) == ("p0 >= ? AND p0 <= ?", [0.1, 0.5])

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from tests.page.shown import make_run, opened
+from tests.page.shown import Falling, filled, make_run, opened
 from trialwright import Engine, load, report, space
 from trialwright.page import index as module
-from trialwright.page.index import Index, filled
+from trialwright.page.index import Index
 
 
 def by_id(run):
@@ -98,7 +98,7 @@ def test_the_index_follows_a_run_that_goes_on(tmp_path):
     assert index.is_behind
     filled(index)
     assert not index.is_behind
-    assert index.totals.states == {"ended": 3, "running": 0, "waiting": 0} or index.totals.states["ended"] == 3
+    assert +index.totals.states == {"ended": 3}
     assert "late" in [column.name for column in index.columns]  # a metric that came up later
     result = load(path)
     assert index.improvements[-1].value == result.best_trial.best[0]
@@ -128,9 +128,7 @@ def test_a_driver_can_leave_one_plain_file_while_the_index_is_open(tmp_path):
     result = make_run(tmp_path, num_samples=2)
     index = filled(Index(result.path / "journal.sqlite", "min"))
     assert {file.name for file in result.path.iterdir()} >= {"journal.sqlite"}
-    more = Engine.resume(
-        result.path, __import__("tests.page.shown", fromlist=["Falling"]).Falling(), num_samples=4, verbose=0
-    )
+    more = Engine.resume(result.path, Falling(), num_samples=4, verbose=0)
     more.run()
     filled(index)
     assert index.total == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from trialwright.errors import nearest
 from trialwright.page.columns import Column
@@ -33,14 +33,6 @@ def where(text: str, columns: Sequence[Column]) -> tuple[str, list[float | str |
         parts.append(_sql(known[name], operator))
         bindings.append(value)
     return " AND ".join(parts) or "1", bindings
-
-
-def between(
-    ranges: Mapping[str, tuple[float, float]], columns: Sequence[Column]
-) -> tuple[str, list[float | str | None]]:
-    """Return the same for ranges of columns, both ends included."""
-    conditions = [f'"{name}" >= {low!r} and "{name}" <= {high!r}' for name, (low, high) in ranges.items()]
-    return where(" and ".join(conditions), columns)
 
 
 def _words(text: str) -> list[tuple[str, str]]:

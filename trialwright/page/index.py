@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from typing import NamedTuple, cast
 
 import apsw
 
-from trialwright.messages import Plain
 from trialwright.page.columns import FIXED, Column, found
 from trialwright.storage.database import blame
 
@@ -273,16 +271,3 @@ class Index:
             except FileNotFoundError:
                 stamp += (0, 0)
         return tuple(stamp)
-
-
-def filled(index: Index, deadline_s: float = 60.0) -> Index:
-    """Read the whole run; for tests and programs without a page."""
-    until = time.monotonic() + deadline_s
-    while index.is_behind and time.monotonic() < until:
-        index.update()
-    return index
-
-
-def plain(text: object) -> Plain:
-    """Read a JSON value of the journal."""
-    return cast(Plain, json.loads(str(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from trialwright.nested import flatten
 from trialwright.page.columns import Column
@@ -262,9 +262,6 @@ def numbers(values: Sequence[Value]) -> Iterator[float | None]:
     """Yield finite numbers; None for all else."""
     for value in values:
         yield float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-Direction = Literal["asc", "desc"]
 
 
 def line(run: ShownRun) -> Answer:
