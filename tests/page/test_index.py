@@ -9,6 +9,7 @@ import pytest
 
 from tests.page.shown import Falling, filled, make_run, opened
 from trialwright import Engine, load, report, space
+from trialwright.errors import StorageError
 from trialwright.page import index as module
 from trialwright.page.index import Index
 
@@ -133,4 +134,17 @@ def test_a_driver_can_leave_one_plain_file_while_the_index_is_open(tmp_path):
     filled(index)
     assert index.total == 4
     assert not (result.path / "journal.sqlite-wal").exists()
+    index.close()
+
+
+def test_an_index_that_could_not_read_the_journal_reads_it_anew(tmp_path):
+    path = make_run(tmp_path, num_samples=10).path / "journal.sqlite"
+    index = Index(path, "min")
+    index.update()
+    away = path.rename(path.with_name("away"))
+    with pytest.raises(StorageError, match=r"journal\.sqlite"):
+        index.update()
+    away.rename(path)
+    filled(index)
+    assert index.totals.states == {"ended": 10}
     index.close()

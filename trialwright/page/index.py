@@ -17,11 +17,13 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from trialwright.errors import StorageError
 from trialwright.page.columns import FIXED, Column, found
 from trialwright.storage.database import blame
 
 CHUNK = 20_000  # trials that are read in one transaction: others may look at the index between two
 FIRST = 1_000  # of the first one, for which the page waits
+BUSY_MS = 5_000  # the driver locks the journal for a moment at its end
 FRESH = "id > ? AND id <= ?"  # trials that are read the first time
 SAMPLE = 300  # trials at each end that tell which parameters and metrics there are
 
@@ -69,6 +71,7 @@ class Index:
         self._lock = threading.RLock()
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
         self._database = apsw.Connection("", flags=flags)  # a temporary file, which SQLite deletes
+        self._database.set_busy_timeout(BUSY_MS)
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = OFF", "cache_size = -65536"):
             self._database.execute(f"PRAGMA {pragma}")
         self._make()
@@ -95,14 +98,25 @@ class Index:
         with self._lock, blame(self.path):
             self._database.execute("ATTACH ? AS run", (f"{self.path.absolute().as_uri()}?mode=ro",))
             try:
-                self._database.execute("BEGIN")
-                yield self._database
+                with self._database:  # a transaction
+                    yield self._database
             finally:
-                self._database.execute("COMMIT")
                 self._database.execute("DETACH run")
 
     def update(self) -> bool:
-        """Read what has changed, the first time a chunk of trials; tell whether anything has."""
+        """Read what has changed, the first time a chunk of trials; tell whether anything has.
+
+        Raises:
+            StorageError: the journal cannot be read now; it will be read anew.
+        """
+        with self._lock:
+            try:
+                return self._update()
+            except StorageError:
+                self._forget()  # the sums may be those of a part
+                raise
+
+    def _update(self) -> bool:
         stamp = self._stamp()
         if self.is_filled and stamp == self._seen:
             return False
@@ -143,6 +157,12 @@ class Index:
             [(self.total,)] = cast("list[tuple[int]]", database.execute("SELECT count(*) FROM trials").fetchall())
             self.is_filled = True
             self.improvements = self._all_improvements(database)
+
+    def _forget(self) -> None:
+        """Begin anew."""
+        self.filled, self.is_filled, self._seen, self._reached = 0, False, (), -1
+        self._states, self._outcomes, self._trial_s, self._waited = Counter(), Counter(), 0.0, 0
+        self._make()
 
     def _make(self) -> None:
         columns = ", ".join(column.sql for column in self.columns if column.sql != "id")

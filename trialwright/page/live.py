@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from trialwright.page import queries
-from trialwright.page.run import ShownRun
+from trialwright.page.run import ShownRun, patiently
 
 LOOK_S = 0.05  # how often the journal's files are looked at
 PAUSE_S = 0.1  # between two events: a screen cannot be read faster
@@ -35,14 +35,14 @@ async def changes(
     yield "retry: 1000\n\n"
     while not is_over():
         if index.is_behind:
-            await asyncio.to_thread(index.update)
+            await asyncio.to_thread(patiently, index.update)
         now = time.monotonic()
         if now - looked_s > STATE_S:
-            looked_s, before, state = now, state, await asyncio.to_thread(lambda: run.state)
+            looked_s, before, state = now, state, await asyncio.to_thread(patiently, lambda: run.state)
             sent = sent if before == state else (None, True)
         if (index.seq, index.is_filled) != sent:
             sent, said_s = (index.seq, index.is_filled), now
-            yield _event(index.seq, await asyncio.to_thread(queries.summary, run) | extra)
+            yield _event(index.seq, await asyncio.to_thread(patiently, queries.summary, run) | extra)
             await asyncio.sleep(PAUSE_S if index.is_filled else 0)
         elif now - said_s > QUIET_S:
             said_s = now

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
+from trialwright.errors import StorageError
 from trialwright.messages import Plain
 from trialwright.page.index import Index
 from trialwright.storage import formats, lock, tables
 from trialwright.storage.database import reading
 from trialwright.storage.place import JOURNAL, find_run
+
+TRIES, AGAIN_S = 3, 0.3  # how often a journal that cannot be read is tried again, and after how long
 
 State = Literal["running", "closed", "interrupted"]
 
@@ -37,6 +41,24 @@ class ShownRun:
         with reading(self.path / JOURNAL) as database:
             [(status,)] = database.execute("SELECT status FROM experiments").fetchall()
         return "closed" if status == "closed" else "interrupted"
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def patiently(ask: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T:
+    """Ask a journal, again if it cannot be read: at its end a run's log is removed, perhaps at this moment.
+
+    Raises:
+        StorageError: it cannot be read at all.
+    """
+    for _ in range(TRIES):
+        try:
+            return ask(*args, **keywords)
+        except StorageError:
+            time.sleep(AGAIN_S)
+    return ask(*args, **keywords)
 
 
 def open_run(given: str | os.PathLike[str]) -> ShownRun:

@@ -21,7 +21,7 @@ from trialwright.errors import TrialwrightError
 from trialwright.page import acts, charts, live, queries, timeline
 from trialwright.page.details import details
 from trialwright.page.importance import told_importance
-from trialwright.page.run import ShownRun
+from trialwright.page.run import ShownRun, patiently
 from trialwright.page.runs import Runs
 from trialwright.page.save import saved
 from trialwright.page.security import LARGEST_BODY, App, Guard
@@ -147,7 +147,7 @@ class _Page:
         if run is None:
             raise HTTPException(404, f"there is no run {request.path_params['run']!r}")
         if not run.index.filled:  # the first to ask: what it asks for needs some trials
-            await asyncio.to_thread(run.index.update)
+            await asyncio.to_thread(patiently, run.index.update)
         return run
 
     def _summary(self, run: ShownRun) -> queries.Answer:
@@ -164,7 +164,7 @@ class _Page:
 
 
 async def _answer(answer: Callable[..., Any], *arguments: object) -> Response:
-    return JSONResponse(await asyncio.to_thread(answer, *arguments))
+    return JSONResponse(await asyncio.to_thread(patiently, answer, *arguments))
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -38,7 +38,7 @@ function problem(text) {
 
 // A section is asked for again only while it is on the screen, and not more often than its period.
 function keeper(name, part) {
-  let visible = false, stale = true, busy = false, last = 0, took = 0, timer = null;
+  let visible = false, stale = true, busy = false, failed = false, last = 0, took = 0, timer = null;
   const look = async () => {
     timer = null;
     if (!visible || !stale || busy) return;
@@ -47,7 +47,11 @@ function keeper(name, part) {
     if (last && wait > 0) { timer = setTimeout(look, wait); return; }
     const began = performance.now();
     busy = true; stale = false;
-    try { await part.load(); } catch (error) { problem(error.message); }
+    try {
+      await part.load();
+      if (failed) problem("");
+      failed = false;
+    } catch (error) { failed = true; problem(error.message); }
     busy = false; last = performance.now(); took = last - began;
     if (stale && !timer) look();
   };
