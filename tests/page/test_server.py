@@ -181,7 +181,7 @@ def test_a_list_has_each_run_with_its_best_value(result, tmp_path):
 # Acting ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["stop", "enqueue"])
+@pytest.mark.parametrize("name", ["stop", "enqueue", "pause", "continue"])
 def test_without_control_the_page_is_read_only(client, result, name):
     answer = client.post(api(result, name), headers=OWN, json={"trial": None, "config": {}})
     assert answer.status_code == 403
@@ -238,6 +238,9 @@ def test_with_control_a_trial_is_enqueued_and_the_run_is_stopped(tmp_path):
     where = f"/api/runs/{path.name}"
     assert client.get(f"{where}/summary").json()["state"] == "running"
     assert client.post(f"{where}/enqueue", headers=OWN, json={"config": {"net/x": 0.125}}).json()["waits"] is False
+    assert client.post(f"{where}/pause", headers=OWN, json={"trial": None}).status_code == 200
+    assert client.post(f"{where}/continue", headers=OWN, json={"trial": None}).status_code == 200
+    assert client.post(f"{where}/stop", headers=OWN, json={}).status_code == 400
     assert client.post(f"{where}/stop", headers=OWN, json={"trial": 0}).status_code == 200
     for _ in range(600):
         if 0.125 in tried:

@@ -27,9 +27,27 @@ def stop(run: ShownRun, body: Mapping[str, Any]) -> Answer:
         TypeError: the body does not name a trial.
     """
     _check_running(run)
-    if body.keys() != {"trial"}:
-        raise TypeError("a request to stop names a trial, or null for the whole run")
-    return {"request": inbox.stop(run.path, body["trial"])}
+    return {"request": inbox.stop(run.path, _trial_of(body))}
+
+
+def pause(run: ShownRun, body: Mapping[str, Any]) -> Answer:
+    """Ask the run to pause a trial, or (``{"trial": null}``) to start no more trials.
+
+    Raises:
+        ValueError, TypeError: as for ``stop``.
+    """
+    _check_running(run)
+    return {"request": inbox.pause(run.path, _trial_of(body))}
+
+
+def go_on(run: ShownRun, body: Mapping[str, Any]) -> Answer:
+    """Ask the run to continue what was paused by a request.
+
+    Raises:
+        ValueError, TypeError: as for ``stop``.
+    """
+    _check_running(run)
+    return {"request": inbox.unpause(run.path, _trial_of(body))}
 
 
 def enqueue(run: ShownRun, body: Mapping[str, Any]) -> Answer:
@@ -104,6 +122,12 @@ def changed(told: Plain, eta: int, max_t: int) -> Scheduler:
     within = {"grace_period": min(least, max_t)} if isinstance(least, int | float) else {}
     plain = {**told, "options": {**options, **within, "max_t": max_t, "reduction_factor": eta}}
     return cast(Scheduler, catalogue.from_plain(plain))
+
+
+def _trial_of(body: Mapping[str, Any]) -> int | None:
+    if body.keys() != {"trial"}:
+        raise TypeError("a request names a trial, or null for the whole run")
+    return cast("int | None", body["trial"])  # the inbox checks it
 
 
 def _is_fifo(told: Plain) -> bool:

@@ -7,7 +7,7 @@ let allowed = false;
 
 export function act() {
   const said = el("p", { role: "status", class: "soft" });
-  const stop = el("div", { class: "card form", hidden: true }, el("h3", {}, "Stop"), el("p", { class: "soft" }, "Trials that run are stopped, and the run ends. It can be resumed."), el("div", { class: "row" }, el("button", { type: "button", class: "danger", onclick: () => sure("Stop the whole run?", () => post("stop", { trial: null }, "the run was asked to stop")) }, "Stop the run")), said);
+  const stop = el("div", { class: "card form", hidden: true }, el("h3", {}, "Pause or stop the run"), el("p", { class: "soft" }, "A paused run starts no more trials; those that run go on to their end. A run that is stopped stops its trials, and can be resumed."), el("div", { class: "row" }, el("button", { type: "button", onclick: () => post("pause", { trial: null }, "the run was asked to start no more trials") }, "Pause"), el("button", { type: "button", onclick: () => post("continue", { trial: null }, "the run was asked to continue") }, "Continue"), el("button", { type: "button", class: "danger", onclick: () => sure("Stop the whole run?", () => post("stop", { trial: null }, "the run was asked to stop")) }, "Stop the run")), said);
   const eta = el("input", { type: "range", min: "2", max: "8", value: "3", id: "eta", oninput: () => tell() }), most = el("input", { type: "range", min: "1", value: "27", id: "max-t", oninput: () => tell() });
   const etaSaid = el("output", { for: "eta" }), mostSaid = el("output", { for: "max-t" }), result = el("div", { role: "status", class: "soft" });
   const go = el("button", { type: "button", onclick: () => replay() }, "Replay");
@@ -59,7 +59,9 @@ export function actionsOf(trial) {
   const fields = Object.entries(trial.config).map(([name, value]) => [name, value, el("input", { value: String(value), "aria-label": name })]);
   const copy = el("details", { class: "asTable" }, el("summary", {}, "Enqueue a changed copy"), el("div", { class: "form" }, fields.map(([name, , input]) => el("label", {}, name, input)), el("div", { class: "row" }, el("button", { type: "button", class: "main", onclick: () => tell("enqueue", { config: Object.fromEntries(fields.map(([name, before, input]) => [name, read(input.value, before)])) }, "the copy was enqueued: it comes before the searcher's suggestions") }, "Enqueue"))));
   const stop = trial.outcome ? null : el("button", { type: "button", class: "danger", onclick: () => sure(`Stop trial ${trial.id}?`, () => tell("stop", { trial: trial.id }, "the run was asked to stop this trial")) }, "Stop this trial");
-  return el("section", { "aria-label": "actions" }, stop, copy, said);
+  const pause = trial.outcome || trial.state !== "running" ? null : el("button", { type: "button", onclick: () => tell("pause", { trial: trial.id }, "the run was asked to pause this trial") }, "Pause this trial");
+  const go = trial.state === "paused" ? el("button", { type: "button", onclick: () => tell("continue", { trial: trial.id }, "the run was asked to continue this trial") }, "Continue this trial") : null;
+  return el("section", { "aria-label": "actions" }, el("div", { class: "form" }, el("div", { class: "row" }, pause, go, stop)), copy, said);
 }
 
 // What was typed, as the kind of value that the parameter had.
