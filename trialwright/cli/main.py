@@ -6,7 +6,7 @@ import sys
 import warnings
 from io import TextIOWrapper
 
-from trialwright.cli import act, check, compare, draw, export, follow, launch, look, why
+from trialwright.cli import act, check, compare, draw, export, follow, launch, look, serve, why
 from trialwright.cli.command import app
 from trialwright.cli.printing import escaped
 
@@ -20,6 +20,7 @@ COMMANDS = (
     act,
     launch,
     check,
+    serve,
 )  # each module registers its own when it is imported
 
 

@@ -68,6 +68,7 @@ class Arguments:
     needs: Needs | None  # what a trial needs, where that depends on its config
     link: str | None  # in the storage
     notes: dict[str, Plain]
+    page: bool = False  # it is shown in a browser too
     why_scheduler: str = ""  # which one was chosen, and why, where that was left to the engine
 
     @property

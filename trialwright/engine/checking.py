@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -87,6 +88,7 @@ class _Check:
         plan = self._plan(scheduler, ready, samples, goals, space)
         storage = self._try(self._storage)
         link, notes = self._try(self._link), self._try(self._notes) or {}
+        page = self._try(self._page) or False
         callbacks = self._try(self._callbacks) or ()
         progress = self._try(self._progress)
         if space is not None and space.has_constraints:
@@ -120,7 +122,8 @@ class _Check:
             cast(Needs, given["resources"]) if callable(given["resources"]) else None,
             link,
             notes,
-            why,
+            page=page,
+            why_scheduler=why,
         )
 
     def _try(self, make: Callable[[], T]) -> T | None:
@@ -299,6 +302,17 @@ class _Check:
             raise ValueError(f"link must be a name that a file can have, without '/' and a leading '.', not {given!r}")
         if self.given["storage"] is None:
             raise ValueError(f"link={given!r} needs a storage: with storage=None nothing is kept")
+        return given
+
+    def _page(self) -> bool:
+        given = self.given.get("page", False)
+        if not isinstance(given, bool):
+            raise TypeError(f"page must be True or False, not {given!r}")
+        if given and self.given["storage"] is None:
+            raise ValueError("page=True needs a storage: the page reads the run's journal")
+        missing = [name for name in ("starlette", "uvicorn") if given and find_spec(name) is None]
+        if missing:
+            raise ValueError(f"page=True needs {' and '.join(missing)}: pip install 'trialwright[page]'")
         return given
 
     def _notes(self) -> dict[str, Plain]:

@@ -22,6 +22,7 @@ from trialwright.engine.build_result import Found
 from trialwright.engine.checking import check
 from trialwright.engine.in_use import in_use
 from trialwright.engine.interrupts import Interrupts, interrupted
+from trialwright.engine.page_beside import PageBeside
 from trialwright.engine.replay import Retry, more_samples, replay, retries
 from trialwright.engine.requests import Additions, InboxReader
 from trialwright.engine.running import QUICK_SWITCHING, RARE_COLLECTIONS, Ending, LoopThread, say
@@ -121,6 +122,8 @@ class Engine:
         hook_warning_s: warn, with its stack, of a scheduler or stop rule that has not returned for this many seconds;
             None for never.
         hook_timeout_s: end the run with a ``PolicyError`` if it has not returned for this many seconds; None for never.
+        page: show the run in a browser too, on this machine, while it goes on; the address is printed. It needs the
+            extra "page".
     """
 
     optional_metrics: ClassVar[frozenset[str]] = frozenset()  # stop rules may name these though no trial reports them
@@ -160,6 +163,7 @@ class Engine:
         progress: Progress | None = None,
         hook_warning_s: float | None = 10.0,
         hook_timeout_s: float | None = 60.0,
+        page: bool = False,
     ) -> None:
         self._keywords = {key: value for key, value in locals().items() if key != "self"}
         self._directory: Path | None = None  # of the run that is resumed
@@ -305,6 +309,9 @@ class Engine:
             self._additions.open()
             store, found.path, past = self._open(arguments)
             async with Ending(failures.append) as ending:
+                if arguments.page and found.path is not None:
+                    # Before the journal, so that it ends after it, and has seen the last state.
+                    ending.step("the page", PageBeside(found.path, say).close)
                 ending.step("the journal", lambda: asyncio.to_thread(store.close))
                 if found.path is not None and arguments.link is not None:
                     link_to(found.path, arguments.link)

@@ -29,6 +29,7 @@ HERE = (
     "progress",
     "hook_warning_s",
     "hook_timeout_s",
+    "page",
 )  # belongs to a process or a machine: never kept
 
 
