@@ -1,43 +1,53 @@
-"""Tasks: learning curves of many configurations, from data that ``--data`` names, and some that are computed.
+"""Curves: a task for schedulers, which is the learning curves of many configurations.
 
-n = configurations, R = steps of a full training.
+n = configurations, R = steps of a full training, d = dimension of the space.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import math
-import sys
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trialwright.workloads import CrossingCurves
+from trialwright.errors import refuse
+from trialwright.space import Space
+from trialwright.space.values import Floats
+from trialwright.streams import Streams
+from trialwright.workloads import CrossingCurves, Workload
 
-Floats = npt.NDArray[np.float64]
-
-POOL = 1000  # configurations of a task
+POOL = 1000  # configurations of a task that is computed
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """Curves that a run may see: ``losses`` and ``seconds`` (cumulative) of shape (n, R), and where each configuration
-    lies in the unit cube: ``points`` of shape (n, d)."""
+class Curves:
+    """Learning curves of which a run sees some.
 
-    family: str
+    Args:
+        name: what the task is called in results.
+        losses: what is minimised, shape (n, R); NaN where a training has diverged.
+        seconds: from the start of a training until each step is done, shape (n, R).
+        points: where each configuration lies in the unit cube, shape (n, d). Only methods with a searcher need it.
+
+    Raises:
+        ValueError: the shapes do not agree, no loss is finite, seconds fall, or there is nothing to gain: the best loss
+            is also the median of the last. All problems are listed.
+    """
+
     name: str
     losses: Floats
     seconds: Floats
-    points: Floats
+    points: Floats | None = None
+
+    def __post_init__(self) -> None:
+        refuse(_problems(self.losses, self.seconds, self.points), f"task {self.name!r}")
 
     @property
-    def id(self) -> str:
-        """What it is called in results."""
-        return f"{self.family}/{self.name}"
+    def steps(self) -> int:
+        """Of a full training."""
+        return int(self.losses.shape[1])
 
     @property
     def full_s(self) -> float:
@@ -45,81 +55,90 @@ class Task:
         return float(self.seconds[:, -1].mean())
 
     def regret(self, losses: Floats) -> Floats:
-        """Return losses on the task's own scale: 0 is the best of all, at any step; 1 is the middle of the last."""
-        last = self.losses[:, -1]
-        low = float(np.min(self.losses[np.isfinite(self.losses)]))
-        return (losses - low) / (float(np.median(last[np.isfinite(last)])) - low)
+        """Return losses on the task's own scale: 0 is the best of all, at any step; 1 is the median of the last."""
+        low, high = _scale(self.losses)
+        return (losses - low) / (high - low)
+
+    @classmethod
+    def of(
+        cls, workload: Workload, name: str, *, metric: str = "loss", mode: str = "min", configurations: int = POOL
+    ) -> Curves:
+        """Train random configurations of a workload to the end, and take their curves.
+
+        Args:
+            workload: with a ``space``; all its trainings have equally many steps.
+            name: what the task is called in results.
+            metric: of each step's report.
+            mode: "min" or "max".
+            configurations: how many are drawn; the same ones in each call.
+
+        Raises:
+            ValueError: the workload has no space or does not report the metric; trainings differ in length; ``mode``.
+        """
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
+        if not isinstance(getattr(workload, "space", None), Mapping | Space):
+            raise ValueError(f"task {name!r}: {type(workload).__name__} has no space, from which to draw configurations")
+        space = workload.space if isinstance(workload.space, Space) else Space(workload.space)  # type: ignore[attr-defined]
+        streams = Streams(0)
+        configs = space.sample(configurations, streams("bench"))
+        played = [_play(workload, config, streams.integer("bench", row)) for row, config in enumerate(configs)]
+        if len({len(reports) for reports, _ in played}) != 1:
+            raise ValueError(f"task {name!r}: trainings of {type(workload).__name__} differ in how many steps they have")
+        if missing := [report for reports, _ in played for report in reports if metric not in report]:
+            raise ValueError(f"task {name!r}: the workload reports {sorted(missing[0])}, not {metric!r}")
+        values = np.array([[float(report[metric]) for report in reports] for reports, _ in played])
+        seconds = np.cumsum([steps for _, steps in played], axis=1)
+        return cls(name, values if mode == "min" else -values, seconds, space.encode(configs)[0])
 
 
-def all_tasks(data: Path | None) -> list[Task]:
-    """Return the tasks that can be had: those that are computed, and those of the data if there is any."""
-    return [*computed(), *([] if data is None else [*_lcbench(data), *_taskset(data)])]
+def crossing(name: str, crossing: float, noise: float) -> Curves:
+    """Return curves that keep their order (``crossing=0``), or that cross, and are noisy (``CrossingCurves``)."""
+    rng = np.random.default_rng(7)  # no stream: the numbers in docs/fidelity.md are of these curves
+    quality, pace = rng.random((2, POOL))
+    curves = CrossingCurves(crossing=crossing)
+    losses = curves.loss(quality[:, None], pace[:, None], np.arange(1.0, curves.steps + 1))
+    losses += noise * rng.standard_normal(losses.shape)
+    seconds = np.cumsum(np.ones_like(losses), axis=1) * (0.5 + pace[:, None])
+    return Curves(name, losses, seconds, np.stack([quality, pace], axis=1))
 
 
-def computed() -> Iterator[Task]:
-    """Yield three tasks of 81 steps: curves that keep their order, that cross, and that cross with noise."""
-    for name, crossing, noise in (("ordered", 0.0, 0.0), ("crossing", 0.6, 0.0), ("noisy", 0.4, 0.02)):
-        rng = np.random.default_rng(7)
-        quality, pace = rng.random((2, POOL))
-        curves = CrossingCurves(crossing=crossing)
-        losses = curves.loss(quality[:, None], pace[:, None], np.arange(1.0, curves.steps + 1))
-        losses += noise * rng.standard_normal(losses.shape)
-        seconds = np.cumsum(np.ones_like(losses), axis=1) * (0.5 + pace[:, None])
-        yield Task("computed", name, losses, seconds, np.stack([quality, pace], axis=1))
+def spread(column: npt.ArrayLike) -> Floats:
+    """Return values of a parameter between 0 and 1; on a logarithmic scale where they have many sizes."""
+    values = np.asarray(column, dtype=np.float64)
+    if values.min() >= 0 and values.max() > 50 * values[values > 0].min(initial=np.inf):
+        values = np.log(np.maximum(values, values[values > 0].min()))
+    return np.asarray((values - values.min()) / max(values.max() - values.min(), 1e-300))
 
 
-# Data -----------------------------------------------------------------------------------------------------------------
+def _play(workload: Workload, config: dict[str, Any], seed: int) -> tuple[list[dict[str, Any]], list[float]]:
+    """Return what one training reports, and the seconds that each step takes."""
+    state, reports, seconds = workload.start(config, seed), [], []
+    while (step := workload.step(config, state)) is not None:
+        state, report, took_s = step
+        reports.append(report)
+        seconds.append(took_s)
+    return reports, seconds
 
 
-def _reader(directory: Path) -> Any:  # noqa: ANN401 - a module of the user's
-    specification = importlib.util.spec_from_file_location("curves", directory / "curves.py")
-    if specification is None or specification.loader is None:
-        raise FileNotFoundError(f"--data {directory} has no curves.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["curves"] = module
-    specification.loader.exec_module(module)
-    return module
+def _scale(losses: Floats) -> tuple[float, float]:
+    """Return the losses that count as 0 and as 1."""
+    last = losses[:, -1]
+    return float(np.min(losses[np.isfinite(losses)])), float(np.median(last[np.isfinite(last)]))
 
 
-def _lcbench(directory: Path) -> Iterator[Task]:
-    """LCBench (Zimmer et al. 2021): validation errors of 50 epochs, and the seconds they took."""
-    reader = _reader(directory)
-    for place, name in enumerate(reader.LCBench.tasks()):
-        rng = np.random.default_rng(place)
-        configs = [_draw(reader.LCBench.space, rng) for _ in range(POOL)]
-        losses, seconds = reader.LCBench(name).curves(configs)
-        points = np.array(
-            [[_unit(config[key], *how) for key, how in reader.LCBench.space.items()] for config in configs]
-        )
-        seconds = np.asarray(np.maximum(seconds, 1e-3), float)
-        yield Task("lcbench", name, np.asarray(losses, float), seconds, points)
-
-
-def _draw(space: dict[str, tuple[float, float, bool, bool]], rng: np.random.Generator) -> dict[str, float]:
-    config = {}
-    for name, (low, high, log, whole) in space.items():
-        value = float(np.exp(rng.uniform(np.log(low), np.log(high))) if log else rng.uniform(low, high))
-        config[name] = round(value) if whole else value
-    return config
-
-
-def _unit(value: float, low: float, high: float, log: bool, _whole: bool) -> float:
-    share = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
-    return min(max(share, 0.0), 1.0)
-
-
-def _taskset(directory: Path) -> Iterator[Task]:
-    """TaskSet (Metz et al. 2020): validation losses at 50 checkpoints, a second each; some diverge."""
-    reader = _reader(directory)
-    for name in reader.TaskSet.tasks():
-        table = reader.TaskSet(name)
-        losses = np.asarray(table.valid, float)[:, 1:]
-        points = np.stack([*map(_spread, np.asarray(table.X, float).T)], axis=1)
-        yield Task("taskset", name, losses, np.cumsum(np.ones_like(losses), axis=1), points)
-
-
-def _spread(column: Floats) -> Floats:
-    """Return a column of hyper-parameters between 0 and 1; on a logarithmic axis where it has many sizes."""
-    if column.min() >= 0 and column.max() > 50 * column[column > 0].min():
-        column = np.log(np.maximum(column, column[column > 0].min()))
-    return np.asarray((column - column.min()) / (column.max() - column.min()))
+def _problems(losses: Floats, seconds: Floats, points: Floats | None) -> Sequence[str]:
+    if losses.ndim != 2 or not losses.size:
+        return [f"losses must be of shape (configurations, steps), not {losses.shape}"]
+    problems = []
+    if seconds.shape != losses.shape:
+        problems.append(f"seconds of shape {seconds.shape} cannot be those of losses of shape {losses.shape}")
+    elif not (np.isfinite(seconds).all() and (seconds > 0).all() and (np.diff(seconds, axis=1) >= 0).all()):
+        problems.append("seconds must be finite, more than 0, and may not fall along a training")
+    if points is not None and (points.ndim != 2 or len(points) != len(losses)):
+        problems.append(f"points of shape {points.shape} cannot be those of {len(losses)} configurations")
+    if not np.isfinite(losses[:, -1]).any():
+        problems.append("no training ends with a finite loss")
+    elif _scale(losses)[0] >= _scale(losses)[1]:
+        problems.append(f"there is nothing to gain: {_scale(losses)[0]:g} is the best loss and the median of the last")
+    return problems

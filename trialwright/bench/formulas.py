@@ -1,16 +1,18 @@
-"""Tasks that are computed by a formula: closed forms, surfaces shaped like those of trainings, and COCO's functions."""
+"""Functions that are computed by a formula: closed forms, with the optimum inside or at an edge of the space, and
+surfaces shaped like those of trainings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.base import Config, Objective, Task, Vector
 from trialwright import space
+from trialwright.bench.functions import Config, Function, Objective
+from trialwright.errors import nearest
 from trialwright.space import Domain
+from trialwright.space.values import Floats as Vector
 
 # Closed forms ------------------------------------------------------------------------------------------------------
 
@@ -64,11 +66,11 @@ def _shifted(form: str, dimension: int, instance: int) -> Objective:
     return lambda config: function((vector(config) - centre) * 2 * width)
 
 
-def form_task(form: str, dimension: int, instance: int, *, judging: bool) -> Task:
+def closed_form(form: str, dimension: int, instance: int = 1) -> Function:
     """Return a closed form whose optimum lies in the middle of the space."""
     definition: dict[str, Domain] = {f"x{index}": space.uniform(0, 1) for index in range(dimension)}
     make = partial(_shifted, form, dimension, instance)
-    return Task("forms", f"{form}-{dimension}", definition, make, judging, optimum=0.0)
+    return Function(f"{form}-{dimension}", definition, make, optimum=0.0)
 
 
 def _zakharov(z: Vector) -> float:
@@ -106,11 +108,11 @@ def _cornered(form: str, dimension: int, instance: int) -> Objective:
     return lambda config: function((vector(config) - centre) * 2 * width)
 
 
-def edge(form: str, dimension: int, instance: int, *, judging: bool) -> Task:
+def edge(form: str, dimension: int, instance: int = 1) -> Function:
     """Return a closed form whose optimum lies at or near the ends of some parameters."""
     definition: dict[str, Domain] = {f"x{index}": space.uniform(0, 1) for index in range(dimension)}
     make = partial(_cornered, form, dimension, instance)
-    return Task("edges", f"{form}-{dimension}", definition, make, judging, optimum=0.0)
+    return Function(f"{form}-{dimension}", definition, make, optimum=0.0)
 
 
 def _boosting(instance: int) -> Objective:
@@ -129,7 +131,7 @@ def _boosting(instance: int) -> Objective:
     return objective
 
 
-def boosted(instance: int, *, judging: bool) -> Task:
+def boosted(instance: int) -> Function:
     """Return a surface shaped like that of boosted trees."""
     definition: dict[str, Domain] = {
         "rate": space.loguniform(1e-3, 1.0),
@@ -139,7 +141,7 @@ def boosted(instance: int, *, judging: bool) -> Task:
         "l2": space.loguniform(1e-6, 10.0),
         "columns": space.uniform(0.2, 1.0),
     }
-    return Task("edges", f"boosting-{instance}", definition, partial(_boosting, instance), judging)
+    return Function(f"boosting-{instance}", definition, partial(_boosting, instance))
 
 
 def _training(instance: int) -> Objective:
@@ -163,7 +165,7 @@ def _training(instance: int) -> Objective:
     return objective
 
 
-def surface(instance: int, *, judging: bool) -> Task:
+def surface(instance: int) -> Function:
     """Return a surface shaped like those of small networks."""
     definition: dict[str, Domain] = {
         "lr": space.loguniform(1e-6, 1.0),
@@ -173,37 +175,27 @@ def surface(instance: int, *, judging: bool) -> Task:
         "layers": space.randint(1, 7),
         "optimizer": space.choice(["sgd", "adam", "rmsprop"]),
     }
-    return Task("surfaces", f"training-{instance}", definition, partial(_training, instance), judging)
+    return Function(f"training-{instance}", definition, partial(_training, instance))
 
 
-# COCO --------------------------------------------------------------------------------------------------------------
+# By name ------------------------------------------------------------------------------------------------------------
 
 
-def _coco(suite: str, function: int, dimension: int, instance: int = 1) -> Any:  # noqa: ANN401 - it has no types
-    import cocoex
-
-    where = f"dimensions: {dimension} instance_indices: {instance} function_indices: {function}"
-    return cocoex.Suite(suite, "", where).get_problem(0)
-
-
-def _coco_objective(suite: str, function: int, dimension: int, instance: int = 1) -> Objective:
-    problem = _coco(suite, function, dimension, instance)
-    return lambda config: float(problem(vector(config)))
+FAMILIES: dict[str, Callable[[int], Function]] = {  # "ackley-6" has 6 dimensions; "training-2" is the second instance
+    **{form: partial(closed_form, form) for form in _FORMS},
+    **{form: partial(edge, form) for form in _EDGE_FORMS},
+    "training": surface,
+    "boosting": boosted,
+}
 
 
-def bbob(function: int, dimension: int, instance: int = 1, *, judging: bool) -> Task:
-    """Return a continuous function of COCO's suite bbob."""
-    definition: dict[str, Domain] = {f"x{index}": space.uniform(-5, 5) for index in range(dimension)}
-    make = partial(_coco_objective, "bbob", function, dimension, instance)
-    return Task("bbob", f"f{function}-{dimension}", definition, make, judging)
+def formula(name: str) -> Function:
+    """Return the function of a name such as "ackley-6".
 
-
-def mixint(function: int, dimension: int, *, judging: bool) -> Task:
-    """Return a function of COCO's suite bbob-mixint."""
-    fifth = dimension // 5  # a fifth each of 2, 4, 8 and 16 values, and the rest continuous
-    definition: dict[str, Domain] = {
-        f"x{index}": space.randint(0, 2 ** (index // fifth + 1)) if index < 4 * fifth else space.uniform(-5, 5)
-        for index in range(dimension)
-    }
-    make = partial(_coco_objective, "bbob-mixint", function, dimension)
-    return Task("mixint", f"f{function}-{dimension}", definition, make, judging)
+    Raises:
+        ValueError: there is none; the message names the nearest one.
+    """
+    family, _, number = name.rpartition("-")
+    if family not in FAMILIES or not number.isdecimal() or int(number) < 1:
+        raise ValueError(f"there is no task {name!r}{nearest(name, [f'{each}-4' for each in FAMILIES])}")
+    return FAMILIES[family](int(number))

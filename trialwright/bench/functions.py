@@ -1,51 +1,52 @@
-"""What a task is: a flat space and a function to be minimised, for developing or for judging."""
+"""Functions: a task for searchers, which is a function to be minimised on a space."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from trialwright import space
-from trialwright.space import Category, Domain, Stepped
+from trialwright.space import Space
 
-Config = Mapping[str, Any]
-Objective = Callable[[Config], float]
-Noise = Callable[[float, np.random.Generator], float]  # what a method is told in place of the true value
-Vector = npt.NDArray[np.float64]
+Config: TypeAlias = Mapping[str, Any]
+Objective: TypeAlias = Callable[[Config], float]
+Noise: TypeAlias = Callable[[float, np.random.Generator], float]  # what a method is told in place of the true value
+
+
+def _itself(objective: Objective) -> Objective:
+    return objective
 
 
 @dataclass(frozen=True)
-class Task:
-    """One problem. ``make`` returns its function; it may be slow, and is called once a run. ``noise`` returns, for that
-    function, what a method is told; what counts is without noise."""
+class Function:
+    """A function to be minimised.
 
-    family: str
+    Args:
+        name: what the task is called in results.
+        space: what may vary.
+        make: returns the function; it may be slow, and is called once a run.
+        optimum: the least value, if it is known; else that is the best of all runs.
+        noise: returns, for the function, what a method is told; what counts is without noise.
+    """
+
     name: str
-    space: dict[str, Domain]
+    space: Mapping[str, Any] | Space
     make: Callable[[], Objective]
-    judging: bool
-    optimum: float | None = None  # where it is known
+    optimum: float | None = None
     noise: Callable[[Objective], Noise] | None = None
 
-    @property
-    def id(self) -> str:
-        """Family and name."""
-        return f"{self.family}/{self.name}"
+    @classmethod
+    def of(
+        cls, name: str, objective: Objective, space: Mapping[str, Any] | Space, optimum: float | None = None
+    ) -> Function:
+        """Return the task of a plain function, which takes a configuration and returns a number.
 
-
-def plain_space(definition: Mapping[str, Domain]) -> list[dict[str, object]]:
-    """Describe a flat space to other people's searchers: floats, integers (both ends included), choices."""
-    return [{"name": name, **_plain(domain)} for name, domain in definition.items()]
-
-
-def _plain(domain: Domain) -> dict[str, object]:
-    if isinstance(domain, Category):
-        return {"kind": "choice", "options": [*domain.options]}
-    if isinstance(domain, Stepped):
-        return {"kind": "int", "lower": int(domain.lower), "upper": int(domain.upper), "log": domain.log}
-    continuous = cast("space.Continuous", domain)
-    return {"kind": "float", "lower": continuous.lower, "upper": continuous.upper, "log": continuous.log}
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(objective):
+            raise TypeError(f"task {name!r} must be a function of a configuration, not {objective!r}")
+        return cls(name, space, partial(_itself, objective), optimum)

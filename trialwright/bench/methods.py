@@ -1,21 +1,27 @@
-"""Methods: schedulers that are compared, by name, for trainings of R steps; some with a searcher that learns, the
-others with one order of configurations for all."""
+"""Methods: schedulers that are compared, for trainings of R steps; some with a searcher that learns, the others with
+one order of configurations for all."""
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 from trialwright.engine.catalogue import RANDOM_IN_BOHB
+from trialwright.errors import nearest
 from trialwright.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
 from trialwright.schedulers import (
     ASHA,
     FIFO,
     PASHA,
+    PBT,
     AsyncHyperBand,
     FreezeThaw,
     HyperBand,
     MedianStopping,
+    PBTReplay,
     Scheduler,
     TrialView,
 )
@@ -31,7 +37,7 @@ class OneEpochTopK:
 
     Args:
         first: how many are seen for one epoch.
-        k: how many go on.
+        k: how many continue.
     """
 
     first: int
@@ -45,7 +51,7 @@ class OneEpochTopK:
         self._chosen: list[int] | None = None
 
     def on_start(self, trial: TrialView) -> Start:
-        """One epoch; whoever starts after the best were chosen may go on."""
+        """One epoch; a trial that starts after the best were chosen may continue."""
         self._started += 1
         self._alive.add(trial.id)
         return Start(at_step(1) if self._chosen is None else ())
@@ -76,27 +82,82 @@ class OneEpochTopK:
         """Nothing."""
 
 
-SCHEDULERS: dict[str, Callable[[int], Scheduler]] = {
-    "random": lambda _: FIFO(),
-    "one-epoch-top-k": lambda _: OneEpochTopK(first=100, k=3),  # at 50 epochs, a quarter of the budget in all
-    "one-epoch-top-10": lambda steps: OneEpochTopK(first=10 * steps, k=10),  # all of the budget
-    "asha": lambda steps: ASHA(steps, reduction_factor=ETA),
-    "asha-promoting": lambda steps: ASHA(steps, reduction_factor=ETA, promote=True),
-    "async-hyperband": lambda steps: AsyncHyperBand(steps, reduction_factor=ETA),
-    "hyperband": lambda steps: HyperBand(steps, reduction_factor=ETA),
-    "median": lambda steps: MedianStopping(grace_period=max(1, steps // 10)),
-    "pasha": lambda steps: PASHA(steps, reduction_factor=ETA),
-}
-PAIRS: dict[str, tuple[Callable[[int], Scheduler], Callable[[], Searcher]]] = {
-    "mobster": (SCHEDULERS["asha-promoting"], GP),
-    "tpe-asha-promoting": (SCHEDULERS["asha-promoting"], TPE),
-    "freeze-thaw": (FreezeThaw, GP),
-    "bohb": (SCHEDULERS["hyperband"], lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
-    "dehb": (SCHEDULERS["hyperband"], DEHB),
-    "hyper-tune": (
+
+class Method(NamedTuple):
+    """A scheduler for trainings of so many steps, and the searcher that goes with it; None: rows come in an order that
+    is the same for all methods."""
+
+    scheduler: Callable[[int], Scheduler]
+    searcher: Callable[[], Searcher] | None = None
+
+
+_PROMOTING = Method(lambda steps: ASHA(steps, reduction_factor=ETA, promote=True))
+_HYPERBAND = Method(lambda steps: HyperBand(steps, reduction_factor=ETA))
+METHODS: dict[str, Method] = {
+    "random": Method(lambda _: FIFO()),
+    "one-epoch-top-k": Method(lambda _: OneEpochTopK(first=100, k=3)),  # at 50 epochs, a quarter of the budget in all
+    "one-epoch-top-10": Method(lambda steps: OneEpochTopK(first=10 * steps, k=10)),  # all of the budget
+    "asha": Method(lambda steps: ASHA(steps, reduction_factor=ETA)),
+    "asha-promoting": _PROMOTING,
+    "async-hyperband": Method(lambda steps: AsyncHyperBand(steps, reduction_factor=ETA)),
+    "hyperband": _HYPERBAND,
+    "median": Method(lambda steps: MedianStopping(grace_period=max(1, steps // 10))),
+    "pasha": Method(lambda steps: PASHA(steps, reduction_factor=ETA)),
+    "mobster": Method(_PROMOTING.scheduler, GP),
+    "tpe-asha-promoting": Method(_PROMOTING.scheduler, TPE),
+    "freeze-thaw": Method(FreezeThaw, GP),
+    "bohb": Method(_HYPERBAND.scheduler, lambda: TPE(random_fraction=RANDOM_IN_BOHB)),
+    "dehb": Method(_HYPERBAND.scheduler, DEHB),
+    "hyper-tune": Method(
         lambda steps: AsyncHyperBand(steps, reduction_factor=ETA, promote=True),
         lambda: HyperTune(brackets=AsyncHyperBand().count, reduction_factor=ETA),
     ),
 }
-METHODS = (*SCHEDULERS, *PAIRS)
-PEER = "syne-tune-asha"
+Given: TypeAlias = "str | Scheduler | type[Any] | Callable[[int], Scheduler] | tuple[Any, Searcher] | Method"
+_HOOKS = ("on_start", "on_report", "on_end", "next")
+
+
+def method_of(given: Given) -> Method:
+    """Return the method that a user means.
+
+    Args:
+        given: a name; an object, of which each run gets a copy; a class, which gets the steps of the task as ``max_t``
+            if it has that argument; a function that returns a scheduler for so many steps; or a pair of one of these
+            and a searcher, which is copied too.
+
+    Raises:
+        ValueError: there is no method of this name; the message names the nearest one.
+        TypeError: it is none of these.
+    """
+    if isinstance(given, Method):
+        return given
+    if isinstance(given, str):
+        if given.lower() not in METHODS:
+            raise ValueError(f"there is no method {given!r}{nearest(given.lower(), METHODS)}")
+        return METHODS[given.lower()]
+    if isinstance(given, tuple) and len(given) == 2:
+        scheduler, searcher = given
+        return Method(method_of(scheduler).scheduler, lambda: copy.deepcopy(searcher))
+    if isinstance(given, type):
+        sized = "max_t" in inspect.signature(given).parameters
+        return Method(lambda steps: given(max_t=steps) if sized else given())
+    if all(callable(getattr(given, hook, None)) for hook in _HOOKS):
+        return Method(lambda _: copy.deepcopy(given))  # type: ignore[arg-type,return-value] # it has what one needs
+    if callable(given):
+        return Method(given)
+    raise TypeError(f"a method must be a name, a scheduler, or a function of the number of steps, not {given!r}")
+
+
+def scheduler_of(method: Method, steps: int) -> Scheduler:
+    """Return its scheduler for one run.
+
+    Raises:
+        TypeError: what the user's class or function returned is no scheduler.
+        ValueError: it changes configurations during a training, which curves cannot follow.
+    """
+    made = method.scheduler(steps)
+    if lacking := [hook for hook in _HOOKS if not callable(getattr(made, hook, None))]:
+        raise TypeError(f"{type(made).__name__} is no scheduler: it has no {', '.join(lacking)}")
+    if isinstance(made, PBT | PBTReplay):
+        raise ValueError(f"{type(made).__name__} changes configurations during a training: learning curves end there")
+    return made

@@ -1,24 +1,20 @@
-"""Reports: tables for people, JSON for programs, a picture, and the page ``docs/fidelity.md``."""
+"""Tables in Markdown, and a picture, of what a comparison found."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.fidelity.comparison import MOMENTS, Line, Matrix
-from benchmarks.fidelity.populations import Duel, Outcome
-from benchmarks.fidelity.runs import POINTS
-from benchmarks.fidelity.tasks import Floats
+from trialwright.bench.statistics import MOMENTS, Line, Matrix, interval
+from trialwright.space.values import Floats
 
-PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
-END = "<!-- end -->"  # of what is written into the page; "<!-- NAME: ..." is its beginning
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def machine() -> str:
@@ -70,64 +66,27 @@ def count(workers: int) -> str:
     return f"{workers} worker{'s' * (workers > 1)}"
 
 
-def populations(outcomes: Sequence[Outcome]) -> str:
-    """Return the table of PBT on fixed dynamics."""
-    head = ["dynamics", "method", "score", "random search", "best constant"]
-    head += ["seeds better than random", "p", "than constant", "p"]
-    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    rows += [
-        f"| {o.dynamics} | {o.method} | {o.score:.4g} ({o.low:.4g} to {o.high:.4g}) | {o.random:.4g} "
-        f"| {o.constant:.4g} | {o.wins_random} | {o.p_random:.1g} | {o.wins_constant} | {o.p_constant:.1g} |"
-        for o in outcomes
-    ]
-    return "\n".join(rows)
+def figure(traces: Mapping[int, Mapping[str, Floats]], xlabel: str, x: Floats) -> Figure:
+    """Draw the mean regret of each method, and the band of its 95 % bootstrap interval over tasks; a panel for each
+    number of workers.
 
+    Args:
+        traces: regrets of shape (tasks, seeds, points), by number of workers and method.
+        xlabel: what ``x`` is.
+        x: of each point.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which chooses a window system for the process
 
-def duels(found: Sequence[Duel]) -> str:
-    """Return the table of PB2 against PBT, with few members."""
-    head = ["dynamics, 4 members", "PB2", "PBT", "seeds better : worse", "p"]
-    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for each in found:
-        cells = [f"{mean:.4g} ({low:.4g} to {high:.4g})" for mean, low, high in (each.pb2, each.pbt)]
-        rows.append(f"| {each.dynamics} | {' | '.join(cells)} | {each.better} : {each.worse} | {each.p:.1g} |")
-    return "\n".join(rows)
-
-
-def as_json(
-    lines: Sequence[Line], outcomes: Sequence[Outcome], duels: Sequence[Duel], told: Mapping[str, object]
-) -> str:
-    """Return everything that was compared."""
-    results = {
-        "schedulers": [line.plain() for line in lines],
-        "populations": [asdict(each) for each in outcomes],
-        "few members": [asdict(each) for each in duels],
-    }
-    return json.dumps({"machine": machine(), "told": told, **results}, indent=1)
-
-
-def write(text: str, part: str) -> None:
-    """Put results into a part of the page, in place of those that are there."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(f"<!-- {part}: ")
-    told, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{begin}{told.partition('-->')[0]}-->\n\n{text}\n\n{END}{after}", encoding="utf-8")
-
-
-def draw(traces: Mapping[int, Mapping[str, Floats]], target: Path) -> None:
-    """Draw the mean regret of each method against the budget, a panel for each number of workers."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    rows = (len(traces) + 1) // 2
-    figure, panels = plt.subplots(rows, min(2, len(traces)), figsize=(9, 3.2 * rows + 0.6), squeeze=False, sharey=True)
-    share = np.arange(1, POINTS + 1) / POINTS
+    rows, columns = (len(traces) + 1) // 2, min(2, len(traces))
+    made = Figure(figsize=(4.5 * max(columns, 1.4), 3.2 * rows + 0.6))
+    panels = made.subplots(rows, columns, squeeze=False, sharey=True)
     for panel, (workers, of_methods) in zip(panels.flat, traces.items(), strict=False):
         for name, regrets in of_methods.items():
-            panel.plot(share, np.where(np.isinf(regrets), np.nan, regrets).mean(axis=(0, 1)), label=name)
-        panel.set(title=count(workers), xlabel="share of the budget", ylabel="mean regret", yscale="log")
-    figure.tight_layout(rect=(0, 0.5 / figure.get_figheight(), 1, 1))
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="lower center", ncols=5, fontsize=8, frameon=False)
-    figure.savefig(target, dpi=100)
-    plt.close(figure)
+            means = np.where(np.isinf(regrets), np.nan, regrets).mean(axis=1)  # (tasks, points)
+            [line] = panel.plot(x, means.mean(axis=0), label=name)
+            low, high = np.transpose([interval(at) for at in means.T])
+            panel.fill_between(x, np.maximum(low, means.mean(axis=0) / 100), high, color=line.get_color(), alpha=0.15)
+        panel.set(title=count(workers), xlabel=xlabel, ylabel="mean regret", yscale="log")
+    made.tight_layout(rect=(0, 0.5 / made.get_figheight(), 1, 1))
+    made.legend(*panels[0][0].get_legend_handles_labels(), loc="lower center", ncols=5, fontsize=8, frameon=False)
+    return made
