@@ -63,7 +63,7 @@ def described_function(task: Function) -> str:
     make = task.make
     parts = [make.func, *make.args] if isinstance(make, partial) else [make]
     told = ", ".join(part.__qualname__ if inspect.isfunction(part) else described(part) for part in parts)
-    return f"{_value(task.space)}, {told}, {task.optimum}{_code(*filter(inspect.isfunction, parts))}"
+    return f"{_value(task.space)}, {told}, {task.optimum}{_code(*(part for part in parts if inspect.isfunction(part) and _is_users(part)))}"
 
 
 def _differing(known: Settings, now: Settings) -> Iterator[str]:
@@ -87,8 +87,8 @@ def _value(value: object) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))  # where an object lies differs in each process
 
 
-def _is_users(kind: type) -> bool:
-    return kind.__module__.partition(".")[0] not in ("builtins", "typing", trialwright.__name__)
+def _is_users(given: type | Callable[..., Any]) -> bool:
+    return given.__module__.partition(".")[0] not in ("builtins", "typing", trialwright.__name__)
 
 
 def _code(*given: type | Callable[..., Any]) -> str:
