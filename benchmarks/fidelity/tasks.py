@@ -25,7 +25,7 @@ def computed() -> Iterator[Curves]:
         yield crossing(f"computed/{name}", share, noise)
 
 
-def reader(directory: Path) -> Any:  # noqa: ANN401 - a module of the user's
+def _reader(directory: Path) -> Any:  # noqa: ANN401 - a module of the user's
     specification = importlib.util.spec_from_file_location("curves", directory / "curves.py")
     if specification is None or specification.loader is None:
         raise FileNotFoundError(f"--data {directory} has no curves.py")
@@ -37,7 +37,7 @@ def reader(directory: Path) -> Any:  # noqa: ANN401 - a module of the user's
 
 def _lcbench(directory: Path) -> Iterator[Curves]:
     """LCBench (Zimmer et al. 2021): validation errors of 50 epochs, and the seconds they took."""
-    reader = reader(directory)
+    reader = _reader(directory)
     for place, name in enumerate(reader.LCBench.tasks()):
         rng = np.random.default_rng(place)
         configs = [_draw(reader.LCBench.space, rng) for _ in range(POOL)]
@@ -64,7 +64,7 @@ def _unit(value: float, low: float, high: float, log: bool, _whole: bool) -> flo
 
 def _taskset(directory: Path) -> Iterator[Curves]:
     """TaskSet (Metz et al. 2020): validation losses at 50 checkpoints, a second each; some diverge."""
-    reader = reader(directory)
+    reader = _reader(directory)
     for name in reader.TaskSet.tasks():
         table = reader.TaskSet(name)
         losses = np.asarray(table.valid, float)[:, 1:]

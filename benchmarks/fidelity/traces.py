@@ -48,7 +48,7 @@ def together(known: Mapping[Key, list[float]], keys: Sequence[Key], tasks: Seque
 def _one(python: str | None, job: tuple[Key, Curves]) -> list[float]:
     key, task = job
     if key.method != PEER:
-        return regrets(task, run(task, METHODS[key.method], key.workers, key.seed, key.ask_s))
+        return regrets(task, run(task, METHODS[key.method], key.workers, key.seed, ask_s=key.ask_s))
     assert python is not None  # the peer is compared only where its interpreter is named
     return regrets(task, _theirs(python, key, task))
 

@@ -6,7 +6,7 @@ of all first values. What is compared is the mean over the seeds of a task; task
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -94,7 +94,7 @@ def draw(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str],
     done, steps = complete(traces, tasks, methods), range(1, max(trace.evaluations for trace in traces) + 1)
     means = np.stack([regrets(traces, done, methods, at) for at in steps], axis=-1)  # (tasks, methods, steps)
     curves = {method: means[:, [place]] for place, method in enumerate(methods)}
-    figure({1: curves}, "evaluations", np.arange(1, len(steps) + 1)).savefig(path, dpi=120)
+    figure({1: curves}, "evaluations", np.arange(1.0, len(steps) + 1)).savefig(path, dpi=120)
 
 
 # Tables of the page ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.quality.base import Task, plain_space
-from trialwright.bench.searches import Key, Ours, Trace, read_trace, search, trace_of
+from trialwright.bench.searches import Asked, Key, Ours, Trace, read_trace, search, trace_of
 from trialwright.bench.traces import append_lines, finished, read_lines
 from trialwright.searchers import GP, TPE, Problem, Sobol
 
@@ -121,13 +121,17 @@ def run(job: Job) -> Trace:
     """Make one trace."""
     if job.method not in PEERS:
         searcher = ABLATIONS[job.method]() if job.method in ABLATIONS else job.method
-        ours = Ours(job.task, searcher, job.seed, job.batch, job.evaluations)
-        return trace_of(job.key, *search(job.task, ours, job.evaluations, job.batch, job.seed, POINTS))
+        return _trace(job, Ours(job.task, searcher, job.seed, job.batch, job.evaluations))
     peer = _Peer(job)
     try:
-        return trace_of(job.key, *search(job.task, peer, job.evaluations, job.batch, job.seed, POINTS))
+        return _trace(job, peer)
     finally:
         peer.close()
+
+
+def _trace(job: Job, method: Asked) -> Trace:
+    plan = {"evaluations": job.evaluations, "batch": job.batch, "seed": job.seed}
+    return trace_of(job.key, *search(job.task, method, **plan, recommend_at=POINTS))
 
 
 def read(paths: Iterable[Path]) -> dict[Key, Trace]:

@@ -16,6 +16,7 @@ from trialwright.bench import packaged
 from trialwright.bench.functions import Config, Objective
 from trialwright.space import Domain
 
+
 def table_task(table: str, dataset: str, *, judging: bool) -> Task:
     """Return a table of trainings of small networks."""
     return judged(packaged.trained_networks(f"{table}-{dataset}"), "tables", judging=judging)

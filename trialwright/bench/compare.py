@@ -86,7 +86,7 @@ def compare_schedulers(
     }
     about = {task.name: settings.described_curves(task) for task in curves.values()}
     path = _kept(directory, {"kind": "schedulers", "budget": f"{budget:g}", "methods": told, "tasks": about})
-    known = _filled(_scheduled, jobs, _read_regrets, path, processes, progress)
+    known = _filled(_scheduled, jobs, _read_regrets, path=path, processes=processes, progress=progress)
     regrets = {(key.workers, key.method, key.task, key.seed): known[key] for key in jobs}
     return Comparison(_table(regrets, workers, of, curves, seeds), tuple(curves), base)
 
@@ -109,7 +109,7 @@ def compare_searchers(
     the least value of all runs that are compared; 1 is the median of the first values.
 
     Args:
-        methods: by name: an object, of which each run gets a copy; or a class. Or a list of names of ours, such as "gp".
+        methods: by name: an object, of which each run gets a copy; or a class. Or a list of names, such as "gp".
         tasks: names of built-in tasks; ``Function``; or, in a mapping by name, pairs of a function and its space.
         workers: how many suggestions are asked for at a time; all these are compared.
         seeds: how many runs of each method, on each task, for each number of workers.
@@ -131,7 +131,7 @@ def compare_searchers(
     }
     about = {task.name: settings.described_function(task) for task in functions.values()}
     path = _kept(directory, {"kind": "searchers", "evaluations": str(evaluations), "methods": told, "tasks": about})
-    known = _filled(_searched, jobs, _read_trace, path, processes, progress)
+    known = _filled(_searched, jobs, _read_trace, path=path, processes=processes, progress=progress)
     own = [known[key] for key in jobs]
     regrets = {key: each for task in functions.values() for key, each in _regrets(own, task, evaluations).items()}
     return Comparison(_table(regrets, workers, of, functions, seeds), tuple(functions), base, evaluations)
@@ -142,7 +142,7 @@ def compare_searchers(
 
 def _scheduled(job: tuple[runs.Key, tuple[Method, Curves, float]]) -> list[Any]:
     key, (method, task, budget) = job
-    return [*key, runs.regrets(task, runs.run(task, method, key.workers, key.seed, key.ask_s, budget))]
+    return [*key, runs.regrets(task, runs.run(task, method, key.workers, key.seed, ask_s=key.ask_s, budget=budget))]
 
 
 def _read_regrets(line: Sequence[Any]) -> tuple[runs.Key, list[float]]:
@@ -154,7 +154,8 @@ def _searched(job: tuple[searches.Key, tuple[searches.Given, Function, int]]) ->
     key, (given, function, evaluations) = job
     _, _, seed, batch = key
     method = searches.Ours(function, searches.searcher_of(given), seed, batch, evaluations)
-    return asdict(searches.trace_of(key, *searches.search(function, method, evaluations, batch, seed)))
+    found = searches.search(function, method, evaluations=evaluations, batch=batch, seed=seed)
+    return asdict(searches.trace_of(key, *found))
 
 
 def _read_trace(line: Mapping[str, object]) -> tuple[searches.Key, Trace]:
@@ -166,6 +167,7 @@ def _filled(
     work: Callable[[tuple[Key, Job]], Any],
     jobs: Mapping[Key, Job],
     parse: Callable[[Any], tuple[Key, Value]],
+    *,
     path: Path | None,
     processes: int,
     progress: Progress | None,
@@ -184,7 +186,9 @@ def _filled(
     missing = [(key, job) for key, job in jobs.items() if key not in known]
     for place, ((key, _), future) in enumerate(finished(work, missing, processes), 1):
         if error := future.exception():
-            error.add_note(f"in the run {_said(key)}; what was done before is kept" if path else f"in the run {_said(key)}")
+            error.add_note(
+                f"in the run {_said(key)}; what was done before is kept" if path else f"in the run {_said(key)}"
+            )
             raise error
         line = future.result()
         if path:

@@ -80,7 +80,7 @@ class Comparison:
         """
         count = next(iter(next(iter(self.regrets.values())).values())).shape[2]
         label, end = ("share of the budget", 1.0) if self.evaluations is None else ("evaluations", self.evaluations)
-        figure = tables.figure(self.regrets, label, np.arange(1, count + 1) * end / count)
+        figure = tables.figure(self.regrets, label, np.arange(1.0, count + 1) * end / count)
         if path is not None:
             figure.savefig(path, dpi=100)
         return figure

@@ -78,13 +78,17 @@ class Curves:
         if mode not in ("min", "max"):
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
         if not isinstance(getattr(workload, "space", None), Mapping | Space):
-            raise ValueError(f"task {name!r}: {type(workload).__name__} has no space, from which to draw configurations")
+            raise ValueError(
+                f"task {name!r}: {type(workload).__name__} has no space, from which to draw configurations"
+            )
         space = workload.space if isinstance(workload.space, Space) else Space(workload.space)  # type: ignore[attr-defined]
         streams = Streams(0)
         configs = space.sample(configurations, streams("bench"))
         played = [_play(workload, config, streams.integer("bench", row)) for row, config in enumerate(configs)]
         if len({len(reports) for reports, _ in played}) != 1:
-            raise ValueError(f"task {name!r}: trainings of {type(workload).__name__} differ in how many steps they have")
+            raise ValueError(
+                f"task {name!r}: trainings of {type(workload).__name__} differ in how many steps they have"
+            )
         if missing := [report for reports, _ in played for report in reports if metric not in report]:
             raise ValueError(f"task {name!r}: the workload reports {sorted(missing[0])}, not {metric!r}")
         values = np.array([[float(report[metric]) for report in reports] for reports, _ in played])

@@ -78,7 +78,9 @@ def _run(path: Path) -> Curves:
     steps = max((len(history) for _, history in histories), default=0)
     whole = [(trial, history) for trial, history in histories if history and len(history) == steps]
     if len(whole) < 2:
-        raise ValueError(f"the run {path} has {len(whole)} trials with {steps} steps; curves of two at least are needed")
+        raise ValueError(
+            f"the run {path} has {len(whole)} trials with {steps} steps; curves of two at least are needed"
+        )
     sign = -1.0 if result.mode == "max" else 1.0
     losses = np.array([[sign * float(row[result.metric]) for row in history] for _, history in whole])
     seconds = np.array([[float(row["time_s"]) for row in history] for _, history in whole])

@@ -82,7 +82,6 @@ class OneEpochTopK:
         """Nothing."""
 
 
-
 class Method(NamedTuple):
     """A scheduler for trainings of so many steps, and the searcher that goes with it; None: rows come in an order that
     is the same for all methods."""
@@ -159,5 +158,6 @@ def scheduler_of(method: Method, steps: int) -> Scheduler:
     if lacking := [hook for hook in _HOOKS if not callable(getattr(made, hook, None))]:
         raise TypeError(f"{type(made).__name__} is no scheduler: it has no {', '.join(lacking)}")
     if isinstance(made, PBT | PBTReplay):
-        raise ValueError(f"{type(made).__name__} changes configurations during a training: learning curves end there")
+        what = f"{type(made).__name__} changes configurations during a training, which learning curves cannot follow"
+        raise ValueError(what)  # noqa: TRY004 - it is a scheduler
     return made

@@ -178,9 +178,7 @@ def regrets(task: Curves, losses: Floats) -> list[float]:
     return [float(f"{regret:.6g}") for regret in task.regret(losses)]
 
 
-def run(
-    task: Curves, method: Method, workers: int, seed: int, ask_s: float = 0.0, budget: float = BUDGET
-) -> Floats:
+def run(task: Curves, method: Method, workers: int, seed: int, *, ask_s: float = 0.0, budget: float = BUDGET) -> Floats:
     """Return the best loss so far at POINTS times of one run.
 
     Args:

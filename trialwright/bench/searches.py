@@ -15,7 +15,6 @@ from trialwright.ask_tell import AskTell
 from trialwright.bench.functions import Config, Function
 from trialwright.engine.catalogue import SEARCHERS, UNAVAILABLE
 from trialwright.errors import nearest
-from trialwright.schedulers import FIFO
 from trialwright.searchers import Searcher
 from trialwright.space.values import Floats
 
@@ -76,9 +75,7 @@ class Ours:
     """A searcher of this package, or a user's, by ``AskTell``."""
 
     def __init__(self, function: Function, searcher: str | Searcher, seed: int, batch: int, evaluations: int) -> None:
-        self._study = AskTell(
-            function.space, searcher=searcher, seed=seed, num_samples=evaluations, parallelism=batch
-        )
+        self._study = AskTell(function.space, searcher=searcher, seed=seed, num_samples=evaluations, parallelism=batch)
 
     def ask(self, count: int) -> list[dict[str, object]]:
         """As ``Asked``."""
@@ -116,7 +113,9 @@ def searcher_of(given: Given) -> str | Searcher:
     return cast(Searcher, made)
 
 
-def search(function: Function, method: Asked, evaluations: int, batch: int, seed: int, recommend_at: Collection[int] = ()) -> tuple[list[float], list[tuple[int, float]], float]:
+def search(
+    function: Function, method: Asked, *, evaluations: int, batch: int, seed: int, recommend_at: Collection[int] = ()
+) -> tuple[list[float], list[tuple[int, float]], float]:
     """Evaluate what a method suggests.
 
     Returns:
@@ -147,9 +146,7 @@ def search(function: Function, method: Asked, evaluations: int, batch: int, seed
     return true, recommended, seconds
 
 
-def trace_of(
-    key: Key, true: Sequence[float], recommended: Iterable[tuple[int, float]], seconds: float
-) -> Trace:
+def trace_of(key: Key, true: Sequence[float], recommended: Iterable[tuple[int, float]], seconds: float) -> Trace:
     """Return the trace of a run: numbers rounded to 8 digits, seconds to milliseconds."""
     return Trace(*key, len(true), _rounded(_falls(true)), round(seconds, 3), _rounded(recommended))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -38,7 +37,7 @@ def keep(directory: Path, settings: Settings) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")  # a kill must not leave half a file
     fresh.write_text(json.dumps(merged, indent=1), encoding="utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def described(given: Any) -> str:  # noqa: ANN401 - the user's
@@ -63,7 +62,8 @@ def described_function(task: Function) -> str:
     make = task.make
     parts = [make.func, *make.args] if isinstance(make, partial) else [make]
     told = ", ".join(part.__qualname__ if inspect.isfunction(part) else described(part) for part in parts)
-    return f"{_value(task.space)}, {told}, {task.optimum}{_code(*(part for part in parts if inspect.isfunction(part) and _is_users(part)))}"
+    functions = [part for part in parts if inspect.isfunction(part) and _is_users(part)]
+    return f"{_value(task.space)}, {told}, {task.optimum}{_code(*functions)}"
 
 
 def _differing(known: Settings, now: Settings) -> Iterator[str]:

@@ -80,7 +80,9 @@ def _curves(given: object) -> Curves:
     if isinstance(given, Path) or (isinstance(given, str) and ("/" in given or Path(given).exists())):
         return read_curves(Path(given))
     if isinstance(given, str):
-        raise ValueError(f"there is no task or file {given!r}{nearest(given, CURVES)}")
+        raise ValueError(  # noqa: TRY004 - a string is right, but not this one
+            f"there is no task or file {given!r}{nearest(given, CURVES)}"
+        )
     if isinstance(given, Workload) and not isinstance(given, type):
         return Curves.of(given, type(given).__name__)
     raise TypeError(f"a task must be a name, a path, a workload, or Curves, not {given!r}")

@@ -35,9 +35,7 @@ def append_lines(values: Iterable[object], path: Path) -> None:
         file.writelines(json.dumps(value, separators=(",", ":")) + "\n" for value in values)
 
 
-def finished(
-    work: Callable[[Job], Made], jobs: Sequence[Job], processes: int
-) -> Iterator[tuple[Job, Future[Made]]]:
+def finished(work: Callable[[Job], Made], jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Future[Made]]]:
     """Do jobs side by side, in processes started anew if there are several; yield each as soon as it is done. Its
     future has what was made, or the error."""
     if processes == 1 or len(jobs) < 2:
