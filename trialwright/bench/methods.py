@@ -7,9 +7,10 @@ import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
-from trialwright.engine.catalogue import RANDOM_IN_BOHB
+from trialwright.bench.searches import searcher_of
+from trialwright.engine.catalogue import RANDOM_IN_BOHB, SEARCHERS
 from trialwright.errors import nearest
 from trialwright.messages import Choice, New, Outcome, Pause, Plain, Report, Resume, Start, Verdict, Wait, at_step
 from trialwright.schedulers import (
@@ -112,7 +113,7 @@ METHODS: dict[str, Method] = {
         lambda: HyperTune(brackets=AsyncHyperBand().count, reduction_factor=ETA),
     ),
 }
-Given: TypeAlias = "str | Scheduler | type[Any] | Callable[[int], Scheduler] | tuple[Any, Searcher] | Method"
+Given: TypeAlias = "str | Scheduler | type[Any] | Callable[[int], Scheduler] | tuple[Any, Any] | Method"
 _HOOKS = ("on_start", "on_report", "on_end", "next")
 
 
@@ -136,7 +137,7 @@ def method_of(given: Given) -> Method:
         return METHODS[given.lower()]
     if isinstance(given, tuple) and len(given) == 2:
         scheduler, searcher = given
-        return Method(method_of(scheduler).scheduler, lambda: copy.deepcopy(searcher))
+        return Method(method_of(scheduler).scheduler, lambda: _searcher(searcher))
     if isinstance(given, type):
         sized = "max_t" in inspect.signature(given).parameters
         return Method(lambda steps: given(max_t=steps) if sized else given())
@@ -145,6 +146,11 @@ def method_of(given: Given) -> Method:
     if callable(given):
         return Method(given)
     raise TypeError(f"a method must be a name, a scheduler, or a function of the number of steps, not {given!r}")
+
+
+def _searcher(given: Any) -> Searcher:  # noqa: ANN401 - a name, an object, or a class
+    found = searcher_of(given)
+    return cast(Searcher, SEARCHERS[found]()) if isinstance(found, str) else found
 
 
 def scheduler_of(method: Method, steps: int) -> Scheduler:

@@ -88,6 +88,15 @@ def interval(differences: Floats, seed: int = 0) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def band(values: Floats, seed: int = 0) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % bootstrap interval of the mean over tasks at each point; values have shape (tasks,
+    points)."""
+    count = len(values)
+    shares = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS) / count
+    low, high = np.percentile(shares @ values, [2.5, 97.5], axis=0)
+    return low, high
+
+
 def holm(values: Mapping[str, float]) -> dict[str, float]:
     """Return the p values adjusted for their number (Holm 1979)."""
     adjusted, highest = {}, 0.0

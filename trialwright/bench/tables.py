@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trialwright.bench.statistics import MOMENTS, Line, Matrix, interval
+from trialwright.bench.statistics import MOMENTS, Line, Matrix, band
 from trialwright.space.values import Floats
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def figure(traces: Mapping[int, Mapping[str, Floats]], xlabel: str, x: Floats) -
         for name, regrets in of_methods.items():
             means = np.where(np.isinf(regrets), np.nan, regrets).mean(axis=1)  # (tasks, points)
             [line] = panel.plot(x, means.mean(axis=0), label=name)
-            low, high = np.transpose([interval(at) for at in means.T])
+            low, high = band(means)
             panel.fill_between(x, np.maximum(low, means.mean(axis=0) / 100), high, color=line.get_color(), alpha=0.15)
         panel.set(title=count(workers), xlabel=xlabel, ylabel="mean regret", yscale="log")
     made.tight_layout(rect=(0, 0.5 / made.get_figheight(), 1, 1))
