@@ -131,7 +131,7 @@ class TestPackages:
             curves_of(["lcdb-spambas"])
 
     def test_without_lcdb_it_is_said_what_to_install(self):
-        with pytest.raises(ImportError, match="pip install lcdb"):
+        with pytest.raises(ImportError, match="the package lcdb: pip install"):
             curves_of(["lcdb-kr-vs-kp"])
 
     def test_a_table_of_trained_networks_is_a_task_for_searchers(self):

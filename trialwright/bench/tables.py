@@ -75,7 +75,10 @@ def figure(traces: Mapping[int, Mapping[str, Floats]], xlabel: str, x: Floats) -
         xlabel: what ``x`` is.
         x: of each point.
     """
-    from matplotlib.figure import Figure  # not pyplot, which chooses a window system for the process
+    try:
+        from matplotlib.figure import Figure  # not pyplot, which chooses a window system for the process
+    except ImportError as error:
+        raise ImportError("the picture needs matplotlib: pip install 'trialwright[bench]'") from error
 
     rows, columns = (len(traces) + 1) // 2, min(2, len(traces))
     made = Figure(figsize=(4.5 * max(columns, 1.4), 3.2 * rows + 0.6))
