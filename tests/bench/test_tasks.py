@@ -120,7 +120,7 @@ class TestPackages:
         )
         rows = [(44, learner, size, 461, 0, seed, 0.5, 1, score + seed / 10, 0)
                 for learner, scores in (("svm", (0.5, 0.75)), ("tree", (0.25, 0.5))) for seed in (0, 1)
-                for size, score in zip((16, 23), scores)]  # fmt: skip
+                for size, score in zip((16, 23), scores, strict=True)]  # fmt: skip
         with (package / "database-accuracy.csv").open("w", newline="") as file:
             csv.writer(file).writerows([heads.split(","), *rows, (44, "slow", 16, 461, 0, 0, 9, 1, 0.1, 0)])
         monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])

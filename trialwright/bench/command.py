@@ -95,8 +95,10 @@ def _module(file: Path) -> ModuleType:
 
 
 def _progress(done: int, count: int, run: str) -> None:
-    end = "\n" if done == count else ""
-    print(f"\r\x1b[K{done} of {count}: {run}" if sys.stderr.isatty() else end, end=end, file=sys.stderr)
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{done} of {count}: {run}", end="\n" if done == count else "", file=sys.stderr)
+    elif done == count:
+        print(f"{count} runs were made", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

