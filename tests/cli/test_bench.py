@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from trialwright.bench.command import main
+from trialwright.cli.main import app
 
 MINE = """
 from trialwright import ASHA
@@ -26,6 +27,10 @@ class MySearcher:
 """
 
 
+def bench(*arguments):
+    return CliRunner().invoke(app, ["bench", *arguments])
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -35,10 +40,9 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_scheduler_of_a_file_is_compared_with_ours(here, capsys):
+def test_a_scheduler_of_a_file_is_compared_with_ours(here):
     flags = ["--tasks", "curves.npz", "--workers", "1", "4", "--seeds", "2", "--budget", "4"]
-    assert main(["my.py:MyScheduler", "--against", "asha", "hyperband", *flags]) == 0
-    assert "| hyperband |" in capsys.readouterr().out
+    assert "| hyperband |" in bench("my.py:MyScheduler", "--against", "asha", "hyperband", *flags).stdout
     lines = json.loads((here / "bench" / "comparison.json").read_text())["lines"]
     assert {(line["method"], line["workers"]) for line in lines} == {
         (method, workers) for method in ("MyScheduler", "asha", "hyperband") for workers in (1, 4)
@@ -46,9 +50,10 @@ def test_a_scheduler_of_a_file_is_compared_with_ours(here, capsys):
     assert (here / "bench" / "regret.png").exists()
 
 
-def test_a_searcher_of_a_file_is_compared_with_ours(here, capsys):
+def test_a_searcher_of_a_file_is_compared_with_ours(here):
     flags = ["--tasks", "levy-2", "--seeds", "2", "--evaluations", "8", "--directory", "out"]
-    assert main(["my.py:MySearcher", "--against", "tpe", *flags]) == 0
+    found = json.loads(bench("my.py:MySearcher", "--against", "tpe", *flags, "--json").stdout)
+    assert {line["method"] for line in found} == {"MySearcher", "tpe"}
     assert "MySearcher" in (here / "out" / "table.md").read_text()
 
 
@@ -56,12 +61,12 @@ def test_a_searcher_of_a_file_is_compared_with_ours(here, capsys):
     ("arguments", "why"),
     [
         (["my.py:MyShceduler", "--against", "asha"], "did you mean 'MyScheduler'"),
-        (["other.py:MyScheduler", "--against", "asha"], "there is no file other.py"),
+        (["other.py:MyScheduler", "--against", "asha"], "other.py"),
         (["my.py:MyScheduler", "--against", "asha", "--tasks", "curvs.npz"], "there is no task or file 'curvs.npz'"),
-        (["my.py:MySearcher", "--against", "tpe", "--budget", "4"], "budget: not a setting of compare_searchers"),
+        (["my.py:MySearcher", "--against", "tpe", "--budget", "4"], "budget cannot be given where searchers"),
         (["asha"], "two methods at least"),
     ],
 )
-def test_a_command_that_is_wrong_is_refused(here, capsys, arguments, why):
-    assert main(arguments) == 2
-    assert why in capsys.readouterr().err
+def test_a_command_that_is_wrong_is_refused(here, arguments, why):
+    done = bench(*arguments)
+    assert (done.exit_code, why in done.stderr) == (2, True), done.stderr

@@ -1,8 +1,0 @@
-"""``python -m trialwright.bench``; see ``command.py``."""
-
-import sys
-
-from trialwright.bench.command import main
-
-if __name__ == "__main__":
-    sys.exit(main())
