@@ -40,7 +40,7 @@ DOCS = ROOT / "docs"
 PACKAGE = ROOT / "trialwright"
 PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("tutorials/*.md")])
 NAMES = [page.relative_to(DOCS).as_posix() for page in PAGES]
-LINES_MAX = {"files.md": 500}  # it has a line for each file
+LINES_MAX = {"files.md": 560}  # it has a line for each file
 NO_RUN = "python no-run"
 EXAMPLE_LINES_MAX = 30
 

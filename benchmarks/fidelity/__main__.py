@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.fidelity import report
-from benchmarks.fidelity.comparison import lines, matrix
-from benchmarks.fidelity.methods import METHODS, PAIRS, PEER
 from benchmarks.fidelity.populations import SEEDS, duels, outcomes
-from benchmarks.fidelity.tasks import Floats, Task, all_tasks
-from benchmarks.fidelity.traces import Key, make, read, together
+from benchmarks.fidelity.tasks import all_tasks
+from benchmarks.fidelity.traces import PEER, make, read, together
+from trialwright.bench.comparison import Comparison
+from trialwright.bench.curves import Curves
+from trialwright.bench.methods import METHODS
+from trialwright.bench.runs import Key
+from trialwright.bench.tables import machine
+from trialwright.space.values import Floats
 
 PARTS = ("results", "with models")
 
@@ -20,34 +24,33 @@ PARTS = ("results", "with models")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run everything that is wanted, and compare."""
     given = _parser().parse_args(arguments)
-    tasks = [task for task in all_tasks(given.data) if any(part in task.id for part in given.tasks)]
+    tasks = [task for task in all_tasks(given.data) if any(part in task.name for part in given.tasks)]
     traces = {workers: _traces(given, tasks, workers) for workers in given.workers}
-    found = [line for workers, of_methods in traces.items() for line in lines(workers, of_methods, given.against)]
-    pairs = [matrix(workers, 1.0, of_methods) for workers, of_methods in traces.items()]
+    found = Comparison(traces, tuple(task.name for task in tasks), given.against)
     played = outcomes(given.population_seeds) if given.population_seeds else []
     fought = duels(given.population_seeds) if given.population_seeds else []
-    told = {"tasks": [task.id for task in tasks], "seeds": given.seeds, "workers": given.workers}
+    told = {"tasks": found.tasks, "seeds": given.seeds, "workers": given.workers}
     peer = f", Syne Tune {_version(given.peer_python)}" if given.peer_python else ""
-    head = f"Measured on {report.machine()}{peer}; {len(tasks)} tasks, {given.seeds} seeds."
-    parts = [head, report.table(found, given.against), *map(report.pairwise, pairs)]
+    head = f"Measured on {machine()}{peer}; {len(tasks)} tasks, {given.seeds} seeds."
+    parts = [head, found.table(), found.pairwise()]
     parts += [report.populations(played), report.duels(fought)] if given.population_seeds else []
     text = "\n\n".join(parts)
     print(text)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(report.as_json(found, played, fought, told), encoding="utf-8")
+        given.json.write_text(report.as_json(found.lines(), played, fought, told), encoding="utf-8")
     if given.plot:
-        report.draw(traces, given.plot)
+        found.plot(given.plot)
     if given.write_docs:
         report.write(text, given.write_docs)
 
 
-def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> dict[str, Floats]:
+def _traces(given: argparse.Namespace, tasks: Sequence[Curves], workers: int) -> dict[str, Floats]:
     """Return normalised regrets of each method, of shape (tasks, seeds, points)."""
     methods = [*given.methods, *([PEER] if given.peer_python else [])]
     wanted = {
         method: [
-            Key(method, workers, task.id, seed, given.ask_s if method in PAIRS else 0.0)
+            Key(method, workers, task.name, seed, _ask_s(given, method))
             for task in tasks
             for seed in range(given.seeds)
         ]
@@ -57,6 +60,11 @@ def _traces(given: argparse.Namespace, tasks: Sequence[Task], workers: int) -> d
     missing = [key for keys in wanted.values() for key in keys if key not in known]
     known |= make(missing, tasks, given.traces, given.jobs, given.peer_python)
     return {method: together(known, keys, tasks) for method, keys in wanted.items()}
+
+
+def _ask_s(given: argparse.Namespace, method: str) -> float:
+    learns = method in METHODS and METHODS[method].searcher is not None
+    return float(given.ask_s) if learns else 0.0
 
 
 def _version(python: str) -> str:

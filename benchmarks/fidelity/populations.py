@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.quality.comparison import interval, wilcoxon
 from trialwright import Engine, Perturb, Random, Simulated
+from trialwright.bench.statistics import interval, wilcoxon
 from trialwright.schedulers import FIFO, PBT, Scheduler
 from trialwright.searchers import PB2, Searcher
 from trialwright.workloads import DriftingQuadratic, JaderbergToy, NoisyDescent

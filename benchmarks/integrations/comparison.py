@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from benchmarks.quality.base import Objective, Task, plain_space
+from benchmarks.quality.base import Task, plain_space
 from benchmarks.quality.formulas import form_task, surface
 from benchmarks.quality.peer import PEERS
 from trialwright import AskTell
+from trialwright.bench.functions import Objective
 from trialwright.integrations import ADAPTERS, Adapter
 
 TASKS = (form_task("levy", 4, 1, judging=False), surface(3, judging=False))  # all their values are positive

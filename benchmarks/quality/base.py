@@ -1,40 +1,33 @@
-"""What a task is: a flat space and a function to be minimised, for developing or for judging."""
+"""What a task is here: a function on a flat space, for developing or for judging."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
 
 from trialwright import space
+from trialwright.bench.functions import Function
 from trialwright.space import Category, Domain, Stepped
-
-Config = Mapping[str, Any]
-Objective = Callable[[Config], float]
-Noise = Callable[[float, np.random.Generator], float]  # what a method is told in place of the true value
-Vector = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Task:
-    """One problem. ``make`` returns its function; it may be slow, and is called once a run. ``noise`` returns, for that
-    function, what a method is told; what counts is without noise."""
+class Task(Function):
+    """One problem. Its name begins with its family: ``forms/ackley-6``."""
 
-    family: str
-    name: str
-    space: dict[str, Domain]
-    make: Callable[[], Objective]
-    judging: bool
-    optimum: float | None = None  # where it is known
-    noise: Callable[[Objective], Noise] | None = None
+    space: Mapping[str, Domain]
+    judging: bool = field(kw_only=True)
 
     @property
-    def id(self) -> str:
-        """Family and name."""
-        return f"{self.family}/{self.name}"
+    def family(self) -> str:
+        """What its name begins with."""
+        return self.name.partition("/")[0]
+
+
+def judged(function: Function, family: str, *, judging: bool) -> Task:
+    """Return a function as a task of a family."""
+    domains = cast("Mapping[str, Domain]", function.space)
+    return Task(f"{family}/{function.name}", domains, function.make, function.optimum, judging=judging)
 
 
 def plain_space(definition: Mapping[str, Domain]) -> list[dict[str, object]]:

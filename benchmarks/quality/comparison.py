@@ -6,18 +6,17 @@ of all first values. What is compared is the mean over the seeds of a task; task
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.quality.base import Task
-from benchmarks.quality.traces import POINTS, Trace
+from benchmarks.quality.traces import POINTS
+from trialwright.bench.searches import Trace, scale
+from trialwright.bench.statistics import holm, interval, ranks, wilcoxon
+from trialwright.space.values import Floats
 
-Floats = npt.NDArray[np.float64]
-
-DRAWS = 10_000
 DEFENDED = ("gp", "tpe", "auto", "gp-from-sobol")  # each is set against all others
 
 
@@ -98,7 +97,7 @@ def compare_parallel(
 def complete(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str]) -> list[Task]:
     """Return the tasks that every method has done."""
     done = {(trace.task, trace.method) for trace in traces}
-    return [task for task in tasks if all((task.id, method) in done for method in methods)]
+    return [task for task in tasks if all((task.name, method) in done for method in methods)]
 
 
 def result(what: str, at: int, table: Floats, methods: Sequence[str]) -> Result:
@@ -137,53 +136,13 @@ def regrets(
     that of the best ever tried, or of another value of the traces."""
     table = np.full((len(tasks), len(methods)), np.nan)
     for row, task in enumerate(tasks):
-        own = [trace for trace in traces if trace.task == task.id]
-        low, high = scale(own, task)
+        own = [trace for trace in traces if trace.task == task.name]
+        low, high = scale(own, task.optimum)
         for column, method in enumerate(methods):
             values = [value(trace, at) for trace in own if trace.method == method]
             if values:
                 table[row, column] = (np.mean(values) - low) / (high - low)
     return table.round(12)  # so that the last bit of a sum breaks no tie
-
-
-def scale(traces: Sequence[Trace], task: Task) -> tuple[float, float]:
-    """Return what counts as 0 and what as 1."""
-    if not traces:
-        return 0.0, 1.0
-    lowest = min(trace.falls[-1][1] for trace in traces)
-    low = lowest if task.optimum is None else min(task.optimum, lowest)
-    high = float(np.median([trace.falls[0][1] for trace in traces]))
-    return low, high if high > low else low + 1.0
-
-
-def ranks(table: Floats) -> Floats:
-    """Return the rank of each method on each task, from 1, ties shared."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(table, axis=1))
-
-
-def interval(differences: Floats, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean of paired differences, by drawing tasks."""
-    drawn = np.random.default_rng(seed).integers(len(differences), size=(DRAWS, len(differences)))
-    low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
-
-
-def holm(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the p values adjusted for their number (Holm 1979)."""
-    adjusted, highest = {}, 0.0
-    for place, (name, value) in enumerate(sorted(values.items(), key=lambda item: item[1])):
-        highest = max(highest, min(1.0, value * (len(values) - place)))
-        adjusted[name] = highest
-    return adjusted
-
-
-def wilcoxon(differences: Floats) -> float:
-    """Return the p value of the two-sided signed-rank test; 1 where there are no differences."""
-    from scipy.stats import wilcoxon as test
-
-    return float(test(differences).pvalue) if np.any(differences) else 1.0
 
 
 def _families(tasks: Sequence[Task]) -> list[str]:

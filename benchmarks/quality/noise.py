@@ -8,8 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.quality.base import Noise, Objective, Task
-from benchmarks.quality.formulas import bbob, form_task, surface
+from benchmarks.quality.base import Task
+from benchmarks.quality.coco import bbob
+from benchmarks.quality.formulas import form_task, surface
+from trialwright.bench.functions import Noise, Objective
 from trialwright.space import Domain, Space
 
 
@@ -52,7 +54,7 @@ def _outliers(_objective: Objective) -> Noise:
 
 
 def _noisy(task: Task, noise: Callable[[Objective], Noise], name: str = "") -> Task:
-    return replace(task, family="noisy", noise=noise, name=f"{task.name}{name}")
+    return replace(task, noise=noise, name=f"noisy/{task.name.partition('/')[2]}{name}")
 
 
 def noisy_form(form: str, dimension: int, instance: int, noise: float, *, judging: bool) -> Task:

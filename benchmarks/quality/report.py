@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.quality.base import Task
 from benchmarks.quality.comparison import Duel, Result, Standing, complete, regrets
-from benchmarks.quality.traces import Trace
+from trialwright.bench.searches import Trace
+from trialwright.bench.tables import figure
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality.md"
 WHOLE = ("regret", "loss")  # what a result of all tasks is of; others are named by their family
@@ -90,17 +91,10 @@ def written(page: str, section: str, tables: str) -> str:
 
 def draw(traces: Sequence[Trace], tasks: Sequence[Task], methods: Sequence[str], path: Path) -> None:
     """Draw the mean regret of each method against the evaluations."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes, done = figure.subplots(), complete(traces, tasks, methods)
-    steps = range(1, max(trace.evaluations for trace in traces) + 1)
-    means = np.array([regrets(traces, done, methods, at).mean(axis=0) for at in steps])
-    for method, curve in zip(methods, means.T, strict=True):
-        axes.plot(steps, curve, label=method)
-    axes.set(xlabel="evaluations", ylabel="mean normalised regret", yscale="log")
-    axes.legend()
-    figure.savefig(path, dpi=120)
+    done, steps = complete(traces, tasks, methods), range(1, max(trace.evaluations for trace in traces) + 1)
+    means = np.stack([regrets(traces, done, methods, at) for at in steps], axis=-1)  # (tasks, methods, steps)
+    curves = {method: means[:, [place]] for place, method in enumerate(methods)}
+    figure({1: curves}, "evaluations", np.arange(1.0, len(steps) + 1)).savefig(path, dpi=120)
 
 
 # Tables of the page ------------------------------------------------------------------------------------------------

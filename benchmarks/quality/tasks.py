@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.base import Task
-from benchmarks.quality.formulas import bbob, boosted, edge, form_task, mixint, surface
+from benchmarks.quality.coco import bbob, mixint
+from benchmarks.quality.formulas import boosted, edge, form_task, surface
 from benchmarks.quality.noise import noisy_bbob, noisy_form, noisy_kind, noisy_surface
 from benchmarks.quality.trainings import lcbench_tasks, model_task, table_task
 

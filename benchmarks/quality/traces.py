@@ -1,5 +1,5 @@
-"""Traces: how the best value so far fell in one run of one method on one task; as lines of JSON in files that only
-grow."""
+"""Traces of our searchers and of other libraries': how the best value so far fell in one run, as lines of JSON in files
+that only grow."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, cast
-
-import numpy as np
+from typing import cast
 
 from benchmarks.quality.base import Task, plain_space
-from trialwright import AskTell
+from trialwright.bench.searches import Asked, Key, Ours, Trace, read_trace, search, trace_of
+from trialwright.bench.traces import append_lines, finished, read_lines
 from trialwright.searchers import GP, TPE, Problem, Sobol
 
 HERE = Path(__file__).parent
@@ -36,35 +32,6 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One run. ``falls`` are the evaluations, from 1, at which the best value so far, without noise, fell, and to
-    what. ``recommended``, where results are noisy: after so many evaluations, the true value of the configuration that
-    the method recommends, which may rise."""
-
-    task: str
-    method: str
-    seed: int
-    batch: int
-    evaluations: int
-    falls: list[tuple[int, float]]
-    seconds: float  # in ask and tell
-    recommended: list[tuple[int, float]] = field(default_factory=list)
-
-    @property
-    def key(self) -> tuple[str, str, int, int]:
-        """What makes it this run and no other."""
-        return (self.task, self.method, self.seed, self.batch)
-
-    def best(self, evaluation: int) -> float:
-        """Return the best value after so many evaluations."""
-        return next(value for at, value in reversed(self.falls) if at <= evaluation)
-
-    def final(self, evaluation: int) -> float:
-        """Return the true value of what is recommended after so many evaluations."""
-        return dict(self.recommended)[evaluation]
-
-
-@dataclass(frozen=True)
 class Job:
     """A trace to be made. ``python`` is the interpreter of a peer's own environment."""
 
@@ -76,15 +43,9 @@ class Job:
     python: str
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
+    def key(self) -> Key:
         """The key of its trace."""
-        return (self.task.id, self.method, self.seed, self.batch)
-
-
-class _Method(Protocol):
-    def ask(self, count: int) -> list[dict[str, object]]: ...
-    def tell(self, values: list[float]) -> None: ...
-    def recommend(self) -> dict[str, object] | None: ...  # None: what was told the best value
+        return (self.task.name, self.method, self.seed, self.batch)
 
 
 class GPFromSobol(GP):
@@ -110,25 +71,6 @@ class TPEFromSobol(TPE):
 
 
 ABLATIONS = {"gp-from-sobol": GPFromSobol, "tpe-from-sobol": TPEFromSobol}
-
-
-class _Ours:
-    def __init__(self, job: Job) -> None:
-        searcher = ABLATIONS[job.method]() if job.method in ABLATIONS else job.method
-        self._study = AskTell(
-            job.task.space, searcher=searcher, seed=job.seed, num_samples=job.evaluations, parallelism=job.batch
-        )
-
-    def ask(self, count: int) -> list[dict[str, object]]:
-        self._asked = self._study.ask(count)
-        return [trial.config for trial in self._asked]
-
-    def tell(self, values: list[float]) -> None:
-        for trial, value in zip(self._asked, values, strict=True):
-            self._study.tell(trial, value)
-
-    def recommend(self) -> dict[str, object]:
-        return self._study.recommended.config
 
 
 class _Peer:
@@ -177,83 +119,41 @@ class _Peer:
 
 def run(job: Job) -> Trace:
     """Make one trace."""
-    objective, rng = job.task.make(), np.random.default_rng(job.seed)
-    noise = job.task.noise(objective) if job.task.noise else None
-    method: _Method = _Peer(job) if job.method in PEERS else _Ours(job)
-    true: list[float] = []
-    told: list[float] = []
-    recommended: list[tuple[int, float]] = []
-    seconds = 0.0
+    if job.method not in PEERS:
+        searcher = ABLATIONS[job.method]() if job.method in ABLATIONS else job.method
+        return _trace(job, Ours(job.task, searcher, job.seed, job.batch, job.evaluations))
+    peer = _Peer(job)
     try:
-        while len(true) < job.evaluations:
-            began = time.perf_counter()
-            configs = method.ask(min(job.batch, job.evaluations - len(true)))
-            seconds += time.perf_counter() - began
-            values = [objective(config) for config in configs]
-            noisy = [noise(value, rng) for value in values] if noise else values
-            true, told = true + values, told + noisy
-            began = time.perf_counter()
-            method.tell(noisy)
-            seconds += time.perf_counter() - began
-            if noise and len(true) in POINTS:
-                choice = method.recommend()
-                recommended.append((len(true), objective(choice) if choice else true[int(np.argmin(told))]))
+        return _trace(job, peer)
     finally:
-        if isinstance(method, _Peer):
-            method.close()
-    where = (job.task.id, job.method, job.seed, job.batch, len(true))
-    return Trace(*where, _rounded(_falls(true)), round(seconds, 3), _rounded(recommended))
+        peer.close()
 
 
-def _falls(values: Iterable[float]) -> list[tuple[int, float]]:
-    falls: list[tuple[int, float]] = []
-    for count, value in enumerate(values, 1):
-        if not falls or value < falls[-1][1]:
-            falls.append((count, value))
-    return falls
+def _trace(job: Job, method: Asked) -> Trace:
+    plan = {"evaluations": job.evaluations, "batch": job.batch, "seed": job.seed}
+    return trace_of(job.key, *search(job.task, method, **plan, recommend_at=POINTS))
 
 
-def _rounded(values: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
-    return [(at, float(f"{value:.8g}")) for at, value in values]
-
-
-def read(paths: Iterable[Path]) -> dict[tuple[str, str, int, int], Trace]:
-    """Read traces; of two of the same run the last counts. A line that a kill has cut short is none."""
-    found = {}
-    for path in paths:
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-            try:
-                given = cast("dict[str, object]", json.loads(line))
-            except ValueError:
-                continue
-            lists = {name: cast("list[tuple[int, float]]", given.pop(name, [])) for name in ("falls", "recommended")}
-            values = {name: [(int(at), float(value)) for at, value in pairs] for name, pairs in lists.items()}
-            trace = Trace(**cast("Mapping[str, str]", given), **values)  # type: ignore[arg-type]
-            found[trace.key] = trace
-    return found
+def read(paths: Iterable[Path]) -> dict[Key, Trace]:
+    """Read traces; of two of the same run the last counts."""
+    traces = (read_trace(plain) for path in paths for plain in read_lines(path))
+    return {trace.key: trace for trace in traces}
 
 
 def append(traces: Iterable[Trace], path: Path) -> None:
-    """Write traces to the end of a file, each on a line of its own whatever was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cut = path.exists() and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" if cut else "")
-        file.writelines(json.dumps(asdict(trace), separators=(",", ":")) + "\n" for trace in traces)
+    """Write traces to the end of a file."""
+    append_lines(map(asdict, traces), path)
 
 
 def make(jobs: list[Job], path: Path, processes: int) -> Iterator[Trace]:
     """Make traces side by side, and append each to the file as soon as it is there; one that fails is only told."""
     os.environ.update(ONE_THREAD)  # the processes inherit it
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        futures = {pool.submit(run, job): job for job in jobs}
-        for done in as_completed(futures):
-            job, error = futures[done], done.exception()
-            if error is not None:
-                print(f"{job.method} {job.task.id} {job.seed} failed: {error!r}", file=sys.stderr)
-                continue
-            trace = done.result()
-            append([trace], path)
-            text = f"{trace.method} {trace.task} {trace.seed}: {trace.best(trace.evaluations):.5g}"
-            print(f"\r{text:<60}", end="", file=sys.stderr)
-            yield trace
+    for job, future in finished(run, jobs, processes):
+        if error := future.exception():
+            print(f"{job.method} {job.task.name} {job.seed} failed: {error!r}", file=sys.stderr)
+            continue
+        trace = future.result()
+        append([trace], path)
+        text = f"{trace.method} {trace.task} {trace.seed}: {trace.best(trace.evaluations):.5g}"
+        print(f"\r{text:<60}", end="", file=sys.stderr)
+        yield trace

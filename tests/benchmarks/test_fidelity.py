@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.fidelity import comparison, populations, report
+from benchmarks.fidelity import populations, report
 from benchmarks.fidelity.__main__ import main
-from benchmarks.fidelity.methods import METHODS
-from benchmarks.fidelity.runs import POINTS, budget_s, order, run, trace
 from benchmarks.fidelity.tasks import all_tasks
+from trialwright.bench import statistics
+from trialwright.bench.methods import METHODS
+from trialwright.bench.runs import POINTS, budget_s, order, run, trace
 
 pytest.importorskip("scipy")
 
@@ -33,7 +34,7 @@ def test_a_trace_is_the_best_so_far():
 
 def test_with_fifo_a_run_sees_the_rows_in_order_until_the_budget_is_spent(tasks):
     task = tasks[1]
-    values, rows = run(task, "random", 1, seed=3), order(task, 3)
+    values, rows = run(task, METHODS["random"], 1, seed=3), order(task, 3)
     ends = np.cumsum(task.seconds[rows, -1])
     done = rows[: int(np.searchsorted(ends, budget_s(task, 1)))]
     assert task.losses[done].min() >= values[-1]
@@ -42,7 +43,7 @@ def test_with_fifo_a_run_sees_the_rows_in_order_until_the_budget_is_spent(tasks)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_to_the_end_of_its_budget(method, tasks):
-    values = run(tasks[2], method, 16, seed=0)
+    values = run(tasks[2], METHODS[method], 16, seed=0)
     assert np.all(np.diff(values) <= 0)
     assert np.isfinite(values[-1])
 
@@ -50,11 +51,11 @@ def test_every_method_runs_to_the_end_of_its_budget(method, tasks):
 def test_lines_rank_the_better_first_and_test_it_against_random():
     better, worse = np.full((8, 2, POINTS), 0.1), np.full((8, 2, POINTS), 0.2)
     traces = {"random": worse, "asha": better + np.arange(8)[:, None, None] / 1000}
-    found = comparison.lines(4, traces, against="random")
+    found = statistics.lines(4, traces, against="random")
     assert [line.method for line in found] == ["asha", "random"] * 3
     assert (found[0].rank, found[0].wins, found[0].losses) == (1.0, 8, 0)
     assert found[0].p == pytest.approx(2 / 2**8)
-    assert comparison.matrix(4, 1.0, traces).wins == ((0, 0), (8, 0))
+    assert statistics.matrix(4, 1.0, traces).wins == ((0, 0), (8, 0))
 
 
 def test_the_best_constants_are_those_of_the_formulas():

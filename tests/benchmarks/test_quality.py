@@ -10,25 +10,15 @@ import pytest
 
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.base import plain_space
-from benchmarks.quality.comparison import (
-    compare,
-    compare_parallel,
-    complete,
-    duels,
-    holm,
-    interval,
-    ranks,
-    regrets,
-    result,
-    wilcoxon,
-)
+from benchmarks.quality.comparison import compare, compare_parallel, complete, duels, regrets, result
 from benchmarks.quality.noise import normal
 from benchmarks.quality.report import as_json, text, written
 from benchmarks.quality.tasks import all_tasks
-from benchmarks.quality.traces import COMMITTED, PEERS, Job, Trace, _Ours, append, make, read, run
+from benchmarks.quality.traces import COMMITTED, PEERS, Job, append, make, read, run
+from trialwright.bench.searches import Ours, Trace
 
 TASKS = all_tasks()
-CAME_LATER = {task.id for task in TASKS if task.family in ("noisy", "edges")} - {
+CAME_LATER = {task.name for task in TASKS if task.family in ("noisy", "edges")} - {
     "noisy/styblinski-2",
     "noisy/ellipsoid-20",
     "noisy/training-15",
@@ -36,13 +26,13 @@ CAME_LATER = {task.id for task in TASKS if task.family in ("noisy", "edges")} - 
 FORMS = [task for task in TASKS if task.family == "forms"]
 
 
-def trace(method: str, *falls: tuple[int, float], task: str = FORMS[0].id, seed: int = 0, batch: int = 1) -> Trace:
+def trace(method: str, *falls: tuple[int, float], task: str = FORMS[0].name, seed: int = 0, batch: int = 1) -> Trace:
     return Trace(task, method, seed, batch, 100, [*falls], 0.0)
 
 
 def some(**finals: float) -> list[Trace]:
     """A trace of each method on each closed form, which ends at its number."""
-    return [trace(name, (1, 8.0), (20, final), task=task.id) for task in FORMS for name, final in finals.items()]
+    return [trace(name, (1, 8.0), (20, final), task=task.name) for task in FORMS for name, final in finals.items()]
 
 
 class TestRegret:
@@ -63,30 +53,6 @@ class TestRegret:
 
 
 class TestStatistics:
-    def test_ties_share_their_rank(self):
-        assert ranks(np.array([[1.0, 1.0, 0.0]])).tolist() == [[2.5, 2.5, 1]]
-
-    def test_an_interval_excludes_0_where_all_differences_have_one_sign(self):
-        low, high = interval(np.array([1.0, 2.0, 3.0, 1.0]))
-        assert 1 <= low < high <= 3
-
-    def test_an_interval_covers_a_mean_of_0_in_19_of_20_samples(self):
-        drawn = np.random.default_rng(0).normal(size=(200, 30))
-        covered = sum(low <= 0 <= high for low, high in map(interval, drawn))
-        assert 180 <= covered <= 198
-
-    def test_holm_multiplies_and_never_falls(self):
-        assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
-
-    def test_holm_never_exceeds_1(self):
-        assert holm({"a": 0.9, "b": 0.8}) == {"b": 1, "a": 1}
-
-    def test_equal_results_are_no_evidence(self):
-        assert wilcoxon(np.zeros(9)) == 1
-
-    def test_the_same_winner_everywhere_is_evidence(self):
-        assert wilcoxon(-np.arange(1.0, 21.0)) < 1e-4
-
     def test_a_difference_of_ranks_is_below_0_where_the_first_is_better(self):
         table = np.array([[0.1, 0.2, 0.3], [0.1, 0.3, 0.2], [0.2, 0.2, 0.3]])
         [second, third] = duels(table, ["gp", "b", "c"], "gp")
@@ -112,7 +78,7 @@ class TestComparison:
 
     def test_there_is_one_for_all_tasks_and_one_for_each_family(self):
         tasks = [FORMS[0], next(task for task in TASKS if task.family == "surfaces")]
-        traces = [trace("a", (1, 8.0), task=task.id) for task in tasks]
+        traces = [trace("a", (1, 8.0), task=task.name) for task in tasks]
         assert [(each.what, each.at) for each in compare(traces, tasks, ["a"])] == [
             (what, at) for what in ("regret", "forms", "surfaces") for at in (25, 50, 100)
         ]
@@ -197,20 +163,20 @@ class TestTraces:
         told = []
         task = replace(FORMS[0], make=lambda: lambda config: 1.0, noise=partial(normal, 0.5))
 
-        class Listening(_Ours):
+        class Listening(Ours):
             def tell(self, values):
                 told.extend(values)
                 super().tell(values)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("benchmarks.quality.traces._Ours", Listening)
+            patch.setattr("benchmarks.quality.traces.Ours", Listening)
             found = run(Job(task, "random", 0, 1, 30, sys.executable))
         assert found.falls == [(1, 1.0)]
         assert 0.3 < np.std(told) < 0.7
 
     @pytest.mark.parametrize("method", ["random", "optuna-tpe"])
     def test_where_results_are_noisy_what_is_recommended_counts_too(self, method):
-        task = next(task for task in TASKS if task.id == "noisy/rosenbrock-3-factor")
+        task = next(task for task in TASKS if task.name == "noisy/rosenbrock-3-factor")
         found = run(Job(task, method, 0, 1, 50, sys.executable))
         assert [at for at, _ in found.recommended] == [25, 50]
         assert found.final(50) >= found.best(50)
@@ -224,14 +190,14 @@ class TestTraces:
         known = read(COMMITTED.glob("*.jsonl"))
         for seed in range(3):
             slow = method == "botorch" and seed > 0  # 100 s a run: one seed of the tasks that came later
-            judging = {task.id for task in TASKS if task.judging and not (slow and task.id in CAME_LATER)}
+            judging = {task.name for task in TASKS if task.judging and not (slow and task.name in CAME_LATER)}
             assert judging == {task for task, name, of, batch in known if (name, of, batch) == (method, seed, 1)}
 
     def test_what_is_committed_is_of_peers_on_tasks_that_judge_and_is_small(self):
         files = sorted(COMMITTED.glob("*.jsonl"))
         found = read(files).values()
         assert {each.method for each in found} <= PEERS.keys()
-        assert {each.task for each in found} <= {task.id for task in TASKS if task.judging}
+        assert {each.task for each in found} <= {task.name for task in TASKS if task.judging}
         assert sum(path.stat().st_size for path in files) < 1_500_000
 
 
@@ -239,7 +205,7 @@ def test_there_are_enough_tasks_of_enough_families_and_none_serves_twice():
     judging = [task for task in TASKS if task.judging]
     assert len(judging) >= 24
     assert len({task.family for task in judging}) >= 4
-    assert len({task.id for task in TASKS}) == len(TASKS)
+    assert len({task.name for task in TASKS}) == len(TASKS)
 
 
 def test_other_libraries_get_spaces_as_plain_data():

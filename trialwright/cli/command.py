@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeAlias
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from trialwright import runs
 from trialwright.cli.printing import escaped
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 ORDER = (
     *("ls", "show", "best", "trials", "why", "curves", "plot", "compare", "export"),
     *("run", "resume", "attach", "tail", "enqueue", "stop", "pause", "continue"),
-    *("verify", "doctor"),
+    *("bench", "verify", "doctor"),
 )  # of the commands in the help; others come last
 
 
@@ -45,12 +45,15 @@ app = typer.Typer(
 )
 
 
-def command(name: str, example: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def command(
+    name: str, example: str, cls: type[TyperCommand] | None = None
+) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Register a command. Its errors become a line on stderr and an exit code.
 
     Args:
         name: of the command.
         example: lines that its help ends with.
+        cls: how its arguments are read.
     """
     lines = "".join(f"\n  {line}" for line in example.splitlines())
 
@@ -68,7 +71,7 @@ def command(name: str, example: str) -> Callable[[Callable[P, None]], Callable[P
             except (TrialwrightError, OSError, ImportError) as error:
                 raise typer.Exit(_told(error, FAILED)) from error
 
-        app.command(name, epilog=f"\b\nExample:{lines}")(guarded)
+        app.command(name, cls=cls, epilog=f"\b\nExample:{lines}")(guarded)
         return guarded
 
     return register

@@ -1,6 +1,6 @@
-"""Comparisons: mean regrets and ranks of methods on tasks, with intervals and tests.
+"""Statistics: mean regrets and ranks of methods on tasks, with intervals and tests.
 
-Traces have shape (tasks, seeds, points); what is compared is the mean over the seeds of a task, and tasks are what is
+Regrets have shape (tasks, seeds, points); what is compared is the mean over the seeds of a task, and tasks are what is
 drawn in the bootstrap.
 """
 
@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from benchmarks.fidelity.runs import POINTS
-from benchmarks.fidelity.tasks import Floats
-from benchmarks.quality.comparison import holm, interval, ranks, wilcoxon
+from trialwright.space.values import Floats
 
+DRAWS = 10_000
 MOMENTS = (0.25, 0.5, 1.0)  # of the budget
 NEVER = 10.0  # the regret of a run that has seen nothing yet
 
@@ -57,7 +56,7 @@ def lines(workers: int, traces: Mapping[str, Floats], against: str) -> list[Line
 
     Args:
         workers: how many there were.
-        traces: of each method, normalised regrets of shape (tasks, seeds, POINTS).
+        traces: of each method, normalised regrets of shape (tasks, seeds, points).
         against: the method that the others are compared with.
     """
     return [line for moment in MOMENTS for line in _at(workers, moment, traces, against)]
@@ -70,10 +69,53 @@ def matrix(workers: int, moment: float, traces: Mapping[str, Floats]) -> Matrix:
     return Matrix(workers, moment, tuple(traces), wins)
 
 
+def at(regrets: Floats, moment: float) -> Floats:
+    """Return the regrets, shape (tasks, seeds), when this share of the budget is spent."""
+    return np.asarray(regrets[:, :, max(round(moment * regrets.shape[2]) - 1, 0)])
+
+
+def ranks(table: Floats) -> Floats:
+    """Return the rank of each method on each task, from 1, ties shared; shape (tasks, methods)."""
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(table, axis=1))
+
+
+def interval(differences: Floats, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the mean of paired differences, by drawing tasks."""
+    drawn = np.random.default_rng(seed).integers(len(differences), size=(DRAWS, len(differences)))
+    low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def band(values: Floats, seed: int = 0) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % bootstrap interval of the mean over tasks at each point; values have shape (tasks,
+    points)."""
+    count = len(values)
+    shares = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS) / count
+    low, high = np.percentile(shares @ values, [2.5, 97.5], axis=0)
+    return low, high
+
+
+def holm(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the p values adjusted for their number (Holm 1979)."""
+    adjusted, highest = {}, 0.0
+    for place, (name, value) in enumerate(sorted(values.items(), key=lambda item: item[1])):
+        highest = max(highest, min(1.0, value * (len(values) - place)))
+        adjusted[name] = highest
+    return adjusted
+
+
+def wilcoxon(differences: Floats) -> float:
+    """Return the p value of the two-sided signed-rank test; 1 where there are no differences."""
+    from scipy.stats import wilcoxon as test
+
+    return float(test(differences).pvalue) if np.any(differences) else 1.0
+
+
 def _means(moment: float, traces: Mapping[str, Floats]) -> Floats:
     """Return mean regrets, shape (tasks, methods)."""
-    point = round(moment * POINTS) - 1
-    columns = [np.minimum(regrets[:, :, point], NEVER).mean(axis=1) for regrets in traces.values()]
+    columns = [np.minimum(at(regrets, moment), NEVER).mean(axis=1) for regrets in traces.values()]
     return np.stack(columns, axis=1).round(12)
 
 

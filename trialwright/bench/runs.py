@@ -1,35 +1,46 @@
-"""Runs: a method on a task, in virtual time, through the engine that everybody uses."""
+"""Runs: a scheduler on learning curves, in virtual time, by the engine itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from benchmarks.fidelity.methods import PAIRS, SCHEDULERS
-from benchmarks.fidelity.tasks import Floats, Task
-from trialwright import Engine, Simulated
-from trialwright.executors import Delays
+from trialwright.bench.curves import Curves
+from trialwright.bench.methods import Method, scheduler_of
+from trialwright.engine.engine import Engine
+from trialwright.executors import Delays, Simulated
 from trialwright.history import History
 from trialwright.messages import Event, Plain, Reported, Request, Suggestion
 from trialwright.searchers import GP, Problem, Searcher
 from trialwright.searchers.gp.acquisition import Acquisition
 from trialwright.searchers.gp.searcher import NEW
 from trialwright.space import uniform
+from trialwright.space.values import Floats
 from trialwright.streams import Streams
 from trialwright.workloads import Table
 from trialwright.workloads.base import State, Step
 
-BUDGET = 20  # full trainings, over all workers
+BUDGET = 20.0  # full trainings, over all workers
 LEAST = 1  # full training a worker at least, so that some can end
 POINTS = 40  # of a trace
 
 
-def budget_s(task: Task, workers: int) -> float:
-    """Return how long a run is: 20 full trainings shared by the workers, or one of each."""
-    return task.full_s * max(BUDGET / workers, LEAST)
+class Key(NamedTuple):
+    """Which run it is. ``ask_s``: virtual seconds that an answer of a searcher that learns takes."""
+
+    method: str
+    workers: int
+    task: str
+    seed: int
+    ask_s: float
+
+
+def budget_s(task: Curves, workers: int, budget: float = BUDGET) -> float:
+    """Return how long a run is: so many full trainings shared by the workers, or one of each."""
+    return task.full_s * max(budget / workers, LEAST)
 
 
 @dataclass
@@ -148,8 +159,9 @@ class Watched(Simulated):
         return batch
 
 
-def order(task: Task, seed: int) -> list[int]:
+def order(task: Curves, seed: int) -> list[int]:
     """Return the order in which a seed's runs try the rows."""
+    # No named stream: the numbers of docs/fidelity.md are of these orders, and other libraries get them too.
     return [int(row) for row in np.random.default_rng(seed).permutation(len(task.losses))]
 
 
@@ -161,28 +173,51 @@ def trace(seen: Sequence[tuple[float, float]], end_s: float) -> Floats:
     return best[np.searchsorted(found[:, 0], times, side="right")]
 
 
-def _of_rows(searcher: Searcher, task: Task) -> Searcher:
-    return GPOfRows(points=task.points) if type(searcher) is GP else searcher
+def regrets(task: Curves, losses: Floats) -> list[float]:
+    """Return the regrets of a trace, rounded to 6 digits, as they are kept."""
+    return [float(f"{regret:.6g}") for regret in task.regret(losses)]
 
 
-def run(task: Task, method: str, workers: int, seed: int, ask_s: float = 0.0) -> Floats:
-    """Return the trace of one run, in which an answer of a searcher that learns takes so many virtual seconds."""
-    learns = method in PAIRS
-    executor = Watched(workers=workers, delays=Delays(ask_s=ask_s if learns else 0.0))
+def run(task: Curves, method: Method, workers: int, seed: int, *, ask_s: float = 0.0, budget: float = BUDGET) -> Floats:
+    """Return the best loss so far at POINTS times of one run.
+
+    Args:
+        task: its curves.
+        method: the scheduler, and the searcher if it has its own.
+        workers: how many trainings run at a time.
+        seed: of the order of the configurations, and of the method's random draws.
+        ask_s: virtual seconds that an answer of the method's own searcher takes.
+        budget: full trainings, over all workers.
+    """
+    executor = Watched(workers=workers, delays=Delays(ask_s=ask_s if method.searcher else 0.0))
     table = Table({"loss": task.losses}, np.diff(task.seconds, prepend=0.0))
-    scheduler, searcher = PAIRS[method] if learns else (SCHEDULERS[method], None)
-    workload = ByPoint(table, task.points) if searcher else table
+    workload, searcher = _searched(task, table, method, seed)
     Engine(
         workload,
         workload.space,
         metric="loss",
-        num_samples=len(task.losses) if learns else -1,
-        searcher=FromPool(_of_rows(searcher(), task), task.points) if searcher else InOrder(order(task, seed)),
-        scheduler=scheduler(task.losses.shape[1]),
+        num_samples=len(task.losses) if method.searcher else -1,
+        searcher=searcher,
+        scheduler=scheduler_of(method, task.steps),
         executor=executor,
         storage=None,
         seed=seed,
-        time_budget_s=budget_s(task, workers),
+        time_budget_s=budget_s(task, workers, budget),
         verbose=0,
     ).run()
-    return trace(executor.seen, budget_s(task, workers))
+    return trace(executor.seen, budget_s(task, workers, budget))
+
+
+def _searched(task: Curves, table: Table, method: Method, seed: int) -> tuple[Table | ByPoint, Searcher]:
+    """Return the workload, and what chooses its rows."""
+    if method.searcher is None:
+        return table, InOrder(order(task, seed))
+    if task.points is None:
+        raise ValueError(f"task {task.name!r} has no points, from which the method's searcher could choose")
+    searcher = method.searcher()
+    own = GPOfRows(**_arguments(searcher), points=task.points) if type(searcher) is GP else searcher
+    return ByPoint(table, task.points), FromPool(own, task.points)
+
+
+def _arguments(searcher: GP) -> dict[str, Any]:
+    return {field.name: getattr(searcher, field.name) for field in fields(searcher) if field.init}
