@@ -126,6 +126,11 @@ class ResourceChangingScheduler(BuiltInScheduler):
         return self._first
 
     @property
+    def _base_trial_resources(self) -> PlacementGroupFactory | None:
+        """The same: Ray's own example reads this name."""
+        return self._first
+
+    @property
     def searcher(self) -> Any:  # noqa: ANN401 - of the base, if it has one
         """What makes the variations that the base asks for."""
         return getattr(self._base, "searcher", None)
