@@ -30,7 +30,7 @@ class Driver:
 
     answers: list[Extend | Halt] = field(default_factory=list)
     frames: list[Reported] = field(default_factory=list)
-    halted: bool = False
+    halted: Halt | None = None
 
     def send(self, frame: Reported) -> None:
         self.frames.append(frame)
@@ -156,7 +156,7 @@ def test_an_objective_may_count_its_steps_itself(make, driver):
 def test_a_halt_that_was_not_asked_for_takes_effect_at_the_next_report(make, driver):
     session = make()
     session.report({"loss": 1.0})
-    driver.halted = True
+    driver.halted = Halt(4, 1)
     with pytest.raises(TrialStopped):
         session.report({"loss": 2.0})
     assert driver.frames[-1].columns == {"loss": [1.0, 2.0]}, "both were sent"

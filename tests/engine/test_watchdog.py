@@ -49,8 +49,17 @@ class Hanging:
         return False
 
 
+EARLIER: set[threading.Thread] = set()  # a thread in which a test before has started Ray stays
+
+
+@pytest.fixture(autouse=True)
+def _of_this_test():
+    EARLIER.clear()
+    EARLIER.update(threading.enumerate())
+
+
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if "trialwright" in thread.name]
+    return [each.name for each in threading.enumerate() if "trialwright" in each.name and each not in EARLIER]
 
 
 def wait_for_threads() -> None:

@@ -76,7 +76,8 @@ def on_terminal(code: str, columns: int, lines: int, **environment: str) -> Iter
     """Run a program of Python on a terminal of this size."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+    others = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")  # a process of pytest-xdist has the last two
+    env = {name: value for name, value in os.environ.items() if name not in others}
     env |= {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm-256color", **environment}
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=follower, stdout=follower, stderr=follower, env=env, start_new_session=True,

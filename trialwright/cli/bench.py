@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperCommand
 
 from trialwright.cli.command import Json, command
-from trialwright.cli.experiment import load_object
 from trialwright.cli.printing import escaped, print_json
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ def compared(named: Sequence[str], **settings: Any) -> Comparison:  # noqa: ANN4
         ValueError: there is no such file or name in it; or a setting is one of the other kind.
     """
     from trialwright import bench as comparing  # here: other commands start without the searchers' libraries
+    from trialwright.cli.experiment import load_object  # here, as above
 
     methods = {name.rpartition(":")[2]: load_object(name, Path()) if ":" in name else name for name in named}
     given = {name: value for name, value in settings.items() if value not in (None, [])}

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from trialwright.errors import StorageError, of_searcher
 from trialwright.messages import Ask, Command, Discard, Enqueued, Event, Launch, Reported, Suggested, Ticked
-from trialwright.ray_threads import spawn
 from trialwright.space import Space
 from trialwright.storage import checkpoints
 
@@ -202,7 +201,7 @@ class Asker:
     def __init__(self, suggest: Callable[[Ask], Suggested], inbox: Inbox) -> None:
         self._suggest, self._inbox = suggest, inbox
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
-        spawn(self._serve, "trialwright-searcher")
+        threading.Thread(target=self._serve, name="trialwright-searcher", daemon=True).start()
 
     def ask(self, ask: Ask) -> None:
         """Pass on an ask; ``Suggested`` comes to the inbox."""

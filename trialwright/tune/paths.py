@@ -142,7 +142,6 @@ MISSING = {  # path, of a module or (behind a colon) of a name in one -> what to
     "tune.search.search_generator": "subclass tune.search.Searcher",
     "tune.search.sigopt": f"{UNAVAILABLE['sigopt']}: {_SEARCH.format('bayesopt')}",
     "tune.search.util": _INSIDE,
-    "tune.spaces:Normal": _DOMAIN.format("Normal"),
     "tune.trainable.function_trainable": "a function is a trainable as it is",
     "tune.trainable.metadata": _INSIDE,
     "tune.trainable:FunctionTrainable": "a function is a trainable as it is",
