@@ -256,6 +256,10 @@ class TestMachinesOfOthers:
             cluster.shutdown()
 
 
+def searchers():
+    return [thread for thread in threading.enumerate() if thread.name == "trialwright-searcher"]
+
+
 class TestRayOfOurs:
     def test_the_last_engine_out_stops_it_and_nothing_is_left_of_it(self, tmp_path):
         before = family()
@@ -264,6 +268,7 @@ class TestRayOfOurs:
         first.open()
         second.open()
         first.close()
+        second.wait_until(lambda: len(searchers()) == 1)  # its thread has not stayed because Ray started meanwhile
         assert isinstance(second.run(report_thrice)[-1], Finished)
         second.launch(hang, stubborn=True)
         assert len(family()) > len(before)

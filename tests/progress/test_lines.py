@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.progress.snapshots import ENDED, FAILURES, MIDWAY
 from trialwright.progress import Snapshot, line
 from trialwright.progress.lines import LineProgress
-from trialwright.progress.texts import ended_line
+from trialwright.progress.rendering import ended_line
 
 
 class Gone(io.StringIO):

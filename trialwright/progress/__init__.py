@@ -8,9 +8,9 @@ from trialwright.progress.choosing import choose_progress
 from trialwright.progress.formatting import counts, duration, number, settings, shown
 from trialwright.progress.lines import LineProgress, NoProgress
 from trialwright.progress.notebook import in_notebook
+from trialwright.progress.rendering import line, rows
 from trialwright.progress.snapshot import Best, Ended, Progress, Running, Snapshot, Statistics
 from trialwright.progress.summary import summary_lines
-from trialwright.progress.texts import line, rows
 
 __all__ = [
     "Best",

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TextIO
 
+from trialwright.progress.rendering import LINE_A_TRIAL, ended_since, line, trouble
 from trialwright.progress.snapshot import Snapshot
-from trialwright.progress.texts import LINE_A_TRIAL, ended_since, line, trouble
 
 
 class NoProgress:
@@ -102,6 +102,6 @@ class LineProgress(Drawn):
         self._say(snapshot)
         self.draw(snapshot)
 
-    def _print(self, *texts: str) -> None:
-        for text in texts:
-            print(text, file=self._stream, flush=True)
+    def _print(self, *lines: str) -> None:
+        for each in lines:
+            print(each, file=self._stream, flush=True)

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trialwright.progress.lines import Drawn
+from trialwright.progress.rendering import GAP, LINE_A_TRIAL, Grid, ended_grid, ended_since, line, rows, running_grid
 from trialwright.progress.snapshot import RUNNING_KEPT, Snapshot
-from trialwright.progress.texts import GAP, LINE_A_TRIAL, Grid, ended_grid, ended_since, line, rows, running_grid
 
 ENDED_SHOWN = 3
 AROUND = 4  # lines of a table of trials besides its rows: an empty one, title, head, note

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from trialwright.html import html_table
+from trialwright.progress.rendering import LINE_A_TRIAL, ended_grid, ended_since, line, rows, running_grid
 from trialwright.progress.snapshot import Snapshot
-from trialwright.progress.texts import LINE_A_TRIAL, ended_grid, ended_since, line, rows, running_grid
 
 RUNNING_SHOWN, ENDED_SHOWN = 10, 3
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from trialwright.progress.formatting import counts, duration, number, plain, several
-from trialwright.progress.snapshot import Snapshot, Statistics
-from trialwright.progress.texts import (
+from trialwright.progress.rendering import (
     ENGINE_DETAILS,
     WARNINGS_SHOWN,
     best_text,
     failure_text,
     most_frequent,
 )
+from trialwright.progress.snapshot import Snapshot, Statistics
 from trialwright.progress.time_left import used
 
 HINT_S = 10.0  # a searcher that took longer, and more than half of a run, gives a hint

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tests.progress.snapshots import ENDED, FAILURES, MIDWAY, RUNNING
 from trialwright.progress import Best, Snapshot, line, rows, summary_lines
+from trialwright.progress.rendering import ended_grid, ended_line, ended_since, running_grid
 from trialwright.progress.snapshot import Statistics
-from trialwright.progress.texts import ended_grid, ended_line, ended_since, running_grid
 
 
 def test_a_line_says_what_matters():
@@ -110,9 +110,9 @@ def test_lines_are_on_trials_that_are_new_and_others_are_counted():
     snapshot = replace(MIDWAY, ended=ENDED, ends=3)
     assert [text[:7] for text in ended_since(snapshot, 2)] == ["trial 2"]
     missed = replace(MIDWAY, ended=tuple(replace(each, number=each.number + 50) for each in ENDED), ends=53)
-    texts = [*ended_since(missed, 3)]
-    assert texts[0] == "47 trials ended; the next lines are on those that ended after"
-    assert len(texts) == 4
+    lines = [*ended_since(missed, 3)]
+    assert lines[0] == "47 trials ended; the next lines are on those that ended after"
+    assert len(lines) == 4
 
 
 def test_errors_are_counted_by_kind_the_most_frequent_first():
