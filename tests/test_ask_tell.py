@@ -459,6 +459,16 @@ def test_eight_threads_are_given_different_configurations(searcher):
     assert len({tuple(trial.config.values()) for trial in study.trials}) == len(study.trials) == 80
 
 
+@pytest.mark.parametrize("searcher", ["auto", "random", "sobol", "gp", "tpe", "cmaes", "nsga2", "dehb", "priorband"])
+def test_a_study_that_is_in_use_can_be_pickled_and_goes_on_as_it_would_have(searcher):
+    study = AskTell({"x": space.uniform(0, 1), "n": space.randint(0, 9)}, searcher=searcher, seed=0)
+    for _ in range(14):
+        trial = study.ask()
+        study.tell(trial, trial.config["x"])
+    copied = pickle.loads(pickle.dumps(study))
+    assert [copied.ask() for _ in range(3)] == [study.ask() for _ in range(3)]
+
+
 def test_a_study_can_be_copied_and_a_new_one_pickled():
     study = tuned()
     assert copy.deepcopy(study).ask() == study.ask()

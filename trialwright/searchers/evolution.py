@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -57,7 +58,7 @@ class NSGA2(SettingsTable):
         self._space = problem.space
         self._known = Observations(problem)
         self._front = _Front()
-        self._dice: Blocks | None = None
+        self._draws: Blocks | None = None
         self._untried = Untried(problem.space)
         self._first = Sobol()
         self._kinds = np.array(
@@ -95,11 +96,13 @@ class NSGA2(SettingsTable):
             order = pool[best_first(known.values[pool], known.violations[pool])]
         return known.units[order[: self.population]]
 
+    def _random(self, rng: Streams, block: int) -> Floats:
+        return rng("evolution", block).random((BLOCK, 5 * (self._space.dimension + 1)))
+
     def _child(self, parents: Floats, others: Floats, request: Request, rng: Streams) -> Floats:
         """Return a row, shape (1, d), that is allowed and new, unless there is none; if no child soon is, any other."""
-        width = 5 * (self._space.dimension + 1)
-        self._dice = self._dice or Blocks(lambda block: rng("evolution", block).random((BLOCK, width)))
-        draws, generator = self._dice.row(request.sample), rng("evolution inside", request.sample)
+        self._draws = self._draws or Blocks(partial(self._random, rng))
+        draws, generator = self._draws.row(request.sample), rng("evolution inside", request.sample)
         for attempt in range(TRIES):
             child = np.minimum(np.maximum(self._bred(parents, draws), 0.0), 1.0)[None, :]
             child = self._space.snap(self._space.fix_grid(child, [request.sample]))
@@ -110,7 +113,7 @@ class NSGA2(SettingsTable):
             if self._space.feasible(child)[0] and not is_known:
                 return child
             # The row of the table has made its child.
-            draws = rng("evolution again", request.sample, attempt).random(width)
+            draws = rng("evolution again", request.sample, attempt).random(draws.shape)
         taken = set(keys((*self._known.units, *others)))
         rest = self._untried.rows(taken, request.sample, rng("evolution elsewhere", request.sample))
         return rest[:1] if len(rest) else child

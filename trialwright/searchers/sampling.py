@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
@@ -49,14 +50,13 @@ class Random(SettingsTable):
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Draw."""
-
-        def make(block: int) -> Floats:
-            return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
-
-        self._blocks = self._blocks or Blocks(make)
+        self._blocks = self._blocks or Blocks(partial(self._make, rng))
         share = self._space.grid_size if self.constant_grid else 1
         rows = self._blocks.rows([request.sample // share for request in requests])
         return suggest_rows(self._space, requests, rows, rng)
+
+    def _make(self, rng: Streams, block: int) -> Floats:
+        return self._space.tilt(rng("random", block).random((BLOCK, self._space.dimension)))
 
 
 class _Even:
@@ -81,11 +81,14 @@ class _Even:
 
     def suggest(self, history: History, requests: Sequence[Request], rng: Streams) -> list[Suggestion]:
         """Take the next points."""
-        self._blocks = self._blocks or Blocks(lambda block: self._space.tilt(self._make(block, rng)))
+        self._blocks = self._blocks or Blocks(partial(self._tilted, rng))
         return suggest_rows(self._space, requests, self._blocks.rows([request.sample for request in requests]), rng)
 
     def _begin(self) -> None:
         """Forget another run."""
+
+    def _tilted(self, rng: Streams, block: int) -> Floats:
+        return self._space.tilt(self._make(block, rng))
 
     def _make(self, block: int, rng: Streams) -> Floats:
         raise NotImplementedError

@@ -64,6 +64,10 @@ class Numpy:
 
         self._lapack = lapack
 
+    def __reduce__(self) -> tuple[type[Numpy], tuple[()]]:
+        """Be copied to other processes as a new one: modules cannot be pickled."""
+        return Numpy, ()
+
     def array(self, x: Floats) -> Floats:
         return x
 
@@ -104,6 +108,10 @@ class Torch:
         import torch
 
         self._torch, self._device = torch, device
+
+    def __reduce__(self) -> tuple[type[Torch], tuple[str]]:
+        """As that of ``Numpy``."""
+        return Torch, (self._device,)
 
     def array(self, x: Floats) -> Floats:
         # Torch takes no arrays with negative strides, as reversed ones have.
