@@ -459,6 +459,25 @@ def test_eight_threads_are_given_different_configurations(searcher):
     assert len({tuple(trial.config.values()) for trial in study.trials}) == len(study.trials) == 80
 
 
+def test_a_stopped_trial_counts_at_its_last_step_and_is_not_open_any_more():
+    study = AskTell(SQUARE, searcher="tpe", seed=0)
+    first, second = study.ask(2)
+    study.report(first, 1, 3.0)
+    study.stop(first)
+    record = study._log.until(10**6).trials[0]
+    assert (record.outcome.kind, record.steps, record.values) == ("stopped", [1], [(3.0,)])
+    assert study.trials == []
+    with pytest.raises(ValueError, match="trial 0 was stopped"):
+        study.tell(first, 1.0)
+    with pytest.raises(ValueError, match="is not open"):
+        study.stop(7)
+    study.tell(second, 1.0)
+    again = AskTell(SQUARE, searcher="tpe")
+    again.load_state(json.loads(json.dumps(study.state())))
+    assert again._log.until(10**6).trials[0].outcome.kind == "stopped"
+    assert again.ask() == study.ask()
+
+
 @pytest.mark.parametrize("searcher", ["auto", "random", "sobol", "gp", "tpe", "cmaes", "nsga2", "dehb", "priorband"])
 def test_a_study_that_is_in_use_can_be_pickled_and_goes_on_as_it_would_have(searcher):
     study = AskTell({"x": space.uniform(0, 1), "n": space.randint(0, 9)}, searcher=searcher, seed=0)

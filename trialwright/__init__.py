@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         SkOpt,
         ZOOpt,
     )
+    from trialwright.integrations.optuna_sampler import TrialwrightSampler
+    from trialwright.integrations.ray_search import TrialwrightSearch
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
@@ -156,6 +158,8 @@ __all__ = [
     "TrialResult",
     "TrialStopped",
     "TrialView",
+    "TrialwrightSampler",
+    "TrialwrightSearch",
     "Workload",
     "ZOOpt",
     "context",
@@ -191,6 +195,8 @@ _MODULES = {  # where each name is
         "ZOOpt",
     ),
     "importance": ("Importance",),
+    "integrations.optuna_sampler": ("TrialwrightSampler",),
+    "integrations.ray_search": ("TrialwrightSearch",),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),

@@ -41,7 +41,7 @@ _Reports: TypeAlias = (
     "tuple[int, list[int], list[list[float]], bool, list[list[float]]]"  # a trial's steps and values; it is paused
 )
 
-COMPLETED, FAILED = Outcome("completed"), Outcome("failed")
+COMPLETED, FAILED, STOPPED = Outcome("completed"), Outcome("failed"), Outcome("stopped")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,6 +143,7 @@ class AskTell:
         self._open: dict[int, Config] = {}  # as suggested, in case the user changes the config of an ``AskedTrial``
         self._steps: dict[int, int] = {}  # of trials that have reported, the last
         self._paused: set[int] = set()
+        self._stopped: dict[int, Config] = {}
         self._told: dict[int, ToldTrial] = {}
         self._noted: set[str] = set()  # names of invalid metrics that were warned of
         self._best: tuple[float, int] | None = None  # the cost and the number of the best feasible trial
@@ -246,12 +247,24 @@ class AskTell:
         self._paused.remove(key)
         self._log.launched(key, ())
 
+    @_alone
+    def stop(self, trial: AskedTrial | int) -> None:
+        """End an open trial early. Its reports count as a result at its last step, which is compared with those of
+        other trials there; without reports it counts as one that says nothing.
+
+        Raises:
+            ValueError: the trial is not open.
+        """
+        key = self._open_key(trial)
+        self._stopped[key] = self._open.pop(key)
+        self._paused.discard(key)
+        self._log.ended(key, STOPPED)
+
     def _open_key(self, trial: AskedTrial | int) -> int:
         key = trial.id if isinstance(trial, AskedTrial) else index(trial)
         if key not in self._open:
-            known = (
-                "has a result already" if key in self._told else f"is not open; open are {sorted(self._open) or 'none'}"
-            )
+            ended = "was stopped" if key in self._stopped else "has a result already" if key in self._told else ""
+            known = ended or f"is not open; open are {sorted(self._open) or 'none'}"
             raise ValueError(f"trial {key} {known}")
         return key
 
@@ -326,6 +339,7 @@ class AskTell:
             "samples": self._samples,
             "trials": [[r.id, _plain(r.config), r.tags, self._plain_metrics(r.id)] for r in records],
             "reports": cast(Plain, [self._plain_reports(r) for r in records if r.id in self._steps]),
+            "stopped": [*self._stopped],
         }
 
     @_alone
@@ -340,13 +354,16 @@ class AskTell:
         self.seed, self._samples = cast(int, state["seed"]), cast(int, state["samples"])
         self._streams = Streams(self.seed)
         reports = {known[0]: known for known in cast("list[_Reports]", state.get("reports", []))}
+        stopped = {*cast("list[int]", state.get("stopped", []))}
         for _, config, tags, metrics in fresh(
             cast("list[tuple[int, Config, Tags, dict[str, Metric] | None]]", state["trials"])
         ):
             self._variety.repeats(config)
             trial = self._opened(config, tags).id
             self._report_again(reports.get(trial))
-            if metrics is not None:
+            if trial in stopped:
+                self.stop(trial)
+            elif metrics is not None:
                 self._end(trial, self._open.pop(trial), metrics)
 
     @staticmethod
