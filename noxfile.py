@@ -60,7 +60,7 @@ def add_session(name: str, entry: dict[str, Any]) -> None:
         except CommandFailed:
             session.run(*record, "--failed", "it cannot be installed")
             session.error(f"{name} cannot be installed")
-        session.run("pytest", "-q", "-n", "0", "-rs", *entry["tests"])
+        session.run("pytest", "-q", "-n", "0", "-m", "", "-rs", *entry["tests"])
         session.run(*record)
 
 

@@ -44,6 +44,7 @@ def test_the_links_of_a_notebook_lead_somewhere(page):
     assert [link for link in links if not (make_notebooks.NOTEBOOKS / link).exists()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)  # a kernel on a busy machine
 def test_a_notebook_runs_in_a_kernel(tmp_path):
     pytest.importorskip("ipykernel")

@@ -76,6 +76,7 @@ def test_a_comparison_may_grow(tmp_path):
     assert found.regrets[1]["median"].shape == (2, 3, 40)
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same(tmp_path):
     found = compare(processes=2, workers=[2], directory=tmp_path)
     assert np.array_equal(found.regrets[2]["mine"], compare(workers=[2]).regrets[2]["mine"])

@@ -41,7 +41,12 @@ def test_with_fifo_a_run_sees_the_rows_in_order_until_the_budget_is_spent(tasks)
     assert values[-1] in task.losses[rows[: len(done) + 1]]
 
 
-@pytest.mark.parametrize("method", METHODS)
+MODELS = ("mobster", "hyper-tune", "freeze-thaw", "bohb")
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(each, marks=pytest.mark.slow) if each in MODELS else each for each in METHODS]
+)
 def test_every_method_runs_to_the_end_of_its_budget(method, tasks):
     values = run(tasks[2], METHODS[method], 16, seed=0)
     assert np.all(np.diff(values) <= 0)
@@ -78,6 +83,7 @@ def test_a_duel_compares_four_members_of_each_on_the_same_seeds():
     assert told.splitlines()[-1] == "| toy | 1 (0.9 to 1.1) | 0.5 (0.4 to 0.6) | 7 : 1 | 0.01 |"
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_writes_json(tmp_path, capsys):
     target = tmp_path / "out" / "fidelity.json"
     flags = ["--tasks", "ordered", "--methods", "random", "asha", "--workers", "4", "--seeds", "2", "--jobs", "1"]

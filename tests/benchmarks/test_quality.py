@@ -67,6 +67,7 @@ class TestComparison:
         assert [(standing.method, standing.rank) for standing in found.standings] == [("b", 1), ("a", 2)]
         assert found.standings[1].mean == pytest.approx(0.25)
 
+    @pytest.mark.slow
     def test_ours_are_compared_with_all_others_and_others_with_none(self):
         [*_, last] = compare(some(gp=1.0, tpe=2.0, other=3.0), FORMS, ["gp", "tpe", "other"])
         assert [(duel.one, duel.other) for duel in last.duels] == [
@@ -98,11 +99,13 @@ class TestComparison:
 class TestReport:
     RESULTS = staticmethod(lambda: (compare(some(gp=1.0, a=2.0), FORMS, ["gp", "a"]), some(gp=1.0, a=2.0)))
 
+    @pytest.mark.slow
     def test_the_text_tells_ranks_and_intervals(self):
         said = text(*self.RESULTS())
         assert f"after 50 evaluations, {len(FORMS)} tasks" in said
         assert "gp - a            -1.00 [-1.00, -1.00]" in said
 
+    @pytest.mark.slow
     def test_the_json_has_all_of_it(self):
         found = json.loads(as_json(*self.RESULTS()))
         assert found["seeds"] == {"gp": 1, "a": 1}

@@ -80,6 +80,7 @@ def listing(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LISTINGS, ids=lambda path: path.stem)
 @pytest.mark.timeout(600)  # on a busy machine Ray's workers, which are "nice", import Keras for more than a minute
 @pytest.mark.filterwarnings("ignore::UserWarning:keras")  # of input_shape, which is Keras's older way
@@ -163,6 +164,7 @@ def tried(results):
     return sorted(tuple(sorted(result.config.items())) for result in results)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_ray_tune_tries_the_same_grid_and_its_results_have_the_same_names_and_types(both):
     ours, theirs = both(
@@ -177,6 +179,7 @@ def test_ray_tune_tries_the_same_grid_and_its_results_have_the_same_names_and_ty
     assert types[0] == {**types[1], "experiment_id": str}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_ray_tune_tries_the_same_points_to_evaluate(both):
     points = [{"x": 0.25, "y": "b"}, {"x": 0.75, "y": "a"}]

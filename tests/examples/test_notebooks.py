@@ -48,6 +48,7 @@ def output(notebook, source, kind="text/html"):
     return "".join(str(shown.data.get(kind, "")) for cell in cells for shown in cell.outputs if "data" in shown)
 
 
+@pytest.mark.slow
 def test_a_run_is_one_table_that_is_updated_in_place(ran):
     tuning, _, updates = ran
     [cell] = [cell for cell in tuning.cells if cell.source.endswith("engine.run()")]
@@ -59,6 +60,7 @@ def test_a_run_is_one_table_that_is_updated_in_place(ran):
     assert set(updates) == {tuning.cells.index(cell)}
 
 
+@pytest.mark.slow
 def test_results_trials_spaces_and_schedulers_are_tables(ran):
     tuning, earlier, _ = ran
     assert "loguniform(0.0001, 0.1)" in output(tuning, "\nwhat")
@@ -69,6 +71,7 @@ def test_results_trials_spaces_and_schedulers_are_tables(ran):
     assert output(earlier, "\ntrial") == output(tuning, "result.best_trial")
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_read_and_drawn(ran):
     _, earlier, _ = ran
     assert "'accuracy': " in output(earlier, "trial.history[:3]", "text/plain")

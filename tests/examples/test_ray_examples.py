@@ -9,6 +9,7 @@ from benchmarks.ray_examples import attempt, changed, names
 pytest.importorskip("ray.tune", exc_type=ImportError)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tune_basic_example", "pbt_example"])
 def test_an_example_of_ray_tune_runs(name):
     assert name in names()

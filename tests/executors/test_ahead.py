@@ -60,6 +60,7 @@ def some_die(config):
     return {"loss": config["x"]}
 
 
+@pytest.mark.slow
 def test_what_waits_behind_a_trial_that_kills_its_process_is_run_elsewhere(tmp_path):
     result = engine(some_die, tmp_path).run()
     died = [trial for trial in result if 0.5 < trial.config["x"] < 0.51]
@@ -75,6 +76,7 @@ def some_spoil(config):
     return {"loss": config["x"]}
 
 
+@pytest.mark.slow
 def test_what_waits_in_a_process_that_takes_no_more_trials_goes_to_another(tmp_path):
     result = engine(some_spoil, tmp_path).run()
     assert [trial.outcome for trial in result] == ["completed"] * 400
@@ -121,7 +123,13 @@ def chatter(config):
         report(loss=config["x"])
 
 
-@pytest.mark.parametrize("executor", [lambda: Local(cpus=64), lambda: Processes(cpus=8)], ids=["local", "processes"])
+@pytest.mark.parametrize(
+    "executor",
+    [
+        pytest.param(lambda: Local(cpus=64), id="local"),
+        pytest.param(lambda: Processes(cpus=8), id="processes", marks=pytest.mark.slow),
+    ],
+)
 def test_64_trials_that_report_as_fast_as_they_can_lose_nothing(tmp_path, executor):
     what = {"metric": "loss", "searcher": "random", "num_samples": 64, "storage": tmp_path, "verbose": 0}
     result = Engine(chatter, SPACE, executor=executor(), **what).run()

@@ -200,6 +200,7 @@ class TestRayOfOthers:  # first, while no other test has a Ray open
         driver.do(Halt(trial, 1))
         driver.wait_for(trial)
 
+    @pytest.mark.slow
     def test_rays_handles_work_in_trials(self, cluster, drive):
         data, other = cluster.put([1, 2, 3]), cluster.remote(num_cpus=0)(Neighbour).remote()
 
@@ -224,6 +225,7 @@ def beat(driver):
     driver.runner.run(asyncio.sleep(0.1))
 
 
+@pytest.mark.slow
 class TestMachinesOfOthers:
     def test_the_trials_of_a_machine_that_leaves_are_lost_without_a_failure(self, tmp_path):
         ray, cluster_utils = pytest.importorskip("ray"), pytest.importorskip("ray.cluster_utils")
@@ -284,6 +286,7 @@ class TestRayOfOurs:
         with pytest.raises(ValueError, match=r"pip install 'ray\[default\]'"):
             OnRay(dashboard=True)
 
+    @pytest.mark.slow
     @pytest.mark.skipif(find_spec("aiohttp_cors") is None, reason="Ray's dashboard needs pip install 'ray[default]'")
     def test_its_dashboard_answers_at_the_address_that_is_printed(self, tmp_path, capsys):
         driver = Driver(OnRay(num_cpus=1, dashboard=True), tmp_path, objective)

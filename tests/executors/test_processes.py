@@ -149,6 +149,7 @@ def with_threads(config):
     return {"loss": float((size @ size).sum() * 0), "threads": torch.get_num_threads()}
 
 
+@pytest.mark.slow
 def test_a_trial_that_imports_torch_and_uses_four_threads_works():
     pytest.importorskip("torch")
     result = run(with_threads, ONE, num_samples=2, executor=Processes(1))
@@ -231,6 +232,7 @@ def dies_now_and_then(config):
     return {"loss": config["x"]}
 
 
+@pytest.mark.slow
 def test_no_trial_is_lost_to_workers_that_are_killed():
     result = run(dies_now_and_then, ONE, num_samples=16, max_failures=1, executor=Processes(4), seed=0)
     assert {trial.outcome for trial in result} == {"completed"}

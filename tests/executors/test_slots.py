@@ -76,7 +76,8 @@ def driver(request, tmp_path_factory) -> Iterator[Driver]:
 
 
 def on(*executors):
-    return pytest.mark.parametrize("driver", executors, indirect=True, scope="module")
+    marked = [pytest.param(each, marks=pytest.mark.slow) if each == "ray calls" else each for each in executors]
+    return pytest.mark.parametrize("driver", marked, indirect=True, scope="module")
 
 
 # On Ray over a connection, what differs from processes is who starts and who buries: only that is tried there again.

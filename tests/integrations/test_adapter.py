@@ -53,7 +53,10 @@ BRANCHES = {
 QUIET = {"metric": "loss", "executor": "local", "max_concurrent_trials": 1, "storage": None, "verbose": 0}
 
 
-@pytest.fixture(params=SEARCHERS)
+QUICK = ("hyperopt", "optuna", "flaml")
+
+
+@pytest.fixture(params=[each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in SEARCHERS])
 def make(request):
     pytest.importorskip(request.param)
     return SEARCHERS[request.param]

@@ -23,6 +23,8 @@ from trialwright.integrations import (
 from trialwright.searchers import Problem
 from trialwright.space import Space
 
+pytestmark = pytest.mark.slow  # what is ours in them, the adapter, has quicker tests
+
 
 class TestHyperOpt(SearcherContract):
     def make(self):

@@ -27,6 +27,7 @@ class Shipped(shipped.BasicSamplerTestCase, shipped.MultiObjectiveSamplerTestCas
         return lambda: TrialwrightSampler(self.name, seed=0)
 
 
+@pytest.mark.slow
 class TestGP(Shipped, shipped.RelativeSamplerTestCase):
     name = "gp"
 
@@ -35,6 +36,7 @@ class TestTPE(Shipped, shipped.RelativeSamplerTestCase):
     name = "tpe"
 
 
+@pytest.mark.slow
 class TestNSGA2(Shipped, shipped.RelativeSamplerTestCase):
     name = "nsga2"
 

@@ -124,6 +124,7 @@ def test_a_function_of_ray_tune_computes_its_value():
     assert config["twice"] == 2 * config["x"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_ray_tune_runs_with_it_and_with_its_own_scheduler(tmp_path):
     def objective(config):

@@ -38,6 +38,7 @@ def checked(estimator, over, **keywords):
     return search(estimator, over, cv=2, num_samples=2, error_score="raise", **keywords)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # a warning that is raised would be another error than the one that is checked
 @parametrize_with_checks(
     [
@@ -214,6 +215,7 @@ def test_there_need_be_no_target():
     assert found.transform(X).shape == (len(X), 3)
 
 
+@pytest.mark.slow
 def test_it_can_be_cloned_and_trials_can_be_in_processes(tmp_path):
     original = search(
         scoring=make_scorer(accuracy_score), executor="processes", n_jobs=2, engine_options={"storage": str(tmp_path)}

@@ -13,6 +13,7 @@ from trialwright import Engine, report, space
 from trialwright.storage import inbox
 
 needs_chromium()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,7 @@ def test_a_trial_whose_value_is_not_finite_ends_at_its_level():
     assert str(hand.trial(0).outcome) == "stopped (its value is not finite)"
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_with_a_model_it_trains_the_good_ones_to_the_end_and_few_of_the_others(workers):
     curves = CrossingCurves(steps=27)
     result = Engine(

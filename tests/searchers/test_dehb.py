@@ -110,6 +110,7 @@ def best(searcher, seed):
     return result.best_metrics["loss"]
 
 
+@pytest.mark.slow
 def test_under_hyperband_it_ends_lower_than_random_search():
     lower = [best(DEHB(), seed) < best("random", seed) for seed in range(8)]
     assert sum(lower) >= 7, "by chance: p = 0.04"

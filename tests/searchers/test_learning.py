@@ -121,7 +121,12 @@ def is_nearer(distance, at_random):
 
 
 @pytest.mark.parametrize(
-    ("searcher", "scheduler"), [each for each in product(SEARCHERS, SCHEDULERS) if each not in APART]
+    ("searcher", "scheduler"),
+    [
+        pytest.param(*each, marks=[] if each[1] == "ASHA, promoting" else pytest.mark.slow)
+        for each in product(SEARCHERS, SCHEDULERS)
+        if each not in APART
+    ],
 )
 def test_the_last_suggestions_are_nearer_to_the_optimum_than_random_ones(searcher, scheduler, at_random):
     assert is_nearer(lambda seed: distances(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed), at_random)
@@ -130,6 +135,7 @@ def test_the_last_suggestions_are_nearer_to_the_optimum_than_random_ones(searche
 OF_PAIRS = {"hyper-tune": lambda: HyperTune(effort=QUICK, brackets=6)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in PAIRS if name not in ("mobster", "freeze-thaw")]
 )  # the one is tried above, GP with ASHA, promoting; of the other, see EXCEPTIONS
@@ -184,7 +190,7 @@ def aims(searcher, scheduler, seed):
 
 
 @pytest.mark.parametrize("scheduler", ["MOASHA", "ASHA, promoting", "HyperBand"])
-@pytest.mark.parametrize("searcher", ["GP", "TPE"])
+@pytest.mark.parametrize("searcher", [pytest.param("GP", marks=pytest.mark.slow), "TPE"])
 def test_several_objectives_a_constraint_branches_and_early_stopping_go_together(searcher, scheduler):
     seeds = SEEDS[:2]
     found = [aims(SEARCHERS[searcher](), SCHEDULERS[scheduler](), seed) for seed in seeds]

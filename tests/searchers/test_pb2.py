@@ -155,6 +155,7 @@ def followed(searcher, seed, *, synchronous=False, **keywords):
     return Engine(drift, drift.space, metric="score", mode="max", scheduler=scheduler, searcher=searcher, **told).run()
 
 
+@pytest.mark.slow
 def test_with_four_members_it_beats_a_random_explore():
     makers = (PB2, lambda: Perturb(Random(), resample_probability=1.0), lambda: Perturb(Random()))
     bandit, *others = [[followed(make(), seed).best_metrics["score"] for seed in range(10)] for make in makers]

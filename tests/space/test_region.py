@@ -134,7 +134,7 @@ def test_every_searcher_keeps_them(searcher, name):
     assert len({str(trial.config) for trial in study.trials}) == 12
 
 
-@pytest.mark.parametrize("searcher", ["tpe", "gp"])
+@pytest.mark.parametrize("searcher", ["tpe", pytest.param("gp", marks=pytest.mark.slow)])
 def test_models_learn_inside_the_region(searcher):
     study = AskTell(RARE["ordered"], searcher=searcher, seed=0)
     for _ in range(22):

@@ -410,6 +410,7 @@ def test_the_place_of_runs_is_trialwright_s_own(monkeypatch, tmp_path):
 class TestOnRay:
     """In processes: one run each, because a Ray has to be started."""
 
+    @pytest.mark.slow
     def test_a_function_writes_into_the_trial_s_own_directory(self, tmp_path):
         def train(config):
             for i in range(3):
@@ -423,6 +424,7 @@ class TestOnRay:
             assert Path(trial.logdir, "model.pth").read_text() == f"{trial.config['x']} 2"
             assert trial.last_result["pid"] > 0
 
+    @pytest.mark.slow
     def test_a_class_has_a_process_of_its_own_unless_it_is_to_be_reused(self, tmp_path):
         class Where(tune.Trainable):
             def step(self):

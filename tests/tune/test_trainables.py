@@ -446,6 +446,7 @@ class TestWithResources:
         with pytest.raises(ValueError, match="on one machine: use 'PACK'"):
             PlacementGroupFactory([{"CPU": 1}], strategy="SPREAD")
 
+    @pytest.mark.slow
     def test_what_a_trial_starts_on_our_ray_finds_the_room_of_its_other_bundles(self, tmp_path):
         def train(config):
             import ray

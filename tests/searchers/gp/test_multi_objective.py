@@ -21,7 +21,7 @@ def test_boxes_fill_exactly_what_is_not_dominated(objectives):
     assert volume == pytest.approx(np.prod(reference - floor) - hypervolume(values, reference))
 
 
-@pytest.mark.parametrize("objectives", [1, 2, 3])
+@pytest.mark.parametrize("objectives", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_it_is_the_mean_gain_of_draws(objectives):
     values = front(objectives)
     reference = reference_of(values)

@@ -191,7 +191,7 @@ def test_where_nothing_allowed_is_known_it_looks_for_what_is():
     assert np.any(told[:, 1] <= 0)
 
 
-@pytest.mark.parametrize("objectives", [2, 3, 4])
+@pytest.mark.parametrize("objectives", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (3, 4))])
 def test_a_front_of_several_objectives_is_covered_better_than_by_sobol_points(objectives):
     space = Space({"x": uniform(0, 1), "y": uniform(0, 1), "z": uniform(0, 1), "w": uniform(0, 1)})
     corners = np.random.default_rng(0).random((objectives, 4))
