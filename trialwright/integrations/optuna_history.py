@@ -10,9 +10,11 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from trialwright.history import HistoryLog
+from trialwright.integrations.optuna_distributions import domain_of, joined
 from trialwright.messages import Config, Outcome, Request, Suggestion, Tags
 from trialwright.searchers import Searcher
-from trialwright.space.inferred import Inferred
+from trialwright.space.domains import Domain
+from trialwright.space.inferred import Inferred, infer
 from trialwright.streams import Streams
 
 Distributions = dict[str, BaseDistribution]
@@ -137,3 +139,24 @@ def constraints_of(trial: FrozenTrial) -> dict[str, float]:
     prefix = f"{CONSTRAINTS}:"
     named = {name[len(prefix) :]: each for name, each in trial.system_attrs.items() if name.startswith(prefix)}
     return {f"{place}": each for place, each in numbered} | named
+
+
+def space_of(trials: Sequence[FrozenTrial], given: Distributions | None = None) -> tuple[Distributions, Inferred]:
+    """Return the distributions of all parameters that ended trials have had, or that are given, and their space.
+
+    Raises:
+        ValueError: a parameter has distributions that do not fit together.
+    """
+    distributions = {name: each for name, each in (given or {}).items() if not each.single()}
+    whole = [trial for trial in trials if is_whole(trial)]
+    for trial in whole:
+        for name, each in trial.distributions.items():
+            if not each.single():
+                distributions[name] = joined(distributions.get(name), each)
+    flat = [{name: trial.params[name] for name in trial.params if name in distributions} for trial in whole]
+    return distributions, infer(flat, domains_of(distributions))
+
+
+def domains_of(distributions: Distributions) -> dict[str, Domain]:
+    """Return the domain of each parameter."""
+    return {name: domain_of(each) for name, each in distributions.items()}

@@ -23,18 +23,19 @@ except ImportError as error:
     raise ImportError("this integration needs optuna: pip install optuna") from error
 
 from trialwright.engine import catalogue
-from trialwright.integrations.optuna_distributions import domain_of, joined
+from trialwright.integrations.optuna_distributions import domain_of
 from trialwright.integrations.optuna_history import (
     CONSTRAINTS,
     TAGS,
     Distributions,
     StudyHistory,
     constraints_of,
+    domains_of,
     is_whole,
+    space_of,
 )
 from trialwright.schedulers import FIFO
 from trialwright.searchers import Problem, Searcher
-from trialwright.space.domains import Domain
 from trialwright.space.inferred import Inferred, infer
 from trialwright.streams import Streams
 
@@ -93,7 +94,7 @@ class TrialwrightSampler(BaseSampler):
             history = self._history
             is_known = history is not None and search_space.keys() <= history.distributions.keys()
             if history is None or history.study != _key(study) or not is_known:
-                space = infer([], _domains(search_space))
+                space = infer([], domains_of(search_space))
                 trials = study.get_trials(deepcopy=False)
                 history = self._history = self._open(study, search_space, space, trials)
             suggested = history.suggest(trial.number, self._streams)
@@ -128,9 +129,9 @@ class TrialwrightSampler(BaseSampler):
 
         Optuna's own samplers do the same. The other parameters are drawn at random, and that is said once.
         """
-        distributions = _seen(trials, self._given)
+        distributions, space = space_of(trials, self._given)
         try:
-            return self._open(study, distributions, _space(distributions, trials), trials)
+            return self._open(study, distributions, space, trials)
         except ValueError as error:
             numbers = {
                 name: each
@@ -144,7 +145,7 @@ class TrialwrightSampler(BaseSampler):
             if not self._has_warned:
                 warnings.warn(f"{error}. Drawn at random: {', '.join(sorted(rest))}", UserWarning, stacklevel=2)
                 self._has_warned = True
-            return self._open(study, numbers, infer([], _domains(numbers)), trials, rest)
+            return self._open(study, numbers, infer([], domains_of(numbers)), trials, rest)
 
     def _open(
         self,
@@ -172,29 +173,6 @@ class TrialwrightSampler(BaseSampler):
 
 def _key(study: Study) -> tuple[object, int]:
     return study._storage, study._study_id
-
-
-def _seen(trials: Sequence[FrozenTrial], given: Distributions) -> Distributions:
-    """Return the distributions of all parameters that ended trials have had, or that were given."""
-    distributions = {name: each for name, each in given.items() if not each.single()}
-    for trial in filter(is_whole, trials):
-        for name, each in trial.distributions.items():
-            if not each.single():
-                distributions[name] = joined(distributions.get(name), each)
-    return distributions
-
-
-def _space(distributions: Distributions, trials: Sequence[FrozenTrial]) -> Inferred:
-    flat = [
-        {name: trial.params[name] for name in trial.params if name in distributions}
-        for trial in trials
-        if is_whole(trial)
-    ]
-    return infer(flat, _domains(distributions))
-
-
-def _domains(distributions: Distributions) -> dict[str, Domain]:
-    return {name: domain_of(each) for name, each in distributions.items()}
 
 
 def _single(distribution: BaseDistribution) -> object:

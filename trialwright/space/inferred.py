@@ -57,6 +57,10 @@ class Inferred:
         is_whole = used == params.keys() and not self.space.validate(config)
         return as_config(config) if is_whole else None
 
+    def known(self, params: Params) -> dict[str, object]:
+        """Return a flat trial without parameters that the space does not have, as those with a single value."""
+        return {name: value for name, value in params.items() if name in self.domains}
+
     def flat(self, config: Config) -> dict[str, object]:
         """Return the flat trial of a configuration: the parameters that it has, in the order of ``domains``."""
         params: dict[str, object] = {}
