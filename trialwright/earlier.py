@@ -27,7 +27,6 @@ from trialwright.messages import Metric
 from trialwright.nested import flatten, unflatten
 from trialwright.results import Result
 from trialwright.space import Domain, Space
-from trialwright.space.inferred import Inferred
 from trialwright.space.values import python_value
 
 if TYPE_CHECKING:
@@ -138,23 +137,21 @@ def from_optuna(
     if len(names) != len(study.directions):
         raise ValueError(f"metric={metric!r} must have {len(study.directions)} names, one for each value of the study")
     trials = study.get_trials(deepcopy=False)
-    inferred = None if space is not None else _inferred(trials)
     rows = (
         Row(
             f"trial {trial.number}",
-            trial.params if inferred is None else inferred.nested(inferred.known(trial.params)) or {},
+            trial.params,
             dict(zip(names, trial.values or (), strict=False)),  # noqa: PD011 - no data frame
             "" if trial.state.name == "COMPLETE" else f"it is {trial.state.name.lower()}",
         )
         for trial in trials
     )
-    return fitted(rows, cast(Space, space) if inferred is None else inferred.space, default)
-
-
-def _inferred(trials: Sequence[optuna.trial.FrozenTrial]) -> Inferred:
+    if space is not None:
+        return fitted(rows, space, default)
     from trialwright.integrations.optuna_history import space_of  # here, because it imports Optuna
 
-    return space_of(trials)[1]
+    _, seen = space_of(trials)
+    return _collected(rows, seen.space, lambda row: seen.nested(seen.known(row.params)) or {}, {})
 
 
 def from_ray_tune(
@@ -301,13 +298,23 @@ def fitted(rows: Iterable[Row], space: Space | Mapping[str, object], default: Ma
     problems = space.validate(unflatten(flatten(default)), partial=True)
     if problems:
         raise ValueError(f"default: {'; '.join(problems)}")
+    read, unknown = _reader(space), dict[str, None]()
+
+    def as_config(row: Row) -> dict[str, object]:
+        given = flatten({**flatten(default), **flatten(row.params)})
+        return _known(unflatten({path: read(path, value) for path, value in given.items()}), space, unknown)
+
+    return _collected(rows, space, as_config, unknown)
+
+
+def _collected(
+    rows: Iterable[Row], space: Space, as_config: Callable[[Row], dict[str, object]], unknown: Mapping[str, None]
+) -> Earlier:
+    """Return the rows that have a configuration of the space and a metric, and why the others are missing."""
     pairs: list[Pair] = []
     missing: list[Missing] = []
-    unknown: dict[str, None] = {}
-    read = _reader(space)
     for row in rows:
-        given = flatten({**flatten(default), **flatten(row.params)})
-        config = _known(unflatten({path: read(path, value) for path, value in given.items()}), space, unknown)
+        config = as_config(row)
         numbers = {name: _number(value) for name, value in flatten(row.metrics).items()}
         metrics: dict[str, Metric] = {name: number for name, number in numbers.items() if number is not None}
         why = row.why or "; ".join(space.validate(config)) or ("" if metrics else "it has no metrics")

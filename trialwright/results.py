@@ -28,6 +28,7 @@ from trialwright.space import Space
 from trialwright.trial_result import TrialResult
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
 
     from trialwright.importance import Importance, Method
@@ -372,6 +373,29 @@ class Result:
             raise ImportError("result.dataframe() needs pandas: pip install 'trialwright[pandas]'") from error
         taken = {name for trial in self.trials for name in trial.metrics}
         return pd.DataFrame([_row(trial, taken) for trial in self.trials])
+
+    def to_optuna(self, storage: object = None, *, study_name: str | None = None) -> optuna.Study:
+        """Write the trials that have ended into a new study of Optuna's, for optuna-dashboard and other programs.
+
+        A trial that was stopped is pruned there. Names of nested parameters are paths: "model/lr".
+
+        Args:
+            storage: as for ``optuna.create_study``: "sqlite:///study.db"; None for memory.
+            study_name: by default the name of the run's directory.
+
+        Raises:
+            ImportError: Optuna is not installed.
+            ValueError: a loaded run does not know its space; the run has no metric.
+        """
+        if not self.objectives:
+            raise ValueError("this run has no metric, so a study would have no values")
+        space = self._problem().space
+        try:
+            from trialwright.integrations.optuna_export import to_study
+        except ImportError as error:
+            raise ImportError("result.to_optuna() needs Optuna: pip install 'trialwright[optuna]'") from error
+        name = study_name or (self.path.name if self.path else None)
+        return to_study(self.trials, space, self.objectives, storage=storage, study_name=name)
 
     def _repr_html_(self) -> str:
         """Return the best trials as a table, and what the run was."""

@@ -53,7 +53,7 @@ class Optuna(Adapter):
         """Open the study."""
         optuna = library("optuna", "optuna")
         modes = [self.mode] if isinstance(self.mode, str) else list(self.mode)
-        study = _create(
+        study = create_quietly(
             optuna,
             storage=self.storage,
             sampler=self.sampler,
@@ -67,7 +67,7 @@ class Optuna(Adapter):
         return _Study(optuna, study, define, make, [1 if mode == "min" else -1 for mode in modes])
 
 
-def _create(optuna: Any, **options: object) -> Any:  # noqa: ANN401 - Optuna's types are there only if it is
+def create_quietly(optuna: Any, **options: object) -> Any:  # noqa: ANN401 - Optuna's types are there only if it is
     """Create a study without Optuna's log message about it, which means nothing to our users."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -204,7 +204,7 @@ class DefineForm:
     def point(self, point: Mapping[str, object], number: int, streams: Streams) -> tuple[Resolved, Assignment]:
         """Draw what the point lacks, in a temporary study."""
         sampler = self._optuna.samplers.RandomSampler(streams.integer("point", number))
-        study = _create(self._optuna, sampler=sampler)
+        study = create_quietly(self._optuna, sampler=sampler)
         study.enqueue_trial(flatten(point))
         trial = study.ask()
         self.define(trial)
