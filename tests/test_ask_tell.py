@@ -535,6 +535,7 @@ follow_imports_for_stubs = True
 """  # to read what others have written takes most of the time
 
 
+@pytest.mark.slow
 def test_a_users_program_type_checks(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "mypy.ini").write_text(MYPY)

@@ -23,6 +23,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ray_that_an_objective_has_started_lives_longer_than_its_run():
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=500, check=False)

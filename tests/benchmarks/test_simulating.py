@@ -8,6 +8,7 @@ from benchmarks import simulating
 from benchmarks.simulating import Case
 
 
+@pytest.mark.slow
 def test_an_event_costs_as_many_calls_however_many_trials_there_are():
     few, many = (simulating.counted(Case("asha", trials, 9)) for trials in (1_000, 5_000))
     assert few.calls * 2 / 3 < many.calls < few.calls * 3 / 2

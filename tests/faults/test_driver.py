@@ -70,7 +70,9 @@ class Driver:
         return [tuple(map(int, line.split())) for line in lines]
 
 
-@pytest.mark.parametrize(("executor", "kills"), [("local", [20, 70, 110]), ("ray", [60])])
+@pytest.mark.parametrize(
+    ("executor", "kills"), [("local", [20, 70, 110]), pytest.param("ray", [60], marks=pytest.mark.slow)]
+)
 def test_a_driver_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, executor, kills):
     driver = Driver(tmp_path, executor)
     acknowledged: list[set] = []
@@ -126,6 +128,7 @@ def test_a_second_signal_stops_at_once_and_the_run_can_be_resumed_all_the_same(t
     assert driver.finish().startswith("30 ")
 
 
+@pytest.mark.slow
 def test_a_signal_stops_ray_too_and_leaves_no_process_behind(tmp_path):
     driver = Driver(tmp_path, "ray")
     process = driver.start()

@@ -98,7 +98,7 @@ def run(objective, executor, storage, **keywords):
     [
         *[("local", how) for how in ("as_dict", "as_file", "as_directory", "catches_all")],
         *[("processes", how) for how in ("as_directory", "through_a_library", "prints")],
-        ("ray", "as_file"),
+        pytest.param("ray", "as_file", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk_stops_the_run_and_with_room_all_trials_are_completed(tmp_path, disk, executor, how):

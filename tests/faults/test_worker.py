@@ -27,7 +27,7 @@ def objective(config):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("executor", [Processes, OnRay])
+@pytest.mark.parametrize("executor", [Processes, pytest.param(OnRay, marks=pytest.mark.slow)])
 def test_a_killed_worker_loses_its_trial_which_resumes_from_its_checkpoint_and_no_other(tmp_path, executor):
     result = Engine(
         objective,

@@ -165,19 +165,22 @@ def test_a_narrow_window_is_not_scrolled_sideways(tab, address, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_saved_page_shows_the_run_without_a_server(tab, address, tmp_path, result):
+def test_a_saved_page_shows_the_run_without_a_server(chromium, tab, address, tmp_path, result):
     page = tab.open(address)
     with page.expect_download() as download:
         page.locator("#save").click()
     file = tmp_path / "saved.html"
     download.value.save_as(file)
-    tab.asked.clear()
+    saved = Watched(chromium)
+    page = saved.page
     page.goto(file.as_uri())
     assert page.locator("[data-best]").get_attribute("data-best") == str(result.best_trial.best[0])
     page.locator("#trials tbody tr").first.click()
     page.locator("#detail .why").wait_for()
     assert page.evaluate("window.hacked") is None
-    assert [url for url in tab.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert [url for url in saved.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert not saved.problems
+    saved.context.close()
 
 
 def test_a_list_of_runs_leads_to_each(tab, tmp_path):

@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOT = Path(trialwright.__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # mypy reads the types of NumPy anew
 def test_mypy_finds_the_mistakes_of_a_users_program_and_no_other(tmp_path):
     files = [str(HERE / name) for name in ("program.py", "front_door.py", "mistakes.py")]
