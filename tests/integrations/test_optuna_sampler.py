@@ -1,5 +1,9 @@
 """Our searchers in a study of Optuna's: Optuna's own tests for samplers, and ours."""
 
+import pickle
+import runpy
+from pathlib import Path
+
 import pytest
 
 optuna = pytest.importorskip("optuna")
@@ -217,8 +221,6 @@ def test_steps_that_begin_between_multiples_are_kept():
 
 
 def test_a_pickled_sampler_gives_the_same_suggestions():
-    import pickle
-
     sampler = TrialwrightSampler("tpe", seed=4)
     study = studied(sampler, bowl, 12)
     copied = pickle.loads(pickle.dumps(sampler))
@@ -231,3 +233,12 @@ def test_threads_share_a_sampler():
     study = optuna.create_study(sampler=TrialwrightSampler("tpe", seed=0))
     study.optimize(bowl, n_trials=20, n_jobs=2)
     assert len({tuple(trial.params.values()) for trial in study.trials}) == 20
+
+
+def test_the_package_for_optunahub_has_the_sampler_and_what_the_registry_asks_for():
+    folder = Path(__file__).parents[2] / "integrations" / "optunahub" / "samplers" / "trialwright"
+    assert runpy.run_path(str(folder / "__init__.py"))["TrialwrightSampler"] is TrialwrightSampler
+    front = (folder / "README.md").read_text(encoding="utf-8").split("---")[1]
+    names = [line.split(":")[0] for line in front.strip().splitlines()]
+    assert names == ["author", "title", "description", "tags", "optuna_versions", "license"]
+    assert (folder / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
