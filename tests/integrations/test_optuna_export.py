@@ -7,8 +7,7 @@ optuna = pytest.importorskip("optuna")
 
 # ruff: noqa: E402 - after the check that Optuna is there
 from trialwright import Engine, earlier, load, report, space
-from trialwright.integrations.optuna_distributions import domain_of
-from trialwright.integrations.optuna_export import distribution_of
+from trialwright.integrations.optuna_distributions import distribution_of, domain_of
 from trialwright.space import Space
 
 WHAT = {

@@ -1,6 +1,9 @@
-"""Optuna's distributions as domains of ours."""
+"""Optuna's distributions as domains of ours, and back."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
 
 from optuna.distributions import (
     BaseDistribution,
@@ -10,8 +13,23 @@ from optuna.distributions import (
     check_distribution_compatibility,
 )
 
-from trialwright.space import choice, lograndint, loguniform, ordinal, qrandint, quniform, randint, uniform
-from trialwright.space.domains import Domain
+from trialwright.space import (
+    Category,
+    Continuous,
+    Stepped,
+    choice,
+    lograndint,
+    loguniform,
+    ordinal,
+    qrandint,
+    quniform,
+    randint,
+    uniform,
+)
+from trialwright.space.compiling import holds_domain
+from trialwright.space.domains import DEEPEST_SD, Domain, Normal
+
+Choice = None | bool | int | float | str
 
 
 def domain_of(distribution: BaseDistribution) -> Domain:
@@ -67,3 +85,51 @@ def joined(known: BaseDistribution | None, given: BaseDistribution) -> BaseDistr
         step_or_none = known.step if is_same else None
         return FloatDistribution(min(known.low, given.low), max(known.high, given.high), given.log, step_or_none)
     return given
+
+
+def distribution_of(domain: Domain) -> BaseDistribution:
+    """Return the distribution with the values of a domain.
+
+    Numbers that are normally distributed become even ones over their range, and options that are no numbers, strings or
+    None become their descriptions, because Optuna has no others.
+
+    Raises:
+        TypeError: the domain has no values of its own (``sample_from``).
+    """
+    if isinstance(domain, Continuous):
+        return FloatDistribution(domain.lower, domain.upper, log=domain.log)
+    if isinstance(domain, Stepped) and domain.grain.integer:
+        step = 1 if domain.log else int(domain.grain.q)
+        return IntDistribution(int(domain.lower), int(domain.upper), log=domain.log, step=step)
+    if isinstance(domain, Stepped):
+        return FloatDistribution(
+            domain.lower, domain.upper, log=domain.log, step=None if domain.log else domain.grain.q
+        )
+    if isinstance(domain, Normal):
+        return FloatDistribution(domain.mean - DEEPEST_SD * domain.sd, domain.mean + DEEPEST_SD * domain.sd)
+    if isinstance(domain, Category):
+        return CategoricalDistribution(labels(domain))
+    raise TypeError(f"{domain!r} has no distribution: its values are computed")
+
+
+def labels(domain: Category) -> list[Choice]:
+    """Return what Optuna calls the options of a choice, each once: an option that is a dict, by its constants."""
+    told = [_label(option) for option in domain.options]
+    is_unique = len({(type(each), each) for each in told}) == len(told)
+    return told if is_unique else [f"{place}: {each}" for place, each in enumerate(told)]
+
+
+def _label(option: object) -> Choice:
+    if option is None or isinstance(option, bool | int | float | str):
+        return option
+    if isinstance(option, Mapping):
+        constants = {name: value for name, value in option.items() if not holds_domain(value)}
+        only = next(iter(constants.values())) if len(constants) == 1 else None
+        return only if isinstance(only, str) else json.dumps(constants, default=str)
+    return str(option)
+
+
+def single(distribution: BaseDistribution) -> object:
+    """Return the only value of a distribution."""
+    choices = getattr(distribution, "choices", None)
+    return choices[0] if choices else distribution.low  # type: ignore[attr-defined]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from trialwright.integrations.forms import Axis, SpaceForm
 from trialwright.integrations.optuna import create_quietly
-from trialwright.space import Category, Continuous, Space, Stepped
-from trialwright.space.compiling import holds_domain
-from trialwright.space.domains import DEEPEST_SD, Domain, Normal
+from trialwright.integrations.optuna_distributions import distribution_of, labels
+from trialwright.space import Category, Space, Stepped
+from trialwright.space.domains import Normal
 
 
 class ReportedTrial(Protocol):
@@ -55,49 +53,6 @@ STATES = {
     "failed": TrialState.FAIL,
     "lost": TrialState.FAIL,
 }
-Choice = None | bool | int | float | str
-
-
-def distribution_of(domain: Domain) -> BaseDistribution:
-    """Return the distribution with the values of a domain.
-
-    Numbers that are normally distributed become even ones over their range, and options that are no numbers, strings or
-    None become their descriptions, because Optuna has no others.
-
-    Raises:
-        TypeError: the domain has no values of its own (``sample_from``).
-    """
-    if isinstance(domain, Continuous):
-        return FloatDistribution(domain.lower, domain.upper, log=domain.log)
-    if isinstance(domain, Stepped) and domain.grain.integer:
-        step = 1 if domain.log else int(domain.grain.q)
-        return IntDistribution(int(domain.lower), int(domain.upper), log=domain.log, step=step)
-    if isinstance(domain, Stepped):
-        return FloatDistribution(
-            domain.lower, domain.upper, log=domain.log, step=None if domain.log else domain.grain.q
-        )
-    if isinstance(domain, Normal):
-        return FloatDistribution(domain.mean - DEEPEST_SD * domain.sd, domain.mean + DEEPEST_SD * domain.sd)
-    if isinstance(domain, Category):
-        return CategoricalDistribution(labels(domain))
-    raise TypeError(f"{domain!r} has no distribution: its values are computed")
-
-
-def labels(domain: Category) -> list[Choice]:
-    """Return what Optuna calls the options of a choice, each once: an option that is a dict, by its constants."""
-    told = [_label(option) for option in domain.options]
-    is_unique = len({(type(each), each) for each in told}) == len(told)
-    return told if is_unique else [f"{place}: {each}" for place, each in enumerate(told)]
-
-
-def _label(option: object) -> Choice:
-    if option is None or isinstance(option, bool | int | float | str):
-        return option
-    if isinstance(option, Mapping):
-        constants = {name: value for name, value in option.items() if not holds_domain(value)}
-        only = next(iter(constants.values())) if len(constants) == 1 else None
-        return only if isinstance(only, str) else json.dumps(constants, default=str)
-    return str(option)
 
 
 def to_study(

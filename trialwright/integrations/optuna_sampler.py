@@ -23,7 +23,7 @@ except ImportError as error:
     raise ImportError("this integration needs optuna: pip install optuna") from error
 
 from trialwright.engine import catalogue
-from trialwright.integrations.optuna_distributions import domain_of
+from trialwright.integrations.optuna_distributions import domain_of, single
 from trialwright.integrations.optuna_history import (
     CONSTRAINTS,
     TAGS,
@@ -110,7 +110,7 @@ class TrialwrightSampler(BaseSampler):
     ) -> Any:  # noqa: ANN401 - as in Optuna
         """Return a random value of a parameter that the searcher does not know yet."""
         if param_distribution.single():
-            return _single(param_distribution)
+            return single(param_distribution)
         rng = self._streams(f"independent/{param_name}", trial.number)
         return domain_of(param_distribution).draw(1, rng)[0]
 
@@ -173,9 +173,3 @@ class TrialwrightSampler(BaseSampler):
 
 def _key(study: Study) -> tuple[object, int]:
     return study._storage, study._study_id
-
-
-def _single(distribution: BaseDistribution) -> object:
-    """Return the only value of a distribution."""
-    choices = getattr(distribution, "choices", None)
-    return choices[0] if choices else distribution.low  # type: ignore[attr-defined]

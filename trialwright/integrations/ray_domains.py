@@ -1,10 +1,11 @@
-"""Ray Tune's domains as ours."""
+"""Ray Tune's domains as ours, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ray import tune
 from ray.tune.search import sample
 from ray.tune.search.variant_generator import grid_search
 
@@ -23,7 +24,8 @@ from trialwright.space import (
     uniform,
 )
 from trialwright.space import grid_search as our_grid_search
-from trialwright.space.domains import Domain
+from trialwright.space.domains import Category, Domain, Numeric, Stepped
+from trialwright.space.functions import Derived
 
 GRID = next(iter(grid_search([])))  # Ray Tune's grids are dicts with this key
 
@@ -68,3 +70,36 @@ def _integers(domain: sample.Integer, step: int | None, *, log: bool) -> Domain:
     if step is None or step == 1:
         return (lograndint if log else randint)(domain.lower, domain.upper)
     return (qlograndint if log else qrandint)(domain.lower, domain.upper, step)
+
+
+def to_ray(value: object) -> object:
+    """Return a space of ours, or a part of one, with domains of Ray Tune's.
+
+    Raises:
+        TypeError: Ray Tune has no such domain, as ``ordinal``.
+    """
+    if isinstance(value, Derived):
+        return tune.sample_from(value.function)
+    if isinstance(value, Category):
+        return _options(value)
+    if isinstance(value, Stepped) and value.count == 1:
+        return value.lower
+    if isinstance(value, Numeric):
+        name, arguments = value.call
+        if isinstance(value, Stepped) and name.startswith("q"):  # Ray Tune wants bounds that are steps themselves
+            arguments = (value.lower, value.upper, value.grain.q)
+        return getattr(tune, name)(*arguments)
+    if isinstance(value, Domain):
+        raise TypeError(f"Ray Tune has no domain like {value!r}")
+    if isinstance(value, Mapping):
+        return {key: to_ray(item) for key, item in value.items()}
+    return [to_ray(item) for item in value] if isinstance(value, list) else value
+
+
+def _options(domain: Category) -> object:
+    options = [to_ray(option) for option in domain.options]
+    if domain.kind == "grid_search":
+        return tune.grid_search(options)
+    if domain.kind == "ordinal":
+        raise TypeError(f"Ray Tune has no ordered options, as of {domain!r}; use choice")
+    return tune.choice(options)
