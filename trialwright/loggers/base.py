@@ -38,6 +38,8 @@ class FileLogger(Callback):
         ValueError: a kind that is not known.
     """
 
+    needs_storage = True
+
     def __init__(self, *kinds: str, naming: Naming | None = None) -> None:
         check(kinds)
         self.kinds = kinds
