@@ -165,6 +165,17 @@ def test_a_narrow_window_is_not_scrolled_sideways(tab, address, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_trials_that_meet_the_filter_are_downloaded_as_csv(tab, address, result):
+    page = tab.open(address)
+    page.locator("#trials input[type=search]").fill("outcome = stopped")
+    page.locator("#trials input[type=search]").press("Enter")
+    page.locator('#trials a[href*="outcome"]').wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 1 + sum(trial.outcome == "stopped" for trial in result)
+
+
 def test_a_saved_page_shows_the_run_without_a_server(chromium, tab, address, tmp_path, result):
     page = tab.open(address)
     with page.expect_download() as download:

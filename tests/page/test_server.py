@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import re
 import threading
@@ -13,7 +15,7 @@ from starlette.testclient import TestClient
 
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
-from trialwright.page import live
+from trialwright.page import csv_file, live
 from trialwright.page.runs import Runs
 from trialwright.page.security import LARGEST_BODY
 from trialwright.page.server import MOST_PAGES, app
@@ -279,6 +281,33 @@ def test_a_limited_number_of_pages_may_be_open(result, monkeypatch):
     monkeypatch.setattr("trialwright.page.server.MOST_PAGES", 0)
     assert MOST_PAGES > 0
     assert client_of(result.path).get(api(result, "events")).status_code == 429
+
+
+# CSV ------------------------------------------------------------------------------------------------------------------
+
+
+def rows_of(answer):
+    assert answer.headers["content-disposition"].endswith(".csv")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_all_trials_can_be_downloaded_as_csv(client, result, monkeypatch):
+    monkeypatch.setattr(csv_file, "PART", 7)
+    rows = rows_of(client.get(api(result, "csv")))
+    assert [int(row["id"]) for row in rows] == list(range(40))
+    assert [float(row["lr"]) for row in rows] == [trial.config["lr"] for trial in result]
+    assert any(row["error"].endswith(HOSTILE) for row in rows)
+
+
+def test_a_csv_file_has_the_trials_that_meet_the_filter(client, result):
+    rows = rows_of(client.get(api(result, "csv"), params={"where": "outcome = stopped"}))
+    assert [int(row["id"]) for row in rows] == [trial.id for trial in result if trial.outcome == "stopped"]
+
+
+def test_a_filter_that_cannot_be_read_is_refused_before_the_file_begins(client, result):
+    answer = client.get(api(result, "csv"), params={"where": "nothing = 3"})
+    assert answer.status_code == 400
+    assert "nothing" in answer.json()["problem"]
 
 
 # Saved ----------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def cost(resources: object, trial_s: float) -> dict[str, float]:
 
 
 def eta_s(run: ShownRun, ended: int) -> float | None:
-    """Return how many seconds are left, if trials go on ending as fast as so far."""
+    """Return how many seconds are left, if trials end as fast as they have so far."""
     planned = wanted(run.settings)
     if planned is None or not ended or ended >= planned or run.index.now <= 0:
         return None
