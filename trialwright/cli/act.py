@@ -75,7 +75,9 @@ def _report(path: Path, request: Mapping[str, Any], *, json: bool) -> None:
         print_json({**request, "run": path.name, "running": is_running})
         return
     print(f"request {request['request']} was sent to {escaped(path.name)}")
-    if not is_running:
+    if not is_running and request["kind"] in ("stop", "pause") and request["trial"] is None:
+        _note("no process drives this run, so it is not active; a resume starts it again")
+    elif not is_running:
         _note("no process drives this run: the request is carried out when the run is resumed")
 
 
