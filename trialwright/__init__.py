@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     )
     from trialwright.space import Space
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
+    from trialwright.storage.comments import comment, comments
     from trialwright.storage.inbox import enqueue, pause, stop, unpause
     from trialwright.trial_result import TrialResult
 
@@ -162,6 +163,8 @@ __all__ = [
     "TrialwrightSearch",
     "Workload",
     "ZOOpt",
+    "comment",
+    "comments",
     "context",
     "enqueue",
     "get_checkpoint",
@@ -245,6 +248,7 @@ _MODULES = {  # where each name is
     ),
     "space": ("Space",),
     "stopping": ("AnyOf", "Called", "RunPlateau", "Stopper", "StopRule", "Thresholds", "TrialPlateau"),
+    "storage.comments": ("comment", "comments"),
     "storage.inbox": ("enqueue", "pause", "stop", "unpause"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

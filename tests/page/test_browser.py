@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import trialwright
 from tests.page.browser import DEADLINE_MS, browser, needs_chromium, served
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
@@ -163,6 +164,14 @@ def test_a_narrow_window_is_not_scrolled_sideways(tab, address, width):
     page.locator("#matters").scroll_into_view_if_needed()
     page.locator(".slice canvas").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_comment_is_shown_with_its_trial_as_text(tab, address, result):
+    trialwright.comment(result.path, f"looks good {HOSTILE}", trial=result.best_trial.id)
+    page = tab.open(address)
+    page.locator("#trials tbody tr").first.click()
+    page.locator("#detail").get_by_text(f"looks good {HOSTILE}").wait_for()
+    assert page.evaluate("window.hacked") is None
 
 
 def test_the_trials_that_meet_the_filter_are_downloaded_as_csv(tab, address, result):

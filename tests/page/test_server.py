@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+import trialwright
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
 from trialwright.page import csv_file, live
@@ -281,6 +282,15 @@ def test_a_limited_number_of_pages_may_be_open(result, monkeypatch):
     monkeypatch.setattr("trialwright.page.server.MOST_PAGES", 0)
     assert MOST_PAGES > 0
     assert client_of(result.path).get(api(result, "events")).status_code == 429
+
+
+def test_a_trial_is_shown_with_the_comments_on_it(tmp_path):
+    run = make_run(tmp_path, num_samples=2)
+    trialwright.comment(run.path, HOSTILE, trial=1)
+    client = client_of(run.path)
+    told = [client.get(api(run, f"trials/{trial}")).json() for trial in range(2)]
+    assert [[text for _, text in each["comments"]] for each in told] == [[], [HOSTILE]]
+    assert told[1]["directory"] == str(run.path.resolve() / "trials" / "000001")
 
 
 # CSV ------------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from trialwright import runs
+from trialwright.cli import comment
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.nested import flatten
@@ -71,6 +72,7 @@ def show(run: Run, *, storage: Storage = None, json: Json = False) -> None:
         print_json({**about(info), "errors": [asdict(each) for each in errors]})
         return
     print_pairs(_facts(info))
+    print_pairs(comment.lines(info.path, None))
     print_pairs(("error", f"{each.count} times {each.error}, first in trial {each.first}") for each in errors)
 
 

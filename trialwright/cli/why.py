@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trialwright import runs
+from trialwright.cli import comment
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.core.trial import has_begun
@@ -43,6 +44,7 @@ def why(
         print_json({**_about(found[0]), "decisions": [_plain(each) for each in decided]})
         return
     print_pairs(_facts(found[0]))
+    print_pairs(comment.lines(path, trial))
     if decided:
         print_table(map(_line, decided), ("time", "step", "decision", "reason", "facts"))
     else:

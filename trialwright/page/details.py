@@ -11,6 +11,7 @@ from trialwright.page import queries
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
 from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.comments import comments
 from trialwright.storage.database import reading
 from trialwright.storage.tables import FRAMES
 
@@ -46,6 +47,7 @@ def details(run: ShownRun, trial: int) -> Answer:
         "metrics": {name: _number(value) for name, value in known["metrics"].items()},
         "best": None if not known.get("best") else [_number(value) for value in known["best"]],
         "checkpoint": known["checkpoint"],
+        "comments": [[each.written, each.text] for each in comments(run.path) if each.trial == trial],
         "directory": str(trial_directory(run.path, trial)),
         "error": known["error"],
         "traceback": known["traceback"],
