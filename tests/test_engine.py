@@ -835,9 +835,17 @@ def test_a_list_of_values_without_a_choice_is_doubted():
         ("n_trials", "num_samples"),
         ("direction", "mode"),
         ("n_jobs", "max_concurrent_trials"),
+        ("show_progress_bar", "verbose"),
         ("num_sample", "'num_samples'"),
     ],
 )
 def test_a_keyword_of_another_library_says_what_it_is_called_here(name, meant):
     with pytest.raises(TypeError, match=f"Engine has no {name}=...; did you mean {meant}"):
         Engine(parabola, SPACE, **{name: 1})
+
+
+def test_a_keyword_that_is_not_needed_here_says_what_to_know_instead():
+    with pytest.raises(
+        TypeError, match=r"Engine has no load_if_exists=...: Engine.resume\(path, objective\) resumes a run"
+    ):
+        Engine(parabola, SPACE, load_if_exists=True)

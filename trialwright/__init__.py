@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from trialwright.integrations.ray_search import TrialwrightSearch
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
+    from trialwright.loggers import FileLogger
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result
     from trialwright.schedulers import (
@@ -116,6 +117,7 @@ __all__ = [
     "EvenShare",
     "Executor",
     "Faults",
+    "FileLogger",
     "FreezeThaw",
     "Grid",
     "Halton",
@@ -202,6 +204,7 @@ _MODULES = {  # where each name is
     "integrations.ray_search": ("TrialwrightSearch",),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
+    "loggers": ("FileLogger",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result",),
     "trial_result": ("TrialResult",),

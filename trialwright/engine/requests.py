@@ -1,4 +1,4 @@
-"""Requests while a run goes on: from this process, by its Additions; from other processes, by the run's inbox."""
+"""Requests while a run is active: from this process, by its Additions; from other processes, by the run's inbox."""
 
 from __future__ import annotations
 
