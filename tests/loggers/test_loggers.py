@@ -224,7 +224,7 @@ def test_not_a_number_is_written_as_such(tmp_path):
 
 def test_log_files_of_a_run_that_keeps_nothing_are_refused_before_it_starts():
     ran = []
-    with pytest.raises(ValueError, match="CSVLogger reads the journal, and storage=None keeps none: storage='runs'"):
+    with pytest.raises(ValueError, match="CSVLogger reads the journal, and storage=None keeps none; give"):
         run(ran.append, None, CSVLogger())
     assert ran == []
 

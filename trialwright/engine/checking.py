@@ -276,7 +276,7 @@ class _Check:
             raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}{hint}")
         if self.given["storage"] is None and (lacking := [item for item in given if item.needs_storage]):
             name = type(lacking[0]).__name__
-            raise ValueError(f"{name} reads the journal, and storage=None keeps none: storage='runs'")
+            raise ValueError(f"{name} reads the journal, and storage=None keeps none; give a directory: storage='runs'")
         return tuple(given)
 
     def _progress(self) -> Progress | None:
