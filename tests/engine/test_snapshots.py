@@ -54,6 +54,19 @@ def test_trials_that_run_are_there_the_newest_report_first():
     assert {(each.runs_s, *each.resources.items()) for each in running} == {(4.0, ("cpu", 1.0))}
 
 
+def test_of_trials_with_equal_values_the_best_is_the_one_with_the_lowest_number_as_in_the_result():
+    experiment = an_experiment(cpus=3)
+    add(experiment, 3)
+    for trial in range(3):
+        experiment.handle(1.0, Started(trial, 1, "a worker"))
+    look = looking_at(experiment)
+    bests = []
+    for trial, step, loss in ((1, 1, 0.5), (2, 1, 0.5), (0, 1, 0.9), (0, 2, 0.5)):
+        experiment.handle(2.0, reported(trial, step, loss=loss, size=1.0))
+        bests.append(look.take(3.0).best.trial)
+    assert bests == [1, 1, 1, 0]
+
+
 def test_of_many_trials_that_run_a_limited_number_is_there():
     experiment = an_experiment(cpus=500)
     add(experiment, 500)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.page.shown import HOSTILE, make_run, opened
+from trialwright import Engine, space
 from trialwright.page import charts, queries, timeline
 from trialwright.page.details import details
 from trialwright.page.importance import importance
@@ -162,3 +163,9 @@ def test_history_has_a_point_for_each_pixel_column_at_most(run):
     history = charts.history(run, 10)
     assert len(history["at_s"]) <= 11
     assert min(value for value in history["least"] if value is not None) == run.index.improvements[-1].value
+
+
+def test_of_equal_trials_the_best_is_the_one_with_the_lowest_number_as_in_the_result(tmp_path):
+    given = {"executor": "local", "searcher": "random", "storage": tmp_path, "verbose": 0, "mode": "max"}
+    result = Engine(lambda config: 1.0, {"x": space.uniform(0, 1)}, metric="loss", num_samples=4, **given).run()
+    assert queries.summary(opened(result))["best"]["trial"] == result.best_trial.id == 0

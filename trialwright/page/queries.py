@@ -59,7 +59,7 @@ def summary(run: ShownRun) -> Answer:
 def _best(run: ShownRun) -> Answer | None:
     order = "ASC" if run.index.sign > 0 else "DESC"
     rows = run.index.rows(
-        f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1"
+        f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order}, id LIMIT 1"
     )
     for trial, value, step in rows:
         improvements = run.index.improvements
