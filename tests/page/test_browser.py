@@ -246,7 +246,7 @@ def test_a_run_that_goes_on_is_followed_and_stopped_from_the_page(tab, tmp_path)
             page.on("dialog", lambda dialog: dialog.accept())
             page.locator("#act button.danger").click()
             page.locator("#act", has_text="the run was asked to stop").wait_for()
-            page.locator("#state", has_text="ended").wait_for()
+            page.locator("#state", has_text="finished").wait_for()
             thread.join(60)
             tab.page.goto("about:blank")  # before the server ends
         assert [request.trial for request in inbox.requests(found[0].parent, 0)] == [None]
@@ -281,6 +281,6 @@ def test_an_engine_with_a_page_prints_its_address_and_the_page_ends_with_the_run
     page = tab.open("".join(said).split("the page of this run: ")[1].split()[0])
     go_on.set()
     thread.join(60)
-    page.locator("#state", has_text="ended").wait_for()
+    page.locator("#state", has_text="finished").wait_for()
     page.locator("#problem", has_text="its page has ended").wait_for()
     tab.problems.clear()  # the browser tells of the connection that was closed
