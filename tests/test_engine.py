@@ -29,6 +29,7 @@ from trialwright import (
 from trialwright.callbacks import Callback
 from trialwright.engine.engine import run_id
 from trialwright.errors import PolicyError
+from trialwright.loggers import FileLogger
 from trialwright.messages import Suggestion
 from trialwright.searchers import Random
 from trialwright.storage import inbox
@@ -554,7 +555,8 @@ class TestBeforeTheFirstTrial:
             ({"scheduler": ASHA}, "give an object of it"),
             ({"executor": "rya"}, "executor='rya' is not known; did you mean 'ray'?"),
             ({"executor": Simulated()}, "Simulated runs only a Workload"),
-            ({"mode": "minimize"}, "mode must be 'min' or 'max', not 'minimize'"),
+            ({"mode": "minimize"}, "mode must be 'min' or 'max', not 'minimize'; did you mean 'min'?"),
+            ({"callbacks": [FileLogger("csv")]}, "FileLogger reads the journal, and storage=None keeps none"),
             ({"metric": None, "scheduler": "asha"}, "needs a metric"),
             ({"metric": 3}, "metric"),
             ({"num_samples": 0}, "num_samples must be at least -1 and not 0"),
@@ -595,8 +597,9 @@ class TestBeforeTheFirstTrial:
         with pytest.raises(ValueError, match=r"space|domain|uniform"):
             Engine(parabola, definition, metric="loss", executor="local", storage=None, verbose=0).run()
 
-    def test_what_can_never_fit_is_refused_naming_the_largest_that_would(self):
-        with pytest.raises(ValueError, match=r"gpu.*never be granted.*'cpu': 2, 'gpu': 0"):
+    def test_what_can_never_fit_is_refused_naming_the_largest_that_would_and_how_to_say_that_there_is_more(self):
+        more = r"if there is more, say so: executor=Local\(cpus=8, resources={'gpu': 1}\)"
+        with pytest.raises(ValueError, match=rf"gpu.*never be granted.*'cpu': 2, 'gpu': 0.*{more}"):
             run(parabola, resources={"cpu": 1, "gpu": 1})
 
     def test_storage_that_is_a_file_is_refused(self, tmp_path):
@@ -832,9 +835,17 @@ def test_a_list_of_values_without_a_choice_is_doubted():
         ("n_trials", "num_samples"),
         ("direction", "mode"),
         ("n_jobs", "max_concurrent_trials"),
+        ("show_progress_bar", "verbose"),
         ("num_sample", "'num_samples'"),
     ],
 )
 def test_a_keyword_of_another_library_says_what_it_is_called_here(name, meant):
     with pytest.raises(TypeError, match=f"Engine has no {name}=...; did you mean {meant}"):
         Engine(parabola, SPACE, **{name: 1})
+
+
+def test_a_keyword_that_is_not_needed_here_says_what_to_know_instead():
+    with pytest.raises(
+        TypeError, match=r"Engine has no load_if_exists=...: Engine.resume\(path, objective\) resumes a run"
+    ):
+        Engine(parabola, SPACE, load_if_exists=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from trialwright.integrations.ray_search import TrialwrightSearch
     from trialwright.integrations.sklearn import SearchCV
     from trialwright.loading import load
+    from trialwright.loggers import FileLogger
     from trialwright.reporting import TrialStopped, context, get_checkpoint, report
     from trialwright.results import Result
     from trialwright.schedulers import (
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     )
     from trialwright.space import Space
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
+    from trialwright.storage.comments import comment, comments
     from trialwright.storage.inbox import enqueue, pause, stop, unpause
     from trialwright.trial_result import TrialResult
 
@@ -115,6 +117,7 @@ __all__ = [
     "EvenShare",
     "Executor",
     "Faults",
+    "FileLogger",
     "FreezeThaw",
     "Grid",
     "Halton",
@@ -162,6 +165,8 @@ __all__ = [
     "TrialwrightSearch",
     "Workload",
     "ZOOpt",
+    "comment",
+    "comments",
     "context",
     "enqueue",
     "get_checkpoint",
@@ -199,6 +204,7 @@ _MODULES = {  # where each name is
     "integrations.ray_search": ("TrialwrightSearch",),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
+    "loggers": ("FileLogger",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result",),
     "trial_result": ("TrialResult",),
@@ -245,6 +251,7 @@ _MODULES = {  # where each name is
     ),
     "space": ("Space",),
     "stopping": ("AnyOf", "Called", "RunPlateau", "Stopper", "StopRule", "Thresholds", "TrialPlateau"),
+    "storage.comments": ("comment", "comments"),
     "storage.inbox": ("enqueue", "pause", "stop", "unpause"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

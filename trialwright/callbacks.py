@@ -104,9 +104,11 @@ class Callback:
 
     Attributes:
         closing_s: how long the end of a run waits for the callback's last calls.
+        needs_storage: whether it reads the run's directory, so that ``storage=None`` is refused before the run.
     """
 
     closing_s: float = 10.0
+    needs_storage: bool = False
 
     def setup(self, **info: object) -> None:
         """Called once, before all other hooks. ``info`` has the run's ``name``, its ``directory`` (None if nothing is

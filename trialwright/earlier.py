@@ -234,9 +234,9 @@ def from_table(
 ) -> Earlier:
     """Read a data frame or a CSV file with a row for each trial.
 
-    A column is a parameter if the space has its name, alone or after "config/", "params_" or "params."; a path of the
-    space is "model/lr". The other columns with numbers are metrics. Empty cells are no values. Where there is a column
-    "outcome" (ours) or "state" (Optuna's), trials that were not completed are missing.
+    A column is a parameter if the space has its name, alone or after "config/", ``"params_"`` or "params."; a path of
+    the space is "model/lr". The other columns with numbers are metrics. Empty cells are no values. Where there is a
+    column "outcome" (ours) or "state" (Optuna's), trials that were not completed are missing.
 
     Raises:
         ValueError: no column is a parameter; ``default`` does not fit the space.

@@ -109,8 +109,13 @@ def import_instead(given: object) -> str:
     return ""
 
 
+def guess(given: object, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name; an empty string if none is close."""
+    close = difflib.get_close_matches(given, sorted(known), n=1, cutoff=0.5) if isinstance(given, str) else []
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, else the list of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(map(repr, names))}"
+    return guess(name, names) or f"; there are {', '.join(map(repr, names))}"

@@ -24,6 +24,12 @@ def test_a_failed_trial_is_explained_by_its_traceback(call):
     assert "in objective" in output
 
 
+def test_of_a_trial_that_nothing_was_decided_about_this_is_said(call):
+    [whole, *_] = json.loads(call("trials", "bad", "--where", "outcome = 'completed'", "--json").output)
+    output = call("why", "bad", whole["id"]).output
+    assert "decisions\tnone: no scheduler or stop rule had to decide about this trial\n" in output
+
+
 def test_where_the_journal_lacks_a_part_the_decisions_come_without_reasons_and_a_warning(call):
     with pytest.warns(RuntimeWarning, match="the journal does not hold: stop"):
         output = call("why", "ruled", 0).output

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.core.driving import Curve
-from trialwright import Callback, Engine, Local, Simulated, context, enqueue, report, space, stop
+from trialwright import Callback, Engine, Local, Simulated, context, enqueue, pause, report, space, stop
 from trialwright.engine import interrupts
 from trialwright.engine.running import Ending
 from trialwright.errors import ExecutorError, PolicyError, StorageError, said
@@ -381,6 +381,15 @@ def test_to_stop_a_run_that_is_over_changes_nothing(tmp_path):
     stop(first.path)
     again = Engine.resume(first.path, parabola, executor="local", verbose=0).run()
     assert repr(again) == repr(first)
+
+
+@pytest.mark.parametrize("ask", [stop, pause])
+def test_to_stop_or_pause_a_run_that_is_over_does_not_end_the_trials_that_a_resume_adds(tmp_path, ask):
+    first = an_engine(storage=tmp_path).run()
+    ask(first.path)
+    again = Engine.resume(first.path, parabola, num_samples=3, executor="local", verbose=0).run()
+    assert [trial.outcome for trial in again] == ["completed"] * 3
+    assert again.warnings == ("request 1 in the inbox, to stop or pause the run, is older than this resume",)
 
 
 def test_a_run_that_was_over_leaves_no_thread(tmp_path):

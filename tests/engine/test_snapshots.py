@@ -1,5 +1,6 @@
 """A snapshot tells of a run what a display shows, in time that does not grow with the trials that have ended."""
 
+import asyncio
 import threading
 import time
 
@@ -51,6 +52,19 @@ def test_trials_that_run_are_there_the_newest_report_first():
     assert [(each.trial, each.step, each.silent_s) for each in running] == [(2, 1, 2.0), (1, 1, 3.0), (0, 0, 4.0)]
     assert [dict(each.values) for each in running] == [{"loss": 0.7}, {"loss": 0.5, "size": 7.0}, {}]
     assert {(each.runs_s, *each.resources.items()) for each in running} == {(4.0, ("cpu", 1.0))}
+
+
+def test_of_trials_with_equal_values_the_best_is_the_one_with_the_lowest_number_as_in_the_result():
+    experiment = an_experiment(cpus=3)
+    add(experiment, 3)
+    for trial in range(3):
+        experiment.handle(1.0, Started(trial, 1, "a worker"))
+    look = looking_at(experiment)
+    bests = []
+    for trial, step, loss in ((1, 1, 0.5), (2, 1, 0.5), (0, 1, 0.9), (0, 2, 0.5)):
+        experiment.handle(2.0, reported(trial, step, loss=loss, size=1.0))
+        bests.append(look.take(3.0).best.trial)
+    assert bests == [1, 1, 1, 0]
 
 
 def test_of_many_trials_that_run_a_limited_number_is_there():
@@ -176,7 +190,8 @@ def test_a_run_shows_its_trials_while_they_run_and_their_ends():
 
 def test_it_is_said_that_a_run_waits_for_its_searcher(monkeypatch):
     monkeypatch.setattr(snapshots, "WINDOW_S", 1.0)
-    experiment, shares = an_experiment(), []
+    experiment, shares = an_experiment(cpus=0), []
+    add(experiment, 1)
     look = looking_at(experiment)
     for now, idle_s in ((0.0, 0.0), (0.5, 2.0), (1.0, 4.0), (1.5, 4.0), (3.0, 4.0)):
         experiment.idle_s["searcher"] = idle_s
@@ -189,3 +204,35 @@ def test_it_is_said_that_a_run_waits_for_its_searcher(monkeypatch):
         "",
     ]
     assert look.take(9.0, waits="a machine").waits == "a machine"
+
+
+def test_a_run_whose_trials_have_all_ended_waits_for_nothing():
+    experiment = an_experiment()
+    look = looking_at(experiment)
+    experiment.idle_s["searcher"] = 0.0
+    look.take(0.0)
+    experiment.idle_s["searcher"] = 9.0
+    assert experiment.done
+    assert look.take(9.0).waits == ""
+
+
+def test_the_clock_of_a_display_runs_while_the_executor_starts():
+    shown, seen = Kept(), threading.Event()
+
+    class Slow(Local):
+        starting = "something slow"
+
+        async def open(self, run):
+            assert await asyncio.to_thread(seen.wait, 30)
+            await super().open(run)
+
+    def update(snapshot):
+        Kept.update(shown, snapshot)
+        if snapshot.starting and snapshot.elapsed_s > 0:
+            seen.set()
+
+    shown.update = update
+    told = {"executor": Slow(cpus=1), "storage": None, "verbose": 0, "seed": 0, "searcher": "random"}
+    Engine(lambda config: config["x"], SPACE, metric="loss", num_samples=1, progress=shown, **told).run()
+    times = [each.elapsed_s for each in shown.shown if each.starting]
+    assert times == sorted(times)

@@ -222,9 +222,11 @@ def test_not_a_number_is_written_as_such(tmp_path):
     assert lines(result[0])[0]["loss"] != lines(result[0])[0]["loss"]
 
 
-def test_a_run_that_keeps_nothing_has_no_log_files_and_says_so(tmp_path):
-    result = run(train, None, CSVLogger())
-    assert "storage=None" in result.warnings[0]
+def test_log_files_of_a_run_that_keeps_nothing_are_refused_before_it_starts():
+    ran = []
+    with pytest.raises(ValueError, match="CSVLogger reads the journal, and storage=None keeps none; give"):
+        run(ran.append, None, CSVLogger())
+    assert ran == []
 
 
 def test_what_cannot_be_written_is_refused():

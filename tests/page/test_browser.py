@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import trialwright
 from tests.page.browser import DEADLINE_MS, browser, needs_chromium, served
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
@@ -165,6 +166,25 @@ def test_a_narrow_window_is_not_scrolled_sideways(tab, address, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_comment_is_shown_with_its_trial_as_text(tab, address, result):
+    trialwright.comment(result.path, f"looks good {HOSTILE}", trial=result.best_trial.id)
+    page = tab.open(address)
+    page.locator("#trials tbody tr").first.click()
+    page.locator("#detail").get_by_text(f"looks good {HOSTILE}").wait_for()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_the_trials_that_meet_the_filter_are_downloaded_as_csv(tab, address, result):
+    page = tab.open(address)
+    page.locator("#trials input[type=search]").fill("outcome = stopped")
+    page.locator("#trials input[type=search]").press("Enter")
+    page.locator('#trials a[href*="outcome"]').wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 1 + sum(trial.outcome == "stopped" for trial in result)
+
+
 def test_a_saved_page_shows_the_run_without_a_server(chromium, tab, address, tmp_path, result):
     page = tab.open(address)
     with page.expect_download() as download:
@@ -226,7 +246,7 @@ def test_a_run_that_goes_on_is_followed_and_stopped_from_the_page(tab, tmp_path)
             page.on("dialog", lambda dialog: dialog.accept())
             page.locator("#act button.danger").click()
             page.locator("#act", has_text="the run was asked to stop").wait_for()
-            page.locator("#state", has_text="ended").wait_for()
+            page.locator("#state", has_text="finished").wait_for()
             thread.join(60)
             tab.page.goto("about:blank")  # before the server ends
         assert [request.trial for request in inbox.requests(found[0].parent, 0)] == [None]
@@ -261,6 +281,6 @@ def test_an_engine_with_a_page_prints_its_address_and_the_page_ends_with_the_run
     page = tab.open("".join(said).split("the page of this run: ")[1].split()[0])
     go_on.set()
     thread.join(60)
-    page.locator("#state", has_text="ended").wait_for()
+    page.locator("#state", has_text="finished").wait_for()
     page.locator("#problem", has_text="its page has ended").wait_for()
     tab.problems.clear()  # the browser tells of the connection that was closed

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from tests.page.shown import HOSTILE, make_run, opened
+from trialwright import Engine, report, runs, space
+from trialwright.errors import RunInterrupted
 from trialwright.page import charts, queries, timeline
 from trialwright.page.details import details
 from trialwright.page.importance import importance
+from trialwright.page.run import open_run
 
 
 def test_the_summary_tells_whether_it_goes_well(result, run):
@@ -162,3 +167,23 @@ def test_history_has_a_point_for_each_pixel_column_at_most(run):
     history = charts.history(run, 10)
     assert len(history["at_s"]) <= 11
     assert min(value for value in history["least"] if value is not None) == run.index.improvements[-1].value
+
+
+def test_of_equal_trials_the_best_is_the_one_with_the_lowest_number_as_in_the_result(tmp_path):
+    given = {"executor": "local", "searcher": "random", "storage": tmp_path, "verbose": 0, "mode": "max"}
+    result = Engine(lambda config: 1.0, {"x": space.uniform(0, 1)}, metric="loss", num_samples=4, **given).run()
+    assert queries.summary(opened(result))["best"]["trial"] == result.best_trial.id == 0
+
+
+def test_a_run_that_was_interrupted_is_shown_so_and_not_as_one_that_has_finished(tmp_path):
+    def interrupts(config):
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            report(loss=1.0)
+
+    given = {"executor": "local", "searcher": "random", "storage": tmp_path, "verbose": 0, "seed": 0}
+    with pytest.raises(RunInterrupted) as interrupted:
+        Engine(
+            interrupts, {"x": space.uniform(0, 1)}, metric="loss", max_concurrent_trials=1, num_samples=4, **given
+        ).run()
+    assert open_run(interrupted.value.path).state == runs.describe(interrupted.value.path).state == "interrupted"

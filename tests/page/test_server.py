@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import re
 import threading
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+import trialwright
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
-from trialwright.page import live
+from trialwright.page import csv_file, live
 from trialwright.page.runs import Runs
 from trialwright.page.security import LARGEST_BODY
 from trialwright.page.server import MOST_PAGES, app
@@ -279,6 +282,42 @@ def test_a_limited_number_of_pages_may_be_open(result, monkeypatch):
     monkeypatch.setattr("trialwright.page.server.MOST_PAGES", 0)
     assert MOST_PAGES > 0
     assert client_of(result.path).get(api(result, "events")).status_code == 429
+
+
+def test_a_trial_is_shown_with_the_comments_on_it(tmp_path):
+    run = make_run(tmp_path, num_samples=2)
+    trialwright.comment(run.path, HOSTILE, trial=1)
+    client = client_of(run.path)
+    told = [client.get(api(run, f"trials/{trial}")).json() for trial in range(2)]
+    assert [[text for _, text in each["comments"]] for each in told] == [[], [HOSTILE]]
+    assert told[1]["directory"] == str(run.path.resolve() / "trials" / "000001")
+
+
+# CSV ------------------------------------------------------------------------------------------------------------------
+
+
+def rows_of(answer):
+    assert answer.headers["content-disposition"].endswith(".csv")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_all_trials_can_be_downloaded_as_csv(client, result, monkeypatch):
+    monkeypatch.setattr(csv_file, "PART", 7)
+    rows = rows_of(client.get(api(result, "csv")))
+    assert [int(row["id"]) for row in rows] == list(range(40))
+    assert [float(row["lr"]) for row in rows] == [trial.config["lr"] for trial in result]
+    assert any(row["error"].endswith(HOSTILE) for row in rows)
+
+
+def test_a_csv_file_has_the_trials_that_meet_the_filter(client, result):
+    rows = rows_of(client.get(api(result, "csv"), params={"where": "outcome = stopped"}))
+    assert [int(row["id"]) for row in rows] == [trial.id for trial in result if trial.outcome == "stopped"]
+
+
+def test_a_filter_that_cannot_be_read_is_refused_before_the_file_begins(client, result):
+    answer = client.get(api(result, "csv"), params={"where": "nothing = 3"})
+    assert answer.status_code == 400
+    assert "nothing" in answer.json()["problem"]
 
 
 # Saved ----------------------------------------------------------------------------------------------------------------

@@ -23,13 +23,13 @@ class TestContract(SearcherContract):
 @pytest.mark.parametrize(
     ("problem", "kind", "why"),
     [
-        (Problem(SQUARE, num_samples=100), GP, "learns the most from 100 trials with 2 parameters"),
-        (Problem(SQUARE), GP, "learns the most from each trial; TPE after 1000 trials"),
+        (Problem(SQUARE, num_samples=100), GP, "it learns the most from few trials; 100 are planned"),
+        (Problem(SQUARE), GP, "it learns the most from few trials; TPE after 1000 trials"),
         (Problem(SQUARE, num_samples=5000), GP, "TPE after 1000 trials"),
         (Problem(SQUARE, num_samples=20_000), TPE, "20000 trials need fast suggestions"),
         (Problem(SQUARE, num_samples=500, parallelism=100), TPE, "100 parallel trials need fast suggestions"),
         (Problem(WIDE, num_samples=100), TPE, "201 parameters are too many for GP"),
-        (Problem(SQUARE, objectives=3, constraints=1, num_samples=100), GP, "learns the most"),
+        (Problem(SQUARE, objectives=3, constraints=1, num_samples=100), GP, "it learns the most"),
         (Problem(SQUARE, num_samples=8, parallelism=8), Sobol, "all 8 trials start before the first has a result"),
         (Problem(SQUARE, num_samples=100, objectives=0), Sobol, "there is no metric to learn from"),
         (Problem(GRID, num_samples=100), Random, "the space has no parameters to choose"),

@@ -34,21 +34,21 @@ def enqueue(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Ask a run to try a configuration, whole or in part."""
+    """Add a trial: the run tries this configuration, whole or in part."""
     path = runs.find(run, storage)
     _report(path, {"request": inbox.enqueue(path, config_of(values)), "kind": "enqueue"}, json=json)
 
 
 @command("stop", "trialwright stop digits-2026\ntrialwright stop digits-2026 --trial 3 --trial 7")
 def stop(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json = False) -> None:
-    """Ask a run to stop trials, or all of itself."""
+    """Stop one trial, several, or the whole run."""
     _send(runs.find(run, storage), "stop", inbox.stop, trial, json=json)
 
 
 @command("pause", "trialwright pause digits-2026\ntrialwright pause digits-2026 --trial 3")
 def pause(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json = False) -> None:
-    """Ask a run to start no more trials, while those that run continue; or to pause trials, which frees their
-    resources."""
+    """Pause the run, or some of its trials. A paused run starts no more trials, and those that run continue; a paused
+    trial frees its resources."""
     path = runs.find(run, storage)
     for number in trial or ():
         if [row for row in query_trials(path, where=f"id = {number}") if row.checkpoint is None]:
@@ -58,7 +58,7 @@ def pause(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json
 
 @command("continue", "trialwright continue digits-2026\ntrialwright continue digits-2026 --trial 3")
 def continue_(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json = False) -> None:
-    """Ask a run to continue what was paused: itself and all its trials, or some trials."""
+    """Continue what was paused: the run and all its trials, or some."""
     _send(runs.find(run, storage), "continue", inbox.unpause, trial, json=json)
 
 
@@ -75,7 +75,9 @@ def _report(path: Path, request: Mapping[str, Any], *, json: bool) -> None:
         print_json({**request, "run": path.name, "running": is_running})
         return
     print(f"request {request['request']} was sent to {escaped(path.name)}")
-    if not is_running:
+    if not is_running and request["kind"] in ("stop", "pause") and request["trial"] is None:
+        _note("no process drives this run, so it is not active; a resume starts it again")
+    elif not is_running:
         _note("no process drives this run: the request is carried out when the run is resumed")
 
 

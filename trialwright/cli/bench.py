@@ -60,7 +60,7 @@ def bench(
     directory: Annotated[Path, typer.Option(help="For runs and results.")] = Path("bench"),
     json: Json = False,
 ) -> None:
-    """Compare schedulers on learning curves, or searchers on functions: ranks, intervals, tests, and a picture. An
+    """Compare schedulers or searchers on benchmark tasks. It writes ranks, intervals, tests, and a picture. An
     interrupted comparison continues from its directory."""
     settings = {"tasks": tasks, "workers": workers, "seeds": seeds, "processes": processes}
     others = {"budget": budget, "ask_s": ask_s, "evaluations": evaluations}

@@ -17,8 +17,8 @@ from trialwright.storage.sqlite import SqliteStore
 
 @command("verify", "trialwright verify digits-2026 && echo whole")
 def verify(run: Run, *, storage: Storage = None, json: Json = False) -> None:
-    """Check a run's journal: the pages of the file, the checksums of all events, settings and trials, and whether the
-    checkpoints that it names are there."""
+    """Check that the journal of a run is not damaged. This looks at the pages of the file, the checksums of all events,
+    settings and trials, and whether the checkpoints are there."""
     path = runs.find(run, storage)
     found = checked(path)
     if json:
@@ -54,7 +54,7 @@ def doctor(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Check this machine: Python, Ray, GPUs, disk, optional libraries; say what to mend, and how."""
+    """Check this machine: Python, Ray, GPUs, disk, libraries. It says what to mend, and how."""
     found = findings(storage, with_ray=ray)
     if json:
         print_json([each._asdict() for each in found])

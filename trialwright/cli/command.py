@@ -20,7 +20,7 @@ FAILED, USAGE = 1, 2  # exit codes: the thing failed; the command was wrong
 P = ParamSpec("P")
 
 ORDER = (
-    *("ls", "show", "best", "trials", "why", "curves", "plot", "compare", "export"),
+    *("ls", "show", "best", "trials", "why", "curves", "plot", "compare", "comment", "export"),
     *("run", "resume", "attach", "tail", "enqueue", "stop", "pause", "continue"),
     *("bench", "verify", "doctor"),
 )  # of the commands in the help; others come last

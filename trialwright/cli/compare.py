@@ -24,7 +24,7 @@ def compare(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Compare runs: their best values, also after equally many trials, and the settings that differ."""
+    """Compare runs: best values, and the settings that differ. Best values are shown also after equally many trials."""
     found = [runs.describe(runs.find(each, storage)) for each in run]
     if len(found) < 2:
         raise ValueError("two runs at least are compared")

@@ -73,8 +73,8 @@ def plot(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Draw one of the pictures of trialwright.plots into a file. The optimization history and learning curves are
-    drawn in the terminal if no file is given."""
+    """Draw a picture of a run into a file. The optimization history and learning curves are drawn in the terminal
+    if no file is given."""
     path, name = runs.find(run, storage), kind_of(kind)
     if output is not None:
         _save(path, name, {**_keywords(options or ()), "metric": metric}, output)

@@ -50,8 +50,8 @@ def export(
     ] = None,
     storage: Storage = None,
 ) -> None:
-    """Write the trials or the reports of a run as CSV or JSON; or, into the directories of its trials, TensorBoard's
-    event files."""
+    """Write trials or reports as CSV, JSON, or TensorBoard's files. TensorBoard's are in the directories of the
+    trials."""
     path = runs.find(run, storage)
     if to not in KINDS:
         raise ValueError(f"{to!r} is no kind of export{nearest(to, KINDS)}")

@@ -45,7 +45,7 @@ def tail(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Show the last events of a run, and those that come, a line each; with --json a JSON object a line."""
+    """Print the events of a run, one a line. It prints the last ones, then each new one; with --json, JSON objects."""
     path = runs.find(run, storage)
     for row in _events(path, lines, trial, follow=follow):
         print(_json(row) if json else _text(row), flush=True)
@@ -113,7 +113,7 @@ def _decision(told: Mapping[str, Any]) -> str:
 
 @command("attach", "trialwright attach digits-2026")
 def attach(run: Run, *, storage: Storage = None, json: Json = False) -> None:
-    """Show a run of another process as it goes on, until it ends. Ctrl-C ends the display, not the run."""
+    """Show the live display of a run of another process. Ctrl-C ends the display, not the run."""
     path = runs.find(run, storage)
     info = _watched(path)
     if json:

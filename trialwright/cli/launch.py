@@ -74,8 +74,8 @@ def run(
     announce: Announce = None,
     json: Json = False,
 ) -> None:
-    """Tune a function of a file, or carry out an experiment that a file describes. Options replace what the file
-    says; its keys are the Engine's keywords, and `objective`."""
+    """Tune a function, or start an experiment from a file. Options replace what the file says; its keys
+    are the Engine's keywords, and `objective`."""
     told: dict[str, Any] = {
         "space": space,
         "metric": _single(metric),
@@ -127,7 +127,7 @@ def resume(
     announce: Announce = None,
     json: Json = False,
 ) -> None:
-    """Continue a run that was interrupted, or give a finished one more samples."""
+    """Resume an interrupted run, or add trials to a finished one."""
     given = {"num_samples": num_samples, "executor": executor, "retry_failed": retry_failed, "space": space}
     job: dict[str, Any] = {"resume": str(runs.find(run, storage).absolute()), "objective": objective}
     job |= {key: value for key, value in given.items() if value is not None}

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from trialwright import runs
+from trialwright.cli import comment
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.nested import flatten
@@ -64,13 +65,14 @@ def _took(seconds: float) -> str:
 
 @command("show", "trialwright show digits-2026\ntrialwright show runs/latest --json")
 def show(run: Run, *, storage: Storage = None, json: Json = False) -> None:
-    """Show one run: its state, its trials, its best trial, its errors, and how it was set up."""
+    """Show one run: its state, best trial, errors, and settings."""
     info = runs.describe(runs.find(run, storage))
     errors = runs.failures(info.path)
     if json:
         print_json({**about(info), "errors": [asdict(each) for each in errors]})
         return
     print_pairs(_facts(info))
+    print_pairs(comment.lines(info.path, None))
     print_pairs(("error", f"{each.count} times {each.error}, first in trial {each.first}") for each in errors)
 
 
@@ -112,7 +114,7 @@ def _state(run: RunInfo) -> str:
 
 @command("best", "trialwright best digits-2026\ntrialwright best digits-2026 --json | jq .config")
 def best(run: Run, *, storage: Storage = None, json: Json = False) -> None:
-    """Show the trial that has reported the best value of the first metric, at any step."""
+    """Show the best trial and its configuration. It has the best value of the first metric, at any step."""
     info = runs.describe(runs.find(run, storage))
     if info.best is None:
         why = "it has no metric" if info.metric is None else f"no trial has reported a finite {info.metric!r}"
@@ -143,7 +145,7 @@ def trials(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """List the trials of a run, with what each reported last, and its configuration."""
+    """List trials: last report and configuration of each."""
     found = query_trials(runs.find(run, storage), where, sort, limit)
     if json:
         print_json([trial_facts(row) for row in found])

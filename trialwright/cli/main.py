@@ -6,7 +6,7 @@ import sys
 import warnings
 from io import TextIOWrapper
 
-from trialwright.cli import act, bench, check, compare, draw, export, follow, launch, look, serve, why
+from trialwright.cli import act, bench, check, comment, compare, draw, export, follow, launch, look, serve, why
 from trialwright.cli.command import app
 from trialwright.cli.printing import escaped
 
@@ -15,6 +15,7 @@ COMMANDS = (
     why,
     draw,
     compare,
+    comment,
     export,
     follow,
     act,

@@ -27,7 +27,7 @@ def serve(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Show a run, or all runs in a directory, in a browser on this machine, until Ctrl-C."""
+    """Show a run, or all runs, in a browser of this machine. Ctrl-C ends the page."""
     from trialwright import page
 
     page.serve(shown(where, storage), port=port, control=control, tell=_told if json else typer.echo)

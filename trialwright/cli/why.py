@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trialwright import runs
+from trialwright.cli import comment
 from trialwright.cli.command import Json, Run, Storage, command
 from trialwright.cli.printing import brief, print_json, print_pairs, print_table
 from trialwright.core.trial import has_begun
@@ -28,8 +29,8 @@ def why(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Explain what was decided about a trial, and by which facts. The journal is replayed for this, as for a resume;
-    the objective is not needed."""
+    """Explain why a trial was stopped, or how it failed. It shows all decisions with their facts. The journal is
+    replayed for this, as for a resume; the objective is not needed."""
     path = runs.find(run, storage)
     found = query_trials(path, where=f"id = {trial}")
     if not found:
@@ -43,7 +44,11 @@ def why(
         print_json({**_about(found[0]), "decisions": [_plain(each) for each in decided]})
         return
     print_pairs(_facts(found[0]))
-    print_table(map(_line, decided), ("time", "step", "decision", "reason", "facts"))
+    print_pairs(comment.lines(path, trial))
+    if decided:
+        print_table(map(_line, decided), ("time", "step", "decision", "reason", "facts"))
+    else:
+        print_pairs([("decisions", "none: no scheduler or stop rule had to decide about this trial")])
 
 
 def _about(row: TrialRow) -> dict[str, Any]:

@@ -49,8 +49,10 @@ class Scores:
         if found is not None:
             trial.best, trial.best_metrics = (least, event.first_step + found), event.row(found)
         before = self.best
-        # Pairs of a cost and a step: of equal costs the one at the earlier step is better.
-        if trial.best and (before is None or before.best is None or trial.best < before.best):
+        # Of equal trials the lowest number, as in ``Result.best``: else a display and the summary name different ones.
+        if trial.best and (
+            before is None or before.best is None or (trial.best[0], trial.id) < (before.best[0], before.id)
+        ):
             self.best = trial
         if found is not None and least < self._least:
             self.improved = Improvement(now, self._least, before.id) if before else Improvement(now)

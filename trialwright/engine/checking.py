@@ -28,7 +28,7 @@ from trialwright.engine.arguments import (
     samples_of,
 )
 from trialwright.engine.choosing import AUTO, Facts, choose
-from trialwright.errors import import_instead, refuse
+from trialwright.errors import guess, import_instead, refuse
 from trialwright.executors import Executor, Simulated, Workload
 from trialwright.messages import Boundary, Config, Plain
 from trialwright.progress import Progress
@@ -246,7 +246,7 @@ class _Check:
             self.problems.append(f"mode={modes!r} and metric={metrics!r} have different lengths")
         for mode in modes:
             if mode not in ("min", "max"):
-                self.problems.append(f"mode must be 'min' or 'max', not {mode!r}")
+                self.problems.append(f"mode must be 'min' or 'max', not {mode!r}{guess(mode, ('min', 'max'))}")
         for metric in metrics:
             if not metric or not isinstance(metric, str):  # a caller may not know types
                 self.problems.append(f"metric must be a name, not {metric!r}")
@@ -274,6 +274,9 @@ class _Check:
         if not isinstance(given, Sequence) or not all(isinstance(item, Callback) for item in given):
             hint = "".join(map(import_instead, given)) if isinstance(given, list | tuple) else ""
             raise TypeError(f"callbacks must be a list of trialwright.Callback objects, not {given!r}{hint}")
+        if self.given["storage"] is None and (lacking := [item for item in given if item.needs_storage]):
+            name = type(lacking[0]).__name__
+            raise ValueError(f"{name} reads the journal, and storage=None keeps none; give a directory: storage='runs'")
         return tuple(given)
 
     def _progress(self) -> Progress | None:

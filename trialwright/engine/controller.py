@@ -102,7 +102,7 @@ class Controller:
         self._told: list[Event] = []  # handed to the executor, which has not returned them yet
         self._is_watched = self.store.is_watched
         self._is_virtual = getattr(self.executor, "is_virtual", False)
-        self._turned = self._yielded = time.perf_counter()
+        self._began = self._turned = self._yielded = time.perf_counter()
         if await self._was_over(leftover):
             return
         try:
@@ -150,8 +150,10 @@ class Controller:
 
     def snapshot(self) -> Snapshot:
         """Return the run as it is now, for people."""
-        starting = "" if self._opened else getattr(self.executor, "starting", "")
-        return self._snapshots.take(self.now(), starting, self._waits_for())
+        if self._opened:
+            return self._snapshots.take(self.now(), waits=self.experiment.waits_for)
+        elapsed_s = self.run.began_s + time.perf_counter() - self._began  # the executor has no clock before it is open
+        return self._snapshots.take(elapsed_s, starting=getattr(self.executor, "starting", ""))
 
     def _waits_for(self) -> str:
         return self.experiment.waits_for if self._opened else ""
@@ -265,7 +267,9 @@ class Controller:
         if experiment.trials or experiment.feasible:
             return
         wanted, largest = experiment.plan.resources, experiment.largest
-        raise ValueError(f"resources={wanted} can never be granted here: the largest request that can is {largest}")
+        why = f"resources={wanted} can never be granted here: the largest request that can is {largest}"
+        hint = getattr(self.executor, "more_hint", "")
+        raise ValueError(f"{why}; if there is more, say so: executor={hint}" if hint else why)
 
     def _append(self, turn: Turn) -> Future[None]:
         committed = self.store.append(turn)

@@ -57,8 +57,16 @@ ELSEWHERE = {
     **dict.fromkeys(("metrics",), "metric"),
     **dict.fromkeys(("storage_path", "local_dir"), "storage"),
     **dict.fromkeys(("random_state", "rstate"), "seed"),
+    **dict.fromkeys(("show_progress_bar", "progress_bar", "verbosity"), "verbose"),
+    **dict.fromkeys(("raise_on_failed_trial",), "fail_fast"),
 }
 """Names of keywords in other libraries, each with the Engine's keyword for the same thing."""
+NOT_NEEDED = {
+    **dict.fromkeys(("load_if_exists", "resume"), "Engine.resume(path, objective) resumes a run"),
+    "catch": "a trial that fails does not end the run",
+    "gc_after_trial": "executor='processes' runs each trial outside of this process",
+}
+"""Names of keywords in other libraries for which an Engine needs none, each with what to know instead."""
 
 
 P = ParamSpec("P")
@@ -379,6 +387,8 @@ _CALL_HOOKS = (check, InboxReader.read)  # these call user code on the loop, bes
 
 def _meant(name: str) -> str:
     """Return the keyword of an Engine for what another library calls this, or the one with the most similar name."""
+    if name in NOT_NEEDED:
+        return f": {NOT_NEEDED[name]}"
     meant = ELSEWHERE.get(name)
     return f"; did you mean {meant}=...?" if meant else nearest(name, _KEYWORDS)
 

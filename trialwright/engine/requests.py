@@ -1,4 +1,4 @@
-"""Requests while a run goes on: from this process, by its Additions; from other processes, by the run's inbox."""
+"""Requests while a run is active: from this process, by its Additions; from other processes, by the run's inbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 
 from trialwright.errors import StorageError, said
 from trialwright.executors.base import Run
-from trialwright.messages import Config, Enqueued, Event
+from trialwright.messages import Config, Enqueued, Event, PauseRequested, StopRequested
 from trialwright.storage import inbox
 from trialwright.streams import Streams
 
@@ -71,6 +71,7 @@ class InboxReader:
         needed: returns the resources for a config in its plain form; None where all trials need the same.
         warn: called with a sentence on each request that is rejected.
         last: the number of the last request that was carried out.
+        is_resumed: the run is resumed: then requests to stop or pause the whole run, from before, are void.
     """
 
     def __init__(
@@ -79,8 +80,11 @@ class InboxReader:
         needed: Callable[[Config], dict[str, float] | None],
         warn: Callable[[str], None],
         last: int,
+        *,
+        is_resumed: bool = False,
     ) -> None:
         self._run, self._needed, self._warn, self._last = run, needed, warn, last
+        self._void = inbox.newest(run.directory) if is_resumed and run.directory else 0  # void up to this number
         self._lock = asyncio.Lock()  # the watcher may be reading when the run wants to read a last time
 
     async def read(self) -> list[inbox.Requested]:
@@ -98,6 +102,14 @@ class InboxReader:
         return [event for request in requests if (event := self._checked(request)) is not None]
 
     def _checked(self, request: inbox.InboxRequest) -> inbox.Requested | None:
+        if (
+            isinstance(request, StopRequested | PauseRequested)
+            and request.trial is None
+            and request.letter <= self._void
+        ):
+            # A resume is the later wish. Else a run would stop at once that is given more trials.
+            self._warn(f"request {request.letter} in the inbox, to stop or pause the run, is older than this resume")
+            return None
         if not isinstance(request, Enqueued | inbox.Unreadable):
             return request
         if isinstance(request, Enqueued):

@@ -134,6 +134,8 @@ class Snapshots:
     def _searcher(self, now: float) -> str:
         """Tell whether the run waits for its searcher most of the time."""
         experiment, window = self._experiment, self._spent
+        if experiment.done:
+            return ""
         window.append(Spent(now, experiment.idle_s.get("searcher", 0.0), experiment.active))
         while len(window) > 2 and window[1].now_s <= now - WINDOW_S:
             window.popleft()

@@ -88,7 +88,7 @@ def controller_of(
     progress = arguments.progress or choose_progress(arguments.verbose)
     states = remembered(run.directory, arguments.callbacks, experiment.warn)
     hooks = Hooks(CallbackRunner(arguments.callbacks, experiment.warn, states=states), run, experiment.warn, turns)
-    inbox = InboxReader(run, arguments.needed, experiment.warn, experiment.last_request)
+    inbox = InboxReader(run, arguments.needed, experiment.warn, experiment.last_request, is_resumed=turns > 0)
     return Controller(
         experiment, arguments.executor, store, run, meter, progress, hooks, arguments.name, inbox, additions
     )

@@ -78,8 +78,8 @@ class Executor(Protocol):
 
     Optional attributes: ``is_virtual``: true if time is computed, and all work ends with this process; then commands do
     not wait for commits, and the searcher is asked in the loop. ``starting``: what has to start when it is opened.
-    ``open_hint``: how trials could start sooner. ``ahead``: how many launches it takes ahead of time for each slot: see
-    ``Launch.after``.
+    ``open_hint``: how trials could start sooner. ``more_hint``: an example of how a user says what resources there are.
+    ``ahead``: how many launches it takes ahead of time for each slot: see ``Launch.after``.
     """
 
     def now(self) -> float:

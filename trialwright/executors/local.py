@@ -69,6 +69,7 @@ class Local:
     resources: dict[str, float] = field(default_factory=dict)
     grace_s: float = 10.0
     ahead: ClassVar[int] = AHEAD
+    more_hint: ClassVar[str] = "Local(cpus=8, resources={'gpu': 1})"
 
     def now(self) -> float:
         """Seconds of this run, rounded to the microsecond, because the journal writes them as decimals."""

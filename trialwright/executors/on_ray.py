@@ -101,6 +101,11 @@ class OnRay(InSlots):
         """How trials could start sooner."""
         return 'on one machine, executor="processes" starts at once' if self._cluster.ours else ""
 
+    @property
+    def more_hint(self) -> str:
+        """How a user says which resources there are."""
+        return "OnRay(num_cpus=8, num_gpus=1)" if self._cluster.ours else ""
+
     async def _begin(self, payload: bytes) -> None:
         self._seen: tuple[Node, ...] = ()  # the machines as they were at the last look
         self._starved: tuple[Amounts, ...] = ()  # what could not be placed then

@@ -172,6 +172,8 @@ class Processes(InSlots):
         silence_s: after how long without a sign of life a process counts as dead.
     """
 
+    more_hint = "Processes(cpus=8, gpus=1)"
+
     def __init__(
         self,
         cpus: float | None = None,

@@ -1,4 +1,4 @@
-"""Log files are made from the journal, by a process of their own that reads it while the run goes on.
+"""Log files are made from the journal, by a process of their own that reads it while the run is active.
 
 So they cost the run next to nothing, no row is ever lost because a callback was slow, and they are the same however
 often a run was resumed: each process makes them anew. ``export`` makes them for a run that is over; one that was
@@ -37,6 +37,8 @@ class FileLogger(Callback):
     Raises:
         ValueError: a kind that is not known.
     """
+
+    needs_storage = True
 
     def __init__(self, *kinds: str, naming: Naming | None = None) -> None:
         check(kinds)

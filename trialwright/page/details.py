@@ -10,6 +10,8 @@ import apsw
 from trialwright.page import queries
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
+from trialwright.storage.checkpoints import trial_directory
+from trialwright.storage.comments import comments
 from trialwright.storage.database import reading
 from trialwright.storage.tables import FRAMES
 
@@ -45,6 +47,8 @@ def details(run: ShownRun, trial: int) -> Answer:
         "metrics": {name: _number(value) for name, value in known["metrics"].items()},
         "best": None if not known.get("best") else [_number(value) for value in known["best"]],
         "checkpoint": known["checkpoint"],
+        "comments": [[each.written, each.text] for each in comments(run.path) if each.trial == trial],
+        "directory": str(trial_directory(run.path, trial)),
         "error": known["error"],
         "traceback": known["traceback"],
         "started": known["started"],
@@ -113,7 +117,7 @@ def _words(what: str, facts: Answer) -> str:
     places = facts.get("placements") or ()
     where = ", ".join(f"{node}{' GPU ' + ', '.join(map(str, gpus)) if gpus else ''}" for node, _, gpus in places)
     sentences = {
-        "Continue": f"goes on until {until}" if until else "goes on to its end",
+        "Continue": f"continues until {until}" if until else "continues to its end",
         "Start": f"runs until {until}" if until else "runs to its end",
         "Pause": "is paused: its slot is given to another trial",
         "Stop": f"is stopped: {facts.get('reason', '')}",

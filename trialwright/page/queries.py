@@ -59,7 +59,7 @@ def summary(run: ShownRun) -> Answer:
 def _best(run: ShownRun) -> Answer | None:
     order = "ASC" if run.index.sign > 0 else "DESC"
     rows = run.index.rows(
-        f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order} LIMIT 1"
+        f"SELECT id, best, best_step FROM trials WHERE best IS NOT NULL ORDER BY best {order}, id LIMIT 1"
     )
     for trial, value, step in rows:
         improvements = run.index.improvements
@@ -133,7 +133,7 @@ def cost(resources: object, trial_s: float) -> dict[str, float]:
 
 
 def eta_s(run: ShownRun, ended: int) -> float | None:
-    """Return how many seconds are left, if trials go on ending as fast as so far."""
+    """Return how many seconds are left, if trials end as fast as they have so far."""
     planned = wanted(run.settings)
     if planned is None or not ended or ended >= planned or run.index.now <= 0:
         return None

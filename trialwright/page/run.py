@@ -35,9 +35,12 @@ class ShownRun:
 
     @property
     def state(self) -> State:
-        """Whether a process drives it, or it has ended, or was killed before."""
+        """Whether a process drives it, or nothing is left to be done, or it can be resumed; as ``runs.describe``."""
         if is_driven(self.path):
             return "running"
+        known = lock.committed(self.path)
+        if known is not None and known.is_over is not None:
+            return "closed" if known.is_over else "interrupted"
         with reading(self.path / JOURNAL) as database:
             [(status,)] = database.execute("SELECT status FROM experiments").fetchall()
         return "closed" if status == "closed" else "interrupted"

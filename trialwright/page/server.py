@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from trialwright.errors import TrialwrightError
 from trialwright.page import acts, charts, live, queries, timeline
+from trialwright.page.csv_file import csv_parts
 from trialwright.page.details import details
 from trialwright.page.importance import told_importance
 from trialwright.page.run import ShownRun, patiently
@@ -80,6 +81,7 @@ class _Page:
             Route("/api/runs/{run}/events", self._events),
             Route("/api/runs/{run}/trials/{trial:int}", self._trial),
             Route("/api/runs/{run}/save", self._saved),
+            Route("/api/runs/{run}/csv", self._csv),
             Route("/api/runs/{run}/stop", self._requesting(acts.stop), methods=["POST"]),
             Route("/api/runs/{run}/pause", self._requesting(acts.pause), methods=["POST"]),
             Route("/api/runs/{run}/continue", self._requesting(acts.go_on), methods=["POST"]),
@@ -132,8 +134,12 @@ class _Page:
     async def _saved(self, request: Request) -> Response:
         run = await self._run(request)
         page = await asyncio.to_thread(saved, run, self._assets)
-        named = f"attachment; filename*=UTF-8''{quote(run.path.name)}.html"
-        return Response(page, media_type=TYPES[".html"], headers={"Content-Disposition": named})
+        return Response(page, media_type=TYPES[".html"], headers=_as_file(run, "html"))
+
+    async def _csv(self, request: Request) -> Response:
+        run = await self._run(request)
+        parts = await asyncio.to_thread(patiently, csv_parts, run, request.query_params.get("where", ""))
+        return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=_as_file(run, "csv"))
 
     def _requesting(self, act: Callable[[ShownRun, Mapping[str, Any]], Any]) -> Callable[[Request], Any]:
         async def requesting(request: Request) -> Response:
@@ -163,6 +169,10 @@ class _Page:
             "is_one": self._runs.is_one,
             "replays": acts.can_replay(run.settings.get("scheduler")),
         }
+
+
+def _as_file(run: ShownRun, ending: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(run.path.name)}.{ending}"}
 
 
 async def _answer(answer: Callable[..., Any], *arguments: object) -> Response:

@@ -14,6 +14,8 @@ def time_left(snapshot: Snapshot) -> str:
     if snapshot.stopped or snapshot.starting:
         return ""
     by_trials, by_budget = seconds_left(snapshot), budget_left(snapshot)
+    if by_trials == 0:  # all trials have ended
+        return ""
     if by_budget is not None and (by_trials is None or by_budget < by_trials):
         return f"{'at most' if by_trials is None else 'about'} {rough(by_budget)} left of the time budget"
     if by_trials is not None:

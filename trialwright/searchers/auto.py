@@ -120,6 +120,6 @@ _RULES: tuple[tuple[Callable[[_Facts], bool], type[Random | Sobol | TPE | GP], s
     (lambda it: it.planned <= it.parallel, Sobol, "all {planned} trials start before the first has a result"),
     (lambda it: it.parallel > GP_PARALLELISM_MAX, TPE, "{parallel} parallel trials need fast suggestions"),
     (lambda it: PLANNED_MAX < it.planned < inf, TPE, "{planned} trials need fast suggestions"),
-    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "learns the most from {planned} trials with {parameters} parameters"),
-    (lambda it: it.planned > GP_TRIALS_MAX, GP, "learns the most from each trial; TPE after {switch} trials"),
+    (lambda it: it.planned <= GP_TRIALS_MAX, GP, "it learns the most from few trials; {planned} are planned"),
+    (lambda it: it.planned > GP_TRIALS_MAX, GP, "it learns the most from few trials; TPE after {switch} trials"),
 )

@@ -1,4 +1,4 @@
-"""Explore: with which configuration a trial goes on that has become a clone, or that follows a schedule.
+"""Explore: which configuration a trial gets when it becomes a clone, or when it follows a schedule.
 
 ``Perturb`` is PBT's explore (Jaderberg et al. 2017): a variation of the donor's configuration, for any searcher that
 makes the first population. A number is multiplied by one of two factors, an ordered category moves to a neighbour, and

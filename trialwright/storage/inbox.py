@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 import apsw
 
 from trialwright.codec import read_plain, to_plain
-from trialwright.errors import nearest, refuse
+from trialwright.errors import StorageError, nearest, refuse
 from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, Plain, StopRequested
 from trialwright.storage import tables
 from trialwright.storage.database import blame, reading, transaction
@@ -146,6 +146,13 @@ def requests(run: Path, after: int) -> list[InboxRequest]:
     with _open(run) as database:
         rows = database.execute("SELECT number, kind, body FROM letters WHERE number > ? ORDER BY number", (after,))
         return [_request(int(str(number)), str(kind), str(body)) for number, kind, body in rows]
+
+
+def newest(run: Path) -> int:
+    """Return the number of the newest request; 0 if there is none, or if the inbox cannot be read now."""
+    with suppress(StorageError):
+        return max((request.letter for request in requests(run, 0)), default=0)
+    return 0
 
 
 def _request(number: int, kind: str, body: str) -> InboxRequest:

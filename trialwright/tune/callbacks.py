@@ -1,7 +1,7 @@
 """Callbacks and loggers with Ray Tune's interface, and what connects them to the engine.
 
 A user's callback gets ``Trial`` objects and results with the names that Ray Tune's users know. It runs off the loop, in
-a thread of its own; one that raises is reported and called no more, and the run goes on. The three loggers of ours
+a thread of its own; one that raises is reported and disabled, and the run continues. The three loggers of ours
 write their files from the journal instead, in one process beside the run (``trialwright.loggers``).
 """
 
@@ -61,7 +61,7 @@ class Callback:
         """A trial began to run."""
 
     def on_trial_restore(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
-        """A trial goes on from a checkpoint."""
+        """A trial continues from a checkpoint."""
 
     def on_trial_save(self, iteration: int, trials: Sequence[Trial], trial: Trial, **info: object) -> None:
         """A trial saved a checkpoint."""
@@ -181,7 +181,7 @@ class LoggerCallback(Callback):
         """A trial began to run."""
 
     def log_trial_restore(self, trial: Trial) -> None:
-        """A trial goes on from a checkpoint."""
+        """A trial continues from a checkpoint."""
 
     def log_trial_save(self, trial: Trial) -> None:
         """A trial saved a checkpoint."""

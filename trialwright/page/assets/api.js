@@ -14,6 +14,8 @@ export async function ask(path, given = {}) {
 
 export const askRun = (name, given) => ask(`/api/runs/${encodeURIComponent(runId)}/${name}`, given);
 
+export const csvOf = (where) => `/api/runs/${encodeURIComponent(runId)}/csv?${new URLSearchParams(where ? { where } : {})}`;
+
 export async function request(name, body) {
   const path = `/api/runs/${encodeURIComponent(runId)}/${name}`;
   return told(await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }));

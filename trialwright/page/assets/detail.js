@@ -37,12 +37,13 @@ function parts(trial, actions) {
     actions ? actions(trial) : null,
     trial.curve.steps.length ? el("section", { "aria-label": "curve" }, el("h3", {}, trial.curve.metrics[0]), el("div", { class: "chart" }), asTable("Curve as a table", () => [["step", ...trial.curve.metrics], trial.curve.steps.map((step, place) => [step, ...trial.curve.values.map((column) => column[place])])])) : null,
     trial.error ? el("section", {}, el("h3", {}, "Error"), el("p", { class: "bad" }, trial.error), trial.traceback ? el("pre", { tabindex: "0", "aria-label": "traceback" }, trial.traceback) : null) : null,
+    trial.comments.length ? el("section", {}, el("h3", {}, "Comments"), trial.comments.map(([written, text]) => el("p", {}, text, el("span", { class: "soft" }, ` ${written}`)))) : null,
     pairs("Configuration", trial.config),
     pairs("Last metrics", trial.metrics),
     trial.lineage.length ? el("section", {}, el("h3", {}, "Lineage"), el("ol", { class: "story" }, trial.lineage.map(({ at_s, donor }) => el("li", {}, el("span", { class: "soft" }, duration(at_s)), el("span", {}, ""), el("span", {}, "from the checkpoint of ", el("button", { type: "button", class: "plain", onclick: () => openTrial(donor, actions) }, `trial ${donor}`)))))) : null,
     Object.keys(trial.tags).length ? pairs("Where it came from (tags of the searcher and scheduler)", trial.tags) : null,
     trial.decisions.length ? el("section", {}, el("h3", {}, "What happened, and what was decided"), el("ol", { class: "story", tabindex: "0" }, trial.decisions.map(({ at_s, step, words }) => el("li", {}, el("span", { class: "soft" }, duration(at_s)), el("span", { class: "soft" }, step === null ? "" : `step ${step}`), el("span", {}, words))))) : null,
-    pairs("Where and when", { worker: trial.worker || "–", started: duration(trial.started), ended: duration(trial.ended), attempts: trial.attempt, checkpoint: trial.checkpoint ?? "–" }),
+    pairs("Where and when", { worker: trial.worker || "–", started: duration(trial.started), ended: duration(trial.ended), attempts: trial.attempt, checkpoint: trial.checkpoint ?? "–", files: trial.directory }),
   ].filter(Boolean);
 }
 

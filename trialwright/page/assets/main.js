@@ -111,7 +111,7 @@ function head(summary) {
   byId("home").hidden = summary.is_one;
   const pill = byId("state");
   pill.className = `pill ${summary.state}`;
-  pill.textContent = summary.state === "closed" ? "ended" : summary.state;
+  pill.textContent = summary.state === "closed" ? "finished" : summary.state;
   const { searcher, scheduler, seed } = summary.settings;
   byId("footer").textContent = `${summary.path} · created ${summary.created} · searcher ${searcher ?? "–"} · scheduler ${scheduler ?? "–"} · seed ${seed ?? "–"} · ${duration(summary.now)}`;
 }

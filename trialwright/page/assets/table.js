@@ -1,6 +1,6 @@
 // The table of trials: sorted, filtered and paged by the server.
 
-import { askRun, isSaved } from "./api.js";
+import { askRun, csvOf, isSaved } from "./api.js";
 import { duration, el, number, section } from "./dom.js";
 
 const ROWS = 50, HIDDEN = new Set(["state", "attempt", "error", "started", "ended", "worker", "best step"]);
@@ -11,15 +11,17 @@ export function table(open) {
   const filter = el("input", { type: "search", placeholder: "Filter: lr < 0.01 and outcome = stopped", "aria-label": "filter of trials", spellcheck: "false", onchange: () => set(filter.value) });
   const all = el("input", { type: "checkbox", id: "all-columns", onchange: () => draw() });
   const back = el("button", { type: "button", onclick: () => turn(-ROWS) }, "Previous"), next = el("button", { type: "button", onclick: () => turn(ROWS) }, "Next");
-  const bar = el("div", { class: "tablebar" }, isSaved ? null : filter, el("label", { for: "all-columns" }, all, " all columns"), count, back, next);
+  const file = el("a", { class: "button", download: true, title: "all trials that meet the filter" }, "CSV");
+  const bar = el("div", { class: "tablebar" }, isSaved ? null : filter, el("label", { for: "all-columns" }, all, " all columns"), count, isSaved ? null : file, back, next);
   const frame = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "table of trials" }, el("table", {}, el("thead", {}, head), body));
   const { node, note } = section("trials", "Trials", el("div", { class: "card" }, bar, wrong, frame));
-  note.textContent = "Click one to see why it ended, and what it was.";
+  note.textContent = "Click a trial to see why it ended, and its configuration.";
 
   async function load() {
     try {
       data = await askRun("trials", { ...(sort ? { sort } : {}), ...(direction ? { direction } : {}), offset, limit: ROWS, ...(where ? { where } : {}) });
       wrong.hidden = true;
+      file.href = csvOf(where);
     } catch (error) {
       wrong.hidden = false;
       wrong.textContent = error.message;
