@@ -7,6 +7,7 @@ milliseconds with a hundred trials, and a fraction of a second with a hundred th
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +21,21 @@ from trialwright.errors import StorageError
 from trialwright.messages import Config, Plain
 from trialwright.storage import formats, journal, lock, place, tables
 from trialwright.storage.database import reading
-from trialwright.storage.lock import Driver
+from trialwright.storage.lock import Committed, Driver
 
 LISTED = 10  # runs that a message names
-RunState = Literal["running", "finished", "interrupted"]
+RunState = Literal["running", "paused", "finished", "interrupted"]
+ACTIVE: tuple[RunState, ...] = ("running", "paused")  # a process drives the run
 Objective = tuple[str, Literal["min", "max"]]
 
 _COUNTS = "SELECT state, outcome, count(*), sum(step) FROM trials GROUP BY state, outcome"
 _ABOUT = "SELECT created, status, version, python, host, events FROM experiments"
+# The value is taken out of the line by its path: the column ``best`` is JSON of its own, which would be parsed again in
+# each row. What is no number comes after all numbers.
 _BEST = """
-    SELECT id, best, config, coalesce(nullif(line -> 17, '{{}}'), metrics) FROM trials
-    WHERE best IS NOT NULL AND id < ? ORDER BY best ->> 0 {order}, id LIMIT 1"""
+    SELECT id, best, config, coalesce(nullif(line -> 17, '{{}}'), metrics) FROM trials WHERE id = (
+        SELECT id FROM (SELECT id, line ->> '$[15][0]' AS value FROM trials WHERE id < ?)
+        WHERE value < '' ORDER BY value {order}, id LIMIT 1)"""
 _FAILURES = """
     SELECT error, count(*), min(id) FROM trials WHERE error <> '' AND outcome IN ('failed', 'lost')
     GROUP BY error ORDER BY count(*) DESC, min(id)"""
@@ -60,8 +65,8 @@ class Failure:
 class RunInfo:
     """A run as its journal shows it now.
 
-    ``state`` is "running" if a process drives it, "finished" if nothing is left to be done, else "interrupted": such a
-    run can be resumed.
+    ``state`` is "running" if a process drives it, or "paused" if it is asked to start no more trials; without a process
+    it is "finished" if nothing is left to be done, else "interrupted": such a run can be resumed.
     """
 
     path: Path
@@ -69,7 +74,7 @@ class RunInfo:
     state: RunState
     created: datetime  # UTC
     elapsed_s: float  # seconds of the run, up to its last event
-    planned: int | None  # the ``num_samples`` of its Engine; None for unlimited
+    planned: int | None  # how many new trials; None for unlimited
     states: dict[str, int]  # trials by state
     outcomes: dict[str, int]  # ended trials by outcome
     steps: int  # the sum of all trials' last steps: about the number of reports
@@ -126,7 +131,7 @@ def runs_in(directory: str | os.PathLike[str] | None = None) -> list[RunInfo | U
     Raises:
         ValueError: there is no such directory.
     """
-    return [_described(path) for path in run_paths(directory)]
+    return [described(path) for path in run_paths(directory)]
 
 
 def run_paths(directory: str | os.PathLike[str] | None = None) -> list[Path]:
@@ -147,7 +152,8 @@ def run_paths(directory: str | os.PathLike[str] | None = None) -> list[Path]:
     return sorted(paths, key=lambda path: (place.stamp_of(path), path.name), reverse=True)
 
 
-def _described(path: Path) -> RunInfo | Unreadable:
+def described(path: Path) -> RunInfo | Unreadable:
+    """Return what the journal of a run shows now, or why it cannot be read: one such run must not hide the others."""
     try:
         return describe(path)
     except (StorageError, ValueError) as error:  # ValueError: it was removed a moment ago
@@ -165,21 +171,21 @@ def describe(run: str | os.PathLike[str]) -> RunInfo:
         StorageError: its journal is damaged, or cannot be read.
     """
     path = place.find_run(run).resolve()
-    driver = lock.driver(path)  # before the journal: a run that ends meanwhile is shown as running, not as interrupted
+    # Before the journal: a run that ends meanwhile is shown as running, not as interrupted.
+    driver, known = lock.driver(path), lock.committed(path)
     with reading(path / place.JOURNAL) as database:
         version = formats.recognised(database, path / place.JOURNAL)
         told = cast("Mapping[str, Plain]", tables.settings(database, path / place.JOURNAL)["data"])
         [about] = database.execute(_ABOUT).fetchall()
         objectives, (states, outcomes, steps) = objectives_of(told), _counts(database)
-        samples = int(cast(int, told.get("num_samples") or 0))
         created, status, *where, events = about
         return RunInfo(
             path=path,
             name=str(told.get("name") or path.name),
-            state=_state(path, driver, str(status), states, samples),
+            state=_state(driver, known) or _old_state(str(status), states, told),
             created=datetime.fromisoformat(str(created)).replace(tzinfo=UTC),
             elapsed_s=tables.last_time(database),
-            planned=samples if samples >= 0 else None,
+            planned=_planned(known, told),
             states=states,
             outcomes=outcomes,
             steps=steps,
@@ -223,6 +229,20 @@ def objectives_of(settings: Mapping[str, Plain]) -> tuple[Objective, ...]:
     return tuple((metric, "max" if mode == "max" else "min") for metric, mode in zip(metrics, modes, strict=True))
 
 
+def state_of(run: Path) -> RunState:
+    """Return the state of the run in this directory, see ``RunInfo``.
+
+    Raises:
+        StorageError: its journal is damaged, or cannot be read.
+    """
+    return _state(lock.driver(run), lock.committed(run)) or describe(run).state
+
+
+def planned_of(run: Path, settings: Mapping[str, Plain]) -> int | None:
+    """Return how many new trials the run in this directory plans; None for unlimited."""
+    return _planned(lock.committed(run), settings)
+
+
 def config_of(text: str) -> dict[str, Any]:
     """Return a configuration from its JSON; what is not data is named by its place in the space."""
     return shown(values_of(text))
@@ -246,14 +266,25 @@ def _several(given: Plain) -> list[str]:
     return [*map(str, given)] if isinstance(given, list) else [] if given is None else [str(given)]
 
 
-def _state(path: Path, driver: Driver | None, status: str, states: Mapping[str, int], samples: int) -> RunState:
+def _state(driver: Driver | None, known: Committed | None) -> RunState | None:
+    """Return the state of a run by the file of its lock; None if that was deleted, or an earlier version has written
+    it."""
     if driver is not None:
-        return "running"
-    known = lock.committed(path)
-    is_over = known and known.is_over
-    if is_over is None:  # the file of the lock was deleted, or an earlier version has written it
-        is_over = status == "closed" and 0 < samples <= states.get("ended", 0) == sum(states.values())
+        return "paused" if known and known.is_paused else "running"
+    if known is None or known.is_over is None:
+        return None
+    return "finished" if known.is_over else "interrupted"
+
+
+def _old_state(status: str, states: Mapping[str, int], settings: Mapping[str, Plain]) -> RunState:
+    planned = _planned(None, settings) or math.inf
+    is_over = status == "closed" and planned <= states.get("ended", 0) == sum(states.values())
     return "finished" if is_over else "interrupted"
+
+
+def _planned(known: Committed | None, settings: Mapping[str, Plain]) -> int | None:
+    samples = known.samples if known and known.samples is not None else settings.get("num_samples")
+    return samples if isinstance(samples, int) and samples >= 0 else None
 
 
 def _counts(database: apsw.Connection) -> tuple[dict[str, int], dict[str, int], int]:

@@ -177,7 +177,7 @@ def test_a_list_has_each_run_with_its_best_value(result, tmp_path):
     (tmp_path / "broken" / "journal.sqlite").write_bytes(b"no database")
     listed = {run["name"]: run for run in client_of(tmp_path).get("/api/runs").json()["runs"]}
     assert (listed["two"]["best"], listed["two"]["trials"]) == (two.best_trial.best[0], 4)
-    assert listed["one"]["state"] == "closed"
+    assert listed["one"]["state"] == "finished"
     assert listed["broken"]["state"] == "unreadable"
 
 

@@ -130,7 +130,7 @@ def _watched(path: Path) -> RunInfo:
     """Show the run until it ends, or the user has seen enough; return its last state."""
     info, display = runs.describe(path), choose_progress(1)
     try:
-        while info.state == "running":
+        while info.state in runs.ACTIVE:
             display.update(snapshot(info))
             time.sleep(LOOK_S)
             info = runs.describe(path)

@@ -106,7 +106,7 @@ def _told(value: object) -> object:
 
 def _state(run: RunInfo) -> str:
     if run.driver is not None:
-        return f"running, in process {run.driver.pid} on {run.driver.host}, since {run.driver.since}"
+        return f"{run.state}, in process {run.driver.pid} on {run.driver.host}, since {run.driver.since}"
     if run.state == "interrupted":
         return f"interrupted; trialwright resume {run.id} FILE.py:objective continues it"
     return run.state

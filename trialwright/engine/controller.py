@@ -272,7 +272,8 @@ class Controller:
         raise ValueError(f"{why}; if there is more, say so: executor={hint}" if hint else why)
 
     def _append(self, turn: Turn) -> Future[None]:
-        committed = self.store.append(turn)
+        samples = -1 if self.experiment.samples is None else self.experiment.samples
+        committed = self.store.append(turn._replace(is_paused=self.experiment.is_paused, samples=samples))
         if committed is COMMITTED:  # a store in memory: nothing to wait for
             return committed
         if not committed.done():

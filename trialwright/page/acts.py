@@ -11,6 +11,7 @@ from trialwright.messages import Plain
 from trialwright.nested import unflatten
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
+from trialwright.runs import ACTIVE
 from trialwright.schedulers import ASHA, Scheduler
 from trialwright.storage import inbox
 from trialwright.what_if import what_if
@@ -60,7 +61,7 @@ def enqueue(run: ShownRun, body: Mapping[str, Any]) -> Answer:
     config = body.get("config")
     if not isinstance(config, Mapping):
         raise TypeError("a request to enqueue has a config")
-    return {"request": inbox.enqueue(run.path, unflatten(config)), "waits": run.state != "running"}
+    return {"request": inbox.enqueue(run.path, unflatten(config)), "waits": run.state not in ACTIVE}
 
 
 def replayed(run: ShownRun, eta: int, max_t: int) -> Answer:
@@ -135,5 +136,5 @@ def _is_fifo(told: Plain) -> bool:
 
 
 def _check_running(run: ShownRun) -> None:
-    if run.state != "running":
+    if run.state not in ACTIVE:
         raise ValueError("the run is over: nothing can be stopped")

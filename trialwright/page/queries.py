@@ -13,7 +13,6 @@ from trialwright.page.conditions import where
 from trialwright.page.index import Row, Value
 from trialwright.page.run import ShownRun
 from trialwright.space.plain import shown_of
-from trialwright.storage.database import reading
 
 Answer = dict[str, Any]  # what becomes JSON
 PAGE = 200  # rows of a table at most
@@ -38,13 +37,13 @@ def summary(run: ShownRun) -> Answer:
         "metric": metric,
         "mode": run.objectives[0][1] if run.objectives else "min",
         "objectives": [{"metric": name, "mode": mode} for name, mode in run.objectives],
-        "wanted": wanted(run.settings),
+        "wanted": run.planned,
         "trials": index.total,
         "states": {name: count for name, count in totals.states.items() if count},
         "outcomes": {name: count for name, count in totals.outcomes.items() if count},
         "trial_s": totals.trial_s,
         "cost": cost(run.settings.get("resources"), totals.trial_s),
-        "eta_s": eta_s(run, ended),
+        "eta_s": eta_s(run, run.planned, ended),
         "best": best,
         "improvements": [list(each) for each in index.improvements[-IMPROVEMENTS:]],
         "running": _few(
@@ -117,13 +116,6 @@ def _metric_column(run: ShownRun) -> str:
     return next((c.sql for c in run.index.columns if c.kind == "metric" and c.name == name), "NULL")
 
 
-def wanted(settings: Mapping[str, Any]) -> int | None:
-    """Return how many trials were planned; None if that is unlimited or depends on a grid."""
-    count = settings.get("num_samples")
-    has_grid = "grid_search" in json.dumps(settings.get("space", "grid_search"))
-    return None if has_grid or not isinstance(count, int) or count < 0 else count
-
-
 def cost(resources: object, trial_s: float) -> dict[str, float]:
     """Return what was used of each resource, in hours; memory is left out."""
     if not isinstance(resources, Mapping):
@@ -132,9 +124,8 @@ def cost(resources: object, trial_s: float) -> dict[str, float]:
     return {name: amount * trial_s / 3600 for name, amount in amounts.items()}
 
 
-def eta_s(run: ShownRun, ended: int) -> float | None:
-    """Return how many seconds are left, if trials end as fast as they have so far."""
-    planned = wanted(run.settings)
+def eta_s(run: ShownRun, planned: int | None, ended: int) -> float | None:
+    """Return how many seconds are left, if trials go on ending as fast as so far."""
     if planned is None or not ended or ended >= planned or run.index.now <= 0:
         return None
     return (planned - ended) * run.index.now / ended
@@ -262,31 +253,3 @@ def numbers(values: Sequence[Value]) -> Iterator[float | None]:
     """Yield finite numbers; None for all else."""
     for value in values:
         yield float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def line(run: ShownRun) -> Answer:
-    """Return a line about a run for a list of runs, by its journal."""
-    order = "min" if run.index.sign > 0 else "max"
-    with reading(run.index.path) as database:  # not by the index, which must not wait
-        [(count,)] = database.execute("SELECT count(*) FROM trials").fetchall()
-        [(now,)] = database.execute(
-            "SELECT max(now) FROM (SELECT now FROM events ORDER BY seq DESC LIMIT 1)"
-        ).fetchall()
-        [(best,)] = database.execute(
-            f"""SELECT {order}(value) FROM (SELECT line ->> '$[15][0]' AS value FROM trials)
-                WHERE typeof(value) IN ('real', 'integer')"""
-        ).fetchall()
-    return {
-        "id": run.path.name,
-        "name": run.name,
-        "created": run.created,
-        "state": run.state,
-        "trials": count,
-        "wanted": wanted(run.settings),
-        "metric": run.objectives[0][0] if run.objectives else None,
-        "mode": run.objectives[0][1] if run.objectives else None,
-        "best": best,
-        "now": now,
-        "searcher": told(run.settings.get("searcher")),
-        "scheduler": told(run.settings.get("scheduler")),
-    }

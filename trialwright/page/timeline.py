@@ -11,6 +11,7 @@ import apsw
 
 from trialwright.page.queries import Answer
 from trialwright.page.run import ShownRun
+from trialwright.runs import ACTIVE
 from trialwright.storage.database import reading
 
 BARS = 1_500  # at most
@@ -46,7 +47,7 @@ def timeline(run: ShownRun, begin: float | None = None, end: float | None = None
     for bar in bars:
         lanes.setdefault(bar.lane, []).append(bar)
     ordered = sorted(lanes, key=_natural)
-    over = run.state != "running" and until >= now
+    over = run.state not in ACTIVE and until >= now
     gaps = [gap for lane in ordered for gap in _gaps(lane, lanes[lane], (since, until), causes, is_over=over)]
     return {
         "from": since,

@@ -45,7 +45,8 @@ class Turn(NamedTuple):
     ``decisions`` has an item for each event: the decisions on it, or None if handling it, or an event before it,
     failed. ``late`` has the decisions that a resumed run made on the first events without any. ``digest`` is the
     experiment's after all of that. ``is_awaited``: something waits for the commit, which is then not
-    delayed to share it with later turns. ``is_last``: the run is over, nothing is left to be done.
+    delayed to share it with later turns. ``is_last``: the run is over, nothing is left to be done. ``is_paused``: it is
+    asked to start no more trials. ``samples``: how many new trials are planned, -1 for unlimited, None if not known.
     """
 
     now: float
@@ -56,6 +57,8 @@ class Turn(NamedTuple):
     late: Sequence[Sequence[Decision]] = ()
     is_awaited: bool = True
     is_last: bool = False
+    is_paused: bool = False
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One driver for each run: it holds the lock on ``<run>/driver.lock``.
 
-The driver writes into that file how far the journal is committed. The file is not synced, so it may be behind, but it
-is never ahead: a journal that has less than this, or differs there, has lost its log or has another run's.
+The driver writes into that file how far the journal is committed, and whether the run is over or paused. The file is
+not synced, so it may be behind, but it is never ahead: a journal that has less than this, or differs there, has lost
+its log or has another run's.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ _LENGTH = 512  # of what is written: one write of the same length each time, so 
 
 
 class Committed(NamedTuple):
-    """How far a journal is committed: its number of events, the mark of the last, and whether the run is over."""
+    """How far a journal is committed, its number of events and the mark of the last; and how the run is then."""
 
     events: int
     mark: str
     is_over: bool | None = False  # nothing is left to be done; None if an earlier version has written it
+    is_paused: bool = False  # it is asked to start no more trials
+    samples: int | None = None  # how many new trials are planned, -1 for unlimited; None as above
 
 
 class Driver(NamedTuple):
@@ -72,7 +75,8 @@ def committed(directory: Path) -> Committed | None:
     """Return what the run's last driver wrote; None if the file is not there, or does not say it."""
     try:
         said = json.loads((directory / NAME).read_text())
-        return Committed(int(said["events"]), str(said["mark"]), cast("bool | None", said.get("is_over")))
+        how = cast("bool | None", said.get("is_over")), bool(said.get("is_paused")), said.get("samples")
+        return Committed(int(said["events"]), str(said["mark"]), *how)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -165,7 +165,8 @@ class Writer:
         # After the commit: the note may be behind, never ahead, else a crash in between would make a good journal look
         # cut.
         self._is_over = self._is_over or any(turn.is_last for turn in turns)
-        self._lock.note(Committed(self._chain.length, self._chain.mark, self._is_over))
+        how = self._is_over, turns[-1].is_paused, turns[-1].samples
+        self._lock.note(Committed(self._chain.length, self._chain.mark, *how))
         self._count(len(turns), depth, time.perf_counter() - began)
         self.digest = self._chain.digest
         return None

@@ -1,7 +1,7 @@
 // Acting: stop the run or a trial, enqueue a changed copy; and what another eta and max_t would have done.
 
 import { askRun, isSaved, request } from "./api.js";
-import { duration, el, number, section } from "./dom.js";
+import { duration, el, isActive, number, section } from "./dom.js";
 
 let allowed = false;
 
@@ -17,7 +17,7 @@ export function act() {
 
   function tell() { etaSaid.textContent = eta.value; mostSaid.textContent = number(Number(most.value)); }
   function show(summary) {
-    allowed = Boolean(summary.control) && summary.state === "running";
+    allowed = Boolean(summary.control) && isActive(summary.state);
     stop.hidden = !allowed;
     whatIf.hidden = !summary.replays || isSaved;
     node.hidden = stop.hidden && whatIf.hidden;

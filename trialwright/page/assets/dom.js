@@ -43,6 +43,9 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(Math.floor((whole % 3600) / 60))} h` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
+// A process drives the run.
+export const isActive = (state) => state === "running" || state === "paused";
+
 export const settingsOf = (config) => Object.entries(config).map(([name, value]) => `${name}=${number(value)}`).join("  ");
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -1,7 +1,7 @@
 // Is it going well: the best so far and how it came, how much is done, what is left, what it has cost.
 
 import { askRun } from "./api.js";
-import { asTable, clock, colour, duration, el, number, plural, section, settingsOf } from "./dom.js";
+import { asTable, clock, colour, duration, el, isActive, number, plural, section, settingsOf } from "./dom.js";
 import { lines } from "./plot.js";
 
 const ORDER = ["completed", "stopped", "failed", "lost", "cancelled"];
@@ -63,7 +63,7 @@ function improvedFact({ improvements, now, best, state }) {
   const last = improvements.at(-1);
   if (!last || !best) return fact("Last improvement", "–", "");
   const before = improvements.at(-2), change = before ? `${number(before[1], 4)} → ${number(last[1], 4)}` : "the first value";
-  return fact("Last improvement", state !== "running" ? `at ${clock(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
+  return fact("Last improvement", !isActive(state) ? `at ${clock(last[0])}` : now - last[0] < 0.5 ? "now" : `${duration(now - last[0])} ago`, `${change}; ${plural(improvements.length, "improvement")}`);
 }
 
 function trialsFact({ outcomes, states, wanted, trials }) {
@@ -74,7 +74,7 @@ function trialsFact({ outcomes, states, wanted, trials }) {
 }
 
 function leftFact({ eta_s, state, now, wanted }) {
-  if (state !== "running") return fact("Took", duration(now), state === "closed" ? "the run is over" : "the run was interrupted: it can be resumed");
+  if (!isActive(state)) return fact("Took", duration(now), state === "finished" ? "the run is over" : "the run was interrupted: it can be resumed");
   return fact("Time left", eta_s === null ? "–" : duration(eta_s), `after ${duration(now)}${wanted === null ? "; no number of trials was planned" : ""}`);
 }
 

@@ -4,7 +4,7 @@ import { act, actionsOf } from "./act.js";
 import { ask, askRun, isSaved, runId } from "./api.js";
 import { curves } from "./curves.js";
 import { openTrial } from "./detail.js";
-import { byId, duration, el } from "./dom.js";
+import { byId, duration, el, isActive } from "./dom.js";
 import { failures } from "./failures.js";
 import { going } from "./going.js";
 import { runs } from "./list.js";
@@ -98,7 +98,7 @@ function listen(show) {
   source.addEventListener("problem", (event) => { source.close(); problem(JSON.parse(event.data)); });
   source.addEventListener("open", () => problem(""));
   source.addEventListener("error", () => {
-    if (last !== null && last.state !== "running") problem("The run is over, and its page has ended: what is shown is its last state. trialwright serve shows it again.");
+    if (last !== null && !isActive(last.state)) problem("The run is over, and its page has ended: what is shown is its last state. trialwright serve shows it again.");
     else if (source.readyState === EventSource.CLOSED) problem("The page is not updated any more: the server has refused the connection.");
     else problem("The page is not updated at the moment: the server does not answer.");
   });
@@ -111,7 +111,7 @@ function head(summary) {
   byId("home").hidden = summary.is_one;
   const pill = byId("state");
   pill.className = `pill ${summary.state}`;
-  pill.textContent = summary.state === "closed" ? "finished" : summary.state;
+  pill.textContent = summary.state;
   const { searcher, scheduler, seed } = summary.settings;
   byId("footer").textContent = `${summary.path} · created ${summary.created} · searcher ${searcher ?? "–"} · scheduler ${scheduler ?? "–"} · seed ${seed ?? "–"} · ${duration(summary.now)}`;
 }

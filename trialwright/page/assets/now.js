@@ -1,7 +1,7 @@
 // What runs now: the trials, and where each ran: a Gantt chart by slot, with idle time in red.
 
 import { askRun } from "./api.js";
-import { asTable, clock, colour, duration, el, number, section, settingsOf } from "./dom.js";
+import { asTable, clock, colour, duration, el, isActive, number, section, settingsOf } from "./dom.js";
 import { canvas, placeIn, tipOf } from "./plot.js";
 
 const LEFT = 92, ROW = 20, HEAD = 22;
@@ -21,7 +21,7 @@ export function now(open) {
 
   function show(summary) {
     const count = summary.states.running ?? 0;
-    note.textContent = count ? `${number(count)} running${summary.states.waiting ? `, ${number(summary.states.waiting)} waiting` : ""}` : summary.state === "running" ? "nothing runs at this moment" : "nothing: the run is over";
+    note.textContent = count ? `${number(count)} running${summary.states.waiting ? `, ${number(summary.states.waiting)} waiting` : ""}` : isActive(summary.state) ? "nothing runs at this moment" : "nothing: the run is over";
     running.replaceChildren(...(summary.running.map((trial) => line(trial, `step ${trial.step}`, duration(summary.now - trial.started))) || []));
     if (!summary.running.length) running.replaceChildren(el("li", { class: "empty" }, "no trial runs"));
     lately.replaceChildren(...summary.lately.map((trial) => line(trial, trial.error || trial.reason, el("span", { class: `pill ${trial.outcome}` }, trial.outcome))));
