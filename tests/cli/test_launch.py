@@ -13,6 +13,7 @@ import pytest
 import trialwright
 from trialwright import runs
 from trialwright.cli.driving import CommandEngine
+from trialwright.page.runs import Runs
 from trialwright.storage import lock
 
 PROGRAM = """
@@ -140,9 +141,16 @@ def test_a_detached_run_is_paused_continued_watched_and_stopped_by_other_process
     assert call("pause", path).exit_code == 0
     wait_for(lambda: "PauseRequested" in call("tail", path, "-n", 50, "--no-follow").output)
     wait_for(lambda: "running" not in runs.describe(path).states)
+    [listed] = json.loads(call("ls", path.parent, "--json").output)
+    assert (listed["state"], json.loads(call("show", path, "--json").output)["state"]) == ("paused", "paused")
+    assert "state\tpaused, in process" in call("show", path).output
+    page = Runs(path.parent)
+    assert [line["state"] for line in page.listed()] == ["paused"]
     ended = runs.describe(path).ended
     assert call("continue", path).exit_code == 0
     wait_for(lambda: runs.describe(path).ended > ended)
+    assert runs.describe(path).state == "running"
+    assert [line["state"] for line in page.listed()] == ["running"]
     assert call("stop", path).exit_code == 0
     attached = call("attach", path)
     assert attached.exit_code == 0, attached.output

@@ -66,5 +66,6 @@ def test_a_paused_run_that_is_interrupted_continues_when_it_is_resumed(tmp_path)
     with pytest.raises(PolicyError):
         Engine(objective, SPACE, num_samples=4, storage=tmp_path, stop=broken, **GIVEN).run()
     [path] = runs.run_paths(tmp_path)
+    assert runs.describe(path).state == "interrupted"
     result = Engine.resume(path, objective, stop=lambda trial, metrics: False, executor="local", verbose=0).run()
     assert [trial.outcome for trial in result] == ["completed"] * 4
