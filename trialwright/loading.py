@@ -144,6 +144,7 @@ def _trial(row: TrialRow, resolve: Resolve, store: SqliteStore, path: Path) -> T
         saved=_saved(row.checkpoint, path, row.step),
         step=row.step,
         best_metrics=dict(row.best_metrics or row.metrics) if row.best else {},
+        _periods=row.periods,
     )
 
 

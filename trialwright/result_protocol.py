@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from trialwright.core.trial import Period
 from trialwright.errors import nearest
 from trialwright.messages import Boundary
 
@@ -35,6 +36,8 @@ class AnyTrial(Protocol):
     def ended(self) -> float | None: ...
     @property
     def worker(self) -> str: ...
+    @property
+    def periods(self) -> tuple[Period, ...]: ...
     @property
     def history(self) -> list[dict[str, Any]]: ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trialwright.core.trial import Descent
+from trialwright.core.trial import Descent, Period
 from trialwright.html import html_table
 from trialwright.messages import Checkpoint, Metric, Reported
 from trialwright.nested import flatten
@@ -52,6 +52,7 @@ class TrialResult:
     descents: tuple[Descent, ...] = field(repr=False, default=())  # when it went on as a clone
     step: int = 0  # of its last report, as the run counts; the objective may report a ``step`` of its own
     best_metrics: dict[str, Any] = field(default_factory=dict)  # empty if no report may be the best
+    _periods: tuple[Period, ...] = field(repr=False, compare=False, default=())
 
     def __repr__(self) -> str:
         return f"TrialResult({self.id}: {self._told()}; {settings(self.config)})"
@@ -72,6 +73,16 @@ class TrialResult:
 
     def _outcome(self) -> str:
         return f"{self.outcome or self.state}" + (f" ({plain(self.reason)})" if self.reason else "")
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """When it ran, in seconds of the run: one for each attempt that has started.
+
+        Of a run by an earlier version, one from its first start to its last end.
+        """
+        if self._periods or self.started is None:
+            return self._periods
+        return (Period(self.attempts, self.worker, self.started, self.ended, self.outcome or self.state),)
 
     @property
     def checkpoint(self) -> Any:  # noqa: ANN401 - the caller knows in which form it was reported

@@ -129,6 +129,13 @@ def test_no_two_bars_of_a_slot_overlap(result, run):
         assert all(before[1] <= after[0] + 1e-9 for before, after in pairwise(spans))
 
 
+def test_each_attempt_of_a_trial_that_was_tried_again_is_a_bar(tmp_path):
+    result = make_run(tmp_path, num_samples=12, max_failures=1)
+    bars = {tuple([trial, *rest]) for trial, _, *rest in timeline.timeline(opened(result))["bars"]}
+    assert any(trial.attempts == 2 for trial in result)
+    assert bars == {(trial.id, each.started, each.ended, each.how) for trial in result for each in trial.periods}
+
+
 def test_idle_time_at_the_end_is_said_to_be_without_trials_to_start(run):
     chart = timeline.timeline(run)
     last = [cause for _, _, ended, cause in chart["idle"] if ended == chart["to"]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.plots.conftest import KERNEL, SPACE, run, train
-from trialwright import plots, report
+from trialwright import context, load, plots, report
 from trialwright import space as s
 from trialwright.plots.history import history
 from trialwright.plots.over_time import (
@@ -166,3 +166,23 @@ def test_curves_over_a_metric_that_is_never_there_at_the_same_time_are_refused()
         plots.learning_curves(found, "first", x="second")
     with pytest.raises(ValueError, match="no trial has reported 'secnd'; did you mean 'second'"):
         plots.learning_curves(found, "first", x="secnd")
+
+
+def test_each_attempt_of_a_trial_that_was_tried_again_is_a_bar(tmp_path):
+    def fails_once(config):
+        report(loss=config["lr"])
+        if context().attempt == 1 and config["lr"] > 0.5:
+            raise OSError("the disk was busy")
+
+    given = {"max_failures": 1, "storage": tmp_path, "max_concurrent_trials": 2}
+    found = run(fails_once, {"lr": s.uniform(0, 1)}, **given)
+    retried = [trial for trial in found if trial.attempts == 2]
+    assert retried
+    for trial in retried:
+        first, second = trial.periods
+        assert (first.attempt, first.how, second.attempt, second.how) == (1, "failed", 2, "completed")
+        assert trial.started == first.started <= first.ended <= second.started <= second.ended == trial.ended
+    assert [trial.periods for trial in load(found.path)] == [trial.periods for trial in found]
+    bars = {each.name: each for each in marks(timeline_picture(found))}
+    assert (len(bars["completed"].begin), len(bars["failed"].begin)) == (16, len(retried))
+    assert f"trial {retried[0].id}, attempt 1: failed" in bars["failed"].labels

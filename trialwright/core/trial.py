@@ -105,6 +105,16 @@ class Descent(NamedTuple):
     before: Config  # what the trial's configuration was
 
 
+class Period(NamedTuple):
+    """When an attempt of a trial ran, in seconds of the run."""
+
+    attempt: int
+    worker: str
+    started: float
+    ended: float | None  # None while it runs
+    how: str  # it ended: an outcome, or "paused" if the trial was to continue; while it runs, the trial's state
+
+
 @dataclass(slots=True)
 class Trial:
     """One configuration's life. Only ``Experiment`` changes it."""
@@ -134,6 +144,8 @@ class Trial:
     reported: float | None = None  # when its last report came
     started: float | None = None
     ended: float | None = None
+    begun: float | None = None  # when its latest attempt started; None if that has not
+    before: tuple[Period, ...] = ()  # its attempts that ended, but for the one with which it ended
     descents: tuple[Descent, ...] = ()
 
     @property
@@ -153,6 +165,20 @@ class Trial:
         """How long it ran: by the worker's clock up to its last report, if it made one."""
         told = self.metrics.get("time_s")
         return float(told) if isinstance(told, int | float) else (self.ended or 0.0) - (self.started or 0.0)
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """When it ran: one for each attempt that has started."""
+        if self.begun is None:
+            return self.before
+        how = self.outcome.kind if self.outcome and self.ended is not None else self.state.value
+        return (*self.before, Period(self.attempt, self.worker, self.begun, self.ended, how))
+
+    def rest(self, now: float, how: str) -> None:
+        """Its attempt has ended, and another may follow."""
+        if self.begun is not None:
+            self.before = (*self.before, Period(self.attempt, self.worker, self.begun, now, how))
+            self.begun = None
 
     @property
     def active(self) -> bool:

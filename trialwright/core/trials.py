@@ -21,6 +21,7 @@ from trialwright.errors import InternalError, InvalidTransition
 from trialwright.history import HistoryLog
 from trialwright.streams import Streams
 
+_HOW = {messages.Finished: "completed", messages.Failed: "failed", messages.Lost: "lost", messages.Halted: "paused"}
 ENDED_KEPT = 100  # the last trials that ended, for displays
 
 
@@ -125,6 +126,8 @@ class Trials:
         """User code has begun to run."""
         self.move(trial, messages.Started)
         trial.worker = worker
+        if trial.begun is None:  # a slot may begin a trial that the one before it has handed it already
+            trial.begun = self.now
         if trial.started is None:  # a retry does not count as a new beginning
             trial.started = self.now
         self.limits.started(self.now, trial)
@@ -209,6 +212,8 @@ class Trials:
         self.move(trial, message, retry=self.stopped is None and (retry or attempts_left))
         if self.learns and trial.state is State.PAUSED:
             self.history.paused(trial.id)
+        if trial.state is not State.ENDED:
+            trial.rest(self.now, _HOW[message])
         if trial.state is State.ENDED:
             halted = stopping and message is not messages.Finished  # one that finished before its Halt is completed
             self._end(trial, trial.outcome if halted and trial.outcome else outcome)
@@ -268,6 +273,7 @@ class Trials:
         self.outcomes[trial.outcome.kind] -= 1
         self.never_began[trial.outcome.kind] -= not has_begun(trial)
         self.limits.forgive(trial.error)
+        trial.rest(trial.ended or self.now, trial.outcome.kind)
         trial.outcome, trial.ended, trial.failures, trial.admitted = None, None, 0, False
         if not from_checkpoint:  # the scheduler hears of all its steps again, as of a new trial
             trial.checkpoint, trial.judged_step = None, 0

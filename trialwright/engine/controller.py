@@ -400,4 +400,5 @@ def trial_row(trial: Trial, sign: float) -> TrialRow:
         trial.best and (sign * trial.best[0], trial.best[1]),
         trial.best_checkpoint.path if trial.best_checkpoint else None,
         trial.best_metrics if trial.best and trial.best[1] != trial.step else {},
+        trial.periods if trial.before else (),
     )

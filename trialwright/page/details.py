@@ -62,7 +62,7 @@ def details(run: ShownRun, trial: int) -> Answer:
 
 _NAMES = (
     *("id", "state", "outcome", "reason", "attempt", "step", "config", "tags", "metrics", "checkpoint", "error"),
-    *("traceback", "started", "ended", "worker", "best", "best_checkpoint", "best_metrics"),
+    *("traceback", "started", "ended", "worker", "best", "best_checkpoint", "best_metrics", "periods"),
 )
 
 

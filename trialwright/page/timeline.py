@@ -97,30 +97,28 @@ def _first(run: ShownRun, until: float) -> float:
 
 def _bars(run: ShownRun, database: apsw.Connection, since: float, until: float, now: float) -> list[Bar]:
     rows = run.index.rows(
-        f"""SELECT id, worker, started, coalesce(ended, ?), coalesce(outcome, state), attempt FROM trials
+        f"""SELECT id, worker, started, coalesce(ended, ?), coalesce(outcome, state) FROM trials
             WHERE started <= ? AND coalesce(ended, ?) >= ? ORDER BY id DESC LIMIT {BARS}""",
         (now, until, now, since),
     )
-    bars = []
-    for trial, worker, began, ended, how, attempt in cast("list[tuple[int, str, float, float, str, int]]", rows):
-        if attempt <= 1 and how != "paused":
-            bars.append(Bar(trial, str(worker), began, ended, how))
-        else:
-            bars += _attempts(database, Bar(trial, str(worker), began, ended, how))
+    whole = [Bar(*row) for row in cast("list[tuple[int, str, float, float, str]]", rows)]
+    several = _attempts(database, [bar.trial for bar in whole], now)
+    bars = [each for bar in whole for each in several.get(bar.trial, [bar])]
     return sorted(bars, key=lambda bar: (bar.began, bar.trial))
 
 
-def _attempts(database: apsw.Connection, whole: Bar) -> Iterator[Bar]:
-    """Yield a bar for each attempt of a trial that was paused or tried again, by its reports."""
-    statement = """SELECT attempt, min(now), max(now), min(line ->> '$[1].time_s[0]'), max(line ->> '$[1].time_s[#-1]')
-        FROM events WHERE kind = 'Reported' AND trial = ? GROUP BY attempt ORDER BY attempt"""
-    before = 0.0
-    for _, first, last, time_s, until_s in cast(
-        "list[tuple[int, float, float, float, float]]", database.execute(statement, (whole.trial,)).fetchall()
-    ):
-        began = max(whole.began, first - max(0.0, time_s - (before if time_s >= before else 0.0)))
-        before = until_s
-        yield whole._replace(began=began, ended=last)
+def _attempts(database: apsw.Connection, trials: Sequence[int], now: float) -> dict[int, list[Bar]]:
+    """Return a bar for each attempt of those trials that were paused or tried again."""
+    statement = """SELECT id, line ->> '$[18]' FROM trials
+        WHERE id IN (SELECT value FROM json_each(?)) AND json_array_length(line, '$[18]') > 0"""
+    found = cast("list[tuple[int, str]]", database.execute(statement, (json.dumps(trials),)).fetchall())
+    return {
+        trial: [
+            Bar(trial, worker, began, now if ended is None else ended, how)
+            for _, worker, began, ended, how in json.loads(periods)
+        ]
+        for trial, periods in found
+    }
 
 
 def _in_lanes(bars: Sequence[Bar]) -> list[Bar]:

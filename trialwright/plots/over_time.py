@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trialwright.core.trial import Period
 from trialwright.errors import nearest
 from trialwright.plots.drawing import Backend, show
 from trialwright.plots.history import history
@@ -230,8 +231,8 @@ def timeline(
     ax: Any = None,  # noqa: ANN401 - matplotlib's, which may not be there
     backend: Backend = "matplotlib",
 ) -> Any:  # noqa: ANN401 - the backend's
-    """Draw when trials ran, a lane for each slot, coloured by how they ended: gaps are idle slots. A trial that was
-    paused or retried is one bar, from its first start to its last end, in the slot of its last attempt.
+    """Draw when trials ran, a lane for each slot, coloured by how they ended: gaps are idle slots. Each attempt
+    is a bar: a trial that was paused or retried has several.
 
     Args:
         result: of a run.
@@ -246,41 +247,49 @@ def timeline(
 
 
 def timeline_picture(result: AnyResult) -> Picture:
-    """Return the bars of at most DOTS_MAX trials."""
-    began = sorted((trial for trial in result if trial.started is not None), key=lambda trial: trial.started or 0.0)
-    if not began:
+    """Return the bars of at most DOTS_MAX attempts."""
+    bars = sorted(((period, trial) for trial in result for period in trial.periods), key=lambda bar: bar[0].started)
+    if not bars:
         raise ValueError("there is nothing to draw: no trial has started")
-    now = max(max(trial.ended or 0.0, trial.started or 0.0) for trial in began)
-    lanes, names = _lanes(began, now)
-    drawn = {*spread(len(began), DOTS_MAX).tolist()}
-    kinds: dict[str, list[int]] = {kind: [] for kind in ("completed", "stopped", "failed", "lost", "not ended")}
-    for place in sorted(drawn):
-        kinds.setdefault(began[place].outcome or "not ended", []).append(place)
-    marks = tuple(_spans(kind, [(began[row], lanes[row]) for row in rows], now) for kind, rows in kinds.items() if rows)
+    now = max(period.started if period.ended is None else period.ended for period, _ in bars)
+    lanes, names = _lanes([period for period, _ in bars], now)
+    drawn = spread(len(bars), DOTS_MAX).tolist()
+    kinds: dict[str, list[int]] = {kind: [] for kind in ("completed", "stopped", "failed", "lost", "paused")}
+    for place in drawn:
+        period = bars[place][0]
+        kinds.setdefault("not ended" if period.ended is None else period.how, []).append(place)
+    marks = tuple(_spans(kind, [(*bars[row], lanes[row]) for row in rows], now) for kind, rows in kinds.items() if rows)
     axis = Axis("slot", names=names if len(names) <= LANES_NAMED else None)
-    return Picture((Panel(Axis("seconds of the run"), axis, marks, note=fewer(len(drawn), len(began))),))
+    note = fewer(len(drawn), len(bars), "attempts")
+    return Picture((Panel(Axis("seconds of the run"), axis, marks, note=note),))
 
 
-def _spans(kind: str, trials: list[tuple[AnyTrial, int]], now: float) -> Spans:
-    begin = np.array([trial.started or 0.0 for trial, _ in trials])
-    end = np.array([now if trial.ended is None else trial.ended for trial, _ in trials])
-    lane = np.array([float(lane) for _, lane in trials])
-    return Spans(begin, end, lane, kind, tuple(f"trial {trial.id}: {trial.reason or kind}" for trial, _ in trials))
+def _spans(kind: str, bars: list[tuple[Period, AnyTrial, int]], now: float) -> Spans:
+    begin = np.array([period.started for period, _, _ in bars])
+    end = np.array([now if period.ended is None else period.ended for period, _, _ in bars])
+    lane = np.array([float(lane) for _, _, lane in bars])
+    return Spans(begin, end, lane, kind, tuple(_told(kind, period, trial) for period, trial, _ in bars))
 
 
-def _lanes(began: list[AnyTrial], now: float) -> tuple[list[int], tuple[str, ...]]:
-    """Return the lane of each trial, and what the lanes are called: by worker, and where a worker ran several trials at
-    once, the first lane that is free."""
+def _told(kind: str, period: Period, trial: AnyTrial) -> str:
+    is_last = period == trial.periods[-1]
+    which = f"trial {trial.id}" if len(trial.periods) == 1 else f"trial {trial.id}, attempt {period.attempt}"
+    return f"{which}: {trial.reason if is_last and trial.reason else kind}"
+
+
+def _lanes(periods: list[Period], now: float) -> tuple[list[int], tuple[str, ...]]:
+    """Return the lane of each period, and what the lanes are called: by worker, and where a worker ran several trials
+    at once, the first lane that is free."""
     free: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
     lanes = []
-    for trial in began:
-        own = free.setdefault(trial.worker, [])
-        if own and own[0][0] <= (trial.started or 0.0):
+    for period in periods:
+        own = free.setdefault(period.worker, [])
+        if own and own[0][0] <= period.started:
             _, lane = heapq.heappop(own)
         else:
             lane = len(names)
-            names.append(f"{trial.worker} {len(own) + 1}" if own else trial.worker)
+            names.append(f"{period.worker} {len(own) + 1}" if own else period.worker)
         lanes.append(lane)
-        heapq.heappush(own, (now if trial.ended is None else trial.ended, lane))
+        heapq.heappush(own, (now if period.ended is None else period.ended, lane))
     return lanes, tuple(names)

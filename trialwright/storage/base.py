@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from trialwright.core.trial import Period
 from trialwright.errors import StorageError
 from trialwright.messages import Config, Decision, Event, Metric, Plain, Reported, Tags
 
@@ -37,6 +38,7 @@ class TrialRow:
     best: tuple[float, int] | None = None  # the best value of the first metric, as reported, and its step
     best_checkpoint: str | None = None
     best_metrics: dict[str, Metric] = field(default_factory=dict)  # of the best report, unless that is the last
+    periods: tuple[Period, ...] = ()  # when its attempts ran; empty if it had at most one
 
 
 class Turn(NamedTuple):

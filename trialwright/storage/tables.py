@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 import apsw
 
+from trialwright.core.trial import Period
 from trialwright.errors import StorageError
 from trialwright.messages import Plain, Reported
 from trialwright.storage import journal
@@ -43,7 +44,7 @@ _LOG = (
     f"put it back; or, to go on without it, delete {NAME} beside it"
 )
 _FIELDS = [field.name for field in fields(TrialRow)]
-_BEST = _FIELDS.index("best")
+_BEST, _PERIODS = _FIELDS.index("best"), _FIELDS.index("periods")
 _values = attrgetter(*_FIELDS)
 
 
@@ -186,8 +187,9 @@ def _checked(path: Path, number: object, stored: object, line: str) -> TrialRow:
 
 
 def _row(values: list[Any]) -> TrialRow:
-    """Make a row from its values in the order of the fields; in format 1 there are fewer."""
+    """Make a row from its values in the order of the fields; earlier versions have written fewer."""
     values[_BEST:] = [value and tuple(value) for value in values[_BEST : _BEST + 1]] + values[_BEST + 1 :]
+    values[_PERIODS:] = [tuple(Period(*each) for each in value) for value in values[_PERIODS:]]
     return TrialRow(*values)
 
 
