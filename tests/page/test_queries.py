@@ -131,7 +131,7 @@ def test_no_two_bars_of_a_slot_overlap(result, run):
 
 def test_each_attempt_of_a_trial_that_was_tried_again_is_a_bar(tmp_path):
     result = make_run(tmp_path, num_samples=12, max_failures=1)
-    bars = {tuple([trial, *rest]) for trial, _, *rest in timeline.timeline(opened(result))["bars"]}
+    bars = {(trial, *rest) for trial, _, *rest in timeline.timeline(opened(result))["bars"]}
     assert any(trial.attempts == 2 for trial in result)
     assert bars == {(trial.id, each.started, each.ended, each.how) for trial in result for each in trial.periods}
 
