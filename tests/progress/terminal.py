@@ -41,6 +41,12 @@ class Terminal:
         past = ["".join(line[column].data for column in range(self._columns)) for line in self._screen.history.top]
         return "\n".join(line.rstrip() for line in [*past, *self._screen.display]).rstrip().split("\n")
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size; the system sends SIGWINCH to the program. What is too long is cut off."""
+        self._columns = columns
+        self._screen.resize(lines, columns)
+        fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
     def press(self, keys: bytes) -> None:
         os.write(self._leader, keys)
 

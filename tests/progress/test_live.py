@@ -65,8 +65,9 @@ def has(text):
 def test_the_table_shows_the_facts_the_trials_that_run_and_those_that_ended():
     with on_terminal(show(), 120, 40) as (terminal, _):
         lines = terminal.until(has("completed  20"))
-    assert lines[:3] == [
+    assert lines[:4] == [
         "before",
+        "",
         "digits   1 min 15 s, about 16 s left",
         "trials   4 running, 2 paused, 30 of 40 ended (3 completed, 26 stopped, 1 failed)",
     ]
@@ -76,7 +77,7 @@ def test_the_table_shows_the_facts_the_trials_that_run_and_those_that_ended():
     assert [each.split()[:2] for each in lines[ended + 2 :]] == [["2", "completed"], ["1", "stopped"], ["3", "failed"]]
     assert "first" not in [each.split()[0] for each in lines if each]
     assert {RED, YELLOW} <= {*re.findall(COLOUR, terminal.written)}
-    assert terminal.written.rindex(b"\x1b[?25h") > terminal.written.rfind(b"\x1b[?25l")  # the cursor is visible
+    assert b"\x1b[?25l" not in terminal.written  # the cursor is visible
 
 
 @pytest.mark.parametrize(("columns", "height"), [(80, 24), (40, 12), (20, 3)])
@@ -86,6 +87,25 @@ def test_ctrl_c_and_the_end_leave_no_line_of_the_table(columns, height):
         terminal.press(b"\x03")
         lines = terminal.to_the_end(process)
     assert process.returncode == 0
+    assert lines == ["before", "pressed", "after"]
+
+
+NARROWED = SHOW.replace("    time.sleep(0.01)", "    time.sleep(0.5); shown.update(replace(midway, name='digits'))")
+
+
+@pytest.mark.parametrize(("columns", "height"), [(60, 30), (24, 12)])
+def test_a_window_that_is_narrowed_during_a_run_shows_one_table_as_one_of_that_size_would(columns, height):
+    code = NARROWED.replace("VERBOSE", "1").replace("STATES", "{'ended': 40}")
+    with on_terminal(show(), columns, height) as (terminal, _):
+        expected = terminal.until(has("digits"))
+    with on_terminal(code, 120, height) as (terminal, process):
+        terminal.until(has("digits"))
+        terminal.resize(columns, height)
+        terminal.until(lambda lines: lines == expected)
+        terminal.resize(120, height)
+        terminal.until(has("a warning that is as long as people write them, a warning"))
+        terminal.press(b"\x03")
+        lines = terminal.to_the_end(process)
     assert lines == ["before", "pressed", "after"]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.live import Live
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from trialwright.progress.in_place import InPlace
 from trialwright.progress.lines import Drawn
 from trialwright.progress.rendering import GAP, LINE_A_TRIAL, Grid, ended_grid, ended_since, line, rows, running_grid
 from trialwright.progress.snapshot import RUNNING_KEPT, Snapshot
@@ -40,34 +39,29 @@ class LiveProgress(Drawn):
     """
 
     def __init__(self, stream: TextIO, verbose: int = 1) -> None:
-        self._live: Live | None = None
+        self._place: InPlace | None = None
         self._console = PipeConsole(file=stream, highlight=False)
         self._verbose = verbose
         self._ends = 0  # how many ended trials have their lines
 
     def draw(self, snapshot: Snapshot) -> None:
         """Redraw the table; print lines above it for the trials that have ended, if they are wanted."""
-        live = self._live = self._live or self._start()
+        place = self._place = self._place or self._begun()
         self._print_ended(snapshot)
-        live.update(table(snapshot, self._console, self._verbose), refresh=True)
+        place.draw(table(snapshot, self._console, self._verbose))
 
     def end(self, snapshot: Snapshot) -> None:
         """Erase the table. If trials have not ended, one line stays: an error may come instead of the summary."""
-        if self._live is not None:
-            self._live.transient = True
-            self._live.stop()
+        if self._place is not None:
+            self._place.end()
         self._print_ended(snapshot)
         if sum(snapshot.states.values()) > snapshot.states.get("ended", 0):
             self._console.print(Text(line(snapshot, self._verbose)))
 
-    def _start(self) -> Live:
-        # Other output to the same terminal goes above the table; a stdout that is a file must stay one.
-        live = Live(
-            console=self._console, auto_refresh=False, redirect_stdout=sys.stdout.isatty(), vertical_overflow="crop"
-        )
-        live.start()
-        self._console.show_cursor()  # Live hides it, and a killed process could not show it again
-        return live
+    def _begun(self) -> InPlace:
+        place = InPlace(self._console)
+        place.begin()
+        return place
 
     def _print_ended(self, snapshot: Snapshot) -> None:
         if self._verbose >= LINE_A_TRIAL:
@@ -79,16 +73,14 @@ class LiveProgress(Drawn):
 def table(snapshot: Snapshot, console: Console, verbose: int = 1) -> RenderableType:
     """Return all that the display shows, as much as the console has room for."""
     told = facts(snapshot, verbose)
-    # Not the whole height: the line break with which the display ends would move the first line out of reach.
+    # Not the whole height: there is an empty line above, and what else is printed must not move that out of reach.
     height = max(console.height - 2, 1)
     room = height - len(console.render_lines(told, pad=False))
     ended = ended_grid(snapshot, ENDED_SHOWN) if room > ENDED_SHOWN + AROUND + AROUND else None
     room -= len(ended.rows) + AROUND if ended else 0
     running = running_grid(snapshot, min(RUNNING_KEPT, room - AROUND)) if room > AROUND else None
     grids = [part for grid in (running, ended) if grid for part in _trials(grid, console.width)]
-    # An empty line at the end: there a terminal echoes "^C". Behind the last word of a full line it would begin another
-    # line, which would never be erased.
-    return Group(Cropped(Group(told, *grids), height), Text(""))
+    return Group(Text(""), Cropped(Group(told, *grids), height))
 
 
 class Cropped:
