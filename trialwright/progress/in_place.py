@@ -79,11 +79,21 @@ class _Resting:
         self._content = content
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = console.render_lines(self._content, options, pad=False)[: options.size.height]
+        lines = console.render_lines(self._content, options, pad=False)[: options.size.height - 1]
         yield _codes(NO_WRAP)
-        for place, line in enumerate(lines):
-            yield from [Segment.line(), *line] if place else line
-        yield _codes(WRAP + "\r" + (UP.format(len(lines) - 1) if len(lines) > 1 else ""))
+        for line in lines:
+            yield from _stripped(line)
+            yield Segment.line()
+        # On a line of their own: rich cuts a line, with its codes, if the terminal has become narrower meanwhile.
+        yield _codes(WRAP + UP.format(len(lines)))
+
+
+def _stripped(line: list[Segment]) -> list[Segment]:
+    """Return a line without spaces at its end: a terminal that is made narrower would break it for these, too."""
+    kept = [*line]
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    return [*kept[:-1], Segment(kept[-1].text.rstrip(), kept[-1].style)] if kept else []
 
 
 def _codes(codes: str) -> Segment:
