@@ -31,8 +31,9 @@ def test_the_summary_tells_whether_it_goes_well(result, run):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
-def test_what_is_left_is_what_was_planned_at_the_pace_so_far(run):
-    assert queries.eta_s(run, 80, 40) == pytest.approx(run.index.now)
+def test_what_is_left_is_what_was_planned_at_the_pace_so_far_and_the_longest_trial(result, run):
+    longest_s = max(trial.ended - trial.started for trial in result)
+    assert queries.eta_s(run, 80) == pytest.approx(run.index.now + longest_s)
 
 
 def test_the_table_is_sorted_filtered_and_paged(result, run):

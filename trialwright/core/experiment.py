@@ -184,6 +184,17 @@ class Experiment:
         return self._filling.idle_cause
 
     @property
+    def longest_s(self) -> float:
+        """For how long the trial ran that, of those that have ended, ran longest."""
+        return self._trials.longest_s
+
+    @property
+    def max_t(self) -> float | None:
+        """After how many steps the scheduler ends a trial at the latest; None if it does not, or counts otherwise."""
+        scheduler = self.judge.scheduler
+        return getattr(scheduler, "max_t", None) if getattr(scheduler, "time_attr", None) == "step" else None
+
+    @property
     def samples(self) -> int | None:
         """How many new trials are planned; None for unlimited."""
         return self._trials.supply.samples

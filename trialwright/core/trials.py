@@ -45,6 +45,7 @@ class Trials:
         self.never_began: Counter[str] = Counter()  # of these, by outcome
         self.ended: deque[Trial] = deque(maxlen=ENDED_KEPT)  # the last that began and ended, in this order
         self.ends = 0  # how many there were in all; one that is tried again counts each time
+        self.longest_s = 0.0  # for how long one of them ran
         self.front = Front(plan)
         self.touched: set[int] = set()  # changed since the controller emptied this
         self.stopped: str | None = None  # why the whole run ends, once it does
@@ -283,6 +284,7 @@ class Trials:
         self.supply.put(trial.id, first=True)
 
     def _note_end(self, trial: Trial) -> None:
+        self.longest_s = max(self.longest_s, trial.ran_s)
         self.ended.append(trial)
         self.ends += 1
         self.front.add(trial)

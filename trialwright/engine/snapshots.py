@@ -45,6 +45,7 @@ class Snapshots:
         """
         experiment, plan, meter = self._experiment, self._experiment.plan, self._meter
         outcomes = experiment.outcomes - experiment.never_began  # as in the result, which leaves these out
+        ages = self._ages(now)
         states = {state.value: count for state, count in experiment.counts.items()}
         return Snapshot(
             name=self._name,
@@ -68,6 +69,9 @@ class Snapshots:
             ended=self._ended_since(),
             ends=experiment.ends,
             busy_s=experiment.busy_s,
+            longest_s=max([experiment.longest_s, *ages]),
+            youngest_s=min(ages, default=None),
+            max_t=experiment.max_t,
             busy_resource_s={name: each * experiment.busy_s for name, each in (plan.resources or {}).items()},
             handle_s=meter.handle_s,
             searcher_s=meter.searcher_s,
@@ -96,6 +100,11 @@ class Snapshots:
 
     def _objectives(self, metrics: Mapping[str, object]) -> dict[str, object]:
         return {name: metrics[name] for name in self._experiment.plan.metrics if name in metrics}
+
+    def _ages(self, now: float) -> list[float]:
+        """Return for how long each trial runs."""
+        begun = (self._experiment.trials[number].begun for number in self._experiment.ledger.owners)
+        return [now - each for each in begun if each is not None]
 
     def _running(self, now: float) -> tuple[Running, ...]:
         trials = (self._experiment.trials[number] for number in self._experiment.ledger.owners)

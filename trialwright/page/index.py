@@ -46,6 +46,7 @@ class Totals(NamedTuple):
     outcomes: Counter[str]
     trial_s: float  # time from start to end, of trials that have ended
     waited: int  # trials that ended without having begun
+    longest_s: float  # the longest time from start to end
 
 
 class Index:
@@ -65,7 +66,7 @@ class Index:
         self.improvements: list[Improvement] = []
         self._states: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
-        self._trial_s, self._waited = 0.0, 0
+        self._trial_s, self._waited, self._longest_s = 0.0, 0, 0.0
         self._seen: tuple[int, ...] = ()  # how the files were when they were read last
         self._reached = -1  # the last trial that was read
         self._lock = threading.RLock()
@@ -85,7 +86,7 @@ class Index:
     def totals(self) -> Totals:
         """The sums so far."""
         with self._lock:
-            return Totals(self._states.copy(), self._outcomes.copy(), self._trial_s, self._waited)
+            return Totals(self._states.copy(), self._outcomes.copy(), self._trial_s, self._waited, self._longest_s)
 
     @property
     def is_behind(self) -> bool:
@@ -162,6 +163,7 @@ class Index:
         """Begin anew."""
         self.filled, self.is_filled, self._seen, self._reached = 0, False, (), -1
         self._states, self._outcomes, self._trial_s, self._waited = Counter(), Counter(), 0.0, 0
+        self._longest_s = 0.0
         self._make()
 
     def _make(self) -> None:
@@ -233,16 +235,17 @@ class Index:
 
     def _count(self, database: apsw.Connection, which: str, bindings: Sequence[object], sign: int) -> None:
         counted = database.execute(
-            f"""SELECT state, outcome, count(*), total(ended - started), sum(started IS NULL) FROM trials
-                WHERE {which} GROUP BY state, outcome""",
+            f"""SELECT state, outcome, count(*), total(ended - started), sum(started IS NULL), max(ended - started)
+                FROM trials WHERE {which} GROUP BY state, outcome""",
             tuple(bindings),
         ).fetchall()
-        for state, outcome, count, seconds, unbegun in counted:
+        for state, outcome, count, seconds, unbegun, longest in counted:
             if state == "ended":
                 self._outcomes[str(outcome)] += sign * int(cast(int, count))
                 self._waited += sign * int(cast(int, unbegun))
             self._states[str(state)] += sign * int(cast(int, count))
             self._trial_s += sign * float(cast(float, seconds))
+            self._longest_s = max(self._longest_s, float(cast("float | None", longest) or 0.0))
 
     # The best so far --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from trialwright.page.columns import Column
 from trialwright.page.conditions import where
 from trialwright.page.index import Row, Value
 from trialwright.page.run import ShownRun
+from trialwright.progress import Snapshot
+from trialwright.progress.time_left import seconds_left
 from trialwright.space.plain import shown_of
 
 Answer = dict[str, Any]  # what becomes JSON
@@ -23,7 +25,6 @@ def summary(run: ShownRun) -> Answer:
     """Return the head of the page: whether it goes well, and what runs."""
     index, totals = run.index, run.index.totals
     best = _best(run)
-    ended = sum(totals.outcomes.values())
     metric = run.objectives[0][0] if run.objectives else None
     return {
         "id": run.path.name,
@@ -43,7 +44,7 @@ def summary(run: ShownRun) -> Answer:
         "outcomes": {name: count for name, count in totals.outcomes.items() if count},
         "trial_s": totals.trial_s,
         "cost": cost(run.settings.get("resources"), totals.trial_s),
-        "eta_s": eta_s(run, run.planned, ended),
+        "eta_s": eta_s(run, run.planned),
         "best": best,
         "improvements": [list(each) for each in index.improvements[-IMPROVEMENTS:]],
         "running": _few(
@@ -124,11 +125,24 @@ def cost(resources: object, trial_s: float) -> dict[str, float]:
     return {name: amount * trial_s / 3600 for name, amount in amounts.items()}
 
 
-def eta_s(run: ShownRun, planned: int | None, ended: int) -> float | None:
-    """Return how many seconds are left, if trials go on ending as fast as so far."""
-    if planned is None or not ended or ended >= planned or run.index.now <= 0:
-        return None
-    return (planned - ended) * run.index.now / ended
+def eta_s(run: ShownRun, planned: int | None) -> float | None:
+    """Return how many seconds are left, as the terminal estimates it; None if that is not known."""
+    totals, now = run.index.totals, run.index.now
+    running = run.index.rows(
+        "SELECT started FROM trials WHERE (outcome IS NULL OR ended IS NULL) AND state IN ('running', 'stopping')"
+    )
+    ages = [now - cast(float, started) for (started,) in running if started is not None]
+    known = Snapshot(
+        name=run.name,
+        elapsed_s=now,
+        wanted=planned,
+        states=totals.states,
+        outcomes=totals.outcomes,
+        busy_s=totals.trial_s + sum(ages),
+        longest_s=max([totals.longest_s, *ages]),
+        youngest_s=min(ages, default=None),
+    )
+    return seconds_left(known) or None  # 0: all have ended
 
 
 def told(setting: object) -> object:

@@ -77,6 +77,9 @@ class Snapshot:
     ended: tuple[Ended, ...] = ()  # the last ones, in the order of their ends
     ends: int = 0  # how many trials have ended; one that is tried again counts each time
     busy_s: float = 0.0  # for how long trials have held resources, summed over the trials
+    longest_s: float = 0.0  # the longest time for which a trial has run
+    youngest_s: float | None = None  # for how long that trial runs which began last; None if none runs
+    max_t: float | None = None  # after how many steps the scheduler ends a trial at the latest; None if it does not
     busy_resource_s: Mapping[str, float] = field(default_factory=dict)  # the same, by resource; empty if not known
     handle_s: float = 0.0  # see ``Statistics`` for these
     searcher_s: float = 0.0

@@ -29,19 +29,36 @@ def budget_left(snapshot: Snapshot) -> float | None:
 
 
 def seconds_left(snapshot: Snapshot) -> float | None:
-    """Estimate the seconds until all planned trials have ended, from the pace so far; None if it is not known.
+    """Estimate the seconds until all planned trials have ended; None if it is not known.
 
-    A trial that has begun and not ended counts as half a trial. The estimate is wrong where later trials take longer
-    than earlier ones, as under schedulers that stop most trials early.
+    Graham's bound for list scheduling (Bounds on certain multiprocessing anomalies, 1966): the trials that have not
+    begun take as long, on average, as the pace so far says; then the last one may run for as long as the longest. The
+    pace alone would be too low where most trials are stopped early, because those that are not stopped run at the end,
+    when most slots are empty.
+
+    It is assumed that later trials take as long as earlier ones, on average, and that one of the last is not stopped
+    early; so towards the end of such a run the estimate is rather too high.
     """
-    states, wanted = snapshot.states, snapshot.wanted
-    ended = states.get("ended", 0)
+    states, wanted, ended = snapshot.states, snapshot.wanted, snapshot.states.get("ended", 0)
     if not wanted or ended < min(ENDED_LEAST, wanted):
         return None
-    begun = sum(states.get(state, 0) for state in ("running", "stopping", "paused"))
-    total = max(wanted, ended + begun + states.get("waiting", 0))  # enqueued trials come on top of those planned
-    done = ended + begun / 2
-    return snapshot.elapsed_s * (total / done - 1)
+    running = states.get("running", 0) + states.get("stopping", 0)
+    waiting = states.get("waiting", 0) + states.get("paused", 0)
+    ahead = max(wanted - ended - running, waiting)  # enqueued trials come on top of those planned
+    last_s = longest_s(snapshot, running, ended)
+    if not ahead:
+        last_s = max(last_s - (snapshot.youngest_s or 0.0), 0.0) if running else 0.0
+    return ahead * snapshot.elapsed_s / ended + last_s
+
+
+def longest_s(snapshot: Snapshot, running: int, ended: int) -> float:
+    """Estimate how long the longest trial runs: as long as the longest so far; and before any has been completed, as
+    long as it takes to reach the scheduler's ``max_t``."""
+    busy_s = snapshot.busy_s or running * snapshot.elapsed_s
+    known_s = max(snapshot.longest_s, busy_s / ended)
+    if snapshot.max_t is None or snapshot.outcomes.get("completed") or not snapshot.reports:
+        return known_s
+    return max(known_s, snapshot.max_t * busy_s / snapshot.reports)
 
 
 def used(snapshot: Snapshot) -> str:
