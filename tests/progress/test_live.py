@@ -68,7 +68,7 @@ def test_the_table_shows_the_facts_the_trials_that_run_and_those_that_ended():
     assert lines[:4] == [
         "before",
         "",
-        "digits   1 min 15 s, about 16 s left",
+        "digits   1 min 15 s, about 25 s left",
         "trials   4 running, 2 paused, 30 of 40 ended (3 completed, 26 stopped, 1 failed)",
     ]
     running, ended = lines.index("running"), lines.index("ended last")

@@ -10,7 +10,7 @@ from trialwright.progress.snapshot import Statistics
 
 def test_a_line_says_what_matters():
     assert line(MIDWAY) == (
-        "digits 1 min 15 s, about 16 s left: 4 running, 2 paused, 30 of 40 ended (3 completed, 26 stopped, 1 failed) | "
+        "digits 1 min 15 s, about 25 s left: 4 running, 2 paused, 30 of 40 ended (3 completed, 26 stopped, 1 failed) | "
         "best accuracy 0.9833 (trial 7: lr=0.001235 model/width=128) | cpu 3.5 of 4 | memory 1 of 3 GiB"
     )
 
