@@ -39,12 +39,15 @@ def build(session: nox.Session) -> None:
 
 @nox.session(venv_backend="venv", requires=["build"])
 def release(session: nox.Session) -> None:
-    """Install the wheel where nothing else is installed, and try it from an empty directory."""
-    [wheel] = Path("dist").glob("*.whl")
+    """Install the wheel where nothing else is installed, and try it from an empty directory; then with the live page,
+    for which the extra ``page`` (starlette, uvicorn) is added."""
+    [wheel] = (path.resolve() for path in Path("dist").glob("*.whl"))
     session.install(str(wheel))
     program = Path("tests", "release", "installed.py").resolve()
     session.chdir(session.create_tmp())
     session.run("python", "-I", str(program))  # -I: the source tree is not on the path
+    session.install(f"{wheel}[page]")
+    session.run("python", "-I", str(program), "page")
 
 
 def add_session(name: str, entry: dict[str, Any]) -> None:
