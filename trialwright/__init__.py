@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from trialwright.space import Space
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
     from trialwright.storage.comments import comment, comments
-    from trialwright.storage.inbox import enqueue, pause, stop, unpause
+    from trialwright.storage.inbox import add_samples, enqueue, pause, stop, unpause
     from trialwright.trial_result import TrialResult
 
 __all__ = [
@@ -165,6 +165,7 @@ __all__ = [
     "TrialwrightSearch",
     "Workload",
     "ZOOpt",
+    "add_samples",
     "comment",
     "comments",
     "context",
@@ -252,7 +253,7 @@ _MODULES = {  # where each name is
     "space": ("Space",),
     "stopping": ("AnyOf", "Called", "RunPlateau", "Stopper", "StopRule", "Thresholds", "TrialPlateau"),
     "storage.comments": ("comment", "comments"),
-    "storage.inbox": ("enqueue", "pause", "stop", "unpause"),
+    "storage.inbox": ("add_samples", "enqueue", "pause", "stop", "unpause"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

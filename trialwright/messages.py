@@ -336,6 +336,7 @@ class SamplesAdded(Message):
     """The user requests this many more new trials than planned."""
 
     count: int
+    letter: int = 0  # as in Enqueued
 
 
 @dataclass(frozen=True, slots=True)

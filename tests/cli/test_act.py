@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from trialwright.cli.act import config_of
-from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, StopRequested
+from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, SamplesAdded, StopRequested
 from trialwright.storage import inbox
 from trialwright.storage.lock import DriverLock
 
@@ -20,14 +20,16 @@ def run(digits, tmp_path):
 def test_configs_stops_and_pauses_are_sent(call, run):
     assert call("enqueue", run, "lr=0.25", "model/width=64").exit_code == 0
     assert call("enqueue", run, '{"lr": 0.5}').exit_code == 0
+    assert call("add-samples", run, 50).exit_code == 0
     for command in ("stop", "pause", "continue"):
         assert call(command, run).exit_code == 0
     assert inbox.requests(run, 0) == [
         Enqueued({"lr": 0.25, "model": {"width": 64}}, letter=1),
         Enqueued({"lr": 0.5}, letter=2),
-        StopRequested(None, 3),
-        PauseRequested(None, 4),
-        ContinueRequested(None, 5),
+        SamplesAdded(50, 3),
+        StopRequested(None, 4),
+        PauseRequested(None, 5),
+        ContinueRequested(None, 6),
     ]
 
 
@@ -47,6 +49,7 @@ def test_it_is_said_whether_a_process_will_hear_of_it(call, run):
         (["enqueue", "{lr}"], "is no JSON object, and not NAME=VALUE"),
         (["stop", "--trial", "0"], "trial 0 in .* has ended"),
         (["pause", "--trial", "77"], "there is no trial 77"),
+        (["add-samples", "0"], "0 is not in the range x>=1"),
     ],
 )
 def test_what_cannot_be_done_is_refused(call, run, arguments, why, monkeypatch):

@@ -184,7 +184,7 @@ def test_a_list_has_each_run_with_its_best_value(result, tmp_path):
 # Acting ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["stop", "enqueue", "pause", "continue"])
+@pytest.mark.parametrize("name", ["stop", "enqueue", "add-samples", "pause", "continue"])
 def test_without_control_the_page_is_read_only(client, result, name):
     answer = client.post(api(result, name), headers=OWN, json={"trial": None, "config": {}})
     assert answer.status_code == 403
@@ -243,16 +243,19 @@ def test_with_control_a_trial_is_enqueued_and_the_run_is_stopped(tmp_path):
     assert client.post(f"{where}/enqueue", headers=OWN, json={"config": {"net/x": 0.125}}).json()["waits"] is False
     assert client.post(f"{where}/pause", headers=OWN, json={"trial": None}).status_code == 200
     assert client.post(f"{where}/continue", headers=OWN, json={"trial": None}).status_code == 200
+    for wrong in ({}, {"count": 0}, {"count": "1"}, {"count": True}):
+        assert client.post(f"{where}/add-samples", headers=OWN, json=wrong).status_code == 400
+    assert client.post(f"{where}/add-samples", headers=OWN, json={"count": 1}).status_code == 200
     assert client.post(f"{where}/stop", headers=OWN, json={}).status_code == 400
     assert client.post(f"{where}/stop", headers=OWN, json={"trial": 0}).status_code == 200
     for _ in range(600):
-        if 0.125 in tried:
+        if 0.125 in tried and client.get(f"{where}/summary").json()["wanted"] == 2:
             break
         threading.Event().wait(0.05)
     assert client.post(f"{where}/stop", headers=OWN, json={"trial": None}).status_code == 200
     thread.join(60)
     assert 0.125 in tried
-    assert [trial.outcome for trial in results[0]] == ["stopped", "stopped"]
+    assert [trial.outcome for trial in results[0]] == ["stopped", "stopped"]  # the third has not begun
     assert client.post(f"{where}/stop", headers=OWN, json={"trial": None}).status_code == 400
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from trialwright import Engine
 from trialwright.errors import StorageError
-from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, StopRequested
+from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, SamplesAdded, StopRequested
 from trialwright.space import Space, choice, uniform
 from trialwright.storage import inbox
 from trialwright.storage.base import TrialRow, Turn
@@ -62,6 +62,22 @@ def test_an_inbox_that_an_earlier_version_has_made_takes_pauses_and_keeps_its_re
     database.close()
     assert inbox.pause(run) == 8
     assert inbox.requests(run, 0) == [StopRequested(None, 7), PauseRequested(None, 8)]
+
+
+def test_more_samples_are_a_request_too(run):
+    assert inbox.add_samples(run, 50) == 1
+    row(run, "add-samples", '{"count": -1}')
+    added, wrong = inbox.requests(run, 0)
+    assert (added, wrong.letter) == (SamplesAdded(50, 1), 2)
+    for count, error in ((0, ValueError), (True, TypeError), (1.5, TypeError), (None, TypeError)):
+        with pytest.raises(error, match="count must be"):
+            inbox.add_samples(run, count)
+
+
+def test_a_run_without_a_planned_number_takes_no_more_samples(tmp_path):
+    SqliteStore.create(tmp_path, {"data": {"num_samples": -1}}).close()
+    with pytest.raises(ValueError, match="their number is unlimited"):
+        inbox.add_samples(tmp_path, 1)
 
 
 def test_without_requests_the_inbox_is_empty(run):

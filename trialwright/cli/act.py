@@ -1,4 +1,5 @@
-"""Commands that act on a run of another process, by its inbox: ``enqueue``, ``stop``, ``pause``, ``continue``."""
+"""Commands that act on a run of another process, by its inbox: ``enqueue``, ``add-samples``, ``stop``, ``pause``,
+``continue``."""
 
 from __future__ import annotations
 
@@ -37,6 +38,19 @@ def enqueue(
     """Add a trial: the run tries this configuration, whole or in part."""
     path = runs.find(run, storage)
     _report(path, {"request": inbox.enqueue(path, config_of(values)), "kind": "enqueue"}, json=json)
+
+
+@command("add-samples", "trialwright add-samples digits-2026 50")
+def add_samples(
+    run: Run,
+    count: Annotated[int, typer.Argument(min=1, help="How many more.", show_default=False)],
+    *,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Ask a run for more new trials than planned."""
+    path = runs.find(run, storage)
+    _report(path, {"request": inbox.add_samples(path, count), "kind": "add-samples", "count": count}, json=json)
 
 
 @command("stop", "trialwright stop digits-2026\ntrialwright stop digits-2026 --trial 3 --trial 7")

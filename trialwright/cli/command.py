@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 ORDER = (
     *("ls", "show", "best", "trials", "why", "curves", "plot", "compare", "comment", "export"),
-    *("run", "resume", "attach", "tail", "enqueue", "stop", "pause", "continue"),
+    *("run", "resume", "attach", "tail", "enqueue", "add-samples", "stop", "pause", "continue"),
     *("bench", "verify", "doctor"),
 )  # of the commands in the help; others come last
 

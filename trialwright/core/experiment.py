@@ -307,8 +307,8 @@ class Experiment:
                 self._pause_requested(event)
             case messages.ContinueRequested():
                 self._continue_requested(event)
-            case messages.SamplesAdded(count):
-                self._trials.supply.add(count)
+            case messages.SamplesAdded():
+                self._samples_added(event)
             case messages.RetryRequested():
                 self._retry_requested(event)
             case _:
@@ -427,6 +427,15 @@ class Experiment:
             self.warn(f"cannot continue trial {event.trial}: it was not paused by request")
         for number in [each for each in holds.numbers if event.trial in (None, each)]:
             self._trials.let_go(self.trials[number])
+
+    def _samples_added(self, event: messages.SamplesAdded) -> None:
+        if self._is_done(event.letter):
+            return
+        if self._trials.stopped is not None:
+            self.warn(f"{event.count} samples were not added: the run was stopped ({self._trials.stopped})")
+            return
+        self._trials.supply.add(event.count)
+        self._trials.is_full = False
 
     def _retry_requested(self, event: messages.RetryRequested) -> None:
         """Try a trial again that has ended; a run that was stopped continues."""

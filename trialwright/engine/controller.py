@@ -43,6 +43,7 @@ from trialwright.messages import (
     Halt,
     Launch,
     Reported,
+    SamplesAdded,
     Started,
 )
 from trialwright.progress import Progress, Snapshot
@@ -126,7 +127,8 @@ class Controller:
         if not self.experiment.done or leftover.events:  # more samples, or retries, are to be run
             return False
         requests = await self.inbox.read()
-        if any(isinstance(request, Enqueued) for request in requests):  # requests to stop change nothing here
+        # Requests to stop change nothing here.
+        if any(isinstance(request, Enqueued | SamplesAdded) for request in requests):
             leftover.events += requests
         return not leftover.events and self.additions.end()
 

@@ -64,6 +64,17 @@ def enqueue(run: ShownRun, body: Mapping[str, Any]) -> Answer:
     return {"request": inbox.enqueue(run.path, unflatten(config)), "waits": run.state not in ACTIVE}
 
 
+def add_samples(run: ShownRun, body: Mapping[str, Any]) -> Answer:
+    """Ask the run for more new trials than planned: ``{"count": 50}``.
+
+    Raises:
+        ValueError: the run is over, its number of trials is unlimited, or the count is below 1.
+        TypeError: the count is not a whole number.
+    """
+    _check_running(run)
+    return {"request": inbox.add_samples(run.path, cast(int, body.get("count")))}  # the inbox checks it
+
+
 def replayed(run: ShownRun, eta: int, max_t: int) -> Answer:
     """Return what the run would have been under its scheduler with another ``eta`` and ``max_t``.
 
@@ -137,4 +148,4 @@ def _is_fifo(told: Plain) -> bool:
 
 def _check_running(run: ShownRun) -> None:
     if run.state not in ACTIVE:
-        raise ValueError("the run is over: nothing can be stopped")
+        raise ValueError("the run is over: no request reaches it")

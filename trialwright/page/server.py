@@ -85,6 +85,7 @@ class _Page:
             Route("/api/runs/{run}/stop", self._requesting(acts.stop), methods=["POST"]),
             Route("/api/runs/{run}/pause", self._requesting(acts.pause), methods=["POST"]),
             Route("/api/runs/{run}/continue", self._requesting(acts.go_on), methods=["POST"]),
+            Route("/api/runs/{run}/add-samples", self._requesting(acts.add_samples), methods=["POST"]),
             Route("/api/runs/{run}/enqueue", self._requesting(acts.enqueue), methods=["POST"]),
             *answers,
         ]

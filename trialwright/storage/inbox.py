@@ -19,7 +19,7 @@ import apsw
 
 from trialwright.codec import read_plain, to_plain
 from trialwright.errors import StorageError, nearest, refuse
-from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, Plain, StopRequested
+from trialwright.messages import ContinueRequested, Enqueued, PauseRequested, Plain, SamplesAdded, StopRequested
 from trialwright.storage import tables
 from trialwright.storage.database import blame, reading, transaction
 from trialwright.storage.place import JOURNAL, find_run
@@ -46,7 +46,7 @@ class Unreadable:
     problem: str
 
 
-Requested: TypeAlias = Enqueued | StopRequested | PauseRequested | ContinueRequested
+Requested: TypeAlias = Enqueued | StopRequested | PauseRequested | ContinueRequested | SamplesAdded
 InboxRequest: TypeAlias = Requested | Unreadable
 _OF_TRIALS: dict[str, Callable[..., Requested]] = {
     "stop": StopRequested,
@@ -78,6 +78,31 @@ def enqueue(run: str | os.PathLike[str], config: Mapping[str, object]) -> int:
         raise TypeError(f"config must be a dict, not {config!r}")
     refuse(_problems(directory / JOURNAL, dict(config)), "the config")
     return post(directory, "enqueue", {"config": plain_data(dict(config))})
+
+
+def add_samples(run: str | os.PathLike[str], count: int) -> int:
+    """Ask the run in this directory for more new trials than planned; return the request's number.
+
+    A request that comes when the run is over is carried out when the run is resumed.
+
+    Args:
+        run: the run's directory.
+        count: how many more.
+
+    Raises:
+        ValueError: there is no run in this directory, its number of trials is unlimited, or the count is below 1.
+        TypeError: the count is not a whole number.
+    """
+    directory = find_run(run)
+    if not _is_number(count):
+        raise TypeError(f"count must be a whole number, not {count!r}")
+    if count < 1:
+        raise ValueError(f"count must be at least 1, not {count}")
+    with reading(directory / JOURNAL) as database:
+        told = cast("dict[str, Any]", tables.settings(database, directory / JOURNAL)["data"])
+    if told.get("num_samples") == -1:
+        raise ValueError(f"no samples can be added to {directory.name!r}: their number is unlimited")
+    return post(directory, "add-samples", {"count": count})
 
 
 def stop(run: str | os.PathLike[str], trial: int | None = None) -> int:
@@ -172,6 +197,10 @@ def _event(number: int, kind: str, body: dict[str, Plain]) -> Requested:
         if not isinstance(config, dict):
             raise TypeError("the config is not a dict")
         return Enqueued(config, letter=number)
+    if kind == "add-samples":
+        if not (_is_number(count := body["count"]) and cast(int, count) > 0):
+            raise TypeError("the count is not a whole number above 0")
+        return SamplesAdded(cast(int, count), letter=number)
     if kind not in _OF_TRIALS:
         raise ValueError("there is no such kind of request")
     # Not body.get: a request whose trial is missing would stop the whole run.

@@ -7,7 +7,9 @@ let allowed = false;
 
 export function act() {
   const said = el("p", { role: "status", class: "soft" });
-  const stop = el("div", { class: "card form", hidden: true }, el("h3", {}, "Pause or stop the run"), el("p", { class: "soft" }, "A paused run starts no more trials; those that run continue to their end. A run that is stopped stops its trials, and can be resumed."), el("div", { class: "row" }, el("button", { type: "button", onclick: () => post("pause", { trial: null }, "the run was asked to start no more trials") }, "Pause"), el("button", { type: "button", onclick: () => post("continue", { trial: null }, "the run was asked to continue") }, "Continue"), el("button", { type: "button", class: "danger", onclick: () => sure("Stop the whole run?", () => post("stop", { trial: null }, "the run was asked to stop")) }, "Stop the run")), said);
+  const more = el("input", { type: "number", min: "1", value: "10", id: "more" });
+  const add = el("div", { class: "row" }, el("label", { for: "more" }, "More samples"), more, el("button", { type: "button", onclick: () => post("add-samples", { count: Number(more.value) }, `the run was asked for ${more.value} more trials`) }, "Add"));
+  const stop = el("div", { class: "card form", hidden: true }, el("h3", {}, "Pause or stop the run"), el("p", { class: "soft" }, "A paused run starts no more trials; those that run continue to their end. A run that is stopped stops its trials, and can be resumed."), el("div", { class: "row" }, el("button", { type: "button", onclick: () => post("pause", { trial: null }, "the run was asked to start no more trials") }, "Pause"), el("button", { type: "button", onclick: () => post("continue", { trial: null }, "the run was asked to continue") }, "Continue"), el("button", { type: "button", class: "danger", onclick: () => sure("Stop the whole run?", () => post("stop", { trial: null }, "the run was asked to stop")) }, "Stop the run")), add, said);
   const eta = el("input", { type: "range", min: "2", max: "8", value: "3", id: "eta", oninput: () => tell() }), most = el("input", { type: "range", min: "1", value: "27", id: "max-t", oninput: () => tell() });
   const etaSaid = el("output", { for: "eta" }), mostSaid = el("output", { for: "max-t" }), result = el("div", { role: "status", class: "soft" });
   const go = el("button", { type: "button", onclick: () => replay() }, "Replay");
@@ -19,6 +21,7 @@ export function act() {
   function show(summary) {
     allowed = Boolean(summary.control) && isActive(summary.state);
     stop.hidden = !allowed;
+    add.hidden = summary.wanted === null;
     whatIf.hidden = !summary.replays || isSaved;
     node.hidden = stop.hidden && whatIf.hidden;
     const [, steps] = /max_t=(\d+)/.exec(summary.settings.scheduler ?? "") ?? [], [, factor] = /reduction_factor=(\d+)/.exec(summary.settings.scheduler ?? "") ?? [];
