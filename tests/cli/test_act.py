@@ -49,7 +49,7 @@ def test_it_is_said_whether_a_process_will_hear_of_it(call, run):
         (["enqueue", "{lr}"], "is no JSON object, and not NAME=VALUE"),
         (["stop", "--trial", "0"], "trial 0 in .* has ended"),
         (["pause", "--trial", "77"], "there is no trial 77"),
-        (["add-samples", "0"], "0 is not in the range x>=1"),
+        (["add-samples", "0"], "greater than or equal to 1"),
     ],
 )
 def test_what_cannot_be_done_is_refused(call, run, arguments, why, monkeypatch):

@@ -3,7 +3,7 @@
 import trialwright
 from tests.core.driving import Hand
 from trialwright import Engine, context, report, runs, space
-from trialwright.messages import Ask, SamplesAdded, StopRequested
+from trialwright.messages import Launch, SamplesAdded, StopRequested
 
 GIVEN = {"metric": "loss", "executor": "local", "searcher": "random", "seed": 1, "verbose": 0}
 SPACE = {"x": space.uniform(0, 1)}
@@ -37,7 +37,7 @@ def test_a_run_that_has_ended_gets_them_when_it_is_resumed(tmp_path):
 
 def test_a_request_that_is_read_again_after_a_crash_adds_nothing():
     hand = Hand(samples=1, cpus=2)
-    assert [type(each) for each in hand(SamplesAdded(1, letter=1))] == [Ask]
+    assert [each for each in hand(SamplesAdded(1, letter=1)) if isinstance(each, Launch)]
     assert hand(SamplesAdded(1, letter=1)) == []
     assert hand.experiment.samples == 2
 
@@ -47,4 +47,4 @@ def test_a_run_that_was_stopped_takes_none_and_says_so():
     hand(StopRequested(None))
     hand(SamplesAdded(2, letter=1))
     assert hand.experiment.samples == 1
-    assert hand.experiment.warnings == ["2 samples were not added: the run was stopped (by request)"]
+    assert hand.experiment.warnings == ["2 samples were not added: the run was stopped (stopped by user request)"]
