@@ -11,6 +11,7 @@ import trialwright
 from tests.page.browser import DEADLINE_MS, browser, needs_chromium, served
 from tests.page.shown import HOSTILE, make_run
 from trialwright import Engine, report, space
+from trialwright.messages import SamplesAdded, StopRequested
 from trialwright.storage import inbox
 
 needs_chromium()
@@ -215,7 +216,7 @@ def test_a_list_of_runs_leads_to_each(tab, tmp_path):
         tab.page.get_by_role("link", name="one").wait_for()
 
 
-def test_a_run_that_goes_on_is_followed_and_stopped_from_the_page(tab, tmp_path):
+def test_a_run_that_goes_on_is_followed_gets_more_samples_and_is_stopped_from_the_page(tab, tmp_path):
     now = [1.0]
 
     def objective(config):
@@ -243,13 +244,16 @@ def test_a_run_that_goes_on_is_followed_and_stopped_from_the_page(tab, tmp_path)
             for value in (0.5, 0.25):
                 now[0] = value
                 page.locator(f'[data-best="{value}"]').wait_for()
+            page.get_by_label("More samples").fill("4")
+            page.locator("#act").get_by_role("button", name="Add").click()
+            page.locator("#going", has_text="of 5").wait_for()
             page.on("dialog", lambda dialog: dialog.accept())
             page.locator("#act button.danger").click()
             page.locator("#act", has_text="the run was asked to stop").wait_for()
             page.locator("#state", has_text="finished").wait_for()
             thread.join(60)
             tab.page.goto("about:blank")  # before the server ends
-        assert [request.trial for request in inbox.requests(found[0].parent, 0)] == [None]
+        assert inbox.requests(found[0].parent, 0) == [SamplesAdded(4, 1), StopRequested(None, 2)]
     finally:
         if list(tmp_path.glob("*/journal.sqlite")) and thread.is_alive():
             inbox.stop(next(tmp_path.glob("*/journal.sqlite")).parent)
