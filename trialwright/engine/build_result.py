@@ -78,7 +78,7 @@ def _trial_result(trial: Trial, arguments: Arguments, run: Run, frames: Frames) 
         saved=_located(trial.checkpoint, run),
         step=trial.step,
         best_metrics=dict(trial.best_metrics),
-        _periods=trial.periods,
+        _periods=trial.periods if trial.before else (),
         descents=tuple(each._replace(before=arguments.space.resolve(each.before)) for each in trial.descents),
     )
 
