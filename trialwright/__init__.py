@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from trialwright.stopping import AnyOf, Called, RunPlateau, Stopper, StopRule, Thresholds, TrialPlateau
     from trialwright.storage.comments import comment, comments
     from trialwright.storage.inbox import add_samples, enqueue, pause, stop, unpause
+    from trialwright.study import load_study
     from trialwright.trial_result import TrialResult
 
 __all__ = [
@@ -172,6 +173,7 @@ __all__ = [
     "enqueue",
     "get_checkpoint",
     "load",
+    "load_study",
     "pause",
     "report",
     "space",
@@ -205,6 +207,7 @@ _MODULES = {  # where each name is
     "integrations.ray_search": ("TrialwrightSearch",),
     "integrations.sklearn": ("SearchCV",),
     "loading": ("load",),
+    "study": ("load_study",),
     "loggers": ("FileLogger",),
     "reporting": ("TrialStopped", "context", "get_checkpoint", "report"),
     "results": ("Result",),

@@ -28,6 +28,7 @@ from trialwright.nested import flatten, unflatten
 from trialwright.results import Result
 from trialwright.space import Domain, Space
 from trialwright.space.values import python_value
+from trialwright.study import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,9 +134,7 @@ def from_optuna(
     Raises:
         ValueError: ``metric`` has another number of names than the study has values; ``default`` does not fit.
     """
-    names = [metric] if isinstance(metric, str) else [*metric] or study.metric_names or ["value"]
-    if len(names) != len(study.directions):
-        raise ValueError(f"metric={metric!r} must have {len(study.directions)} names, one for each value of the study")
+    names = names_of(study, metric)
     trials = study.get_trials(deepcopy=False)
     rows = (
         Row(
