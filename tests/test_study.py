@@ -43,7 +43,7 @@ def test_its_trials_are_those_of_the_study(study):
 def test_it_has_importance_plots_a_table_and_a_model(study):
     pytest.importorskip("matplotlib")
     result = load_study(study)
-    assert {each.parameter for each in result.importance()} >= {"model"}
+    assert {each.parameter for each in result.importance()} >= {"model/value", "model/C"}
     for name in ("optimization_history", "learning_curves", "parallel_coordinates", "slices", "timeline"):
         getattr(result.plot, name)()
     assert len(result.dataframe()) == 40
