@@ -39,7 +39,8 @@ class TuneConfig:
         reuse_actors: run one trial after another in the same process, and let classes reset themselves.
         trial_name_creator: makes a trial's name, as it is shown.
         trial_dirname_creator: makes the name of a link, in the run's directory, to the trial's, which is a number.
-        chdir_to_trial_dir: refused if False: on Ray a trial's working directory is its own.
+        chdir_to_trial_dir: False: trials run in the program's working directory, not each in its own;
+            ``RAY_CHDIR_TO_TRIAL_DIR=0`` in the environment says the same.
         resources_per_trial: what one trial needs: ``{"cpu": 1, "gpu": 0.5}``, or a ``PlacementGroupFactory``.
         seed: of every random draw; not in Ray Tune.
 
@@ -65,14 +66,17 @@ class TuneConfig:
         refuse(self._problems(), "TuneConfig")
 
     def _problems(self) -> Iterator[str]:
-        if self.chdir_to_trial_dir not in (DEPRECATED, True):
-            yield (
-                "chdir_to_trial_dir=False: on Ray a trial's working directory is its own; with executor='local' it is "
-                "the program's"
-            )
+        if self.chdir_to_trial_dir not in (DEPRECATED, True, False):
+            yield f"chdir_to_trial_dir must be True or False, not {self.chdir_to_trial_dir!r}"
         for mode in [self.mode] if isinstance(self.mode, str) else self.mode or ():
             if mode not in ("min", "max"):
                 yield f"mode must be 'min' or 'max', not {mode!r}"
+
+    @property
+    def changes_directory(self) -> bool:
+        """Each trial runs in a directory of its own."""
+        given = self.chdir_to_trial_dir
+        return os.environ.get("RAY_CHDIR_TO_TRIAL_DIR", "1") != "0" if given == DEPRECATED else bool(given)
 
     @property
     def budget_s(self) -> float | None:
