@@ -15,7 +15,6 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "test_result_grid_api",
     ),
     "`AUTO+ERRORED_ONLY` is refused: unfinished trials of a run go on as well.": ("testRerun",),
-    "A rule of one's own for resources is a policy of the engine's `ResourceChanging`.": ("testNewResources",),
     "The objects of `with_parameters` travel with the function, not through Ray's object store.": (
         "testWithParameters2",
         "testWithParameters3",
@@ -39,4 +38,10 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "The test replaces `ray.get_gpu_ids`, which is asked only where a Ray runs: else it would start one.": (
         "testDefaultGPU",
     ),
+    "On a Ray that Trialwright has started, what a trial starts always finds room; Ray Tune refuses what is not reserved.": (
+        "test_warn_cpu",
+        "test_bad_pg_slots",
+        "test_dataset_ok",
+    ),
+    "It calls private methods of a scheduler.": ("test_pbt_with_nan_scores",),
 }

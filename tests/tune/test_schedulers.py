@@ -182,7 +182,7 @@ def test_pb2_wants_to_know_what_varies_and_between_which_numbers():
     with pytest.raises(ValueError, match="needs hyperparam_bounds"):
         PB2()
     for bound in ([1], [1, 2, 3], "ab", 0.1, s.uniform(0, 1), [True, False]):
-        with pytest.raises(TypeError, match=r"hyperparam_bounds\['model/lr'\] must be two numbers"):
+        with pytest.raises(ValueError, match=r"hyperparam_bounds\['model/lr'\] must be two numbers"):
             PB2(hyperparam_bounds={"model": {"lr": bound}})
     with pytest.raises(ValueError, match="must rise"):
         PB2(hyperparam_bounds={"lr": [2, 1]})
