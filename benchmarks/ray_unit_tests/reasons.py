@@ -13,6 +13,7 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "testTrialDirCreation",
         "testTrialDirRegression",
         "test_result_grid_api",
+        "testTempfile",
     ),
     "`AUTO+ERRORED_ONLY` is refused: unfinished trials of a run go on as well.": ("testRerun",),
     "The objects of `with_parameters` travel with the function, not through Ray's object store.": (
@@ -38,7 +39,7 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "The test replaces `ray.get_gpu_ids`, which is asked only where a Ray runs: else it would start one.": (
         "testDefaultGPU",
     ),
-    "On a Ray that Trialwright has started, what a trial starts always finds room; Ray Tune refuses what is not reserved.": (
+    "On a Ray of our own, what a trial starts always finds room; Ray Tune refuses what is not reserved.": (
         "test_warn_cpu",
         "test_bad_pg_slots",
         "test_dataset_ok",

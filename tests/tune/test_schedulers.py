@@ -316,6 +316,21 @@ def test_a_users_scheduler_needs_no_metric(tmp_path):
         tune.run(lambda config: {"score": 1}, scheduler=ASHAScheduler(), **settings)
 
 
+class Pausing(FIFOScheduler):
+    def on_trial_result(self, tune_controller, trial, result):
+        return "PAUSE" if result["training_iteration"] == 2 else "CONTINUE"
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [Pausing(), ResourceChangingScheduler(), ResourceChangingScheduler(None, lambda *_: {"cpu": 1})],
+)
+def test_a_scheduler_over_fifo_needs_no_metric(scheduler, tmp_path):
+    settings = {"executor": "local", "verbose": 0, "storage_path": tmp_path, "max_concurrent_trials": 1}
+    analysis = tune.run(saving, config=SPACE, num_samples=2, scheduler=scheduler, **settings)
+    assert [trial.last_result["training_iteration"] for trial in analysis.trials] == [10, 10]
+
+
 def test_a_users_scheduler_stops_trials(tmp_path):
     scheduler = Recorder(lambda trial, result: "STOP" if result["step"] == 4 else "CONTINUE")
     result = asked(scheduler, objective, tmp_path)

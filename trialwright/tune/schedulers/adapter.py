@@ -55,7 +55,8 @@ class Asked:
 
     def __init__(self, scheduler: TrialScheduler, facts: RunFacts) -> None:
         self._scheduler = self.wraps = scheduler
-        self.compares = isinstance(scheduler, BuiltInScheduler)  # what a user's own one does, only its author knows
+        # What a user's own one does, only its author knows.
+        self.compares = isinstance(scheduler, BuiltInScheduler) and getattr(scheduler.make(facts), "compares", True)
         self.facts = facts
         self._trials: dict[int, Trial] = {}
         self._doomed: list[Trial] = []  # the user's scheduler wants them ended
