@@ -41,9 +41,11 @@ class Method:
         Raises:
             ValueError, TypeError: something given makes no sense.
         """
-        searcher, is_whole = self.searcher, bool(self.metrics and self.modes)
-        if self.metrics and not is_whole and (self.decides or searcher is not None):
+        searcher, is_used = self.searcher, self.decides or self.searcher is not None
+        if self.metrics and not self.modes and is_used:
             raise ValueError(f"metric={self.metrics[0]!r} without a mode: is it better 'min' or 'max'?")
+        is_sure = is_used or self.metrics != (names.ANONYMOUS,)  # else reports may lack it
+        is_whole = bool(self.metrics and self.modes) and is_sure
         return {
             "space": self.space,
             "metric": [names.to_engine(metric) for metric in self.metrics] if is_whole else None,
@@ -76,8 +78,9 @@ class Method:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """What is optimised, by the users' names."""
-        return _one_of("metric", (self.tune, self.scheduler, self.searcher))
+        """What is optimised, by the users' names: if there is only a mode, a bare number."""
+        given = _one_of("metric", (self.tune, self.scheduler, self.searcher))
+        return given or ((names.ANONYMOUS,) if len(self.modes) == 1 else ())
 
     @cached_property
     def modes(self) -> tuple[str, ...]:
