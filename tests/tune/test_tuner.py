@@ -258,6 +258,12 @@ class TestARun:
         [result] = tune.Tuner(where, run_config=own, tune_config=config).fit()
         assert result.metrics["program"] == result.metrics["trial"] == str(tmp_path)
 
+    def test_may_be_kept_in_a_directory_that_is_given_as_a_uri(self, settings, tmp_path):
+        grid = tune.Tuner(score, param_space={"x": 1}, run_config=settings(storage_path=f"file://{tmp_path}")).fit()
+        assert Path(grid.experiment_path).parent == tmp_path
+        assert tune.Tuner.can_restore(f"file://{grid.experiment_path}")
+        assert len(tune.Tuner.restore(f"file://{grid.experiment_path}", score).get_results()) == 1
+
     def test_does_not_change_directories_if_the_environment_says_so(self, monkeypatch):
         monkeypatch.setenv("RAY_CHDIR_TO_TRIAL_DIR", "0")
         assert not tune.TuneConfig().changes_directory

@@ -217,7 +217,8 @@ class RunConfig:
 
     Args:
         name: what people call the run; a link of this name leads to the run's directory.
-        storage_path: the directory in which runs are kept; ``$TRIALWRIGHT_HOME`` or ``~/trialwright`` by default.
+        storage_path: the directory in which runs are kept, also as ``file:///...``; ``$TRIALWRIGHT_HOME`` or
+            ``~/trialwright`` by default.
         storage_filesystem: refused: the storage is a directory of this machine.
         failure_config: what to do with trials that fail.
         checkpoint_config: what to keep of what trials save.
@@ -261,10 +262,10 @@ class RunConfig:
     @property
     def storage(self) -> Path:
         """The directory in which runs are kept."""
-        return Path(self.storage_path).expanduser() if self.storage_path else home()
+        return local_path(self.storage_path) if self.storage_path else home()
 
     def _problems(self) -> Iterator[str]:
-        if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or ""):
+        if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or "").removeprefix("file://"):
             yield "storage_filesystem, storage_path: runs are kept on a disk that is mounted here: give a directory"
         if self.storage_path is not None and self.local_dir not in (None, self.storage_path):
             yield "local_dir is the old name of storage_path: give one of them"
@@ -275,6 +276,11 @@ class RunConfig:
                 "log_to_file=True: with executor='local' trials are threads, which share this process's output: "
                 "with executor='processes' or 'ray' each trial has files of its own, always"
             )
+
+
+def local_path(given: str | os.PathLike[str]) -> Path:
+    """Return a path of this machine, which may be given as ``file:///...``."""
+    return Path(os.fspath(given).removeprefix("file://")).expanduser()
 
 
 def refuse_filesystem(given: object) -> None:

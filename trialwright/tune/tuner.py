@@ -15,7 +15,7 @@ from trialwright.tune.conversion import Job
 from trialwright.tune.kept import load
 from trialwright.tune.records import Records
 from trialwright.tune.results import ResultGrid
-from trialwright.tune.settings import ResumeConfig, ResumeType, RunConfig, TuneConfig, refuse_filesystem
+from trialwright.tune.settings import ResumeConfig, ResumeType, RunConfig, TuneConfig, local_path, refuse_filesystem
 
 
 class Tuner:
@@ -87,7 +87,7 @@ class Tuner:
         if not resume_unfinished:
             raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
         refuse_filesystem(storage_filesystem)
-        directory = find_run(Path(path).expanduser().resolve())  # a link may lead to another run by the time of fit()
+        directory = find_run(local_path(path).resolve())  # a link may lead to another run by the time of fit()
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
         tuner._job.check_notes(directory)
         tuner._directory = directory
@@ -102,7 +102,7 @@ class Tuner:
             ValueError: a filesystem is given.
         """
         refuse_filesystem(storage_filesystem)
-        return is_run(Path(path).expanduser())
+        return is_run(local_path(path))
 
     def fit(self) -> ResultGrid:
         """Run to the end. Trials that fail do not raise: see ``results.errors``.
