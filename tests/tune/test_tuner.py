@@ -402,8 +402,13 @@ class TestARestoredRun:
 
     def test_must_be_there(self, tmp_path):
         assert not tune.Tuner.can_restore(tmp_path)
-        with pytest.raises(ValueError, match="there is no run in"):
-            tune.Tuner.restore(tmp_path, score)
+        for kind in (ValueError, FileNotFoundError):  # the engine's, and Ray Tune's
+            with pytest.raises(kind, match="there is no run in"):
+                tune.Tuner.restore(tmp_path, score)
+
+    def test_is_asked_of_the_class_and_not_of_a_tuner(self):
+        with pytest.raises(AttributeError, match="returns another tuner"):
+            tune.Tuner(score).restore("path", score)
 
     @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])
     def test_retries_what_failed_if_that_is_requested(self, settings, tmp_path, what, begins):
