@@ -134,7 +134,7 @@ class Tuner:
 
 
 def _refuse_restore(*_: object, **__: object) -> NoReturn:
-    raise AttributeError("restore() returns another tuner: call Tuner.restore(path, trainable), not a tuner's restore()")
+    raise AttributeError("restore() returns another tuner: call it on the class, as Tuner.restore(path, trainable)")
 
 
 def _errored(resume: bool, restart: bool) -> ResumeType:
