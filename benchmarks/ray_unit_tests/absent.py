@@ -17,7 +17,7 @@ class Absent:
 
     def __getattr__(self, name: str) -> NoReturn:
         # pytest and its plugins look at every name of a module for marks and fixtures: those are truly not there
-        looked_for = ("_", "pytest", "hypothesis", "is_hypothesis")
+        looked_for = ("_", "pytest", "hypothesis", "is_hypothesis", "place_as")
         raise AttributeError(name) if name.startswith(looked_for) else ImportError(self._error)
 
     def __call__(self, *values: object, **named: object) -> NoReturn:
