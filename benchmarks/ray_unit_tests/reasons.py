@@ -45,4 +45,25 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "test_dataset_ok",
     ),
     "It calls private methods of a scheduler.": ("test_pbt_with_nan_scores",),
+    "There are no trainers of Ray Train here.": (
+        "test_tuner_run_config_override",
+        "test_trainer_no_chdir_to_trial_dir",
+    ),
+    "`chdir_to_trial_dir` works here; Ray refuses it as deprecated.": ("test_tuner_no_chdir_to_trial_dir_deprecated",),
+    "A function that cannot be pickled is refused when the run begins, not before.": (
+        "test_nonserializable_trainable",
+    ),
+    "A callback that raises is disabled, with a warning, and the run goes on; here it is to end the run.": (
+        "test_tuner_resume_unfinished",
+        "testFailResumeGridSearch",
+        "testResourceUpdateInResume",
+        "testConfigUpdateInResume",
+        "testFailResumeWithPreset",
+        "testFailResumeAfterPreset",
+        "testMultiExperimentFail",
+        "testParamSpaceOverwrite",
+    ),
+    "`resume_unfinished=False` is refused: unfinished trials of a run go on as well.": (
+        "test_tuner_resume_errored_only",
+    ),
 }

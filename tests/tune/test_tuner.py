@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from trialwright.train.constants import RAY_CHDIR_TO_TRIAL_DIR
 
 from trialwright import ASHA, Local, Random, tune
 from trialwright.errors import RunInterrupted
@@ -265,7 +266,7 @@ class TestARun:
         assert len(tune.Tuner.restore(f"file://{grid.experiment_path}", score).get_results()) == 1
 
     def test_does_not_change_directories_if_the_environment_says_so(self, monkeypatch):
-        monkeypatch.setenv("RAY_CHDIR_TO_TRIAL_DIR", "0")
+        monkeypatch.setenv(RAY_CHDIR_TO_TRIAL_DIR, "0")
         assert not tune.TuneConfig().changes_directory
         assert tune.TuneConfig(chdir_to_trial_dir=True).changes_directory
 

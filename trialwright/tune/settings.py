@@ -18,6 +18,7 @@ from trialwright.errors import refuse
 from trialwright.executors import Executor, Local
 from trialwright.storage.place import home
 from trialwright.tune.resources import Resources
+from trialwright.tune.result import RAY_CHDIR_TO_TRIAL_DIR
 from trialwright.tune.trial import Trial
 
 DEPRECATED = "DEPRECATED"  # Ray Tune's default for arguments that should not be given any more
@@ -76,7 +77,7 @@ class TuneConfig:
     def changes_directory(self) -> bool:
         """Each trial runs in a directory of its own."""
         given = self.chdir_to_trial_dir
-        return os.environ.get("RAY_CHDIR_TO_TRIAL_DIR", "1") != "0" if given == DEPRECATED else bool(given)
+        return os.environ.get(RAY_CHDIR_TO_TRIAL_DIR, "1") != "0" if given == DEPRECATED else bool(given)
 
     @property
     def budget_s(self) -> float | None:
