@@ -44,8 +44,7 @@ class Method:
         searcher, is_used = self.searcher, self.decides or self.searcher is not None
         if self.metrics and not self.modes and is_used:
             raise ValueError(f"metric={self.metrics[0]!r} without a mode: is it better 'min' or 'max'?")
-        is_sure = is_used or self.metrics != (names.ANONYMOUS,)  # else reports may lack it
-        is_whole = bool(self.metrics and self.modes) and is_sure
+        is_whole = bool(self.metrics and self.modes) and bool(self._named or is_used)  # else reports may lack it
         return {
             "space": self.space,
             "metric": [names.to_engine(metric) for metric in self.metrics] if is_whole else None,
@@ -79,8 +78,11 @@ class Method:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """What is optimised, by the users' names: if there is only a mode, a bare number."""
-        given = _one_of("metric", (self.tune, self.scheduler, self.searcher))
-        return given or ((names.ANONYMOUS,) if len(self.modes) == 1 else ())
+        return self._named or ((names.ANONYMOUS,) if len(self.modes) == 1 else ())
+
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
+        return _one_of("metric", (self.tune, self.scheduler, self.searcher))
 
     @cached_property
     def modes(self) -> tuple[str, ...]:
