@@ -48,6 +48,7 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "There are no trainers of Ray Train here.": (
         "test_tuner_run_config_override",
         "test_trainer_no_chdir_to_trial_dir",
+        "test_checkpoints_saved_after_resume::data_parallel",
     ),
     "`chdir_to_trial_dir` works here; Ray refuses it as deprecated.": ("test_tuner_no_chdir_to_trial_dir_deprecated",),
     "A function that cannot be pickled is refused when the run begins, not before.": (
@@ -66,4 +67,18 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "`resume_unfinished=False` is refused: unfinished trials of a run go on as well.": (
         "test_tuner_resume_errored_only",
     ),
+    "What `sample_from` returns must be plain data, or of the space: the journal holds it.": (
+        "test_tuner_restore_resume_errored",
+        "test_tuner_restore_restart_errored",
+    ),
+    "`Tuner.restore` needs again what is no data: here a `Path` in the space, or a searcher of the user's own.": (
+        "test_restore_with_parameters",
+        "test_custom_searcher_and_scheduler_restore",
+    ),
+    "It looks for Ray's names of checkpoints; here they are in a trial's `checkpoints`.": (
+        "test_tuner_restore_from_moved_experiment_path",
+        "test_checkpoints_saved_after_resume",
+    ),
+    "A run's directory is made when the run begins, not by `Tuner(...)`.": ("test_tuner_can_restore",),
+    "`TUNE_RESTORE_RETRY_NUM` is not read: no checkpoint is downloaded.": ("test_restore_retry",),
 }
