@@ -331,6 +331,27 @@ def test_a_scheduler_over_fifo_needs_no_metric(scheduler, tmp_path):
     assert [trial.last_result["training_iteration"] for trial in analysis.trials] == [10, 10]
 
 
+def test_a_trial_that_is_done_is_not_paused(tmp_path):
+    begun = []
+
+    class Twice(tune.Trainable):
+        def setup(self, config):
+            begun.append(self)
+
+        def step(self):
+            return {"done": self.iteration == 1}
+
+        def save_checkpoint(self, checkpoint_dir):
+            return {}
+
+        def load_checkpoint(self, checkpoint):
+            pass
+
+    scheduler = Recorder(lambda trial, result: "PAUSE")
+    tune.run(Twice, scheduler=scheduler, executor="local", verbose=0, storage_path=tmp_path)
+    assert (len(scheduler.of("result")), len(begun)) == (2, 2)
+
+
 def test_a_users_scheduler_stops_trials(tmp_path):
     scheduler = Recorder(lambda trial, result: "STOP" if result["step"] == 4 else "CONTINUE")
     result = asked(scheduler, objective, tmp_path)
