@@ -78,7 +78,16 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "It looks for Ray's names of checkpoints; here they are in a trial's `checkpoints`.": (
         "test_tuner_restore_from_moved_experiment_path",
         "test_checkpoints_saved_after_resume",
+        "test_remote_trial_dir_with_reuse_actors",
     ),
     "A run's directory is made when the run begins, not by `Tuner(...)`.": ("test_tuner_can_restore",),
     "`TUNE_RESTORE_RETRY_NUM` is not read: no checkpoint is downloaded.": ("test_restore_retry",),
+    "Functions run one after another in one process, also after one that failed and without `reuse_actors`.": (
+        "test_trial_reuse_disabled::function",
+        "test_trial_reuse_with_failing::function",
+    ),
+    "A class that cannot be reset is made anew, with `reuse_actors` too.": ("test_reuse_enabled_error",),
+    "On a Ray that is joined, an idle process of another size ends to make room for the next trial.": (
+        "test_multi_trial_reuse_heterogeneous",
+    ),
 }
