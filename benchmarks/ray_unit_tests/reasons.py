@@ -21,7 +21,10 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
         "testWithParameters3",
     ),
     "A space of constants is taken; on Ray HyperOpt refuses it.": ("testConvertHyperOptConstant",),
-    "`np.random.seed` before a run has no effect; `TuneConfig(seed=)` has.": ("testCategoricalSeedInTrainingLoop",),
+    "`np.random.seed` before a run has no effect; `TuneConfig(seed=)` has.": (
+        "testCategoricalSeedInTrainingLoop",
+        "ZOOptWarmStartTest::.*",
+    ),
     "It gives the log files names: a trial's are `stdout` and `stderr`.": ("testLogToFile",),
     "`local_dir` still works here.": ("test_local_dir_deprecation",),
     "It expects an error that names Ray's variable `RAY_PICKLE_VERBOSE_DEBUG`.": ("testNotRaisesNonserializable",),
@@ -89,5 +92,8 @@ REASONS: dict[str, tuple[str, ...]] = {  # reason -> names of tests, as regular 
     "A class that cannot be reset is made anew, with `reuse_actors` too.": ("test_reuse_enabled_error",),
     "On a Ray that is joined, an idle process of another size ends to make room for the next trial.": (
         "test_multi_trial_reuse_heterogeneous",
+    ),
+    "A searcher saves its results, but not the random state of a sampler that the user has made.": (
+        "OptunaWarmStartTest::.*",
     ),
 }
