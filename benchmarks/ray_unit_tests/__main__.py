@@ -1,12 +1,12 @@
 """Ray Tune's own unit tests: which of those that pass on Ray, and test nothing internal, pass on Trialwright?
 
     python -m benchmarks.ray_unit_tests --tests DIR                # all files; an hour or more
-    python -m benchmarks.ray_unit_tests --tests DIR result_grid    # those whose names have this in them
+    python -m benchmarks.ray_unit_tests --tests DIR test_tuner     # only this file
     python -m benchmarks.ray_unit_tests --tests DIR --write-docs "Ray 2.60.0, tests of May 2026"  # ... and the page
 
 ``DIR`` is ``python/ray`` of a checkout of Ray: its wheels have no tests. Each file runs with pytest in a process of its
 own, first with the installed Ray (the control), then with changed imports. ``--kept`` keeps the outcomes, one file of
-JSON for each test file and side; what is there already is not run again.
+JSON for each test file and side; what is there already is not run again. The page keeps what it says of other files.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.ray_unit_tests.page import PAGE, File, page
+from benchmarks.ray_unit_tests.page import File, row, rows, write
 from benchmarks.ray_unit_tests.sources import HELPERS, Reach, local, rewritten
 
 AREAS = (  # the test files about what the issue of this benchmark calls public behaviour
@@ -161,26 +162,38 @@ def measured(name: str, package: Path, homes: dict[str, Path], kept: Path) -> Fi
     return File(name, len(internal), control, ours)
 
 
+def write_docs(files: list[File], snapshot: str) -> None:
+    """Write the page from these files and from what is known of the others."""
+    today = datetime.now(UTC).date().isoformat()
+    found = rows() | {file.name: row(file, today) for file in files}
+    known = {name: found[name] for name in AREAS if name in found}
+    write(known, [name for name in AREAS if name not in found], snapshot)
+
+
 def main() -> None:
     """Parse the command line, run, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_unit_tests")
-    parser.add_argument("part", nargs="?", default="", help="only test files with this in their names")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="only these test files, such as test_tuner")
     parser.add_argument("--tests", type=Path, required=True, help="python/ray of a checkout of Ray")
     parser.add_argument("--kept", type=Path, help="where outcomes are kept")
     parser.add_argument("--side", choices=SIDES, help="run only this side")
     parser.add_argument("--write-docs", metavar="WHAT", help="write docs/ray-tune-tests.md; WHAT tells which tests ran")
     given = parser.parse_args()
+    if unknown := [name for name in given.files if name not in AREAS]:
+        parser.error(f"not in the list of test files: {', '.join(unknown)}")
+    if given.write_docs and given.side:
+        parser.error("the page needs both sides")
     with tempfile.TemporaryDirectory() as scratch:
         homes = {side: Path(scratch, side) for side in SIDES if given.side in (None, side)}
         for side, home in homes.items():
             home.mkdir()
             prepare(given.tests, home, ours=side == "trialwright")
         files = []
-        for name in [name for name in AREAS if given.part in name]:
+        for name in given.files or AREAS:
             files.append(measured(name, given.tests, homes, given.kept or Path(scratch, "kept")))
             print(files[-1], flush=True)
     if given.write_docs:
-        PAGE.write_text(page(files, given.write_docs), encoding="utf-8")
+        write_docs(files, given.write_docs)
 
 
 if __name__ == "__main__":

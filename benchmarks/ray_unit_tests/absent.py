@@ -16,8 +16,9 @@ class Absent:
         self._error = error
 
     def __getattr__(self, name: str) -> NoReturn:
-        # pytest looks at every name of a module for marks and fixtures: those are truly not there
-        raise AttributeError(name) if name.startswith(("_", "pytest")) else ImportError(self._error)
+        # pytest and its plugins look at every name of a module for marks and fixtures: those are truly not there
+        looked_for = ("_", "pytest", "hypothesis", "is_hypothesis", "place_as")
+        raise AttributeError(name) if name.startswith(looked_for) else ImportError(self._error)
 
     def __call__(self, *values: object, **named: object) -> NoReturn:
         """Raise the import's error."""

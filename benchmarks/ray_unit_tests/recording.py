@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import unittest.mock  # noqa: F401 - test files use it that do not import it: something of Ray's does
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

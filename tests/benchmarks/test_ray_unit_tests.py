@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.ray_unit_tests.internal import is_internal
-from benchmarks.ray_unit_tests.page import File, page
+from benchmarks.ray_unit_tests.page import File, Row, page, row
 from benchmarks.ray_unit_tests.sources import Reach, rewritten
 
 SOURCE = """
@@ -85,8 +85,13 @@ def test_only_what_passes_on_ray_counts():
     file = File(
         "test_x", 2, {"a": "passed", "b": "passed", "c": "failed"}, {"a": ("passed", ""), "b": ("failed", "no|x")}
     )
-    assert file.failed == ["b"]
-    text = page([file], "Then.")
-    assert "**1 of 2 pass: 50 %.** Then." in text
-    assert "| `test_x` | 2 | 2 of 3 | 1 |" in text
+    assert row(file, "2026-11-30") == Row("2026-11-30", internal=2, others=3, counted=2, failed={"b": "no|x"})
+
+
+def test_the_page_sums_the_files_whenever_they_were_run():
+    first, second = Row("2026-11-29", 2, 3, 2, {"test_x.py::b": "no|x"}), Row("2026-11-30", 0, 2, 2, {})
+    text = page({"test_x": first, "test_y": second}, ["test_z"], "Then.")
+    assert "**3 of 4 pass: 75 %.** Then." in text
+    assert "| `test_x` | 2026-11-29 | 2 | 2 of 3 | 1 |\n| `test_y` | 2026-11-30 | 0 | 2 of 2 | 2 |" in text
+    assert "Not run: `test_z`." in text
     assert "| `test_x`: `b` | not looked into: `no\\|x` |" in text

@@ -452,6 +452,24 @@ def nested(config):
         tune.report({"val": {"loss": 1.0 + step * config["x"]}})
 
 
+@pytest.mark.parametrize("scheduler", [None, AsyncHyperBandScheduler()])
+def test_a_mode_alone_is_that_of_the_number_that_a_function_returns(fast, scheduler):
+    grid = {"x": tune.grid_search([1, 3, 2])}
+    analysis = tune.run(lambda config: config["x"], config=grid, mode="max", scheduler=scheduler, **fast)
+    assert analysis.best_config == {"x": 3}
+
+
+def test_the_number_that_a_function_returns_may_be_named_and_a_restored_run_knows_it(fast):
+    analysis = tune.run(lambda config: 1, metric="_metric", mode="max", **fast)
+    tuner = tune.Tuner.restore(analysis.experiment_path, lambda config: 1)
+    assert tuner.get_results().get_best_result().metrics["_metric"] == 1
+
+
+def test_a_mode_alone_asks_for_no_metric_of_a_report(fast):
+    analysis = tune.run(lambda config: {"score": 1}, mode="max", **fast)
+    assert analysis.get_best_trial(metric="score").last_result["score"] == 1
+
+
 class TestNestedNames:
     """A nested metric is known by its joined name wherever a flat one is."""
 

@@ -182,7 +182,7 @@ def test_pb2_wants_to_know_what_varies_and_between_which_numbers():
     with pytest.raises(ValueError, match="needs hyperparam_bounds"):
         PB2()
     for bound in ([1], [1, 2, 3], "ab", 0.1, s.uniform(0, 1), [True, False]):
-        with pytest.raises(TypeError, match=r"hyperparam_bounds\['model/lr'\] must be two numbers"):
+        with pytest.raises(ValueError, match=r"hyperparam_bounds\['model/lr'\] must be two numbers"):
             PB2(hyperparam_bounds={"model": {"lr": bound}})
     with pytest.raises(ValueError, match="must rise"):
         PB2(hyperparam_bounds={"lr": [2, 1]})
@@ -314,6 +314,42 @@ def test_a_users_scheduler_needs_no_metric(tmp_path):
     assert len(asked.of("complete")) == 1
     with pytest.raises(ValueError, match="needs a metric"):
         tune.run(lambda config: {"score": 1}, scheduler=ASHAScheduler(), **settings)
+
+
+class Pausing(FIFOScheduler):
+    def on_trial_result(self, tune_controller, trial, result):
+        return "PAUSE" if result["training_iteration"] == 2 else "CONTINUE"
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [Pausing(), ResourceChangingScheduler(), ResourceChangingScheduler(None, lambda *_: {"cpu": 1})],
+)
+def test_a_scheduler_over_fifo_needs_no_metric(scheduler, tmp_path):
+    settings = {"executor": "local", "verbose": 0, "storage_path": tmp_path, "max_concurrent_trials": 1}
+    analysis = tune.run(saving, config=SPACE, num_samples=2, scheduler=scheduler, **settings)
+    assert [trial.last_result["training_iteration"] for trial in analysis.trials] == [10, 10]
+
+
+def test_a_trial_that_is_done_is_not_paused(tmp_path):
+    begun = []
+
+    class Twice(tune.Trainable):
+        def setup(self, config):
+            begun.append(self)
+
+        def step(self):
+            return {"done": self.iteration == 1}
+
+        def save_checkpoint(self, checkpoint_dir):
+            return {}
+
+        def load_checkpoint(self, checkpoint):
+            pass
+
+    scheduler = Recorder(lambda trial, result: "PAUSE")
+    tune.run(Twice, scheduler=scheduler, executor="local", verbose=0, storage_path=tmp_path)
+    assert (len(scheduler.of("result")), len(begun)) == (2, 2)
 
 
 def test_a_users_scheduler_stops_trials(tmp_path):

@@ -375,6 +375,28 @@ def test_what_was_found_can_be_saved_and_known_by_another_searcher(tmp_path):
     assert len(run(other, num_samples=3)) == 3
 
 
+@pytest.mark.parametrize("by", ["a file", "the run's directory"])
+def test_a_restored_searcher_suggests_what_it_would_have_suggested_without_the_break(by, tmp_path):
+    pytest.importorskip("hyperopt")
+
+    def searcher():
+        limited = HyperOptSearch(metric="score", mode="max", n_initial_points=2, random_state_seed=5)
+        return ConcurrencyLimiter(limited, max_concurrent=1)
+
+    def suggested(search, num_samples, name):
+        settings = {"num_samples": num_samples, "executor": "local", "storage_path": tmp_path, "verbose": 0}
+        return tune.run(bowl, config=PLANE, search_alg=search, name=name, **settings).get_all_configs().values()
+
+    whole, first, second = [*suggested(searcher(), 6, "whole")], searcher(), searcher()
+    assert [*suggested(first, 3, "first")] == whole[:3]
+    if by == "a file":
+        first.save(str(tmp_path / "state"))
+        second.restore(str(tmp_path / "state"))
+    else:
+        second.restore_from_dir(str(tmp_path / "first"))
+    assert [*suggested(second, 3, "second")] == whole[3:]
+
+
 def test_users_wrappers_may_ask_a_librarys_searcher_themselves():
     pytest.importorskip("hyperopt")
 

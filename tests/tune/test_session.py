@@ -149,12 +149,15 @@ def test_the_context_says_who_and_where_the_trial_is(fit):
             "rank": here.get_world_rank() + here.get_local_rank() + here.get_node_rank(),
             "same": session.get_trial_id() == tune.get_trial_id(),
             "metadata": here.get_metadata(),
+            "files": here.get_storage().trial_working_directory,
+            "run": here.get_storage().experiment_fs_path,
         }
 
     [result] = fit(objective, resources_per_trial={"cpu": 2})
     told = result.metrics
     assert (told["id"], told["directory"]) == (told["trial_id"], result.path)
     assert told["name"] == f"objective_{told['trial_id']}"
+    assert (told["files"], told["run"]) == (result.path, str(Path(result.path).parent.parent))
     assert told["experiment"].startswith("objective_20")
     assert (told["cpus"], told["size"], told["rank"], told["same"], told["metadata"]) == (2.0, 1, 0, True, {})
 

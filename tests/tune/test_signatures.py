@@ -83,7 +83,6 @@ def score(config):
 
 _CONFIG = {"hyperparam_mutations": {"x": tune.uniform(0, 1)}}
 _SAME_RUN = "nothing: a resumed run is the same run"
-_CWD = '`executor="local"`: the program\'s directory'
 _OWN = "nothing: trials write to the storage themselves"
 _RESIZING = "tune.schedulers.resource_changing_scheduler"
 _KEPT = "a trial's files lie in its directory in the storage"
@@ -95,8 +94,6 @@ REFUSED = [
     Refused(_WANDB, "save_checkpoints", True, _IN_TRIAL, {}),
     Refused(_WANDB, "video_kwargs", {"fps": 4}, _IN_TRIAL, {}),
     Refused(_WANDB, "image_kwargs", {"caption": "x"}, _IN_TRIAL, {}),
-    Refused("tune:TuneConfig", "chdir_to_trial_dir", False, _CWD, {}),
-    Refused("tune:run", "chdir_to_trial_dir", False, _CWD, {"run_or_experiment": score}),
     Refused("tune:run", "restore", "/x", "load it in `setup`", {"run_or_experiment": score}),
     Refused("tune:run", "storage_filesystem", object(), _DISK, {"run_or_experiment": score}),
     Refused(
@@ -312,7 +309,7 @@ FLAT = {  # keyword of run() or Experiment -> a value that is not its default
     "checkpoint_score_attr": "min-loss",
     "checkpoint_freq": 2,
     "checkpoint_at_end": True,
-    "chdir_to_trial_dir": True,
+    "chdir_to_trial_dir": False,
     "local_dir": "runs",
     "executor": "processes",
     "seed": 1,
@@ -324,7 +321,7 @@ NO_SETTINGS = {"run_or_experiment", "run", "config", "resume", "resume_config", 
 def test_a_flat_keyword_says_a_setting():
     wanted = {*parameters(tune.run), *parameters(tune.Experiment)} - NO_SETTINGS
     refused = {case.parameter for case in REFUSED if case.where in ("tune:run", "tune:Experiment")}
-    assert wanted - refused == FLAT.keys() - {"chdir_to_trial_dir"}
+    assert wanted - refused == FLAT.keys()
     assert [name for name, value in FLAT.items() if settings_of({name: value}) == settings_of({})] == []
     with pytest.raises(TypeError, match="nonsense"):
         settings_of({"nonsense": 1})

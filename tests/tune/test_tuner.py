@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from trialwright.train.constants import RAY_CHDIR_TO_TRIAL_DIR
 
 from trialwright import ASHA, Local, Random, tune
 from trialwright.errors import RunInterrupted
@@ -170,7 +171,7 @@ class TestWhatCannotBeHad:
             (lambda: tune.RunConfig(log_to_file=True, executor="local"), "executor='processes'"),
             (lambda: tune.RunConfig(log_to_file=True, executor=Local()), "executor='processes'"),
             (lambda: tune.RunConfig(local_dir="/a", storage_path="/b"), "old name of storage_path"),
-            (lambda: tune.TuneConfig(chdir_to_trial_dir=False), "executor='local'"),
+            (lambda: tune.TuneConfig(chdir_to_trial_dir="there"), "True or False"),
             (lambda: tune.TuneConfig(mode="best"), "'min' or 'max'"),
             (lambda: tune.SyncConfig(sync_period=1), "trials write to the storage"),
             (lambda: tune.FailureConfig(max_failures=1, fail_fast=True), "max_failures must be 0"),
@@ -245,6 +246,29 @@ class TestARun:
             assert restored[0].config == analysis.trials[0].config == {"x": x}
             assert restored.experiment_path == analysis.experiment_path == grid.experiment_path
         assert by_name.get_results()[0].config == {"x": 1}
+
+    def test_has_trials_that_find_the_program_s_directory(self, settings, monkeypatch, tmp_path):
+        def where(config):
+            return {"program": os.environ["TUNE_ORIG_WORKING_DIR"], "trial": str(Path.cwd())}
+
+        monkeypatch.chdir(tmp_path)
+        own = settings(executor="processes")
+        [result] = tune.Tuner(where, run_config=own).fit()
+        assert (result.metrics["program"], result.metrics["trial"]) == (str(tmp_path), result.path)
+        config = tune.TuneConfig(chdir_to_trial_dir=False)
+        [result] = tune.Tuner(where, run_config=own, tune_config=config).fit()
+        assert result.metrics["program"] == result.metrics["trial"] == str(tmp_path)
+
+    def test_may_be_kept_in_a_directory_that_is_given_as_a_uri(self, settings, tmp_path):
+        grid = tune.Tuner(score, param_space={"x": 1}, run_config=settings(storage_path=f"file://{tmp_path}")).fit()
+        assert Path(grid.experiment_path).parent == tmp_path
+        assert tune.Tuner.can_restore(f"file://{grid.experiment_path}")
+        assert len(tune.Tuner.restore(f"file://{grid.experiment_path}", score).get_results()) == 1
+
+    def test_does_not_change_directories_if_the_environment_says_so(self, monkeypatch):
+        monkeypatch.setenv(RAY_CHDIR_TO_TRIAL_DIR, "0")
+        assert not tune.TuneConfig().changes_directory
+        assert tune.TuneConfig(chdir_to_trial_dir=True).changes_directory
 
     def test_does_not_change_what_has_its_name(self, settings, tmp_path):
         (tmp_path / "mine").mkdir()
@@ -379,8 +403,13 @@ class TestARestoredRun:
 
     def test_must_be_there(self, tmp_path):
         assert not tune.Tuner.can_restore(tmp_path)
-        with pytest.raises(ValueError, match="there is no run in"):
-            tune.Tuner.restore(tmp_path, score)
+        for kind in (ValueError, FileNotFoundError):  # the engine's, and Ray Tune's
+            with pytest.raises(kind, match="there is no run in"):
+                tune.Tuner.restore(tmp_path, score)
+
+    def test_is_asked_of_the_class_and_not_of_a_tuner(self):
+        with pytest.raises(AttributeError, match="returns another tuner"):
+            tune.Tuner(score).restore("path", score)
 
     @pytest.mark.parametrize(("what", "begins"), [("resume_errored", 1), ("restart_errored", 0), (None, None)])
     def test_retries_what_failed_if_that_is_requested(self, settings, tmp_path, what, begins):

@@ -264,7 +264,8 @@ class Adapter:
 
     def _ask(self, number: int, streams: Streams) -> Answer:
         self._set_design_seed(streams.integer(f"{self._stream} design") % 2**31)
-        answer = self._library.ask(streams.integer(self._stream, number), self._form.grid(number))
+        seed = streams.integer(self._stream, len(self.earlier) + number)  # as if the earlier results were of this run
+        answer = self._library.ask(seed, self._form.grid(number))
         if answer is not None and answer != NOT_NOW:
             self._told = []
         return answer

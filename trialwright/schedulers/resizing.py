@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeAlias, cast
+from typing import ClassVar, Protocol, TypeAlias, cast
 
 from trialwright.html import SettingsTable
 from trialwright.messages import (
@@ -97,6 +97,8 @@ def _times(first: Amounts, step: Amounts, size: Amounts) -> int:
 class EvenShare(_Steps):
     """Gives every running trial the same resources."""
 
+    compares: ClassVar[bool] = False
+
     def __call__(self, trial: int, room: Room) -> Amounts:
         """Its share, in whole steps."""
         names = {name for node in room.nodes for name in node.resources}
@@ -138,6 +140,11 @@ class ResourceChanging(SettingsTable):
         if not self.interval > 0:
             raise ValueError(f"interval must be more than 0, not {self.interval}")
 
+    @property
+    def compares(self) -> bool:
+        """The base or the policy compares trials; a policy without this attribute may do so."""
+        return any(getattr(part, "compares", True) for part in (self.base, self.policy))
+
     def setup(self, rng: Streams) -> None:
         """Begin without trials, and on no machine."""
         self.base.setup(rng)
@@ -166,7 +173,7 @@ class ResourceChanging(SettingsTable):
 
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Ask the base if the report concerns it; if the trial continues, ask the policy what it should have."""
-        until, value = self._until[trial.id], report.values[0]
+        until, value = self._until[trial.id], next(iter(report.values), math.inf)
         self._has[trial.id] = trial.resources  # a wish may not have come true
         self._scores[trial.id] = value if math.isfinite(value) else math.inf
         concerned = any(boundary.met(report.metrics) for boundary in until)

@@ -35,6 +35,7 @@ from trialwright.tune.records import Records
 from trialwright.tune.settings import CheckpointConfig, FailureConfig, ResumeConfig, RunConfig, TuneConfig
 from trialwright.tune.trainable.objective import Saving, Wishes, as_objective
 from trialwright.tune.trainable.util import RESOURCES, resources_of
+from trialwright.tune.trainable.working_directory import WorkingDirectory
 from trialwright.tune.trial import RunFacts
 
 _DEFAULTS: dict[str, Any] = {
@@ -262,7 +263,8 @@ class Job:
         every, at_end = checkpoints.checkpoint_frequency, bool(checkpoints.checkpoint_at_end)
         saving = Saving(every, at_end, at_decisions=self.method.decides)
         exports = tuple(self.run.export_formats or ())
-        wishes = Wishes(experiment, saving, self.tune.reuse_actors, metric, self._required, exports)
+        directory = WorkingDirectory(is_own=self.tune.changes_directory)
+        wishes = Wishes(experiment, saving, self.tune.reuse_actors, metric, self._required, exports, directory)
         return as_objective(self.trainable, wishes)
 
     @property

@@ -24,6 +24,10 @@ class SettingTypeError(TuneError, TypeError):
     """Something given is of the wrong type; nothing was started."""
 
 
+class NoRunError(ValueError, FileNotFoundError):
+    """There is no run in a directory. The engine raises a ``ValueError`` then, and Ray Tune a ``FileNotFoundError``."""
+
+
 class TrialError(RuntimeError):
     """What a trial raised in its worker: its last line, and the traceback as a string."""
 
@@ -39,6 +43,15 @@ def rules_as_tune_errors() -> Iterator[None]:
         yield
     except PolicyError as error:
         raise RuleError(str(error)) from error
+
+
+@contextmanager
+def no_run_as_no_file() -> Iterator[None]:
+    """Raise the ``ValueError`` of ``find_run`` as a ``FileNotFoundError`` too."""
+    try:
+        yield
+    except ValueError as error:
+        raise NoRunError(str(error)) from error
 
 
 @contextmanager

@@ -41,9 +41,10 @@ class Method:
         Raises:
             ValueError, TypeError: something given makes no sense.
         """
-        searcher, is_whole = self.searcher, bool(self.metrics and self.modes)
-        if self.metrics and not is_whole and (self.decides or searcher is not None):
+        searcher, is_used = self.searcher, self.decides or self.searcher is not None
+        if self.metrics and not self.modes and is_used:
             raise ValueError(f"metric={self.metrics[0]!r} without a mode: is it better 'min' or 'max'?")
+        is_whole = bool(self.metrics and self.modes) and bool(self._named or is_used)  # else reports may lack it
         return {
             "space": self.space,
             "metric": [names.to_engine(metric) for metric in self.metrics] if is_whole else None,
@@ -76,7 +77,11 @@ class Method:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """What is optimised, by the users' names."""
+        """What is optimised, by the users' names: if there is only a mode, a bare number."""
+        return self._named or ((names.ANONYMOUS,) if len(self.modes) == 1 else ())
+
+    @cached_property
+    def _named(self) -> tuple[str, ...]:
         return _one_of("metric", (self.tune, self.scheduler, self.searcher))
 
     @cached_property

@@ -26,6 +26,7 @@ EPISODE_REWARD_MEAN = "episode_reward_mean"
 MEAN_ACCURACY = "mean_accuracy"
 MEAN_LOSS = "mean_loss"
 TIMESTAMP = "timestamp"
+RAY_CHDIR_TO_TRIAL_DIR = "RAY_CHDIR_TO_TRIAL_DIR"  # a variable of the environment: see TuneConfig
 CONFIG_PREFIX = "config"  # config/lr is a parameter's column in a table of results
 
 AUTO_RESULT_KEYS = (  # what is added to each report

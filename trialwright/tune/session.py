@@ -20,7 +20,7 @@ from trialwright.reporting import Reply
 from trialwright.tune import names, resources
 from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.resources import PlacementGroupFactory
-from trialwright.tune.trial import run_digits
+from trialwright.tune.trial import Storage, run_digits
 
 Saved = Checkpoint | str | os.PathLike[str] | Mapping[str, object]
 
@@ -98,13 +98,10 @@ class TuneContext:
         """Return nothing: metadata belongs to Ray Train's trainers."""
         return {}
 
-    def get_storage(self) -> object:
-        """Refuse.
-
-        Raises:
-            NotImplementedError: always: a trial's files are in its directory.
-        """
-        raise NotImplementedError("a trial's files are in its directory: get_trial_dir()")
+    def get_storage(self) -> Storage:
+        """Return the paths of the trial's files, by the names that Ray Tune's storage has."""
+        directory = reporting.context().directory
+        return Storage(str(directory.parent.parent), str(directory))
 
     def get_world_size(self) -> int:
         """Return 1: a trial is one process."""

@@ -18,6 +18,7 @@ from trialwright.errors import refuse
 from trialwright.executors import Executor, Local
 from trialwright.storage.place import home
 from trialwright.tune.resources import Resources
+from trialwright.tune.result import RAY_CHDIR_TO_TRIAL_DIR
 from trialwright.tune.trial import Trial
 
 DEPRECATED = "DEPRECATED"  # Ray Tune's default for arguments that should not be given any more
@@ -39,7 +40,8 @@ class TuneConfig:
         reuse_actors: run one trial after another in the same process, and let classes reset themselves.
         trial_name_creator: makes a trial's name, as it is shown.
         trial_dirname_creator: makes the name of a link, in the run's directory, to the trial's, which is a number.
-        chdir_to_trial_dir: refused if False: on Ray a trial's working directory is its own.
+        chdir_to_trial_dir: False: trials run in the program's working directory, not each in its own;
+            ``RAY_CHDIR_TO_TRIAL_DIR=0`` in the environment says the same.
         resources_per_trial: what one trial needs: ``{"cpu": 1, "gpu": 0.5}``, or a ``PlacementGroupFactory``.
         seed: of every random draw; not in Ray Tune.
 
@@ -65,14 +67,17 @@ class TuneConfig:
         refuse(self._problems(), "TuneConfig")
 
     def _problems(self) -> Iterator[str]:
-        if self.chdir_to_trial_dir not in (DEPRECATED, True):
-            yield (
-                "chdir_to_trial_dir=False: on Ray a trial's working directory is its own; with executor='local' it is "
-                "the program's"
-            )
+        if self.chdir_to_trial_dir not in (DEPRECATED, True, False):
+            yield f"chdir_to_trial_dir must be True or False, not {self.chdir_to_trial_dir!r}"
         for mode in [self.mode] if isinstance(self.mode, str) else self.mode or ():
             if mode not in ("min", "max"):
                 yield f"mode must be 'min' or 'max', not {mode!r}"
+
+    @property
+    def changes_directory(self) -> bool:
+        """Each trial runs in a directory of its own."""
+        given = self.chdir_to_trial_dir
+        return os.environ.get(RAY_CHDIR_TO_TRIAL_DIR, "1") != "0" if given == DEPRECATED else bool(given)
 
     @property
     def budget_s(self) -> float | None:
@@ -213,7 +218,8 @@ class RunConfig:
 
     Args:
         name: what people call the run; a link of this name leads to the run's directory.
-        storage_path: the directory in which runs are kept; ``$TRIALWRIGHT_HOME`` or ``~/trialwright`` by default.
+        storage_path: the directory in which runs are kept, also as ``file:///...``; ``$TRIALWRIGHT_HOME`` or
+            ``~/trialwright`` by default.
         storage_filesystem: refused: the storage is a directory of this machine.
         failure_config: what to do with trials that fail.
         checkpoint_config: what to keep of what trials save.
@@ -257,10 +263,10 @@ class RunConfig:
     @property
     def storage(self) -> Path:
         """The directory in which runs are kept."""
-        return Path(self.storage_path).expanduser() if self.storage_path else home()
+        return local_path(self.storage_path) if self.storage_path else home()
 
     def _problems(self) -> Iterator[str]:
-        if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or ""):
+        if self.storage_filesystem is not None or "://" in os.fspath(self.storage_path or "").removeprefix("file://"):
             yield "storage_filesystem, storage_path: runs are kept on a disk that is mounted here: give a directory"
         if self.storage_path is not None and self.local_dir not in (None, self.storage_path):
             yield "local_dir is the old name of storage_path: give one of them"
@@ -271,6 +277,11 @@ class RunConfig:
                 "log_to_file=True: with executor='local' trials are threads, which share this process's output: "
                 "with executor='processes' or 'ray' each trial has files of its own, always"
             )
+
+
+def local_path(given: str | os.PathLike[str]) -> Path:
+    """Return a path of this machine, which may be given as ``file:///...``."""
+    return Path(os.fspath(given).removeprefix("file://")).expanduser()
 
 
 def refuse_filesystem(given: object) -> None:

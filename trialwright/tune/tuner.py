@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from trialwright.errors import import_instead
 from trialwright.space import Space
 from trialwright.storage.place import find_run, is_run
 from trialwright.tune import registry
 from trialwright.tune.conversion import Job
+from trialwright.tune.error import no_run_as_no_file
 from trialwright.tune.kept import load
 from trialwright.tune.records import Records
 from trialwright.tune.results import ResultGrid
-from trialwright.tune.settings import ResumeConfig, ResumeType, RunConfig, TuneConfig, refuse_filesystem
+from trialwright.tune.settings import ResumeConfig, ResumeType, RunConfig, TuneConfig, local_path, refuse_filesystem
 
 
 class Tuner:
@@ -51,6 +52,7 @@ class Tuner:
         self._directory: Path | None = None  # of the run that is resumed
         self._again = ResumeConfig()
         self._records: Records | None = None
+        vars(self)["restore"] = _refuse_restore
 
     @classmethod
     def restore(  # noqa: PLR0917 - as in Ray Tune
@@ -83,11 +85,14 @@ class Tuner:
 
         Raises:
             ValueError: there is no run there, or one of another trainable or space; or something refused is given.
+            FileNotFoundError: the same error, if there is no run there.
+            AttributeError: it is called on a tuner, which would not change.
         """
         if not resume_unfinished:
             raise ValueError("resume_unfinished=False: a resumed run always resumes its unfinished trials")
         refuse_filesystem(storage_filesystem)
-        directory = find_run(Path(path).expanduser().resolve())  # a link may lead to another run by the time of fit()
+        with no_run_as_no_file():
+            directory = find_run(local_path(path).resolve())  # a link may lead to another run by the time of fit()
         tuner = cls(trainable, param_space=param_space, tune_config=tune_config, run_config=run_config)
         tuner._job.check_notes(directory)
         tuner._directory = directory
@@ -102,7 +107,7 @@ class Tuner:
             ValueError: a filesystem is given.
         """
         refuse_filesystem(storage_filesystem)
-        return is_run(Path(path).expanduser())
+        return is_run(local_path(path))
 
     def fit(self) -> ResultGrid:
         """Run to the end. Trials that fail do not raise: see ``results.errors``.
@@ -126,6 +131,10 @@ class Tuner:
         if self._directory is None:
             raise RuntimeError("there are no results yet: call fit()")
         return ResultGrid(load(self._directory, self._job.space))
+
+
+def _refuse_restore(*_: object, **__: object) -> NoReturn:
+    raise AttributeError("restore() returns another tuner: call it on the class, as Tuner.restore(path, trainable)")
 
 
 def _errored(resume: bool, restart: bool) -> ResumeType:

@@ -29,6 +29,7 @@ from trialwright.messages import (
 from trialwright.schedulers import Scheduler, TrialView
 from trialwright.storage.checkpoints import located
 from trialwright.streams import Streams
+from trialwright.tune import names
 from trialwright.tune.schedulers.trial_scheduler import Answer, BuiltInScheduler, TrialScheduler
 from trialwright.tune.trial import RunFacts, Trial
 
@@ -55,7 +56,8 @@ class Asked:
 
     def __init__(self, scheduler: TrialScheduler, facts: RunFacts) -> None:
         self._scheduler = self.wraps = scheduler
-        self.compares = isinstance(scheduler, BuiltInScheduler)  # what a user's own one does, only its author knows
+        # What a user's own one does, only its author knows.
+        self.compares = isinstance(scheduler, BuiltInScheduler) and getattr(scheduler.make(facts), "compares", True)
         self.facts = facts
         self._trials: dict[int, Trial] = {}
         self._doomed: list[Trial] = []  # the user's scheduler wants them ended
@@ -84,11 +86,12 @@ class Asked:
     def on_report(self, trial: TrialView, report: Report) -> Verdict:
         """Ask, and carry the answer over."""
         known = self._see(trial, "running", report.metrics)
-        answer = self._scheduler.on_trial_result(self, known, known.note(report.metrics))
+        result = known.note(report.metrics)
+        answer = self._scheduler.on_trial_result(self, known, result)
         if isinstance(answer, Answer):
             return self._carried(trial, report, answer.verdict)
-        if answer == TrialScheduler.CONTINUE:
-            return Continue(EVERY_REPORT)
+        if answer == TrialScheduler.CONTINUE or (answer == TrialScheduler.PAUSE and result.get(names.DONE)):
+            return Continue(EVERY_REPORT)  # one that is done is not paused: it would be resumed only to end
         if answer == TrialScheduler.PAUSE:
             return self._carried(trial, report, Pause())
         if answer == TrialScheduler.STOP:

@@ -115,8 +115,7 @@ class PB2(BuiltInScheduler):
         custom_explore_fn: is given the settings that were chosen, and returns others.
 
     Raises:
-        ValueError: an argument is out of its range, or refused.
-        TypeError: bounds that are no two numbers.
+        ValueError: an argument is out of its range, or refused, or bounds that are no two numbers.
     """
 
     def __init__(  # noqa: PLR0917 - Ray Tune's order
@@ -215,7 +214,7 @@ def _domain(value: object, path: str) -> object:
 def _bound(value: object, path: str) -> object:
     numbers = [*value] if isinstance(value, list | tuple) else []
     if len(numbers) != 2 or not all(isinstance(each, int | float) and not isinstance(each, bool) for each in numbers):
-        raise TypeError(f"hyperparam_bounds[{path!r}] must be two numbers, [low, high], not {value!r}")
+        raise ValueError(f"hyperparam_bounds[{path!r}] must be two numbers, [low, high], not {value!r}")
     if not numbers[0] < numbers[1]:
         raise ValueError(f"hyperparam_bounds[{path!r}] must rise, not {value!r}")
     return float(numbers[0]), float(numbers[1])

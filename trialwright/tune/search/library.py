@@ -15,9 +15,12 @@ from trialwright.results import Result
 from trialwright.searchers import Problem
 from trialwright.searchers import Searcher as EngineSearcher
 from trialwright.space import Space
+from trialwright.storage.place import is_run
 from trialwright.streams import Streams
+from trialwright.trial_result import TrialResult
 from trialwright.tune import names
 from trialwright.tune.domains import converted
+from trialwright.tune.kept import load
 from trialwright.tune.search.searcher import Names, Searcher, listed, overrides, signs
 from trialwright.tune.spaces import as_space
 from trialwright.tune.trial import RunFacts
@@ -162,8 +165,11 @@ class LibrarySearcher(Searcher):
         """Note what the run found, so that it can be saved."""
         super().on_experiment_end(result)
         for trial in () if self.at_end else result:
-            failed = trial.outcome in ("failed", "lost", "cancelled")
-            self._results.append((trial.config, None if failed else self._costs(names.unescape(trial.metrics))))
+            self._note(trial)
+
+    def _note(self, trial: TrialResult) -> None:
+        failed = trial.outcome in ("failed", "lost", "cancelled")
+        self._results.append((trial.config, None if failed else self._costs(names.unescape(trial.metrics))))
 
     def save(self, checkpoint_path: str) -> None:
         """Write the results that are known, as JSON: those that were restored, and those of the runs since.
@@ -183,6 +189,21 @@ class LibrarySearcher(Searcher):
         if not isinstance(data, dict) or "results" not in data:
             raise ValueError(f"{checkpoint_path} holds no results of a searcher")
         self.set_state(data)
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Know beforehand what the run in this directory has found; or what ``save_to_dir`` has written there.
+
+        Raises:
+            RuntimeError: there is neither.
+        """
+        if not is_run(Path(checkpoint_dir)):
+            super().restore_from_dir(checkpoint_dir)
+            return
+        records = load(checkpoint_dir)
+        self._metric, self._mode = self._metric or records.facts.metric, self._mode or records.facts.mode
+        for trial in records.found:
+            if trial.outcome is not None:
+                self._note(trial)
 
     def get_state(self) -> dict[str, Any]:
         """Return the results that are known: those that were restored, and those of the runs since."""

@@ -49,6 +49,9 @@ class Wrapper(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         self.searcher.restore(checkpoint_path)
 
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        self.searcher.restore_from_dir(checkpoint_dir)
+
 
 class ConcurrencyLimiter(Wrapper):
     """Limits how many trials of a searcher run at a time. The engine does it: see ``max_concurrent``.

@@ -25,6 +25,7 @@ from trialwright.tune.checkpoint import Checkpoint
 from trialwright.tune.names import DONE, SHOULD_CHECKPOINT
 from trialwright.tune.session import Attempt, Saved, serving
 from trialwright.tune.trainable.trainable import Trainable
+from trialwright.tune.trainable.working_directory import WorkingDirectory
 
 Function = Callable[..., Any]
 
@@ -55,6 +56,7 @@ class Wishes:
         metric: by the engine's name, what a bare number is that a function returns.
         required: a metric that each report must have.
         exports: the forms in which a class writes its model when a trial ends.
+        directory: where it runs.
     """
 
     experiment: str = "experiment"
@@ -63,6 +65,7 @@ class Wishes:
     metric: str | None = None
     required: str | None = None
     exports: Sequence[str] = ()
+    directory: WorkingDirectory = field(default_factory=WorkingDirectory)
 
 
 def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callable[[dict[str, Any]], object]:
@@ -81,20 +84,27 @@ def as_objective(trainable: str | registry.Trainable, wishes: Wishes) -> Callabl
     attempt = partial(Attempt, wishes.experiment, name, wishes.required)
     if registry.is_class(found):
         loop = ClassLoop(found, wishes.saving, wishes.reuse, wishes.exports)
-        return _named(lambda config: _served(loop, config, attempt), name)
+        return _named(lambda config: _served(loop, config, attempt, wishes.directory), name)
     refuse_ray_calls(found)
     call = FunctionCall(found, wishes.metric)
     if not inspect.iscoroutinefunction(found):
-        return _named(lambda config: _served(call, config, attempt), name)
+        return _named(lambda config: _served(call, config, attempt, wishes.directory), name)
 
     async def objective(config: dict[str, Any]) -> object:
+        wishes.directory.enter()
         with serving(attempt()):
             return await call.run_async(config)
 
     return _named(objective, name)
 
 
-def _served(run: Callable[[dict[str, Any]], object], config: dict[str, Any], attempt: Callable[[], Attempt]) -> object:
+def _served(
+    run: Callable[[dict[str, Any]], object],
+    config: dict[str, Any],
+    attempt: Callable[[], Attempt],
+    directory: WorkingDirectory,
+) -> object:
+    directory.enter()
     with serving(attempt()):
         return run(config)
 
