@@ -35,7 +35,7 @@ def enqueue(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Add a trial: the run tries this configuration, whole or in part."""
+    """Add a trial with this configuration, or a part of one."""
     path = runs.find(run, storage)
     _report(path, {"request": inbox.enqueue(path, config_of(values)), "kind": "enqueue"}, json=json)
 
@@ -72,7 +72,7 @@ def pause(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json
 
 @command("continue", "trialwright continue digits-2026\ntrialwright continue digits-2026 --trial 3")
 def continue_(run: Run, *, trial: Trials = None, storage: Storage = None, json: Json = False) -> None:
-    """Continue what was paused: the run and all its trials, or some."""
+    """Continue a run that was paused, or some of its trials."""
     _send(runs.find(run, storage), "continue", inbox.unpause, trial, json=json)
 
 
