@@ -2,7 +2,7 @@
 
 A history of n trials is there already: of random configurations, or, where a searcher learns only from what it has
 suggested, of its own. Then 20 rounds of tell and ask are timed, refits included, after one that is not: it pays for
-imports and for models of a history that nobody has seen before. What counts is the mean of the 20, and of that the
+imports and for models of a history that no cache has. What counts is the mean of the 20, and of that the
 median of the repeats; ours and Optuna's take turns, on one thread. Of random draws, which learn nothing from what is
 told, only the asking counts, by the configuration.
 """
