@@ -176,21 +176,3 @@ class TestTables:
 def test_a_directory_without_trials_of_ray_tune_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no trials of Ray Tune"):
         earlier.from_ray_tune(tmp_path, WHAT)
-
-
-def test_runs_of_mlflow_are_read_oldest_first(tmp_path):
-    mlflow = pytest.importorskip("mlflow")
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    client = mlflow.MlflowClient(uri)
-    experiment = client.create_experiment("old")
-    for number, status in enumerate(["FINISHED", "FAILED", "FINISHED"]):
-        made = client.create_run(experiment)
-        for name, value in {"lr": 0.1 * (number + 1), "model/layers": 3, "model/kind": "a"}.items():
-            client.log_param(made.info.run_id, name, value)
-        client.log_metric(made.info.run_id, "loss", float(number))
-        client.set_terminated(made.info.run_id, status)
-    known = earlier.from_mlflow("old", WHAT, tracking_uri=uri)
-    assert [metrics["loss"] for _, metrics in known] == [0.0, 2.0]
-    assert [each.why for each in known.missing] == ["it is failed"]
-    with pytest.raises(ValueError, match="did you mean 'old'"):
-        earlier.from_mlflow("olt", WHAT, tracking_uri=uri)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trialwright import Engine, report
+from trialwright import Engine, earlier, report
 from trialwright import space as s
 from trialwright.callbacks import TrialInfo
 from trialwright.integrations.mlflow import MLflowLogger, mlflow_name, setup_mlflow
@@ -225,3 +225,25 @@ def test_document_003_runs_with_mlflow(uri, tmp_path, monkeypatch):
     found = runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert len(found["curves"]) == 4
     assert sorted(map(len, found["curves"])) == sorted(map(len, found["analysis"].trial_dataframes.values()))
+
+
+WIDE = {
+    "lr": s.loguniform(1e-5, 1.0),
+    "model": {"layers": s.randint(1, 9), "kind": s.choice(["a", "b", True])},
+}
+
+
+def test_runs_of_mlflow_are_read_oldest_first_as_earlier_results(uri):
+    client = mlflow.MlflowClient(uri)
+    experiment = client.create_experiment("old")
+    for number, status in enumerate(["FINISHED", "FAILED", "FINISHED"]):
+        made = client.create_run(experiment)
+        for name, value in {"lr": 0.1 * (number + 1), "model/layers": 3, "model/kind": "a"}.items():
+            client.log_param(made.info.run_id, name, value)
+        client.log_metric(made.info.run_id, "loss", float(number))
+        client.set_terminated(made.info.run_id, status)
+    known = earlier.from_mlflow("old", WIDE, tracking_uri=uri)
+    assert [metrics["loss"] for _, metrics in known] == [0.0, 2.0]
+    assert [each.why for each in known.missing] == ["it is failed"]
+    with pytest.raises(ValueError, match="did you mean 'old'"):
+        earlier.from_mlflow("olt", WIDE, tracking_uri=uri)
