@@ -124,6 +124,19 @@ def test_what_runs_elsewhere_is_pending():
     assert distance > 0.05, "the second is not the suggestion that the first one got"
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_parameter_that_a_user_fixes_is_known_as_it_was():
+    sampler = TrialwrightSampler("tpe", seed=0, search_space=PLANE)
+    study = optuna.create_study(sampler=optuna.samplers.PartialFixedSampler({"y": 0.5}, sampler))
+    first, second, third = (study.ask() for _ in range(3))
+    x = first.suggest_float("x", -5, 5)
+    second.suggest_float("x", -5, 5)  # now the first is known by what was suggested to it
+    assert sampler._history._log.until(10**6).trials[0].config["y"] != 0.5
+    study.tell(first, first.suggest_float("y", -5, 5))
+    third.suggest_float("x", -5, 5)
+    assert sampler._history._log.until(10**6).trials[0].config == {"x": x, "y": 0.5}
+
+
 def test_constraints_of_a_function_are_met_by_the_later_trials():
     sampler = TrialwrightSampler("gp", seed=0, constraints_func=lambda trial: (1.0 - trial.params["x"],))
     study = studied(sampler, lambda trial: trial.suggest_float("x", -5, 5) ** 2, 25)

@@ -45,7 +45,8 @@ class StudyHistory:
         self._searcher, self._signs, self._constraints = searcher, signs, constraints
         self._log = HistoryLog()
         self._next = 0  # the first trial that was not looked at yet
-        self._open: dict[int, int] = {}  # trials that have not ended: the last step that is in the log; -1 if not born
+        self._open: dict[int, int] = {}  # trials that have not ended: the last step that is in the log
+        self._configs: dict[int, Config] = {}  # of those of them that are in the log
         self._suggested: dict[int, Suggestion] = {}  # to trials that may not have asked for all of it yet
 
     def follow(self, trials: list[FrozenTrial]) -> bool:
@@ -85,32 +86,29 @@ class StudyHistory:
 
     def _show(self, trial: FrozenTrial) -> None:
         number, outcome = trial.number, OUTCOMES.get(trial.state)
-        if self._open.get(number, -1) < 0 and not self._begin(trial):
-            if outcome is None:
-                self._open[number] = -1
-            else:
-                self._open.pop(number, None)
-            return
-        last = self._reports(trial, self._open[number])
-        self._open[number] = last
-        if outcome is not None:
+        self._place(trial)
+        if number in self._configs:
+            last = self._reports(trial, self._open.get(number, 0))
+            self._open[number] = last
             if trial.state is TrialState.COMPLETE:
                 self._log.seen(number, max(last, 1), [self._values(trial, trial.values)])
-            self._log.ended(number, outcome)
-            del self._open[number]
-            self._suggested.pop(number, None)
+            if outcome is not None:
+                self._log.ended(number, outcome)
+        if outcome is not None:
+            for known in (self._open, self._configs, self._suggested):
+                known.pop(number, None)
 
-    def _begin(self, trial: FrozenTrial) -> bool:
-        """Add a trial, if its parameters are known, or were suggested, and not if it waits in a queue."""
+    def _place(self, trial: FrozenTrial) -> None:
+        """Add a trial with its configuration, or with another one than before: a running trial may not have asked for
+        all parameters, and then has what was suggested to it; a user may have fixed some."""
         suggested, config = self._suggested.get(trial.number), self._config(trial)
         if config is None and trial.state is TrialState.RUNNING and suggested is not None:
             config = suggested.config
-        if config is None or trial.state is TrialState.WAITING:
-            return False
-        tags = cast(Tags, trial.system_attrs.get(TAGS, {}))
-        self._log.born(trial.number, config, tags)
-        self._open[trial.number] = 0
-        return True
+        self._open.setdefault(trial.number, 0)
+        if config is None or trial.state is TrialState.WAITING or self._configs.get(trial.number) == config:
+            return
+        self._log.born(trial.number, config, cast(Tags, trial.system_attrs.get(TAGS, {})))
+        self._configs[trial.number] = config
 
     def _reports(self, trial: FrozenTrial, last: int) -> int:
         """Add intermediate values after the last step; Optuna counts steps from 0."""
