@@ -78,3 +78,15 @@ def test_a_study_can_be_asked_with_a_space_of_ours():
     study = optuna.create_study()
     trial = study.ask(convert.to_optuna(Space({"x": space.uniform(0, 1), "net": {"n": space.randint(1, 4)}})))
     assert {*trial.params} == {"x", "net/n"}
+
+
+def test_what_would_be_lost_is_refused():
+    believed = Space({"x": space.uniform(0, 1).prior(0.5, 0.1)})
+    limited = Space({"x": space.uniform(0, 1), "y": space.uniform(0, 1)}, constraints=["x < y"])
+    for convert_to in (convert.to_optuna, convert.to_ray_tune):
+        with pytest.raises(ValueError, match="the space has priors, which"):
+            convert_to(believed)
+        with pytest.raises(ValueError, match="the space has constraints, which"):
+            convert_to(limited)
+    with pytest.raises(TypeError, match="has priors"):
+        convert.to_json_schema(believed)

@@ -41,7 +41,7 @@ def test_a_run_over_fewer_parameters_is_known_in_a_wider_space(tmp_path):
         {"model": {"layers": 2, "kind": "a"}, "lr": trial.config["lr"]} for trial in done
     ]
     assert [metrics["loss"] for _, metrics in known] == [trial.metrics["loss"] for trial in done]
-    assert {each.why for each in known.missing} <= {"it has failed"}
+    assert {each.why for each in known.missing} <= {"it failed"}
     assert known.unknown == ("old",)
     again = run(WHAT, searcher="tpe", earlier=known)
     assert len(again) == 6
@@ -50,6 +50,16 @@ def test_a_run_over_fewer_parameters_is_known_in_a_wider_space(tmp_path):
 def test_a_default_that_does_not_fit_is_an_error():
     with pytest.raises(ValueError, match="default: model/layers: "):
         earlier.fitted([], WHAT, {"model/layers": 99})
+
+
+def test_a_constant_that_looks_like_a_number_stays_a_string():
+    what = {
+        "lr": space.uniform(0, 1),
+        "version": "1.0",
+        "model": space.choice([{"kind": "2", "x": space.uniform(0, 1)}, "b"]),
+    }
+    config = {"lr": 0.5, "version": "1.0", "model": {"kind": "2", "x": 0.25}}
+    assert [*earlier.fitted([earlier.Row("a", config, {"loss": 1.0})], what)] == [(config, {"loss": 1.0})]
 
 
 def test_what_is_outside_the_new_space_is_missing_with_the_reason():
@@ -89,8 +99,8 @@ class TestOptuna:
         assert [config["model"]["layers"] for config, _ in known] == [trial.params["model/layers"] for trial in trials]
         assert [metrics for _, metrics in known] == [{"loss": trial.value} for trial in trials]
         assert [(each.trial, each.why) for each in known.missing] == [
-            ("trial 1", "it is pruned"),
-            ("trial 2", "it is fail"),
+            ("trial 1", "it was pruned"),
+            ("trial 2", "it failed"),
         ]
         assert len(run(WHAT, searcher="gp", earlier=known)) == 6
 
@@ -103,6 +113,10 @@ class TestOptuna:
         study = self.study()
         study.set_metric_names(["loss"])
         assert {*earlier.from_optuna(study, WHAT)[0][1]} == {"loss"}
+
+    def test_a_default_without_a_space_is_refused(self):
+        with pytest.raises(ValueError, match="give the space, too"):
+            earlier.from_optuna(self.study(), default={"x": 1})
 
     def test_without_a_space_it_is_that_of_the_trials(self):
         def objective(trial):
@@ -166,7 +180,7 @@ class TestTables:
         study = TestOptuna().study()
         known = earlier.from_table(study.trials_dataframe(), WHAT)
         assert [config for config, _ in known] == [config for config, _ in earlier.from_optuna(study, WHAT)]
-        assert [each.why for each in known.missing] == ["it is pruned", "it is fail"]
+        assert [each.why for each in known.missing] == ["it was pruned", "it failed"]
 
     def test_a_table_without_parameters_is_refused(self):
         with pytest.raises(ValueError, match=r"no column is a parameter: the columns are \['loss'\]"):

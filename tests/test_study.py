@@ -50,6 +50,24 @@ def test_it_has_importance_plots_a_table_and_a_model(study):
     assert len(result.predict([result.best_config]).mean) == 1
 
 
+def test_the_best_trial_is_that_of_the_study_whatever_was_reported_on_the_way():
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 1, 2)
+        trial.report(x - 1, 0)  # better than what it ends with
+        if trial.number == 3:
+            trial.report(-9.0, 1)
+            raise optuna.TrialPruned
+        return x
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+    study.optimize(objective, n_trials=8)
+    result = load_study(study, metric="loss")
+    assert result.best_trial.id == study.best_trial.number
+    assert result.best_trial.best[0] == result.best_metrics["loss"] == study.best_value
+
+
 def test_each_of_several_values_keeps_its_direction():
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(directions=["minimize", "maximize"])

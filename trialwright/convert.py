@@ -40,11 +40,12 @@ def to_optuna(space: Space) -> dict[str, BaseDistribution]:
     """Return Optuna's distributions of the parameters of a space, by path. Constants are left out.
 
     Raises:
-        ValueError: the space has branches, which a dict of distributions cannot express.
+        ValueError: the space has branches, constraints or priors, which a dict of distributions cannot express.
         TypeError: a parameter is computed; the message has its path.
     """
     from trialwright.integrations.optuna_distributions import distribution_of
 
+    _refuse_more_than_domains(space, "Optuna")
     distributions: dict[str, BaseDistribution] = {}
     for each in space.parameters:
         if each.condition is not None:
@@ -68,14 +69,19 @@ def from_ray_tune(config: Mapping[str, Any]) -> Space:
 
 
 def to_ray_tune(space: Space) -> dict[str, Any]:
-    """Return a space as a ``param_space`` of Ray Tune's. Constraints, beliefs and ordered options are not known there.
+    """Return a space as a ``param_space`` of Ray Tune's.
 
     Raises:
-        ValueError: the space has constraints.
+        ValueError: the space has constraints or priors.
         TypeError: Ray Tune has no such domain.
     """
     from trialwright.integrations.ray_domains import to_ray
 
-    if space.has_constraints:
-        raise ValueError("the space has constraints, which Ray Tune does not have")
+    _refuse_more_than_domains(space, "Ray Tune")
     return cast("dict[str, Any]", to_ray(space.definition))
+
+
+def _refuse_more_than_domains(space: Space, library: str) -> None:
+    for name, there in (("constraints", space.has_constraints), ("priors", space.has_prior)):
+        if there:
+            raise ValueError(f"the space has {name}, which {library} does not have")

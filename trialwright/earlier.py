@@ -40,6 +40,15 @@ _BRANCH = re.compile(r"\[\d+\]")  # in a path: "model[1]/C" is in option 1 of "m
 SHOWN = 5  # reasons that are printed
 PARAMETER, METRIC = ("config/", "params_", "params."), ("metrics/", "metrics.")  # how tables of others name columns
 
+ENDINGS = {  # what our outcomes, and the states of Optuna and MLflow, say of a trial that has no result
+    "fail": "failed",
+    "failed": "failed",
+    "lost": "was lost",
+    "cancelled": "was cancelled",
+    "pruned": "was pruned",
+    "killed": "was killed",
+}
+
 Pair = tuple[dict[str, object], dict[str, Metric]]
 
 
@@ -107,7 +116,9 @@ def from_run(
             f"trial {trial.id}",
             trial.config,
             trial.metrics,
-            "" if trial.outcome in ("completed", "stopped") else f"it has {trial.outcome or 'not ended'}",
+            ""
+            if trial.outcome in ("completed", "stopped")
+            else f"it {ENDINGS.get(str(trial.outcome), 'has not ended')}",
         )
         for trial in result
     )
@@ -132,8 +143,11 @@ def from_optuna(
         default: values of parameters that the study does not have.
 
     Raises:
-        ValueError: ``metric`` has another number of names than the study has values; ``default`` does not fit.
+        ValueError: ``metric`` has another number of names than the study has values; ``default`` does not fit, or is
+            given without a space.
     """
+    if space is None and default:
+        raise ValueError("default= is for parameters of a space that the study does not have: give the space, too")
     names = names_of(study, metric)
     trials = study.get_trials(deepcopy=False)
     rows = (
@@ -141,7 +155,7 @@ def from_optuna(
             f"trial {trial.number}",
             trial.params,
             dict(zip(names, trial.values or (), strict=False)),  # noqa: PD011 - no data frame
-            "" if trial.state.name == "COMPLETE" else f"it is {trial.state.name.lower()}",
+            "" if trial.state.name == "COMPLETE" else f"it {ENDINGS.get(trial.state.name.lower(), 'has not ended')}",
         )
         for trial in trials
     )
@@ -208,7 +222,7 @@ def from_mlflow(
             f"run {run.info.run_name}",
             run.data.params,
             run.data.metrics,
-            "" if run.info.status == "FINISHED" else f"it is {run.info.status.lower()}",
+            "" if run.info.status == "FINISHED" else f"it {ENDINGS.get(run.info.status.lower(), 'has not ended')}",
         )
         for run in _pages(client, found.experiment_id)
     )
@@ -262,7 +276,8 @@ def from_table(
 def _ended(record: Mapping[str, object]) -> str:
     """Return why a row has no result, by the column that says how its trial ended."""
     state = str(record.get("outcome", record.get("state", "completed"))).lower()
-    return "" if state in ("complete", "completed", "stopped", "finished") else f"it is {state}"
+    is_done = state in ("complete", "completed", "stopped", "finished")
+    return "" if is_done else f"it {ENDINGS.get(state, 'has not ended')}"
 
 
 def _records(table: pd.DataFrame | str | os.PathLike[str]) -> list[dict[str, object]]:
@@ -301,7 +316,11 @@ def fitted(rows: Iterable[Row], space: Space | Mapping[str, object], default: Ma
 
     def as_config(row: Row) -> dict[str, object]:
         given = flatten({**flatten(default), **flatten(row.params)})
-        return _known(unflatten({path: read(path, value) for path, value in given.items()}), space, unknown)
+        exact, parsed = (
+            _known(unflatten({path: read(path, value, parse=parse) for path, value in given.items()}), space, unknown)
+            for parse in (False, True)
+        )
+        return parsed if space.validate(exact) else exact
 
     return _collected(rows, space, as_config, unknown)
 
@@ -333,16 +352,20 @@ def _paths(space: Space) -> list[str]:
     return [each.path for each in space.parameters]
 
 
-def _reader(space: Space) -> Callable[[str, object], object]:
-    """Return what reads the value at a path: the first reading of it that a domain there has, in any branch."""
+def _reader(space: Space) -> Callable[..., object]:
+    """Return what reads the value at a path: the first reading of it that a domain there has, in any branch.
+
+    Where there is no domain (a constant, as the name of a branch), it is the value, or, to ``parse`` a string, what it
+    means: a table has only strings, but the constant of a run may be the string "1.0".
+    """
     domains: dict[str, list[Domain]] = {}
     for each in space.parameters:
         domains.setdefault(_BRANCH.sub("", each.path), []).append(each.domain)
 
-    def read(path: str, value: object) -> object:
+    def read(path: str, value: object, *, parse: bool) -> object:
         readings = [*_readings(value)]
         valid = (each for domain in domains.get(path, ()) for each in readings if domain.is_valid(each))
-        return next(valid, readings[0] if path in domains else readings[-1] if isinstance(value, str) else readings[0])
+        return next(valid, readings[-1 if parse and path not in domains and isinstance(value, str) else 0])
 
     return read
 

@@ -25,7 +25,8 @@ def load_study(study: optuna.Study, *, metric: str | Sequence[str] = ()) -> Resu
     """Return a study of Optuna's as a result. Nothing is run, and the study stays as it is.
 
     The space is that of the trials: a parameter that exists only for some values of a categorical one is inside them
-    (``{"model": {"value": "svm", "C": 3.0}}``).
+    (``{"model": {"value": "svm", "C": 3.0}}``). The best trial is that of the study: by the final values of trials that
+    were completed, not by intermediate ones.
 
     Args:
         study: with its trials.
@@ -85,6 +86,8 @@ def _trial(trial: optuna.trial.FrozenTrial, objectives: Objectives, inferred: In
     started, ended = (None if each is None else each.timestamp() - begin for each in times)
     outcome = OUTCOMES.get(trial.state.name)
     params = inferred.known(trial.params)
+    value = values.get(objectives[0][0], math.nan) if outcome == "completed" else math.nan
+    best = (value, max(reports)) if math.isfinite(value) else None  # as in Optuna, of trials that were completed
     return TrialResult(
         id=trial.number,
         state="running" if outcome is None else "ended",
@@ -93,14 +96,14 @@ def _trial(trial: optuna.trial.FrozenTrial, objectives: Objectives, inferred: In
         attempts=1,
         config=inferred.nested(params) or params,
         metrics=last,
-        best=_best(reports, objectives[0]),
+        best=best,
         error="it failed" if outcome == "failed" else "",
         traceback="",
         directory=None,
         started=started,
         ended=ended,
         step=max(reports, default=0),
-        best_metrics=last,
+        best_metrics=last if best else {},
         _frames=_frames(reports),
     )
 
@@ -114,13 +117,6 @@ def _reports(
     if values:
         reports[max(reports, default=1)] = dict(values)
     return reports
-
-
-def _best(reports: Mapping[int, Mapping[str, float]], objective: tuple[str, str]) -> tuple[float, int] | None:
-    name, mode = objective
-    known = [(report[name], step) for step, report in reports.items() if math.isfinite(report[name])]
-    sign = -1 if mode == "max" else 1
-    return min(known, key=lambda each: (sign * each[0], each[1]), default=None)
 
 
 def _frames(reports: Mapping[int, Mapping[str, float]]) -> Callable[[int], Iterable[Reported]]:

@@ -244,6 +244,6 @@ def test_runs_of_mlflow_are_read_oldest_first_as_earlier_results(uri):
         client.set_terminated(made.info.run_id, status)
     known = earlier.from_mlflow("old", WIDE, tracking_uri=uri)
     assert [metrics["loss"] for _, metrics in known] == [0.0, 2.0]
-    assert [each.why for each in known.missing] == ["it is failed"]
+    assert [each.why for each in known.missing] == ["it failed"]
     with pytest.raises(ValueError, match="did you mean 'old'"):
         earlier.from_mlflow("olt", WIDE, tracking_uri=uri)

@@ -187,6 +187,11 @@ def test_parameters_that_a_searcher_cannot_search_are_random_and_that_is_said_on
     assert sorted(late)[10] < 0.15
 
 
+def test_a_grid_which_ends_is_refused():
+    with pytest.raises(ValueError, match="GridSampler"):
+        TrialwrightSampler("grid")
+
+
 def test_a_study_of_earlier_trials_is_learnt_from_at_once():
     study = optuna.create_study(sampler=TrialwrightSampler("gp", seed=0))
     for x in range(-5, 6):

@@ -84,6 +84,12 @@ def test_of_several_choices_that_explain_it_the_last_one_before_it_is_taken():
     assert inferred.conditions["x"].parent == "b"
 
 
+def test_a_parameter_may_be_called_as_the_key_of_values():
+    trials = [{"model": "svm", "value": 0.5}, {"model": "none"}]
+    inferred = infer(trials, {"model": DOMAINS["model"], "value": uniform(0, 1)})
+    assert [inferred.flat(inferred.nested(params)) for params in trials] == trials
+
+
 def test_without_trials_every_parameter_always_exists():
     inferred = infer([], DOMAINS)
     assert {each.path for each in inferred.space.parameters} == {*DOMAINS}

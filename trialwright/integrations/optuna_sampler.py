@@ -71,6 +71,8 @@ class TrialwrightSampler(BaseSampler):
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         self._searcher = catalogue.searcher(searcher, FIFO())  # as given: each space gets a copy
+        if getattr(self._searcher, "is_exhaustive", False):  # a study would get random draws after its end
+            raise ValueError(f"searcher={searcher!r} ends, and a study does not: use optuna.samplers.GridSampler")
         self._streams = Streams(secrets.randbits(32) if seed is None else seed)
         self._given = dict(search_space or {})
         self._constraints_func = constraints_func

@@ -17,7 +17,7 @@ from trialwright.space.plain import as_config
 from trialwright.space.space import Space
 from trialwright.space.values import Config
 
-VALUE, ABSENT = "value", "absent"
+VALUE, ABSENT = "value", "absent"  # VALUE gets underscores where a parameter has this name
 _MISSING = object()  # no value of any domain
 
 Params = Mapping[str, object]  # a flat trial: a value for each parameter that it has
@@ -45,8 +45,13 @@ class Inferred:
     conditions: Mapping[str, Condition]
     optional: frozenset[str]
     space: Space = field(init=False)
+    _value: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        key = VALUE
+        while key in self.domains:
+            key += "_"
+        object.__setattr__(self, "_value", key)
         definition = {name: self._node(name) for name in self._children(Condition())}
         object.__setattr__(self, "space", Space(definition))
 
@@ -81,7 +86,7 @@ class Inferred:
         domain = self.domains[name]
         if isinstance(domain, Category):
             domain = self._branched(name, domain)
-        return choice([ABSENT, {VALUE: domain}]) if name in self.optional else domain
+        return choice([ABSENT, {self._value: domain}]) if name in self.optional else domain
 
     def _branched(self, name: str, domain: Category) -> Domain:
         """Return the choice with the parameters that depend on it inside its options."""
@@ -89,7 +94,7 @@ class Inferred:
         if not any(inside):
             return domain
         options = [
-            {VALUE: value, **{child: self._node(child) for child in children}} if children else value
+            {self._value: value, **{child: self._node(child) for child in children}} if children else value
             for value, children in zip(domain.options, inside, strict=True)
         ]
         return choice(options)
@@ -101,17 +106,17 @@ class Inferred:
         value, domain = params[name], self.domains[name]
         option = domain.index(value) if isinstance(domain, Category) else None
         if option is not None and (children := self._inside(name, option)):
-            value = {VALUE: value, **{child: self._nest(child, params, used) for child in children}}
-        return {VALUE: value} if name in self.optional else value
+            value = {self._value: value, **{child: self._nest(child, params, used) for child in children}}
+        return {self._value: value} if name in self.optional else value
 
     def _flatten(self, config: Mapping[str, object], params: dict[str, object]) -> None:
         for name, given in config.items():
             if name in self.optional and given == ABSENT:
                 continue
-            value = given[VALUE] if name in self.optional else given  # type: ignore[index]
+            value = given[self._value] if name in self.optional else given  # type: ignore[index]
             if isinstance(value, dict):
-                self._flatten({key: item for key, item in value.items() if key != VALUE}, params)
-                value = value[VALUE]
+                self._flatten({key: item for key, item in value.items() if key != self._value}, params)
+                value = value[self._value]
             params[name] = value
 
 

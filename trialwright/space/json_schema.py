@@ -44,6 +44,8 @@ def to_json_schema(space: Space) -> Schema:
     plain = space.to_plain()
     if plain is None:
         raise TypeError("the space has functions or objects, which JSON Schema cannot express")
+    if space.has_prior:
+        raise TypeError("the space has priors, which JSON Schema cannot express")
     schema = {"$schema": DIALECT, **_schema(space.definition, "")}
     constraints = plain.get("$constraints")
     return {**schema, "x-constraints": constraints} if constraints else schema
