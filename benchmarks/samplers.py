@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import statistics
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +26,10 @@ import optuna
 from trialwright import TrialwrightSampler
 from trialwright.bench.formulas import formula
 from trialwright.bench.tables import machine
+from trialwright.integrations.optuna_history import StudyHistory
+from trialwright.messages import Suggestion
 from trialwright.space import Continuous
+from trialwright.streams import Streams
 
 PAGE = Path(__file__).parents[1] / "docs" / "optuna-sampler.md"
 BEGIN, END = "<!-- table: python -m benchmarks.samplers --write-docs -->", "<!-- end -->"
@@ -121,14 +126,56 @@ def table(regrets: dict[str, npt.NDArray[np.float64]]) -> str:
     return "\n".join(rows)
 
 
+class _Timed(TrialwrightSampler):
+    """Notes how long each ask takes."""
+
+    def __init__(self) -> None:
+        super().__init__("tpe", seed=0)
+        self.whole_s: list[float] = []
+        self._began_s = 0.0
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:  # noqa: ANN401 - as Optuna's
+        self._began_s = time.perf_counter()
+        return super().infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: Any, trial: Any, search_space: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+        found = super().sample_relative(study, trial, search_space)
+        self.whole_s.append(time.perf_counter() - self._began_s)
+        return found
+
+
+def overhead() -> float:
+    """Return the median over asks 800 to 1,000 of the seconds that an ask takes beside the searcher."""
+    inside: list[float] = []
+    suggest = StudyHistory.suggest
+
+    def timed(self: StudyHistory, trial: int, streams: Streams) -> Suggestion | None:
+        began = time.perf_counter()
+        try:
+            return suggest(self, trial, streams)
+        finally:
+            inside.append(time.perf_counter() - began)
+
+    sampler, ranges = _Timed(), [f"x{place}" for place in range(10)]
+    StudyHistory.suggest = timed  # type: ignore[method-assign]  # only in this process
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(lambda trial: sum(trial.suggest_float(name, -5, 5) ** 2 for name in ranges), n_trials=1000)
+    whole = sampler.whole_s[-len(inside) :]
+    return statistics.median(a - b for a, b in zip(whole[800:], inside[800:], strict=True))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run every method on every problem."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--write-docs", action="store_true", help=f"put the table into {PAGE.name}")
+    parser.add_argument("--overhead", action="store_true", help="only time what the sampler adds to an ask")
     given = parser.parse_args(arguments)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if given.overhead:
+        print(f"{overhead() * 1e3:.2f} ms an ask beside the searcher; {machine()}")
+        return
     warnings.simplefilter("ignore")  # of Optuna's experimental options
     found = {
         method: np.array([best_values(method, problem, given.trials, given.seeds) for problem in PROBLEMS])

@@ -99,6 +99,7 @@ class TrialwrightSampler(BaseSampler):
                 space = infer([], domains_of(search_space))
                 trials = study.get_trials(deepcopy=False)
                 history = self._history = self._open(study, search_space, space, trials)
+                history.show(trials)
             suggested = history.suggest(trial.number, self._streams)
             if suggested is None:
                 return {}
@@ -133,7 +134,7 @@ class TrialwrightSampler(BaseSampler):
         """
         distributions, space = space_of(trials, self._given)
         try:
-            return self._open(study, distributions, space, trials)
+            history = self._open(study, distributions, space, trials)
         except ValueError as error:
             numbers = {
                 name: each
@@ -147,7 +148,9 @@ class TrialwrightSampler(BaseSampler):
             if not self._has_warned:
                 warnings.warn(f"{error}. Drawn at random: {', '.join(sorted(rest))}", UserWarning, stacklevel=2)
                 self._has_warned = True
-            return self._open(study, numbers, infer([], domains_of(numbers)), trials, rest)
+            history = self._open(study, numbers, infer([], domains_of(numbers)), trials, rest)
+        history.show(trials)
+        return history
 
     def _open(
         self,
@@ -157,14 +160,16 @@ class TrialwrightSampler(BaseSampler):
         trials: list[FrozenTrial],
         ignored: frozenset[str] = frozenset(),
     ) -> StudyHistory:
-        """Set the searcher up for this space, and show it all trials of the study."""
+        """Set the searcher up for this space.
+
+        Raises:
+            ValueError: it cannot search it.
+        """
         constraints = sorted({name for trial in trials for name in constraints_of(trial)})
         signs = [-1.0 if each == StudyDirection.MAXIMIZE else 1.0 for each in study.directions]
         searcher = copy.deepcopy(self._searcher)
         searcher.setup(Problem(space.space, len(signs), len(constraints)))
-        history = StudyHistory(_key(study), distributions, space, ignored, searcher, signs, constraints)
-        history.show(trials)
-        return history
+        return StudyHistory(_key(study), distributions, space, ignored, searcher, signs, constraints)
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_history": None, "_lock": None}
