@@ -86,7 +86,8 @@ def test_results_of_other_runs_are_learnt_from():
     made = search()
     made.add_evaluated_point({"x": 1.0, "net": {"width": 3}}, 0.3)
     made.add_evaluated_point({"x": 2.0, "net": {"width": 3}}, 0.3, error=True)
-    made.add_evaluated_point({"x": 2.0, "net": {"width": 3}}, 0.3, pruned=True)
+    with pytest.warns(UserWarning, match="pruned trials of other runs"):
+        made.add_evaluated_point({"x": 2.0, "net": {"width": 3}}, 0.3, pruned=True)
     assert [trial.metrics for trial in made._study.trials] == [{"loss": 0.3}, {}]
 
 

@@ -7,6 +7,7 @@ trial's configuration is suggested by a searcher of ours.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -117,7 +118,9 @@ class TrialwrightSearch(Searcher):
         intermediate_values: list[float] | None = None,
     ) -> None:
         """Learn from a trial of another run. A pruned one is left out: at which step it stood is not known here."""
-        if not pruned:
+        if pruned:
+            warnings.warn("TrialwrightSearch does not learn from pruned trials of other runs", stacklevel=2)
+        else:
             self._opened().add(parameters, None if error else value)
 
     def save(self, checkpoint_path: str) -> None:
